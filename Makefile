@@ -1,0 +1,33 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+
+.PHONY: demo test lint package benchmarks clean
+
+# Both commands below make the environment themselves, once; later runs find the stamp.
+demo: $(STAMP)
+	@$(BIN)/python analyses/demo.py demo
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+# A wheel and an sdist, and the wheel tried alone in an environment of its own.
+package: $(STAMP)
+	@PYTHON=$(BIN)/python sh tests/package.sh
+
+benchmarks: $(STAMP)
+	@$(BIN)/python benchmarks/scoring.py && $(BIN)/python benchmarks/encoding.py
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else "Python 3.11 to 3.13 is needed, found %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "setting up $(VENV) (about two minutes, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) demo dist build

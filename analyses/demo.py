@@ -1,0 +1,90 @@
+"""The main job in a minute: `make demo`, or `python analyses/demo.py FOLDER`.
+
+Scores the nine intermediate tasks from the moments that are shipped (real data), then encodes the written samples live
+with the default encoder, and writes a figure and a table.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+import diversity
+from diversity import catalog, store
+from diversity.reporting import figures
+from diversity.scoring import Space, load, score
+
+pd.set_option("display.width", 160, "display.max_columns", 30)
+
+
+def show(title: str, table: pd.DataFrame, **options: object) -> None:
+    """A heading and a table."""
+    print(f"\n{title}\n{'-' * len(title)}\n{table.to_string(**options)}")  # type: ignore[arg-type]
+
+
+def wide(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row a mixture, one column a metric, in the order of the scores."""
+    order = scores["mixture"].drop_duplicates()
+    columns = scores["metric"].drop_duplicates()
+    return scores.pivot(index="mixture", columns="metric", values="value").loc[order, columns].rename_axis(None, axis=1)
+
+
+def nine_tasks(space: Space, folder: Path) -> None:
+    """What is shipped: single tasks, distances, the mixtures of three, all mixtures as a figure and a table."""
+    names = sorted(space.tasks)
+    counts = {space.tasks[n].moments.n for n in names}
+    print(
+        f"Nine intermediate tasks, {min(counts):,} texts of each, encoder {space.encoder} (shipped moments, real data)"
+    )
+    for name in names:
+        if note := space.tasks[name].provenance.get("note"):
+            print(f"note: {name}: {note}")
+    show("Diversity of each task", wide(score(space, mixtures=names)).round(3))
+    distances = diversity.distances(space)
+    show("Mean cosine distance between tasks (diagonal: within)", distances.round(3))
+    scores = score(space, all_subsets=True)
+    threes = scores[scores["tasks"].map(len) == 3]
+    ranked = threes[threes["metric"] == "cosine"].sort_values("value", ascending=False)
+    columns = ["mixture", "value", "low", "high", "n"]
+    show(
+        "The ten most diverse mixtures of three (cosine, 95 % interval)", ranked[columns].head(10).round(4), index=False
+    )
+    show("The ten least diverse mixtures of three", ranked[columns].tail(10).round(4), index=False)
+    figure = figures.save(figures.overview(distances, scores), folder / "diversity.png")
+    table = scores.assign(tasks=scores["tasks"].map("+".join), weights=scores["weights"].map(_joined))
+    store.write(folder / "diversity.csv", table.to_csv(index=False))
+    print(f"\nwrote {figure}: heat map of the distances, mixtures by size")
+    print(f"wrote {folder / 'diversity.csv'}: all {len(scores['mixture'].unique())} mixtures, five metrics")
+
+
+def _joined(weights: tuple[float, ...]) -> str:
+    return "+".join(map(repr, weights))
+
+
+def samples(folder: Path) -> None:
+    """The written samples, read in their release formats and encoded here and now."""
+    names = [n for n in catalog.names("tasks") if catalog.task(n).role == "intermediate"]
+    space = diversity.measure(names, data=store.shipped() / "samples", cache=folder / "cache")
+    rows = sum(t.moments.n for t in space.tasks.values())
+    print(f"\nThe written samples, encoded now: {rows} texts of {len(names)} tasks")
+    chosen = [
+        "nli=mnli,anli_plus",
+        "reading=squad_v1,squad_v2",
+        "mixed=squad_v1,mnli,hellaswag",
+        "all=" + ",".join(names),
+    ]
+    show("Diversity of four mixtures of the samples", wide(score(space, mixtures=chosen)).round(3))
+
+
+def main(folder: Path) -> None:
+    """Write into FOLDER and print."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [n for n in catalog.names("tasks") if catalog.task(n).role == "intermediate"]
+    nine_tasks(load(names), folder)
+    samples(folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo"))

@@ -1,0 +1,5 @@
+"""`python -m diversity` is the command line."""
+
+from diversity.cli import main
+
+main()

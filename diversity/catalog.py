@@ -1,0 +1,88 @@
+"""The folders are the registry: what is in `tasks/` and `metrics/` is found by file name, imported when asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from diversity.types import InputError, Metric, Task
+
+Folder = Literal["tasks", "metrics"]
+
+
+@cache
+def names(folder: Folder) -> tuple[str, ...]:
+    """Sorted names of what a folder offers; files that start with an underscore are its own.
+
+    >>> "vendi" in names("metrics"), "mnli" in names("tasks")
+    (True, True)
+    """
+    found = pkgutil.iter_modules([str(Path(__file__).parent / folder)])
+    return tuple(sorted(m.name for m in found if not m.name.startswith("_")))
+
+
+def near(name: str, known: tuple[str, ...] | list[str], what: str) -> InputError:
+    """The error for an unknown name: what was found, near matches, else all that is known."""
+    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(close)}?" if close else f"expected one of {', '.join(known)}"
+    return InputError(f"unknown {what} {name!r}: {hint}")
+
+
+def get(folder: Folder, name: str) -> Any:
+    """The TASK or METRIC of a file; raises InputError with near matches for an unknown name."""
+    if name not in names(folder):
+        raise near(name, names(folder), folder[:-1])
+    return getattr(importlib.import_module(f"diversity.{folder}.{name}"), folder[:-1].upper())
+
+
+def task(name: str) -> Task:
+    """The task or target of that name.
+
+    >>> task("mnli").labels
+    ('entailment', 'neutral', 'contradiction')
+    """
+    found: Task = get("tasks", name)
+    return found
+
+
+def parse_metric(printed: str) -> tuple[Metric, dict[str, float]]:
+    """A metric and its options from a printed name; raises InputError for a name or option that it has not.
+
+    >>> parse_metric("vendi(q=2)")[1]
+    {'q': 2.0}
+    """
+    match = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(?:\(([^()]*)\))?\s*", printed)
+    if not match:
+        raise InputError(f"expected a metric such as cosine or vendi(q=2), found {printed!r}")
+    found: Metric = get("metrics", match[1])
+    options = dict(found.options)
+    for item in filter(None, (s.strip() for s in (match[2] or "").split(","))):
+        key, _, value = (s.strip() for s in item.partition("="))
+        if key not in options:
+            known = ", ".join(options) or "no options"
+            raise InputError(f"unknown option {key!r} of metric {found.name}: it has {known}")
+        try:
+            options[key] = float(value)
+        except ValueError:
+            raise InputError(f"expected a number for {key} in {printed!r}, found {value!r}") from None
+        if not options[key] >= 0:
+            raise InputError(f"expected {key} of at least 0 in {printed!r}, found {value}")
+    return found, options
+
+
+def metric(printed: str) -> Metric:
+    """The metric of a printed name; options in the name become its defaults.
+
+    >>> metric("cosine").name
+    'cosine'
+    """
+    from dataclasses import replace
+    from functools import partial
+
+    found, options = parse_metric(printed)
+    return replace(found, function=partial(found.function, **options), options=options) if options else found

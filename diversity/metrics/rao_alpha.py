@@ -1,0 +1,49 @@
+"""Rao's alpha: the mean cosine distance within the tasks of a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from diversity.metrics._gram import diagonal, gram
+from diversity.metrics._influence import projections
+from diversity.moments import groups
+from diversity.types import Array, Influence, Metric, TaskMoments
+
+
+def rao_alpha(x: Any, labels: Any, *, unbiased: bool = True) -> float:
+    """Mean over tasks of the mean cosine distance within each, for rows x (n, d) of the tasks `labels` (n,).
+
+    >>> rao_alpha([[1, 0], [1, 0], [0, 1], [0, 1]], ["a", "a", "b", "b"])
+    0.0
+    """
+    return float(mixtures(*groups(x, labels), unbiased=unbiased)[0])
+
+
+def mixtures(tasks: TaskMoments, weights: Any, *, unbiased: bool = True) -> Array:
+    """sum_a w_a (1 - |m_a|^2) of each mixture."""
+    w = np.asarray(weights, dtype=float)
+    return diagonal(w, 1 - np.diag(gram(tasks, unbiased=unbiased)))
+
+
+def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: Any) -> Influence:
+    """d by a row of task a: -2 w_a x . m_a."""
+    dots = projections(tasks, rows)
+    return lambda m, a: -2 * weights[m, a] * dots[a][:, a]
+
+
+METRIC = Metric(
+    name="rao_alpha",
+    function=rao_alpha,
+    mixtures=mixtures,
+    influence=influence,
+    formula="sum_a w_a (1 - |m_a|^2)",
+    range="[0, 2]; V: [0, 1]",
+    cost="O(n d)",
+    reference="Rao 1982",
+    invariant_to=frozenset({"order", "rotation", "row scale"}),
+    partition=True,
+    unbiased=lambda **_: True,
+)

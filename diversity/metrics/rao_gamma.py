@@ -1,0 +1,35 @@
+"""Rao's gamma: the mean cosine distance of a whole mixture, as the sum of its alpha and beta."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diversity.metrics import cosine
+from diversity.moments import groups
+from diversity.types import Metric
+
+
+def rao_gamma(x: Any, labels: Any, *, unbiased: bool = True) -> float:
+    """Mean cosine distance of rows x (n, d) of the tasks `labels` (n,), each task weighted by its rows.
+
+    Unbiased, only the pairs of a row with itself are left out of each task's own part (see `cosine`).
+
+    >>> round(rao_gamma([[1, 0], [1, 0], [0, 1], [0, 1]], ["a", "a", "b", "b"]), 6)
+    0.5
+    """
+    return float(cosine.mixtures(*groups(x, labels), unbiased=unbiased)[0])
+
+
+METRIC = Metric(
+    name="rao_gamma",
+    function=rao_gamma,
+    mixtures=cosine.mixtures,
+    influence=cosine.influence,
+    formula="1 - |m_w|^2",
+    range="[0, 2]; V: [0, 1]",
+    cost="O(n d)",
+    reference="Rao 1982",
+    invariant_to=frozenset({"order", "rotation", "row scale"}),
+    partition=True,
+    unbiased=lambda **_: True,
+)

@@ -1,0 +1,98 @@
+"""Vendi score of order q: the effective number of distinct rows, from the spectrum of their similarity matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from diversity.metrics._gram import form
+from diversity.metrics._influence import quadratic_forms
+from diversity.metrics._spectrum import derivative, eigensystem, eigenvalues, number, of_rows
+from diversity.moments import checked, mix, moments, stack, unit_chunks
+from diversity.types import Array, Influence, InputError, Metric, TaskMoments
+
+
+def vendi(x: Any, *, q: float = 1.0, unbiased: bool = False) -> float:
+    """Effective number of directions in rows x (n, d), scaled to unit length, in [1, min(n, d)].
+
+    (sum lambda^q)^(1/(1-q)) over the eigenvalues lambda of K/n, the cosine similarities divided by n: q = 0 is the rank,
+    q = 1 the exponential of the von Neumann entropy, q = 2 is 1/|C|_F^2 (RKE, the participation ratio), q = inf is
+    1/max lambda. Computed from the smaller of the n x n and the d x d matrix. All but q = 2 grow with n for one and the
+    same distribution. `unbiased` (q = 2 only) leaves out the similarity of each row to itself, and then does not; it is
+    inf where distinct rows are orthogonal.
+
+    >>> x = [[1, 0], [0, 1], [0, 1], [0, 1]]
+    >>> round(vendi(x), 6), round(vendi(x, q=2), 6), round(vendi(x, q=float("inf")), 6)
+    (1.754765, 1.6, 1.333333)
+    """
+    _check(q, unbiased)
+    n, d = checked(x).shape
+    if unbiased or (q == 2 and n >= d) or n > 4 * d:
+        return float(mixtures(stack({"x": moments(x)}), [[1.0]], q=q, unbiased=unbiased)[0])
+    return number(of_rows(np.concatenate(list(unit_chunks(x)))), q)
+
+
+def _check(q: float, unbiased: bool) -> None:
+    if not q >= 0:
+        raise InputError(f"expected an order q of at least 0, found {q!r}")
+    if unbiased and q != 2:
+        raise InputError(f"expected q=2 for the unbiased estimator, found q={q:g}: the other orders have none")
+
+
+def purity(tasks: TaskMoments, *, unbiased: bool) -> Array:
+    """<C_a, C_b>_F for all pairs of tasks (T, T): its quadratic form in the weights is |C_w|_F^2, no eigenvalue needed."""
+    flat = tasks.seconds.reshape(len(tasks.names), -1)
+    h = flat @ flat.T
+    if unbiased:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            n = tasks.n
+            np.fill_diagonal(h, np.where(n > 1, (n**2 * np.diag(h) - n) / (n * (n - 1)), np.nan))
+    return h
+
+
+def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0, unbiased: bool = False) -> Array:
+    """Vendi score of each mixture's second moment C_w = sum_a w_a C_a."""
+    _check(q, unbiased)
+    w = np.asarray(weights, dtype=float)
+    if q == 2:
+        with np.errstate(divide="ignore"):
+            p = form(w, purity(tasks, unbiased=unbiased))
+            return 1 / np.where(p > 1e-12, p, 0.0) if unbiased else 1 / p
+    return np.array([number(eigenvalues(mix(tasks, v)[1], float(tasks.n[v > 0].sum())), q) for v in w])
+
+
+def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: float = 1.0, **_: Any) -> Influence:
+    """d Vendi(C_w) by a row of task a: w_a x' G x with the gradient G = V diag(derivative) V'."""
+    if q == 2:
+        forms = quadratic_forms(tasks, rows)
+        values = mixtures(tasks, weights, q=2)
+        return lambda m, a: -2 * values[m] ** 2 * weights[m, a] * (forms[a] @ weights[m])
+    systems: dict[int, tuple[Array, Array]] = {}
+
+    def of(m: int, a: int) -> Array:
+        if m not in systems:
+            systems.clear()
+            values, vectors = eigensystem(mix(tasks, weights[m])[1], float(tasks.n[weights[m] > 0].sum()))
+            systems[m] = derivative(values, q), vectors
+        gradient, vectors = systems[m]
+        return np.asarray(weights[m, a] * ((rows[a] @ vectors) ** 2 @ gradient))
+
+    return of
+
+
+METRIC = Metric(
+    name="vendi",
+    function=vendi,
+    mixtures=mixtures,
+    influence=influence,
+    options={"q": 1.0},
+    formula="(sum lambda^q)^(1/(1-q)), lambda eigenvalues of K/n",
+    range="[1, min(n, d)]; U: [1, inf]",
+    cost="O(n d^2 + d^3); q = 2 over mixtures O(T^2) each",
+    reference="Friedman, Dieng 2023; Pasarkar, Dieng 2024 (orders q)",
+    invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
+    size_dependent=True,
+    unbiased=lambda *, q=1.0: q == 2,
+)

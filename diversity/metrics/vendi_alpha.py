@@ -1,0 +1,70 @@
+"""Vendi alpha: the effective number of directions within the tasks of a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from diversity.metrics import vendi
+from diversity.metrics._spectrum import derivative, eigensystem, power_mean
+from diversity.moments import groups
+from diversity.types import Array, Influence, Metric, TaskMoments
+
+
+def vendi_alpha(x: Any, labels: Any, *, q: float = 1.0, unbiased: bool = False) -> float:
+    """Power mean of order 1 - q of the tasks' Vendi scores, for rows x (n, d) of the tasks `labels` (n,).
+
+    At q = 1 the geometric mean, exp of the mean entropy; the mean is the one that makes gamma >= alpha at every order.
+    `unbiased` as in `vendi`.
+
+    >>> round(vendi_alpha([[1, 0], [1, 0], [0, 1], [0, 1]], ["a", "a", "b", "b"]), 6)
+    1.0
+    """
+    return float(mixtures(*groups(x, labels), q=q, unbiased=unbiased)[0])
+
+
+def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0, unbiased: bool = False) -> Array:
+    """The power mean for each mixture; the tasks' spectra are computed once."""
+    numbers = within(tasks, q, unbiased=unbiased)
+    return np.array([power_mean(numbers, w, q) for w in np.asarray(weights, dtype=float)])
+
+
+def within(tasks: TaskMoments, q: float, *, unbiased: bool = False) -> Array:
+    """Vendi score of each task."""
+    return vendi.mixtures(tasks, np.eye(len(tasks.names)), q=q, unbiased=unbiased)
+
+
+def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: float = 1.0, **_: Any) -> Influence:
+    """d by a row of task a: w_a (alpha / D_a)^q x' G_a x, with the gradient G_a of the task's own number D_a."""
+    numbers, alpha = within(tasks, q), mixtures(tasks, weights, q=q)
+    forms = []
+    for x, second, n in zip(rows, tasks.seconds, tasks.n, strict=True):
+        values, vectors = eigensystem(second, n)
+        forms.append((x @ vectors) ** 2 @ derivative(values, q))
+
+    def of(m: int, a: int) -> Array:
+        if np.isinf(q):  # the minimum: only the least diverse task moves it
+            present = np.flatnonzero(weights[m] > 0)
+            return np.asarray(forms[a] * float(a == present[np.argmin(numbers[present])]))
+        return np.asarray(weights[m, a] * (alpha[m] / numbers[a]) ** q * forms[a])
+
+    return of
+
+
+METRIC = Metric(
+    name="vendi_alpha",
+    function=vendi_alpha,
+    mixtures=mixtures,
+    influence=influence,
+    options={"q": 1.0},
+    formula="(sum_a w_a Vendi_q(C_a)^(1-q))^(1/(1-q)); q = 1: exp sum_a w_a Ent(C_a)",
+    range="[1, min(n, d)]",
+    cost="O(T d^3) once",
+    reference="Reeve et al. 2016 (the partition); Friedman, Dieng 2023",
+    invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
+    size_dependent=True,
+    partition=True,
+    unbiased=vendi.METRIC.unbiased,
+)

@@ -1,0 +1,35 @@
+"""Vendi gamma: the effective number of directions of a whole mixture, alpha times beta."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diversity.metrics import vendi
+from diversity.moments import groups
+from diversity.types import Metric
+
+
+def vendi_gamma(x: Any, labels: Any, *, q: float = 1.0, unbiased: bool = False) -> float:
+    """Vendi score of rows x (n, d) of the tasks `labels` (n,), each task weighted by its rows. `unbiased` as in `vendi`.
+
+    >>> round(vendi_gamma([[1, 0], [1, 0], [0, 1], [0, 1]], ["a", "a", "b", "b"]), 6)
+    2.0
+    """
+    return float(vendi.mixtures(*groups(x, labels), q=q, unbiased=unbiased)[0])
+
+
+METRIC = Metric(
+    name="vendi_gamma",
+    function=vendi_gamma,
+    mixtures=vendi.mixtures,
+    influence=vendi.influence,
+    options={"q": 1.0},
+    formula="Vendi_q(C_w)",
+    range="[1, min(n, d)]",
+    cost="O(d^3)",
+    reference="Friedman, Dieng 2023",
+    invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
+    size_dependent=True,
+    partition=True,
+    unbiased=vendi.METRIC.unbiased,
+)

@@ -1,0 +1,83 @@
+"""Figures of diversity: seaborn, one style, legible to colour-blind readers; each returns a matplotlib Figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diversity import store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def _style() -> Any:
+    import matplotlib
+
+    matplotlib.use("Agg", force=False)
+    import seaborn
+
+    seaborn.set_theme(context="notebook", style="ticks", palette="colorblind")
+    return seaborn
+
+
+def overview(distances: pd.DataFrame, scores: pd.DataFrame, metric: str = "cosine") -> Figure:
+    """Heat map of the task x task distances beside the diversity of mixtures by their number of tasks.
+
+    `distances` as `diversity.distances` gives them, `scores` as `diversity.score` with every subset. Tasks that are alike
+    stand side by side in the map (average linkage).
+    """
+    seaborn = _style()
+    import matplotlib.pyplot as plt
+
+    order = alike(distances)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(14, 6.2), layout="constrained")
+    ordered = distances.loc[order, order]
+    seaborn.heatmap(
+        ordered, annot=True, fmt=".2f", cmap="cividis", square=True, ax=left, cbar_kws={"label": "mean cosine distance"}
+    )
+    left.set_title("Distance between tasks (diagonal: within a task)")
+    left.tick_params(axis="x", rotation=45)
+    for label in left.get_xticklabels():
+        label.set_horizontalalignment("right")
+    chosen = scores[scores["metric"] == metric].assign(size=scores["tasks"].map(len))
+    seaborn.stripplot(chosen, x="size", y="value", jitter=0.25, size=4, alpha=0.6, color="C0", ax=right)
+    medians = chosen.groupby("size")["value"].median()
+    right.plot(range(len(medians)), medians.to_numpy(), color="C1", marker="D", label="median")
+    right.set(
+        xlabel="tasks in the mixture", ylabel=f"diversity ({metric})", title=f"All {len(chosen)} mixtures by size"
+    )
+    right.legend(frameon=False, loc="lower right")
+    seaborn.despine(ax=right)
+    return figure
+
+
+def alike(distances: pd.DataFrame) -> list[str]:
+    """The tasks in an order that puts those of small distance side by side (average linkage, optimal leaf order)."""
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    names = list(distances.index)
+    if len(names) < 3:
+        return names
+    values = distances.to_numpy(copy=True)
+    # a distance proper: what two texts of different tasks differ by beyond those of one task
+    within = values.diagonal()
+    values = values - (within[:, None] + within[None, :]) / 2
+    values = (values + values.T) / 2 - min(0.0, float(values.min()))
+    for i in range(len(names)):
+        values[i, i] = 0
+    leaves = leaves_list(linkage(squareform(values, checks=False), "average", optimal_ordering=True))
+    return [names[i] for i in leaves]
+
+
+def save(figure: Figure, path: Path | str, *, dpi: int = 150) -> Path:
+    """Write a figure atomically, in the format that the file's name says."""
+    import matplotlib.pyplot as plt
+
+    target = Path(path)
+    with store.replacing(target) as stream:
+        figure.savefig(stream, format=target.suffix.removeprefix("."), dpi=dpi)
+    plt.close(figure)
+    return target

@@ -1,0 +1,261 @@
+"""Rows of a task: from its files as released, or from the hub's Parquet files brought to a folder; streamed, checked.
+
+A data folder holds, for each task, a folder of its released files (`DATA/mnli/multinli_1.0/...`), or what
+`diversity data fetch` brought (`DATA/nyu-mll/multi_nli/...`). Released files are read first where both are there.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import heapq
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diversity import types
+from diversity.types import BadRow, Example, Hub, InputError, Layout, Part, Task
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where one part of a split of a task lies: released files and how to read them, or a folder from the hub."""
+
+    files: tuple[Path, ...]
+    layout: Layout | None
+    hub: Hub | None = None
+
+    @property
+    def origin(self) -> str:
+        """`release` or `hub`."""
+        return "hub" if self.hub else "release"
+
+
+def data_folder(data: Path | str | None) -> Path:
+    """The folder that was asked for; raises InputError where there is none."""
+    if data is None:
+        raise InputError("expected a folder of data (--data DIR), found none")
+    folder = Path(data).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"{folder}: expected a folder of data, found {'a file' if folder.exists() else 'nothing'}")
+    return folder
+
+
+def _released(part: Part, data: Path, language: str) -> Found | None:
+    # A folder of the task's name is searched at any depth; another one only at its top, for `dev-en.tsv` and the like
+    # are names that several data sets use.
+    own = [data / f for f in part.folders if (data / f).is_dir()] or ([data] if data.name in part.folders else [])
+    for layout in part.layouts:
+        pattern = layout.glob(language)
+        for root in own or [data]:
+            search = root.rglob if own else root.glob
+            files = sorted(p for z in ("", ".gz") for p in search(pattern + z))
+            if len(files) > 1 and not layout.several:
+                shown = ", ".join(str(f) for f in files[:3])
+                raise InputError(f"{root}: expected one file {pattern}, found {len(files)}: {shown}")
+            if files:
+                return Found(tuple(files), layout)
+    return None
+
+
+def parquet_globs(config: str, split: str) -> list[str]:
+    """Where the Parquet files of a configuration's split may lie in a repository of the hub."""
+    stems = [f"{config}/{split}-*.parquet", f"{config}/{split}/*.parquet", f"{config}/{split}.parquet"]
+    return [*stems, f"data/{split}-*.parquet", f"{split}-*.parquet"]
+
+
+def matching(paths: Iterable[str], config: str, split: str) -> list[str]:
+    """The paths that hold a configuration's split, by the first layout that fits."""
+    names = sorted(paths)
+    for pattern in parquet_globs(config, split):
+        if hits := [p for p in names if fnmatch.fnmatchcase(p, pattern)]:
+            return hits
+    return []
+
+
+def _fetched(part: Part, data: Path, language: str) -> Found | None:
+    hub = part.hub
+    config = hub.config_of(language) if hub else None
+    if hub is None or config is None:
+        return None
+    for root in (data / hub.repo, data / hub.repo.split("/")[-1]):
+        if root.is_dir():
+            inside = (p.relative_to(root).as_posix() for p in root.rglob("*.parquet"))
+            if files := matching(inside, config, hub.split):
+                return Found(tuple(root / f for f in files), None, hub)
+    return None
+
+
+def find(task: Task, data: Path | str, split: str, language: str) -> list[Found]:
+    """Where the parts of a split lie; empty where none is there; raises InputError where only some are."""
+    folder = data_folder(data)
+    parts = [p for p in task.splits.get(split, ()) if language in p.languages]
+    found = [_released(p, folder, language) or _fetched(p, folder, language) for p in parts]
+    if any(found) and not all(found):
+        missing = next(p for p, f in zip(parts, found, strict=True) if not f)
+        raise InputError(
+            f"{task.name} ({split}) in {folder}: expected all its parts, found no {_looked(missing, language)}"
+        )
+    return [f for f in found if f]
+
+
+def _looked(part: Part, language: str) -> str:
+    names = [layout.glob(language) for layout in part.layouts]
+    return " or ".join(names + ([part.hub.repo] if part.hub else []))
+
+
+def split_of(task: Task, data: Path | str, preference: str, language: str) -> str:
+    """The first of the preferred splits (`train,dev`) that is there; raises InputError where none is."""
+    wanted = [s.strip() for s in preference.split(",") if s.strip()]
+    for split in wanted:
+        if split not in ("train", "dev", "test") and split not in task.splits:
+            raise InputError(f"unknown split {split!r} of {task.name}: it has {', '.join(task.splits)}")
+        if find(task, data, split, language):
+            return split
+    here = [s for s in task.splits if s not in wanted and find(task, data, s, language)]
+    hint = f"; there is {', '.join(here)}: use --split {here[0]}" if here else ""
+    looked = [_looked(p, language) for s in wanted for p in task.splits.get(s, ())]
+    what = f"{task.name} ({'or '.join(wanted)}, {language})"
+    raise InputError(f"{data}: expected files of {what}, such as {looked[0] if looked else 'none'}, found none{hint}")
+
+
+def _read(found: Found, language: str) -> Iterator[Example | BadRow]:
+    if found.layout is not None:
+        for path in found.files:
+            try:
+                yield from found.layout.read(path, language)
+            except BadRow as error:  # the file cannot be read on from here
+                yield error
+    elif found.hub is not None:
+        yield from _read_parquet(found, found.hub, language)
+
+
+def _read_parquet(found: Found, hub: Hub, language: str) -> Iterator[Example | BadRow]:
+    import datasets
+
+    try:
+        files = [str(f) for f in found.files]
+        rows = datasets.load_dataset("parquet", data_files=files, split="train", streaming=True)
+        for number, row in enumerate(rows):
+            where = f"row {number}"
+            try:
+                example = hub.parse(row, f"{hub.config_of(language)}:{hub.split}:{number}", language)
+            except KeyError as error:
+                yield BadRow(found.files[0], where, f"expected the column {error.args[0]!r}, found {', '.join(row)}")
+            except (ValueError, TypeError, IndexError) as error:
+                yield BadRow(found.files[0], where, str(error))
+            else:
+                yield from example if isinstance(example, tuple) else () if example is None else (example,)
+    except (OSError, datasets.exceptions.DatasetGenerationError, _arrow_error()) as error:
+        raise InputError(f"{found.files[0]}: expected Parquet, found {str(error).splitlines()[0]}") from error
+
+
+def _arrow_error() -> type[Exception]:
+    import pyarrow
+
+    found: type[Exception] = pyarrow.ArrowInvalid
+    return found
+
+
+def _unknown_label(task: Task, example: Example) -> str | None:
+    known = task.labels
+    tags = example.tags if known and isinstance(example, types.Tagging) else None
+    if wrong := next((t for t in tags or () if t not in known), None):
+        return f"expected tags among {', '.join(known)}, found {wrong!r}"
+    if known and isinstance(example, types.Classification) and example.label not in (None, *known):
+        return f"expected a label among {', '.join(known)}, found {example.label!r}"
+    return None
+
+
+def rows(
+    task: Task,
+    data: Path | str,
+    *,
+    split: str = "train",
+    languages: Sequence[str] = ("en",),
+    bad: list[BadRow] | None = None,
+) -> Iterator[Example]:
+    """Stream the rows of a split, language by language, in the files' order and in bounded memory.
+
+    `split` may name several in order of preference (`train,dev`): the first that is there is read. A row that cannot
+    be read raises BadRow, with file and line; where `bad` is a list, it is added there instead and passed over.
+    Raises InputError for a missing split, an unknown language, an empty file or one that holds no row of the task.
+    """
+    for language in languages:
+        if language not in task.languages:
+            raise InputError(f"{task.name}: expected a language among {', '.join(task.languages)}, found {language!r}")
+        for part in find(task, data, split_of(task, data, split, language), language):
+            count = 0
+            for item in _read(part, language):
+                if isinstance(item, BadRow):
+                    problem: BadRow | None = item
+                elif wrong := _unknown_label(task, item):
+                    problem = BadRow(part.files[0], item.id, wrong)
+                else:
+                    problem = None
+                    count += 1
+                    yield item
+                if problem is not None:
+                    if bad is None:
+                        raise problem
+                    bad.append(problem)
+            if not count:
+                raise InputError(f"{part.files[0]}: expected rows of {task.name} in {language!r}, found none")
+
+
+def sample(items: Iterable[Example], size: int | None, seed: int) -> list[Example]:
+    """A uniform sample without replacement, in the original order: the `size` rows of smallest random priority.
+
+    One pass, memory for `size` rows. `None` keeps all. The same seed and rows give the same sample.
+
+    >>> sample([Ellipsis] * 5, 2, seed=0)
+    [Ellipsis, Ellipsis]
+    """
+    if size is None:
+        return list(items)
+    if size < 1:
+        raise InputError(f"expected a sample of at least 1 row, found {size}")
+    generator = random.Random(seed)
+    heap: list[tuple[float, int, Example]] = []
+    for index, item in enumerate(items):
+        entry = (-generator.random(), -index, item)
+        if len(heap) < size:
+            heapq.heappush(heap, entry)
+        elif entry[:2] > heap[0][:2]:
+            heapq.heapreplace(heap, entry)
+    return [item for _, _, item in sorted(heap, key=lambda e: -e[1])]
+
+
+def text_of(example: Example, recipe: Sequence[str]) -> str:
+    """The text of an example that is embedded: the recipe's fields in order, joined by a space.
+
+    >>> from diversity.types import Classification
+    >>> text_of(Classification("1", "en", "A man sleeps.", "A man rests.", "entailment"), ("text", "text_pair"))
+    'A man sleeps. A man rests.'
+    """
+    parts: list[str] = []
+    for name in recipe:
+        value: Any = getattr(example, name)
+        parts.extend([value] if isinstance(value, str) else value or ())
+    return " ".join(p.strip() for p in parts if p.strip())
+
+
+def labels_of(example: Example) -> tuple[str, ...] | None:
+    """The labels of an example as text, for counting; None where they are withheld; () where it has none."""
+    if isinstance(example, types.Classification | types.MultipleChoice):
+        return None if example.label is None else (str(example.label),)
+    if isinstance(example, types.Tagging):
+        return example.tags
+    if isinstance(example, types.Span):
+        return None if example.answers is None else ()
+    return ()
+
+
+def placeholder(task: Task, counts: Mapping[str, int], labelled: int) -> bool:
+    """Do the labels look like placeholders: one and the same on at least 50 rows of a task that has several?
+
+    XTREME's scripts write such labels where they take the gold ones away; scores against them look like chance.
+    """
+    several = len(task.labels) > 1 or task.kind == "tagging"
+    return several and labelled >= 50 and len(counts) == 1

@@ -1,0 +1,70 @@
+"""CommonsenseQA: questions on everyday concepts with five choices, random split."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from diversity.formats import jsonl, text
+from diversity.types import Hub, Layout, MultipleChoice, Part, Task
+
+LETTERS = "ABCDE"
+
+
+def _example(
+    id: str, language: str, question: str, labels: list[str], texts: list[str], key: str | None
+) -> MultipleChoice:
+    if list(labels) != list(LETTERS):
+        raise ValueError(f"expected the choices A to E, found {', '.join(map(str, labels))}")
+    if key and key not in LETTERS:
+        raise ValueError(f"expected 'answerKey' from A to E, found {key!r}")
+    return MultipleChoice(id, language, "", question, tuple(texts), LETTERS.index(key) if key else None)
+
+
+def parse(record: Mapping[str, Any], id: str, language: str) -> MultipleChoice:
+    """A row of the release's JSON lines."""
+    question = record["question"]
+    choices = question["choices"]
+    labels, texts = [c["label"] for c in choices], [c["text"] for c in choices]
+    return _example(str(record["id"]), language, text(question, "stem"), labels, texts, record.get("answerKey"))
+
+
+def hub(row: Mapping[str, Any], id: str, language: str) -> MultipleChoice:
+    """A row of the hub, whose choices are parallel lists."""
+    choices = row["choices"]
+    return _example(
+        str(row["id"]), language, text(row, "question"), choices["label"], choices["text"], row["answerKey"]
+    )
+
+
+def _part(file: str, split: str) -> Part:
+    layout = Layout(f"{file}.jsonl", jsonl(parse))
+    return Part(
+        (layout,),
+        Hub("tau/commonsense_qa@94630fe30dad47192a8546eb75f094926d47e155", "default", split, hub),
+        ("commonsenseqa", "commonsense_qa"),
+    )
+
+
+TASK = Task(
+    name="commonsenseqa",
+    title="CommonsenseQA",
+    kind="multiple_choice",
+    role="intermediate",
+    metric="accuracy",
+    labels=tuple(LETTERS),
+    fields=("question", "choices"),
+    splits={
+        "train": (_part("train_rand_split", "train"),),
+        "dev": (_part("dev_rand_split", "validation"),),
+        "test": (_part("test_rand_split_no_answers", "test"),),
+    },
+    rows={"train": 9_741, "dev": 1_221, "test": 1_140},
+    hashes={
+        "train_rand_split.jsonl": "58ffa3c8472410e24b8c43f423d89c8a003d8284698a6ed7874355dedd09a2fb",
+        "dev_rand_split.jsonl": "3210497fdaae614ac085d9eb873dd7f4d49b6f965a93adadc803e1229fd8a02a",
+        "test_rand_split_no_answers.jsonl": "b426896d71a9cd064cf01cfaf6e920817c51701ef66028883ac1af2e73ad5f29",
+    },
+    licence="MIT",
+    citation="Talmor et al. 2019. CommonsenseQA: A Question Answering Challenge Targeting Commonsense Knowledge. "
+    "NAACL. N19-1421",
+    url="https://www.tau-nlp.org/commonsenseqa",
+)

@@ -1,0 +1,368 @@
+"""The nouns of the toolkit: frozen dataclasses and Protocols, no work."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+else:
+    Array = Any  # so that listing tasks need not load numpy
+
+Kind = Literal["classification", "multiple_choice", "span", "tagging", "retrieval", "mlm"]
+Role = Literal["intermediate", "target"]
+
+
+class InputError(ValueError):
+    """What a user gave cannot be used; the message says what was expected, found, and where."""
+
+
+class BadRow(InputError):
+    """One row of a file that cannot be read."""
+
+    def __init__(self, path: Path | str, where: int | str, problem: str) -> None:
+        super().__init__(f"{path}:{where}: {problem}")
+        self.path, self.where, self.problem = str(path), where, problem
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BadRow, (self.path, self.where, self.problem)
+
+
+# --- Examples: one labelled item of a task, by kind -------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """A sentence, or a pair of them, and its class (None where the label is not given)."""
+
+    id: str
+    language: str
+    text: str
+    text_pair: str | None
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MultipleChoice:
+    """A context, a question (may be empty), the choices and the index of the right one."""
+
+    id: str
+    language: str
+    context: str
+    question: str
+    choices: tuple[str, ...]
+    label: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer and where it starts in its context, in Unicode code points."""
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A question on a passage. `answers` is None where the gold answers are withheld, empty where there is none."""
+
+    id: str
+    language: str
+    question: str
+    context: str
+    answers: tuple[Answer, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """The words of a sentence and one tag for each (None where the tags are withheld)."""
+
+    id: str
+    language: str
+    tokens: tuple[str, ...]
+    tags: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """A sentence of one side of a bitext and the ids of its translations on the other side."""
+
+    id: str
+    language: str
+    text: str
+    matches: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text without a label, for masked language modelling."""
+
+    id: str
+    language: str
+    text: str
+
+
+Example = Classification | MultipleChoice | Span | Tagging | Retrieval | Text
+
+# --- Tasks: what there is, and where its rows come from ---------------------------------------------
+
+Reader = Callable[[Path, str], Iterator[Example | BadRow]]
+HubParser = Callable[[Mapping[str, Any], str, str], "Example | tuple[Example, ...] | None"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Files of a release, and how one of them becomes examples.
+
+    `pattern` is a glob below the task's folder, at any depth, with `{lang}` for the language and `{code}` for its name
+    in `codes`; `.gz` is understood. Where it names several files, `several` says that they belong together; otherwise
+    that is an error. `note` is what must be said wherever figures from these files are shown.
+    """
+
+    pattern: str
+    read: Reader
+    several: bool = False
+    codes: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def glob(self, language: str) -> str:
+        """The pattern for one language."""
+        return self.pattern.format(lang=language, code=self.codes.get(language, language))
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A data set on the Hugging Face hub, in Parquet.
+
+    `source` is `owner/name@commit` with the full commit id, or `owner/name` where none is known: then the first fetch
+    resolves `ref` and writes the commit to the lock file beside the data. `config` is one name, or a name for each
+    language. `parse` takes (row, id, language). `caution` says how these rows differ from the original release.
+    """
+
+    source: str
+    config: str | Mapping[str, str]
+    split: str
+    parse: HubParser
+    ref: str = "main"
+    caution: str = ""
+
+    @property
+    def repo(self) -> str:
+        """`owner/name`."""
+        return self.source.partition("@")[0]
+
+    @property
+    def revision(self) -> str | None:
+        """The pinned commit, or None."""
+        return self.source.partition("@")[2] or None
+
+    def config_of(self, language: str) -> str | None:
+        """The configuration that holds a language, or None."""
+        return self.config if isinstance(self.config, str) else self.config.get(language)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A set of rows that a split of a task is made of: alternative layouts, the first that is there is read.
+
+    `folders` are names that the folder of the files may have; `languages` are those that the rows are in.
+    """
+
+    layouts: tuple[Layout, ...]
+    hub: Hub | None = None
+    folders: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ("en",)
+
+
+@dataclass(frozen=True)
+class Task:
+    """An intermediate task or a target: what it is, how it is scored, and where its rows come from.
+
+    `languages` are ISO 639-1 codes, English first; `labels` is empty where the set is open (spans, supertags);
+    `fields` is the text recipe: the fields of an example that are embedded, in this order, joined by a space;
+    `rows` are the rows of each split of the whole release: of every language, or by language; `contains` names tasks
+    whose rows it includes; `hashes` are the SHA-256 of released files.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    role: Role
+    metric: str
+    fields: tuple[str, ...]
+    splits: Mapping[str, tuple[Part, ...]]
+    licence: str
+    citation: str
+    url: str
+    labels: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ("en",)
+    rows: Mapping[str, int | Mapping[str, int]] = field(default_factory=dict)
+    contains: tuple[str, ...] = ()
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def expected(self, split: str, language: str) -> int | None:
+        """Rows of a split of the whole release in one language; None where that is not known."""
+        known = self.rows.get(split)
+        return known if isinstance(known, int) or known is None else known.get(language)
+
+    @property
+    def recipe(self) -> str:
+        """The text recipe with its version, as it stands in cache keys and provenance."""
+        return "v1:" + "+".join(self.fields)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A set of tasks with weights that sum to 1, sorted by name; the empty mixture is the baseline.
+
+    >>> Mixture.of({"snli": 1, "mnli": 3})
+    Mixture(tasks=('mnli', 'snli'), weights=(0.75, 0.25), label='', sampling='weights', budget=None)
+    >>> Mixture.of(["squad_v1", "mnli"]).name
+    'mnli+squad_v1'
+    """
+
+    tasks: tuple[str, ...]
+    weights: tuple[float, ...]
+    label: str = ""
+    sampling: str = "weights"
+    budget: int | None = None
+
+    @staticmethod
+    def of(tasks: Sequence[str] | Mapping[str, float], label: str = "", **settings: Any) -> Mixture:
+        """A mixture of equal or given weights; raises InputError for a repeated task or weights that cannot be."""
+        if not isinstance(tasks, Mapping):
+            if repeated := sorted({t for t in tasks if list(tasks).count(t) > 1}):
+                raise InputError(f"expected each task of a mixture once, found {repeated[0]} more than once")
+            tasks = dict.fromkeys(tasks, 1.0)
+        for name, weight in tasks.items():
+            if not 0 <= weight < float("inf"):
+                raise InputError(f"expected finite weights of at least 0, found {weight:g} for {name}")
+        total = sum(tasks.values())
+        if tasks and not total > 0:
+            raise InputError("expected a weight above 0 for at least one task of the mixture, found only zeros")
+        names = tuple(sorted(tasks))
+        return Mixture(names, tuple(tasks[n] / total for n in names), label, **settings)
+
+    @property
+    def name(self) -> str:
+        """The given name, or the sorted task names joined by `+`."""
+        return self.label or "+".join(self.tasks)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell of the grid: a model trained on a mixture, then on a target, with a seed and its settings.
+
+    `settings` holds everything else that determines the result, the revisions of the data included.
+    """
+
+    model: str
+    mixture: Mixture
+    target: str
+    seed: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of the canonical JSON of all of it: the same run, the same key, on every machine."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+# --- Embeddings and metrics --------------------------------------------------------------------------
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Anything that turns texts into vectors.
+
+    An encoder whose vectors may be cached also has `settings`, a mapping of everything that changes them.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that stands in result rows."""
+        ...
+
+    def encode(self, texts: list[str]) -> NDArray[np.float32]:
+        """Vectors of the texts, shape (n, d), float32."""
+        ...
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Number of rows, their mean (d,) and second moment X'X/n (d, d), in float64: mergeable by `+`.
+
+    The sufficient statistic of every Tier-1 metric; those of a mixture are the weighted means of its tasks'.
+    """
+
+    n: int
+    mean: Array
+    second: Array
+
+    def __add__(self, other: Moments) -> Moments:
+        """The moments of both sets of rows together."""
+        if self.mean.shape != other.mean.shape:
+            raise InputError(f"expected moments of one dimension, found {self.mean.size} and {other.mean.size}")
+        n = self.n + other.n
+        a, b = self.n / n, other.n / n
+        return Moments(n, a * self.mean + b * other.mean, a * self.second + b * other.second)
+
+
+@dataclass(frozen=True)
+class TaskMoments:
+    """The moments of T tasks in one space: names, n (T,), means (T, d), seconds (T, d, d)."""
+
+    names: tuple[str, ...]
+    n: Array
+    means: Array
+    seconds: Array
+
+
+Influence = Callable[[int, int], "Array"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A diversity metric: the function on rows, its form for mixtures, and what it claims.
+
+    `function(x, **options)` takes rows (n, d), or (rows, task of each row) where `partition` is true, or weights where
+    `of_weights` is true, and returns a float. `mixtures(tasks, weights, **options)` takes TaskMoments and weights
+    (M, T), and returns M values. `influence(tasks, weights, rows, **options)` gives, for mixture m and task a, the
+    influence of each row of that task: its variance is the sampling variance of the value (delta method).
+    """
+
+    name: str
+    function: Callable[..., float]
+    mixtures: Callable[..., Array]
+    formula: str
+    range: str
+    cost: str
+    reference: str
+    influence: Callable[..., Influence] | None = None
+    options: Mapping[str, float] = field(default_factory=dict)
+    invariant_to: frozenset[str] = frozenset()
+    size_dependent: bool = False
+    partition: bool = False
+    of_weights: bool = False
+    unbiased: Callable[..., bool] = lambda **_: False
+    note: str = ""
+
+    def __call__(self, *args: Any, **options: Any) -> float:
+        """Compute the metric on rows: `metric("vendi")(x, q=2)`."""
+        return self.function(*args, **options)
+
+    def printed(self, **options: float) -> str:
+        """The name that parses back, with every option that the metric has: `vendi(q=2)`."""
+        values = {**self.options, **options}
+        inner = ",".join(f"{k}={v:g}" for k, v in values.items())
+        return f"{self.name}({inner})" if inner else self.name
