@@ -364,9 +364,11 @@ def metrics(
                 "formula": metric.formula,
                 "range": metric.range,
                 "cost": metric.cost,
+                "takes": metric.takes,
                 "grows_with_n": metric.size_dependent,
                 "unbiased": bool(metric.unbiased(**dict.fromkeys(metric.options, 2.0))),
                 "invariant_to": sorted(metric.invariant_to),
+                "axioms": metric.axioms,
                 "reference": metric.reference,
             }
         )

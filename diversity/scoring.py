@@ -266,7 +266,8 @@ def score(
     `tasks` are names, measured as `source` says (see `measure`; without `data`, from the shipped moments), or a Space.
     The mixture is all of them with equal weights, or those in `mixtures`, or all subsets. `estimator` U leaves the pairs of
     a row with itself out and does not depend on the number of rows; `auto` is U where a metric has it, else V. `low` and
-    `high` are a 95 % interval for the sampling of rows (delta method, normal approximation); `n` is the number of rows.
+    `high` are a 95 % interval for the sampling of rows (delta method, normal approximation, rows taken as independent
+    draws); `n` is the number of rows.
     Raises InputError for an unknown task or metric, weights that cannot be, and dimensions that differ.
 
     >>> score(["squad_v1", "mnli"], metrics=["cosine"])[["mixture", "estimator"]].values.tolist()
@@ -290,7 +291,7 @@ def score(
     records = []
     for metric, options, unbiased in wanted:
         columns = _values(space, weights, metric, options, unbiased, intervals)
-        kind = "exact" if metric.of_weights else "U" if unbiased else "V"
+        kind = "exact" if metric.takes == "weights" else "U" if unbiased else "V"
         name = metric.printed(**options)
         for mixture, w, value, error in zip(given, weights, *columns, strict=True):
             n = int(space.stacked.n[w > 0].sum())
@@ -308,7 +309,7 @@ def _estimated(printed: str, estimator: Estimator) -> tuple[Metric, dict[str, fl
         raise InputError(f"expected an estimator among auto, U and V, found {estimator!r}")
     metric, options = catalog.parse_metric(printed)
     has = metric.unbiased(**options)
-    if estimator == "U" and not has and not metric.of_weights:
+    if estimator == "U" and not has and metric.takes != "weights":
         raise InputError(f"{metric.printed(**options)} has no unbiased (U) estimator: use auto or V")
     return metric, options, has and estimator != "V"
 
@@ -330,6 +331,10 @@ def _values(
     space: Space, weights: Array, metric: Metric, options: Mapping[str, float], unbiased: bool, intervals: bool
 ) -> tuple[Array, Array]:
     tasks = space.stacked
+    if metric.mixtures is None:
+        raise InputError(
+            f"{metric.name} is computed on {metric.takes}, not from moments: use diversity.metric in Python"
+        )
     extra = {"unbiased": unbiased} if metric.unbiased(**options) else {}
     values = metric.mixtures(tasks, weights, **options, **extra)
     errors = np.full(len(weights), np.nan)

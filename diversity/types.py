@@ -331,29 +331,39 @@ class TaskMoments:
 Influence = Callable[[int, int], "Array"]
 
 
+Takes = Literal["rows", "partition", "weights", "texts", "labelled", "reference"]
+
+
 @dataclass(frozen=True)
 class Metric:
     """A diversity metric: the function on rows, its form for mixtures, and what it claims.
 
-    `function(x, **options)` takes rows (n, d), or (rows, task of each row) where `partition` is true, or weights where
-    `of_weights` is true, and returns a float. `mixtures(tasks, weights, **options)` takes TaskMoments and weights
-    (M, T), and returns M values. `influence(tasks, weights, rows, **options)` gives, for mixture m and task a, the
-    influence of each row of that task: its variance is the sampling variance of the value (delta method).
+    `function` returns a float and takes what `takes` says: `rows` x (n, d); `partition`: rows and the task of each;
+    `weights` of a mixture (T,); `texts`; `labelled`: rows and a class of each; `reference`: rows and other rows (m, d).
+    `mixtures(tasks, weights, **options)`, where there is one, takes TaskMoments and weights (M, T) and returns M exact
+    values without touching a row; a metric without it is computed on rows drawn by weight.
+    `influence(tasks, weights, rows, **options)` gives, for mixture m and task a, the influence of each row of that task:
+    its variance is the sampling variance of the value (delta method). `options` are the numbers that may stand in the
+    printed name, with their defaults; `unbiased(**options)` says whether there is a U estimator.
+
+    Claims, all tested: `invariant_to` some of order, rotation, row scale, replication; `size_dependent` where the expected
+    value moves with the number of rows alone; `axioms` of Mironov & Prokhorenkova 2024 that hold or fail (monotonicity:
+    larger distances never lower it; uniqueness: a new point in a duplicate's place raises it; continuity).
     """
 
     name: str
     function: Callable[..., float]
-    mixtures: Callable[..., Array]
     formula: str
     range: str
     cost: str
     reference: str
+    mixtures: Callable[..., Array] | None = None
     influence: Callable[..., Influence] | None = None
     options: Mapping[str, float] = field(default_factory=dict)
+    takes: Takes = "rows"
     invariant_to: frozenset[str] = frozenset()
     size_dependent: bool = False
-    partition: bool = False
-    of_weights: bool = False
+    axioms: Mapping[str, bool] = field(default_factory=dict)
     unbiased: Callable[..., bool] = lambda **_: False
     note: str = ""
 

@@ -47,5 +47,5 @@ METRIC = Metric(
     cost="O(T)",
     reference="Hill 1973",
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
-    of_weights=True,
+    takes="weights",
 )

@@ -30,6 +30,6 @@ METRIC = Metric(
     cost="O(n d)",
     reference="Rao 1982",
     invariant_to=frozenset({"order", "rotation", "row scale"}),
-    partition=True,
+    takes="partition",
     unbiased=lambda **_: True,
 )

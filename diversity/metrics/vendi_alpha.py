@@ -65,6 +65,6 @@ METRIC = Metric(
     reference="Reeve et al. 2016 (the partition); Friedman, Dieng 2023",
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
-    partition=True,
+    takes="partition",
     unbiased=vendi.METRIC.unbiased,
 )

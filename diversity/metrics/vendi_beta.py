@@ -49,6 +49,6 @@ METRIC = Metric(
     reference="Reeve et al. 2016 (the partition); Holevo 1973",
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
-    partition=True,
+    takes="partition",
     unbiased=vendi.METRIC.unbiased,
 )

@@ -30,6 +30,6 @@ METRIC = Metric(
     reference="Friedman, Dieng 2023",
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
-    partition=True,
+    takes="partition",
     unbiased=vendi.METRIC.unbiased,
 )
