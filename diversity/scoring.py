@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -210,7 +211,7 @@ def _load(path: Path) -> Measured:
         with np.load(path, allow_pickle=False) as archive:
             mean, packed, rows = archive["mean"], archive["second"], archive["rows"].astype(np.float64)
             n, provenance = int(archive["n"]), json.loads(str(archive["provenance"]))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: expected saved moments, found: {str(error).splitlines()[0]}") from error
     second = np.zeros((len(mean), len(mean)))
     second[np.triu_indices(len(mean))] = packed

@@ -46,13 +46,22 @@ def number(values: Array, q: float) -> float:
 
     Near q = 1 the formula loses digits: there log sum p^q is computed by expm1 of (q - 1) log p.
     """
+    if q == 0:
+        return float(len(values))
     if np.isinf(q):
         return float(1 / values.max())
     logs = np.log(values)
     if q == 1:
         return float(np.exp(-(values * logs).sum()))
-    excess = (values * np.expm1((q - 1) * logs)).sum()
-    return float(np.exp(np.log1p(excess) / (1 - q)))
+    return float(np.exp(_log_power_sum(logs, values, q) / (1 - q)))
+
+
+def _log_power_sum(logs: Array, shares: Array, q: float) -> float:
+    """log sum_i share_i exp((q - 1) log_i), for shares that sum to 1: close to 0 where q is close to 1."""
+    if abs(q - 1) < 0.01:
+        return float(np.log1p((shares * np.expm1((q - 1) * logs)).sum()))
+    top = ((q - 1) * logs).max()
+    return float(top + np.log((shares * np.exp((q - 1) * logs - top)).sum()))
 
 
 def derivative(values: Array, q: float) -> Array:
@@ -74,4 +83,4 @@ def power_mean(numbers: Any, weights: Any, q: float) -> float:
     logs = np.log(d)
     if q == 1:
         return float(np.exp((w * logs).sum()))
-    return float(np.exp(np.log1p((w * np.expm1((1 - q) * logs)).sum()) / (1 - q)))
+    return float(np.exp(_log_power_sum(-logs, w, q) / (1 - q)))

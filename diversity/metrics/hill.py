@@ -23,7 +23,8 @@ def hill(weights: Any, *, q: float = 1.0) -> float:
     w = np.asarray(weights, dtype=float)
     if w.ndim != 1 or not np.isfinite(w).all() or (w < 0).any() or not w.any():
         raise InputError(f"expected weights (T,) of at least 0 and not all 0, found {weights!r}")
-    return number(w[w > 0] / w.sum(), q)
+    shares = w / w.sum()
+    return number(shares[shares > 0], q)
 
 
 def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0) -> Array:
