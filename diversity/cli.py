@@ -441,16 +441,18 @@ def fetch(
             _note(f"note: {result.repo}: {result.caution}")
 
 
+INTERRUPTED = 130  # what typer makes of Ctrl-C
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line: one line on stderr and status 2 for bad use or input, no traceback."""
-    for name in ("SIGPIPE",):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    if hasattr(signal, "SIGPIPE"):  # a reader that stops early (`| head`) ends this command quietly
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
     except typer.exceptions.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         _fail(message or "expected a command; see diversity --help")
@@ -460,7 +462,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; what was finished is kept, the same command goes on from there")
+        _fail("interrupted; what was finished is kept, and the same command goes on from there")
 
 
 def _fail(message: str) -> NoReturn:
