@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -323,7 +324,8 @@ def _weights(mixtures: Sequence[Mixture], names: Sequence[str]) -> Array:
             if task not in column:
                 raise catalog.near(task, list(names), "task")
             weights[row, column[task]] = weight
-    if repeated := [m.name for i, m in enumerate(mixtures) if m.name in {k.name for k in mixtures[:i]}][:1]:
+    counts = Counter(m.name for m in mixtures)
+    if repeated := [name for name, count in counts.items() if count > 1]:
         raise InputError(f"expected a name for each mixture, found {repeated[0]!r} twice")
     return weights
 
