@@ -199,18 +199,16 @@ WRAPPED = {
 }
 
 
-@pytest.mark.parametrize("wrapping", WRAPPED)
-@pytest.mark.parametrize("name", ONE_FILE)
+# In Tatoeba's files the number of a line is its id: there an empty line is a bad row, see below.
+WAYS = [(n, w) for n in ONE_FILE for w in WRAPPED if (n, w) != ("tatoeba", "with blank lines at the end")]
+
+
+@pytest.mark.parametrize(("name", "wrapping"), WAYS, ids=[f"{n}, {w}" for n, w in WAYS])
 def test_a_file_is_read_the_same_however_it_is_wrapped(name, wrapping, write):
     files, reader, language, expected = ONE_FILE[name]
-    if (name, wrapping) == ("tatoeba", "with blank lines at the end"):
-        pytest.skip("the line number is the id there: an empty line is a bad row, see below")
     suffix = ".gz" if wrapping == "gzipped" else ""
     paths = [write(file + suffix, WRAPPED[wrapping](content.encode())) for file, content in files.items()]
     assert read(reader, paths[0], language) == expected
-
-
-LINES = [n for n in ONE_FILE if n != "squad"]
 
 
 @pytest.mark.parametrize("name", ONE_FILE)
@@ -299,17 +297,17 @@ def test_invalid_utf8_is_a_bad_row_with_line_and_byte_and_reading_goes_on(reader
 @pytest.mark.parametrize(
     ("reader", "line"),
     [
-        (conll(token=0, tag=1), b"%s\tO\n"),
-        (conllu, b"1\t%s\t_\tX\t_\t_\t0\t_\t_\t_\n"),
-        (pmb, b"%s\ta\tb\tc\td\te\tf\n"),
+        (conll(token=0, tag=1), lambda n, word: word + b"\tO\n"),
+        (conllu, lambda n, word: b"%d\t%s\t_\tX\t_\t_\t0\t_\t_\t_\n" % (n, word)),
+        (pmb, lambda n, word: word + b"\ta\tb\tc\td\te\tf\n"),
     ],
     ids=["tags", "conllu", "pmb"],
 )
 def test_invalid_utf8_spoils_its_sentence_and_no_other(reader, line, write):
     sentences = [(b"a", b"b"), (b"c", b"\xc3", b"d"), (b"e",)]
-    path = write("a", b"\n".join(b"".join(line % w for w in words) for words in sentences))
+    path = write("a", b"\n".join(b"".join(line(n, w) for n, w in enumerate(words, 1)) for words in sentences))
     good, bad = split_bad(read(reader, path))
-    assert [e.tokens[0] for e in good] == ["a", "e"]
+    assert [e.tokens for e in good] == [("a", "b"), ("e",)]
     assert len(bad) == 1
     assert bad[0].startswith("a:5: expected UTF-8, found byte 0xc3 at byte")
 
@@ -839,11 +837,17 @@ def test_a_sentence_that_is_no_conllu_is_a_bad_row_and_reading_goes_on(line, pro
     assert [e.tokens for e in good] == [("a",), ("c",)]
 
 
-def test_an_id_that_conllu_does_not_know_is_a_bad_row_and_no_lost_word(write):
-    content = tree((1, "a", "X", 0), ("two", "b", "X", 1), (3, "c", "X", 1)) + tree((1, "d", "X", 0))
+@pytest.mark.parametrize(
+    "ids",
+    [(1, "two", 3), (1, 2, 1), (1, 3, 4)],
+    ids=["no number", "two sentences without a blank line", "one left out"],
+)
+def test_ids_that_are_no_sequence_are_a_bad_row_and_no_lost_word(ids, write):
+    content = tree(*((i, "abc"[n], "X", 0) for n, i in enumerate(ids))) + tree((1, "d", "X", 0))
     good, bad = split_bad(read(conllu, write("a.conllu", content), "de"))
     assert [e.tokens for e in good] == [("d",)]
     assert len(bad) == 1
+    assert bad[0].startswith("a.conllu:1: expected a sentence of CoNLL-U, found ")
 
 
 # --- Supertags -------------------------------------------------------------------------------------------
