@@ -13,8 +13,9 @@ import pandas as pd
 
 import diversity
 from diversity import catalog, store
+from diversity.measuring import Space, load
 from diversity.reporting import figures
-from diversity.scoring import Space, load, score
+from diversity.scoring import score
 
 pd.set_option("display.width", 160, "display.max_columns", 30)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from diversity import catalog, embed, scoring, sources, store
+from diversity import catalog, embed, measuring, scoring, sources, store
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 
@@ -65,7 +65,9 @@ def main() -> None:
         tokens = fp32.lengths(chosen).mean()
         print(f"\n{len(chosen)} {kind} of {tokens:.0f} tokens")
         reference = vectors["sentence-transformers"]
-        scores = {n: scoring.score(scoring.from_arrays({"x": v}), intervals=False)["value"] for n, v in vectors.items()}
+        scores = {
+            n: scoring.score(measuring.from_arrays({"x": v}), intervals=False)["value"] for n, v in vectors.items()
+        }
         for name in ways:
             ratio = statistics.median(b / a for a, b in zip(times[name], times["sentence-transformers"], strict=True))
             worst = float((1 - (vectors[name].astype(float) * reference).sum(axis=1)).max())

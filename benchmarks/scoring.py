@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diversity import catalog, scoring
+from diversity import catalog, measuring, scoring
 from diversity.moments import CHUNK, moments
 
 N, D = 1_000_000, 384
@@ -88,7 +88,7 @@ def large_file() -> None:
 def mixtures() -> None:
     """All 511 mixtures of the nine tasks, after loading."""
     names = [n for n in catalog.names("tasks") if catalog.task(n).role == "intermediate"]
-    space = scoring.load(names)
+    space = measuring.load(names)
     assert space.rows
     second = ["cosine", "rao_beta", "vendi(q=2)", "vendi_beta(q=2)", "hill(q=1)"]
     for title, metrics, intervals in (

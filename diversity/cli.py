@@ -18,7 +18,7 @@ from diversity.types import BadRow, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diversity.scoring import Space
+    from diversity.measuring import Space
     from diversity.types import Task
 
 app = typer.Typer(
@@ -155,7 +155,7 @@ def score(
 
     diversity score --tasks squad_v1,mnli,hellaswag
     """
-    from diversity import catalog, scoring
+    from diversity import catalog, measuring, scoring
 
     mixtures = [scoring.parse_mixture(m) for m in mixture or []]
     wanted = _split_metrics(metrics) or list(scoring.METRICS)
@@ -174,19 +174,19 @@ def score(
         from diversity.embed import load_encoder
 
         _known(measured)
-        space = scoring.measure(
+        space = measuring.measure(
             measured, data=data, sample=sample, seed=seed, split=split, languages=_split(languages), cache=cache, bad=bad,
             encoder=lambda: load_encoder(encoder, precision=precision, long=long, max_tokens=max_tokens),  # type: ignore[arg-type]
         )  # fmt: skip
     else:
         if sample is not None:
             raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
-        space = scoring.load(measured, moments, encoder) if measured else scoring.Space(encoder, {})
+        space = measuring.load(measured, moments, encoder) if measured else measuring.Space(encoder, {})
     if arrays:
-        own = scoring.from_arrays(arrays)
-        space = scoring.Space(own.encoder if not measured else space.encoder, {**space.tasks, **own.tasks})
+        own = measuring.from_arrays(arrays)
+        space = measuring.Space(own.encoder if not measured else space.encoder, {**space.tasks, **own.tasks})
     if save_moments is not None:
-        for path in scoring.save(space, save_moments):
+        for path in measuring.save(space, save_moments):
             _note(f"wrote {path}")
     table = scoring.score(
         space, mixtures=mixtures, all_subsets=all_subsets, metrics=wanted, estimator=estimator, intervals=intervals  # type: ignore[arg-type]

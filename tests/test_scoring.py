@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import diversity
-from diversity import catalog, scoring, store
+from diversity import catalog, measuring, scoring, store
 from diversity.metrics import cosine, vendi
 from diversity.types import InputError, Mixture
 
@@ -102,7 +102,7 @@ def test_the_order_of_tasks_does_not_count(arrays):
 
 
 def test_the_nine_tasks_are_shipped_at_one_size():
-    space = scoring.load(NINE)
+    space = measuring.load(NINE)
     assert {t.moments.n for t in space.tasks.values()} == {2900}
     for name, task in space.tasks.items():
         assert np.trace(task.moments.second) == pytest.approx(1, abs=1e-9)
@@ -128,9 +128,9 @@ def test_all_511_mixtures_of_the_nine():
 
 def test_saved_moments_score_the_same(tmp_path, arrays):
     space = diversity.from_arrays(arrays, encoder="mine")
-    (path, *_) = scoring.save(space, tmp_path)
+    (path, *_) = measuring.save(space, tmp_path)
     assert path == tmp_path / "mine" / "a.npz"
-    again = scoring.load(["a", "b"], tmp_path, encoder="mine")
+    again = measuring.load(["a", "b"], tmp_path, encoder="mine")
     for metric in ("cosine", "vendi(q=1)", "vendi(q=2)"):
         left = scoring.score(space, mixtures=["a,b"], metrics=[metric])
         right = scoring.score(again, metrics=[metric])
@@ -140,16 +140,16 @@ def test_saved_moments_score_the_same(tmp_path, arrays):
 
 def test_moments_that_are_not_there_or_damaged(tmp_path, arrays):
     with pytest.raises(InputError, match="did you mean mnli"):
-        scoring.load(["mnly"])
+        measuring.load(["mnly"])
     with pytest.raises(InputError, match="no moments of it with all-MiniLM-L6-v2"):
-        scoring.load(["xnli"])
-    scoring.save(diversity.from_arrays(arrays, encoder="mine"), tmp_path)
+        measuring.load(["xnli"])
+    measuring.save(diversity.from_arrays(arrays, encoder="mine"), tmp_path)
     with pytest.raises(InputError, match="there are a, b, c"):
-        scoring.load(["d"], tmp_path, encoder="mine")
+        measuring.load(["d"], tmp_path, encoder="mine")
     path = tmp_path / "mine" / "a.npz"
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(InputError, match=r"a\.npz: expected saved moments"):
-        scoring.load(["a"], tmp_path, encoder="mine")
+        measuring.load(["a"], tmp_path, encoder="mine")
 
 
 # --- Precomputed vectors ---------------------------------------------------------------------------
