@@ -24,11 +24,15 @@ ROWS_SHIPPED = 512
 
 @dataclass(frozen=True)
 class Measured:
-    """A task's moments, a sample of its unit rows (k, d) for standard errors, and where they come from."""
+    """A task's moments, a random sample of its unit rows (k, d) with their texts, and where they come from.
+
+    The sample is what standard errors and the metrics of rows and of texts are computed from.
+    """
 
     moments: Moments
     rows: Array
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    texts: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,18 @@ class Space:
 # --- Measuring tasks ---------------------------------------------------------------------------------
 
 
-def measured(vectors: Any, *, provenance: Mapping[str, Any] | None = None, keep: int = ROWS_KEPT) -> Measured:
+def measured(
+    vectors: Any,
+    *,
+    texts: Sequence[str] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    keep: int = ROWS_KEPT,
+) -> Measured:
     """Moments of any embeddings (n, d), an array or a memory-mapped one, and a fixed random sample of `keep` rows."""
     rows = checked(vectors)
-    chosen = np.sort(np.random.default_rng(0).permutation(len(rows))[:keep]) if len(rows) > keep else slice(None)
-    return Measured(moments(rows), np.concatenate(list(unit_chunks(rows[chosen]))), dict(provenance or {}))
+    chosen = np.random.default_rng(0).permutation(len(rows))[:keep]
+    kept = tuple(texts[i] for i in chosen) if texts is not None else None
+    return Measured(moments(rows), np.concatenate(list(unit_chunks(rows[chosen]))), dict(provenance or {}), kept)
 
 
 def measure(
@@ -86,7 +97,7 @@ def measure(
             "encoder": dict(getattr(model, "settings", {"model": model.name})),
             "longer_than_limit": result.long,
         }
-        tasks[name] = measured(result.vectors, provenance=provenance)
+        tasks[name] = measured(result.vectors, texts=texts, provenance=provenance)
     return Space(model.name, tasks)
 
 
@@ -175,7 +186,7 @@ def save(space: Space, folder: Path | str, *, rows: int = ROWS_SHIPPED) -> list[
                 n=m.n,
                 mean=m.mean,
                 second=m.second[upper],
-                rows=task.rows[:: -(-len(task.rows) // rows)].astype(np.float16),
+                rows=task.rows[:rows].astype(np.float16),
                 provenance=np.array(json.dumps(meta, sort_keys=True, ensure_ascii=False)),
             )
         written.append(target / f"{name}.npz")

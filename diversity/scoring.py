@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from diversity import catalog
+from diversity import catalog, estimates
 from diversity.measuring import Space, load, measure
 from diversity.types import Array, InputError, Metric, Mixture
 
@@ -20,7 +20,6 @@ Estimator = Literal["auto", "U", "V"]
 
 METRICS = ("cosine", "rao_beta", "vendi(q=2)", "vendi_beta(q=2)", "hill(q=1)")
 COLUMNS = ("mixture", "tasks", "weights", "encoder", "metric", "value", "low", "high", "n", "estimator")
-Z95 = 1.959963984540054
 
 
 def parse_mixture(spec: str) -> Mixture:
@@ -61,48 +60,66 @@ def score(
     metrics: Sequence[str] = METRICS,
     estimator: Estimator = "auto",
     intervals: bool = True,
+    rarefy: Sequence[int] = (),
+    rows: int = 1000,
+    reference: str | None = None,
     **source: Any,
 ) -> pd.DataFrame:
     """Diversity of mixtures of tasks: one row for each mixture and metric, in the columns of the contract.
 
     `tasks` are names, measured as `source` says (see `measure`; without `data`, from the shipped moments), or a Space.
-    The mixture is all of them with equal weights, or those in `mixtures`, or all subsets. `estimator` U leaves the pairs of
-    a row with itself out and does not depend on the number of rows; `auto` is U where a metric has it, else V. `low` and
-    `high` are a 95 % interval for the sampling of rows (delta method, normal approximation, rows taken as independent
-    draws); `n` is the number of rows.
-    Raises InputError for an unknown task or metric, weights that cannot be, and dimensions that differ.
+    The mixture is all of them with equal weights, or those in `mixtures`, or all subsets. A metric of moments is exact
+    over all rows: `estimator` U leaves the pairs of a row with itself out and does not depend on the number of rows;
+    `auto` is U where a metric has it, else V. Another metric is computed on `rows` rows drawn by weight (estimator
+    `rows`). With `rarefy`, every metric is computed on so many rows, the mean of several draws, once for each number
+    given. `reference` names the task that metrics of a reference compare with (default: all of them).
+
+    `low` and `high` are a 95 % interval for the sampling of rows, taken as independent (delta method; jackknife for
+    `rows`; the range of the draws for `rarefied`); `n` is the number of rows. Raises InputError for an unknown task or
+    metric, weights that cannot be, and dimensions that differ.
 
     >>> score(["squad_v1", "mnli"], metrics=["cosine"])[["mixture", "estimator"]].values.tolist()
     [['mnli+squad_v1', 'U']]
     """
-    import pandas as pd
-
-    given = [parse_mixture(m) if isinstance(m, str) else m for m in mixtures or ()]
     wanted = [_estimated(printed, estimator) for printed in metrics]
-    if isinstance(tasks, Space):
-        space, names = tasks, sorted(tasks.tasks)
-    else:
-        names = sorted({*tasks, *(t for m in given for t in m.tasks)})
-        if len(set(tasks)) < len(tasks):
-            raise InputError(f"expected each task once, found {', '.join(tasks)}")
-        space = measure(names, **source) if source.get("data") else load(names, **source)
+    given = [parse_mixture(m) if isinstance(m, str) else m for m in mixtures or ()]
+    space, names = _space(tasks, given, source)
     if all_subsets:
         given += subsets(names)
     given = given or [Mixture.of(names)]
     weights = _weights(given, space.stacked.names)
-    records = []
+    draws = {"seed": source.get("seed", 0), "reference": reference}
+    found = []
     for metric, options, unbiased in wanted:
-        columns = _values(space, weights, metric, options, unbiased, intervals)
-        kind = "exact" if metric.takes == "weights" else "U" if unbiased else "V"
-        name = metric.printed(**options)
-        for mixture, w, value, error in zip(given, weights, *columns, strict=True):
-            n = int(space.stacked.n[w > 0].sum())
-            low, high = value - Z95 * error, value + Z95 * error
-            records.append(
-                (mixture.name, mixture.tasks, mixture.weights, space.encoder, name, value, low, high, n, kind)
-            )
-    order = {m.name: i for i, m in enumerate(given)}
-    records.sort(key=lambda r: order[r[0]])
+        if metric.takes == "weights" or not (rarefy or metric.mixtures is None):
+            made = [estimates.exact(space, weights, metric, options, unbiased=unbiased, intervals=intervals)]
+        elif rarefy:
+            made = [estimates.rarefied(space, weights, metric, options, size=n, **draws) for n in rarefy]
+        else:
+            made = [estimates.on_rows(space, weights, metric, options, size=rows, intervals=intervals, **draws)]
+        found += [(metric.printed(**options), estimate) for estimate in made]
+    return _table(given, space.encoder, found)
+
+
+def _space(
+    tasks: Sequence[str] | Space, given: Sequence[Mixture], source: Mapping[str, Any]
+) -> tuple[Space, list[str]]:
+    if isinstance(tasks, Space):
+        return tasks, sorted(tasks.tasks)
+    if len(set(tasks)) < len(tasks):
+        raise InputError(f"expected each task once, found {', '.join(tasks)}")
+    names = sorted({*tasks, *(t for m in given for t in m.tasks)})
+    return measure(names, **source) if source.get("data") else load(names, **source), names
+
+
+def _table(mixtures: Sequence[Mixture], encoder: str, found: Sequence[tuple[str, estimates.Estimate]]) -> pd.DataFrame:
+    import pandas as pd
+
+    records = [
+        (m.name, m.tasks, m.weights, encoder, name, e.values[i], e.low[i], e.high[i], int(e.n[i]), e.estimator)
+        for i, m in enumerate(mixtures)
+        for name, e in found
+    ]
     return pd.DataFrame(records, columns=list(COLUMNS))
 
 
@@ -130,26 +147,6 @@ def _weights(mixtures: Sequence[Mixture], names: Sequence[str]) -> Array:
     return weights
 
 
-def _values(
-    space: Space, weights: Array, metric: Metric, options: Mapping[str, float], unbiased: bool, intervals: bool
-) -> tuple[Array, Array]:
-    tasks = space.stacked
-    if metric.mixtures is None:
-        raise InputError(
-            f"{metric.name} is computed on {metric.takes}, not from moments: use diversity.metric in Python"
-        )
-    extra = {"unbiased": unbiased} if metric.unbiased(**options) else {}
-    values = metric.mixtures(tasks, weights, **options, **extra)
-    errors = np.full(len(weights), np.nan)
-    if intervals and metric.influence is not None and options.get("q") != 0:
-        influence = metric.influence(tasks, weights, space.rows, **options)
-        for m, w in enumerate(weights):
-            present = [int(a) for a in np.flatnonzero(w)]
-            if all(len(space.rows[a]) > 1 for a in present):
-                errors[m] = np.sqrt(sum(influence(m, a).var(ddof=1) / tasks.n[a] for a in present))
-    return values, errors
-
-
 def distances(tasks: Sequence[str] | Space, **source: Any) -> pd.DataFrame:
     """Task x task mean cosine distance: of two texts, one from each; on the diagonal, of two distinct texts of one task.
 
@@ -159,9 +156,7 @@ def distances(tasks: Sequence[str] | Space, **source: Any) -> pd.DataFrame:
 
     from diversity.metrics._gram import gram
 
-    space = (
-        tasks if isinstance(tasks, Space) else measure(tasks, **source) if source.get("data") else load(tasks, **source)
-    )
+    space, _ = _space(tasks, (), source)
     names = list(space.stacked.names)
     return pd.DataFrame(1 - gram(space.stacked, unbiased=True), index=names, columns=names)
 
@@ -170,3 +165,13 @@ def overlaps(mixture: Mixture) -> list[str]:
     """What a reader must know of a mixture whose tasks share rows: `anli_plus contains mnli`."""
     known = [t for t in mixture.tasks if t in catalog.names("tasks")]
     return [f"{a} contains {b}" for a in known for b in catalog.task(a).contains if b in known]
+
+
+def uneven(scores: pd.DataFrame) -> list[str]:
+    """Metrics whose values grow with the number of rows, where that number differs between the mixtures compared."""
+    found = []
+    for (name, estimator), part in scores.groupby(["metric", "estimator"], sort=False):
+        grows = catalog.parse_metric(str(name))[0].size_dependent and estimator not in ("U", "rarefied")
+        if grows and part["n"].nunique() > 1:
+            found.append(f"{name} grows with n, which is {part['n'].min():,} to {part['n'].max():,} here")
+    return found

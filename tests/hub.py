@@ -6,21 +6,17 @@ import hashlib
 import json
 import re
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 
 @dataclass
 class Repo:
-    """A data set: its commits, its branches, and the files of each commit (or of all)."""
+    """A data set: the files of each commit, and the commit that its branches point to."""
 
     head: str
-    files: dict[str, bytes]
-    commits: set[str] = field(default_factory=set)
-
-    def __post_init__(self):
-        self.commits.add(self.head)
+    commits: dict[str, dict[str, bytes]]
 
 
 class FakeHub:
@@ -102,22 +98,23 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
         def _info(self, name: str, revision: str) -> None:
             if found := self._repo(name, revision):
                 repo, commit = found
-                siblings = [{"rfilename": f} for f in repo.files]
+                siblings = [{"rfilename": f} for f in repo.commits[commit]]
                 self._json({"_id": "0", "id": name, "sha": commit, "private": False, "siblings": siblings})
 
         def _tree(self, name: str, revision: str) -> None:
             if found := self._repo(name, revision):
-                files = found[0].files.items()
+                repo, commit = found
+                files = repo.commits[commit].items()
                 self._json([{"type": "file", "path": f, "size": len(b), "oid": _sha1(b)} for f, b in files])
 
         def _file(self, name: str, revision: str, file: str, body: bool) -> None:
             if not (found := self._repo(name, revision)):
                 return
             repo, commit = found
-            if file not in repo.files:
+            if file not in repo.commits[commit]:
                 self._error(404, "EntryNotFound")
                 return
-            content = repo.files[file]
+            content = repo.commits[commit][file]
             match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
             start = int(match[1]) if match else 0
             part = content[start:]

@@ -12,6 +12,7 @@ LAYERS = [
     {"cli"},
     {"grid", "reporting"},
     {"scoring", "planning", "training", "stats", "data"},
+    {"estimates"},
     {"measuring"},
     {"sources", "embed", "xtreme"},
     {"metrics", "tasks", "distances", "contributions"},
