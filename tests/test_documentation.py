@@ -46,3 +46,11 @@ def test_commands_in_the_readme_exist(line, capsys):
     with pytest.raises(SystemExit) as stop:
         main([line, "--help"])
     assert not stop.value.code
+
+
+def test_the_reference_is_what_the_code_says():
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, ROOT / "docs" / "reference.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -6,9 +6,13 @@ lambda_max are zero to rounding and are dropped: with q < 1 they would otherwise
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
-from diversity.types import Array
+from diversity.moments import mix
+from diversity.types import Array, TaskMoments
 
 
 def eigenvalues(second: Array, n: float) -> Array:
@@ -27,6 +31,30 @@ def of_rows(x: Array) -> Array:
     """Nonzero eigenvalues of unit rows (n, d), from the smaller of the n x n and the d x d matrix."""
     n, d = x.shape
     return _nonzero(np.linalg.eigvalsh((x @ x.T if n < d else x.T @ x) / n), n, d)
+
+
+def of_mixtures(tasks: TaskMoments, weights: Array) -> list[Array]:
+    """Nonzero eigenvalues of each mixture's second moment, computed once for a set of tasks.
+
+    One matrix of d x d is too small for several threads to share: with many mixtures each processor takes its own.
+    """
+    known = tasks.spectra
+    missing = {w.tobytes(): w for w in weights if w.tobytes() not in known}
+
+    def solve(w: Array) -> Array:
+        return eigenvalues(mix(tasks, w)[1], float(tasks.n[w > 0].sum()))
+
+    workers = min(
+        len(missing), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    if workers < 2:
+        known.update({key: solve(w) for key, w in missing.items()})
+    else:
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+            known.update(zip(missing, pool.map(solve, missing.values()), strict=True))
+    return [known[w.tobytes()] for w in weights]
 
 
 def _nonzero(values: Array, n: float, d: int) -> Array:

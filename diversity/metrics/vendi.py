@@ -9,7 +9,7 @@ import numpy as np
 
 from diversity.metrics._gram import form
 from diversity.metrics._influence import quadratic_forms
-from diversity.metrics._spectrum import derivative, eigensystem, eigenvalues, number, of_rows
+from diversity.metrics._spectrum import derivative, eigensystem, number, of_mixtures, of_rows
 from diversity.moments import checked, mix, moments, stack, unit_chunks
 from diversity.types import Array, Influence, InputError, Metric, TaskMoments
 
@@ -59,7 +59,7 @@ def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0, unbiased: bool
         with np.errstate(divide="ignore"):
             p = form(w, purity(tasks, unbiased=unbiased))
             return 1 / np.where(p > 1e-12, p, 0.0) if unbiased else 1 / p
-    return np.array([number(eigenvalues(mix(tasks, v)[1], float(tasks.n[v > 0].sum())), q) for v in w])
+    return np.array([number(values, q) for values in of_mixtures(tasks, np.ascontiguousarray(w))])
 
 
 def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: float = 1.0, **_: Any) -> Influence:
