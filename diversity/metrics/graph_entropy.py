@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import xlogy
 
 from diversity.metrics._pairwise import distances, unit
 from diversity.types import Metric
@@ -27,7 +26,8 @@ def graph_entropy(x: Any) -> float:
         sums = block.sum(axis=1)
         some = sums > 0
         block, sums = block[some], sums[some]
-        total += float((np.log(sums) - xlogy(block, block).sum(axis=1) / sums).sum())
+        logs = np.log(np.maximum(block, np.finfo(float).tiny))  # 0 log 0 = 0
+        total += float((np.log(sums) - np.einsum("ij,ij->i", block, logs) / sums).sum())
     return max(total, 0.0)
 
 

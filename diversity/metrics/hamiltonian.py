@@ -81,8 +81,7 @@ METRIC = Metric(
     range="[0, 2n]",
     cost="O(n^2 d) time, O(block n) memory",
     reference="Hu et al. 2024 (HamDiv)",
-    invariant_to=frozenset({"row scale"}),
     size_dependent=True,
     axioms={"monotonicity": False, "uniqueness": False, "continuity": False},
-    note="an upper bound by a heuristic: the shortest circuit itself is monotone and continuous",
+    note="a heuristic upper bound: the shortest circuit is invariant to order, rotation and row scale, monotone, continuous",
 )
