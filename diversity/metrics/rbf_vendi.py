@@ -14,7 +14,7 @@ from diversity.types import Array, InputError, Metric
 EXACT_ROWS = 4096
 
 
-def rbf_vendi(x: Any, *, q: float = 1.0, bandwidth: float = 0.5, features: float = 1024, seed: float = 0) -> float:
+def rbf_vendi(x: Any, *, q: float = 1.0, bandwidth: float = 1.0, features: float = 1024, seed: float = 0) -> float:
     """Approximate Vendi score of order q of rows x (n, d) with the kernel exp(-|x - y|^2 / 2 bandwidth^2).
 
     In [1, min(n, features)]; of unit rows, so that the kernel is exp(-d / bandwidth^2) of the cosine distance d. The features
@@ -23,8 +23,8 @@ def rbf_vendi(x: Any, *, q: float = 1.0, bandwidth: float = 0.5, features: float
     features: a score near it needs more of them. Raises InputError for a bandwidth that is not above 0, and an odd number
     of features. Source: Friedman, Dieng 2023; Rahimi, Recht 2007 (features); Ospanov et al. 2024 (the two together: FKEA).
 
-    >>> round(rbf_vendi([[1, 0], [1, 0]]), 6), bool(rbf_vendi([[1, 0], [0, 1]]) > 1.9)
-    (1.0, True)
+    >>> round(rbf_vendi([[1, 0], [1, 0]]), 6), round(rbf_vendi([[1, 0], [0, 1]], bandwidth=0.1), 1)
+    (1.0, 2.0)
     """
     _check(q, bandwidth)
     half, seed = whole("features", features, least=2) // 2, whole("seed", seed, least=0)
@@ -45,7 +45,7 @@ def _check(q: float, bandwidth: float) -> None:
         raise InputError(f"expected an order q of at least 0 and a bandwidth above 0, found {q!r} and {bandwidth!r}")
 
 
-def exact(x: Any, *, q: float = 1.0, bandwidth: float = 0.5) -> float:
+def exact(x: Any, *, q: float = 1.0, bandwidth: float = 1.0) -> float:
     """The Vendi score that `rbf_vendi` approximates, from the n x n kernel matrix: of at most 4,096 rows.
 
     >>> round(exact([[1, 0], [0, 1]], bandwidth=0.1), 6)
@@ -60,7 +60,7 @@ def exact(x: Any, *, q: float = 1.0, bandwidth: float = 0.5) -> float:
     return number(eigenvalues(kernel / len(rows), len(rows)), q)
 
 
-def error(x: Any, *, q: float = 1.0, bandwidth: float = 0.5, features: float = 1024, seed: float = 0) -> float:
+def error(x: Any, *, q: float = 1.0, bandwidth: float = 1.0, features: float = 1024, seed: float = 0) -> float:
     """By how much `rbf_vendi` exceeds the exact value for rows x (n, d), n at most 4,096, relative to it.
 
     >>> bool(abs(error([[1, 0], [0, 1], [-1, 0]])) < 0.05)
@@ -73,7 +73,7 @@ def error(x: Any, *, q: float = 1.0, bandwidth: float = 0.5, features: float = 1
 METRIC = Metric(
     name="rbf_vendi",
     function=rbf_vendi,
-    options={"q": 1.0, "bandwidth": 0.5, "features": 1024, "seed": 0},
+    options={"q": 1.0, "bandwidth": 1.0, "features": 1024, "seed": 0},
     formula="(sum lambda^q)^(1/(1-q)), lambda eigenvalues of mean z(x_i) z(x_i)', z random Fourier features",
     range="[1, min(n, features)]",
     cost="O(n D (d + D) + D^3), D features",

@@ -296,7 +296,7 @@ def test_the_partition_is_the_references():
 
 def test_random_features_approach_the_exact_kernel():
     x = gaussian(200, seed=4)
-    exact = spectral(rbf_kernel(normalize(x), gamma=2), 1)
+    exact = spectral(rbf_kernel(normalize(x), gamma=0.5), 1)
     assert rbf_vendi.exact(x) == pytest.approx(exact)
     errors = [np.mean([abs(rbf_vendi.error(x, features=f, seed=s)) for s in range(2)]) for f in (64, 256, 1024)]
     assert errors[0] > errors[1] > errors[2]
@@ -306,7 +306,7 @@ def test_random_features_approach_the_exact_kernel():
     assert rbf_vendi.rbf_vendi(x, features=256) == rbf_vendi.rbf_vendi(x, features=256)
     assert rbf_vendi.rbf_vendi(x, features=256, seed=1) != rbf_vendi.rbf_vendi(x, features=256)
     assert rbf_vendi.rbf_vendi(x, q=2, features=1024) == pytest.approx(
-        spectral(rbf_kernel(normalize(x), gamma=2), 2), rel=0.02
+        spectral(rbf_kernel(normalize(x), gamma=0.5), 2), rel=0.02
     )
     with pytest.raises(InputError, match=r"at most 4096 rows .* found 5000"):
         rbf_vendi.exact(np.ones((5000, 2)))
@@ -496,6 +496,11 @@ def chain(azimuth, angle=0.8):
     return np.array([[0, 0, 1], [a, 0, b], [a * np.cos(azimuth), a * np.sin(azimuth), b]])
 
 
+def test_the_exact_gaussian_kernel_is_not_monotone_either():
+    near, apart = (rbf_vendi.exact(chain(azimuth), bandwidth=0.5) for azimuth in (2 * np.pi / 3, np.pi))
+    assert apart < near
+
+
 def product(seed):
     """Rows, and the same rows with all distances larger."""
     rng = np.random.default_rng(seed)
@@ -527,7 +532,8 @@ MONOTONICITY = {
 def test_larger_distances_may_lower_it(name):
     near, apart = MONOTONICITY[name]
     assert (dense(apart) >= dense(near) - 1e-12).all()
-    before, after = value(name, near), value(name, apart)
+    options = {"bandwidth": 0.5} if name == "rbf_vendi" else {}
+    before, after = value(name, near, **options), value(name, apart, **options)
     if name in OF_REFERENCE:  # the distances are equal: it may neither rise nor fall
         assert abs(before - after) > 1e-6
     else:
