@@ -1,0 +1,102 @@
+"""Cosine distances in blocks: O(block n) memory, never an n x n matrix.
+
+Pairs are searched for in single precision, and the distances of those found are then computed in double precision as
+|x - y|^2 / 2, which is exactly 0 for equal rows; a choice among pairs may so be off by single-precision rounding (2e-7).
+Sums over all pairs that need more than that are computed from rows in double precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diversity.moments import checked, unit_chunks
+from diversity.types import Array, InputError
+
+BLOCK = 512  # rows: at n = 20,000 a block of similarities in single precision is 41 MB
+ROUNDING = 1e-14  # a distance below it, as 1 - x . y in double precision, is that of equal rows
+
+Block = tuple[slice, NDArray[Any]]
+Indices = NDArray[np.intp]
+
+
+def unit(x: Any, *, least: int = 1) -> Array:
+    """Rows x (n, d) scaled to unit length; raises InputError for fewer than `least` rows and as `unit_chunks` does."""
+    n = len(checked(x))
+    if n < least:
+        raise InputError(f"expected at least {least} rows, found {n}")
+    return np.concatenate(list(unit_chunks(x)))
+
+
+def pair(x: Any, reference: Any, *, least: int = 1) -> tuple[Array, Array]:
+    """Unit rows of both x (n, d) and a reference (m, d) of at least `least` rows; raises InputError where d differs."""
+    rows, others = checked(x), checked(reference)
+    if rows.shape[1] != others.shape[1]:
+        raise InputError(f"expected a reference of dimension {rows.shape[1]}, found {others.shape[1]}")
+    return unit(rows), unit(others, least=least)
+
+
+def whole(name: str, value: float, *, least: int = 1, most: int | None = None) -> int:
+    """An option that counts, as an int; raises InputError where it is none or out of bounds."""
+    if not (value == np.floor(value) and least <= value <= (np.inf if most is None else most)):
+        bound = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise InputError(f"expected a whole number {name} {bound}, found {value!r}")
+    return int(value)
+
+
+def similarities(a: NDArray[Any], b: NDArray[Any]) -> Iterator[Block]:
+    """Blocks of rows of a (n, d) and their dot products with all of b (m, d), in the precision given."""
+    for start in range(0, len(a), BLOCK):
+        rows = slice(start, min(start + BLOCK, len(a)))
+        yield rows, a[rows] @ b.T
+
+
+def distances(a: Array, b: Array) -> Iterator[Block]:
+    """Blocks of rows of a and their distances to all of b, in double precision; those of equal rows are 0."""
+    for rows, block in similarities(a, b):
+        np.subtract(1, block, out=block)
+        block[block < ROUNDING] = 0
+        yield rows, block
+
+
+def upper(a: Array) -> Iterator[Block]:
+    """Blocks of rows of a and their distances to these and all later rows: half the work where a sum counts pairs once."""
+    for start in range(0, len(a), BLOCK):
+        rows = slice(start, min(start + BLOCK, len(a)))
+        _, block = next(distances(a[rows], a[start:]))
+        yield rows, block
+
+
+def exact(a: Array, b: Array) -> Array:
+    """Distances |x - y|^2 / 2 of rows of a (..., d) and b (..., d), 0 where they are equal."""
+    difference = a - b
+    return np.asarray(np.einsum("...i,...i->...", difference, difference) / 2)
+
+
+def nearest(a: Array, b: Array, k: int, *, itself: bool = False) -> tuple[Indices, Array]:
+    """Indices and distances (n, k) of the k rows of b (m, d) nearest to each of a (n, d), in increasing order.
+
+    `itself` says that a and b are the same rows, none of which is its own neighbour.
+    """
+    indices, found = np.empty((len(a), k), dtype=np.intp), np.empty((len(a), k))
+    for rows, block in similarities(a.astype(np.float32), b.astype(np.float32)):
+        if itself:
+            block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = -np.inf
+        chosen = block.argmax(axis=1)[:, None] if k == 1 else np.argpartition(block, -k, axis=1)[:, -k:]
+        lengths = exact(a[rows][:, None], b[chosen])
+        order = np.argsort(lengths, axis=1, kind="stable")
+        indices[rows] = np.take_along_axis(chosen, order, axis=1)
+        found[rows] = np.take_along_axis(lengths, order, axis=1)
+    return indices, found
+
+
+def farthest(a: Array) -> Array:
+    """Distance (n,) of each row to the one farthest from it."""
+    found = np.empty(len(a))
+    single = a.astype(np.float32)
+    for rows, block in similarities(single, single):
+        found[rows] = exact(a[rows], a[block.argmin(axis=1)])
+    return found

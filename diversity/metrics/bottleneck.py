@@ -1,0 +1,34 @@
+"""Bottleneck: the smallest distance between two rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diversity.metrics._pairwise import nearest, unit
+from diversity.types import Metric
+
+
+def bottleneck(x: Any) -> float:
+    """Smallest cosine distance of two of the rows x (n, d), in [0, n/(n - 1)].
+
+    min_{i != j} (1 - cos(x_i, x_j)): one duplicate makes it 0, whatever the rest. Raises InputError for fewer than two rows.
+    Source: Mironov, Prokhorenkova 2024.
+
+    >>> bottleneck([[1, 0], [0, 1], [-1, 0]]), bottleneck([[1, 0], [0, 1], [1, 0]])
+    (1.0, 0.0)
+    """
+    rows = unit(x, least=2)
+    return float(nearest(rows, rows, 1, itself=True)[1].min())
+
+
+METRIC = Metric(
+    name="bottleneck",
+    function=bottleneck,
+    formula="min_{i != j} d_ij, d = 1 - cos",
+    range="[0, n/(n - 1)]",
+    cost="O(n^2 d) time, O(block n) memory",
+    reference="Mironov, Prokhorenkova 2024",
+    invariant_to=frozenset({"order", "rotation", "row scale"}),
+    size_dependent=True,
+    axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+)

@@ -1,0 +1,34 @@
+"""Chamfer distance: how far each row is from the one nearest to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diversity.metrics._pairwise import nearest, unit
+from diversity.types import Metric
+
+
+def chamfer(x: Any) -> float:
+    """Mean cosine distance of rows x (n, d) to the nearest other row, in [0, 2].
+
+    mean_i min_{j != i} (1 - cos(x_i, x_j)): 0 where every row has a duplicate. Falls as rows are added. Raises InputError
+    for fewer than two rows. Source: Mironov, Prokhorenkova 2024 (divided by n: SumBottleneck).
+
+    >>> round(chamfer([[1, 0], [1, 0], [0, 1]]), 6)
+    0.333333
+    """
+    rows = unit(x, least=2)
+    return float(nearest(rows, rows, 1, itself=True)[1].mean())
+
+
+METRIC = Metric(
+    name="chamfer",
+    function=chamfer,
+    formula="mean_i min_{j != i} d_ij, d = 1 - cos",
+    range="[0, 2]",
+    cost="O(n^2 d) time, O(block n) memory",
+    reference="Mironov, Prokhorenkova 2024",
+    invariant_to=frozenset({"order", "rotation", "row scale"}),
+    size_dependent=True,
+    axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+)

@@ -1,0 +1,36 @@
+"""Facility-location coverage: how well the rows stand for all rows of a target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diversity.metrics._pairwise import nearest, pair
+from diversity.types import Metric
+
+
+def coverage(x: Any, reference: Any) -> float:
+    """Mean over rows of a reference (m, d) of the cosine similarity to the nearest of rows x (n, d), in [-1, 1].
+
+    mean_r max_i cos(x_i, r): 1 where x holds every row of the reference; never falls as rows are added to x. Raises
+    InputError where d differs. Source: facility location, as in Lin, Bilmes 2011.
+
+    >>> coverage([[1, 0]], reference=[[1, 0], [0, 1]])
+    0.5
+    """
+    rows, target = pair(x, reference)
+    return float(1 - nearest(target, rows, 1)[1].mean())
+
+
+METRIC = Metric(
+    name="coverage",
+    function=coverage,
+    formula="mean_r max_i cos(x_i, r), r the rows of the reference",
+    range="[-1, 1]",
+    cost="O(n m d) time, O(block n) memory",
+    reference="Lin, Bilmes 2011 (facility location)",
+    invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
+    size_dependent=True,
+    takes="reference",
+    axioms={"monotonicity": False, "uniqueness": False, "continuity": True},
+    note="rotation: of the rows and the reference together",
+)

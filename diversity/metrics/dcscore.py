@@ -1,0 +1,45 @@
+"""DCScore: how well a softmax over similarities tells each row from all others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from diversity.metrics._pairwise import similarities, unit
+from diversity.types import InputError, Metric
+
+
+def dcscore(x: Any, *, tau: float = 1.0) -> float:
+    """Sum over rows x (n, d) of the share of a row itself in the softmax of its cosine similarities, in [1, n].
+
+    sum_i exp(1/tau) / sum_j exp(cos(x_i, x_j)/tau): 1 for n identical rows. The temperature tau sets the scale: with
+    tau = 1 all sets score less than e, however many rows they have, and only tau towards 0 lets them score n; report it.
+    Raises InputError where tau is not above 0. Source: Zhu et al. 2025.
+
+    >>> round(dcscore([[1, 0], [0, 1]]), 6), round(dcscore([[1, 0], [0, 1]], tau=0.05), 6)
+    (1.462117, 2.0)
+    """
+    if not tau > 0:
+        raise InputError(f"expected a temperature tau above 0, found {tau!r}")
+    rows = unit(x)
+    chosen = rows.astype(np.float32 if tau >= 0.1 else np.float64)  # 1/tau magnifies rounding
+    total = 0.0
+    for _, block in similarities(chosen, chosen):
+        np.exp(np.multiply(np.subtract(block, 1, out=block), chosen.dtype.type(1 / tau), out=block), out=block)
+        total += float((1 / block.sum(axis=1, dtype=np.float64)).sum())
+    return total
+
+
+METRIC = Metric(
+    name="dcscore",
+    function=dcscore,
+    options={"tau": 1.0},
+    formula="sum_i exp(1/tau) / sum_j exp(cos_ij/tau)",
+    range="[1, n]; tau = 1: [1, e)",
+    cost="O(n^2 d) time, O(block n) memory",
+    reference="Zhu et al. 2025 (DCScore)",
+    invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
+    size_dependent=True,
+    axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+)

@@ -1,0 +1,39 @@
+"""Density: how many neighbourhoods of the reference's rows each row falls into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diversity.metrics._neighbourhoods import neighbourhoods
+from diversity.types import Metric
+
+
+def density(x: Any, reference: Any, *, k: float = 5) -> float:
+    """Mean over rows x (n, d) of the number of k-nearest-neighbour balls of a reference (m, d) that hold it, over k.
+
+    (1 / k n) sum_j sum_r 1[d(x_j, r) < d_k(r)], d_k(r) the distance of r to its k-th nearest other reference row; of unit
+    rows. In [0, m/k]; 1 in expectation for rows of the reference's own distribution. It measures faithfulness to the
+    reference, not diversity: read it beside `coverage_knn`. Balls are open, as in the authors' code (the paper has closed
+    ones), so that equal reference rows, more than k of them, have none. Raises InputError for k reference rows or fewer.
+    Source: Naeem et al. 2020.
+
+    >>> density([[1, 0.1]], reference=[[1, 0], [1, 1], [0, 1]], k=1)
+    2.0
+    """
+    hits, _, n = neighbourhoods(x, reference, k)
+    return hits / (k * n)
+
+
+METRIC = Metric(
+    name="density",
+    function=density,
+    options={"k": 5},
+    formula="(1 / k n) sum_j sum_r 1[d(x_j, r) < d_k(r)]",
+    range="[0, m/k]",
+    cost="O(m (m + n) d) time, O(block (m + n)) memory",
+    reference="Naeem et al. 2020",
+    invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
+    takes="reference",
+    axioms={"monotonicity": False, "uniqueness": False, "continuity": False},
+    note="rotation: of the rows and the reference together",
+)

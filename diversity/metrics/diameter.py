@@ -1,0 +1,33 @@
+"""Diameter: the largest distance between two rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diversity.metrics._pairwise import farthest, unit
+from diversity.types import Metric
+
+
+def diameter(x: Any) -> float:
+    """Largest cosine distance of two of the rows x (n, d), in [0, 2].
+
+    max_{i, j} (1 - cos(x_i, x_j)): two rows alone decide it, and it can only rise as rows are added. Raises InputError for
+    fewer than two rows. Source: Mironov, Prokhorenkova 2024.
+
+    >>> diameter([[1, 0], [0, 1], [-1, 0]])
+    2.0
+    """
+    return float(farthest(unit(x, least=2)).max())
+
+
+METRIC = Metric(
+    name="diameter",
+    function=diameter,
+    formula="max_{i, j} d_ij, d = 1 - cos",
+    range="[0, 2]",
+    cost="O(n^2 d) time, O(block n) memory",
+    reference="Mironov, Prokhorenkova 2024",
+    invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
+    size_dependent=True,
+    axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+)

@@ -1,0 +1,46 @@
+"""Riesz energy: rows as charges that repel each other, with the sign that makes more diverse rows score higher."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from diversity.metrics._pairwise import unit, upper
+from diversity.types import InputError, Metric
+
+
+def energy(x: Any, *, power: float = 1, floor: float = 1e-6) -> float:
+    """Minus the mean inverse cosine distance, to a power, of the pairs of rows x (n, d): below 0, larger is more diverse.
+
+    -mean_{i != j} max(d_ij, floor)^-power. Duplicates have infinite energy: pairs nearer than `floor` count as if they were
+    that far apart, so that one pair of duplicates among p weighs floor^-power / p; where there are any, the value mostly
+    counts them. Raises InputError for fewer than two rows and for a floor or power that is not above 0. Double precision.
+    Source: Velikonivtsev et al. 2024; Mironov, Prokhorenkova 2024 (Energy).
+
+    >>> energy([[1, 0], [0, 1], [-1, 0]]), energy([[1, 0], [1, 0]], floor=0.01)
+    (-0.8333333333333334, -100.0)
+    """
+    if not (power > 0 and 0 < floor <= 2):
+        raise InputError(f"expected a power above 0 and a floor in (0, 2], found {power!r} and {floor!r}")
+    rows = unit(x, least=2)
+    n, total = len(rows), 0.0
+    for part, block in upper(rows):
+        np.maximum(block, floor, out=block)
+        np.reciprocal(block, out=block) if power == 1 else np.power(block, -power, out=block)
+        block[np.tril_indices(part.stop - part.start)] = 0  # each pair once: the later row of it
+        total += float(block.sum())
+    return -total / (n * (n - 1) / 2)
+
+
+METRIC = Metric(
+    name="energy",
+    function=energy,
+    options={"power": 1, "floor": 1e-6},
+    formula="-mean_{i != j} max(d_ij, floor)^-power, d = 1 - cos",
+    range="[-floor^-power, -(n - 1)/n]",
+    cost="O(n^2 d) time, O(block n) memory",
+    reference="Mironov, Prokhorenkova 2024",
+    invariant_to=frozenset({"order", "rotation", "row scale"}),
+    axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+)

@@ -1,0 +1,34 @@
+"""SumBottleneck: the sum of the distances to the nearest row, n times the Chamfer distance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diversity.metrics._pairwise import nearest, unit
+from diversity.types import Metric
+
+
+def sum_bottleneck(x: Any) -> float:
+    """Sum over rows x (n, d) of the cosine distance to the nearest other row, in [0, 2n].
+
+    sum_i min_{j != i} (1 - cos(x_i, x_j)). A sum: sets of different sizes are not comparable, `chamfer` is. Raises
+    InputError for fewer than two rows. Source: Mironov, Prokhorenkova 2024.
+
+    >>> round(sum_bottleneck([[1, 0], [1, 0], [0, 1]]), 6)
+    1.0
+    """
+    rows = unit(x, least=2)
+    return float(nearest(rows, rows, 1, itself=True)[1].sum())
+
+
+METRIC = Metric(
+    name="sum_bottleneck",
+    function=sum_bottleneck,
+    formula="sum_i min_{j != i} d_ij, d = 1 - cos",
+    range="[0, 2n]",
+    cost="O(n^2 d) time, O(block n) memory",
+    reference="Mironov, Prokhorenkova 2024",
+    invariant_to=frozenset({"order", "rotation", "row scale"}),
+    size_dependent=True,
+    axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+)

@@ -1,0 +1,33 @@
+"""SumDiameter: the sum of the distances to the farthest row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diversity.metrics._pairwise import farthest, unit
+from diversity.types import Metric
+
+
+def sum_diameter(x: Any) -> float:
+    """Sum over rows x (n, d) of the cosine distance to the farthest row, in [0, 2n].
+
+    sum_i max_j (1 - cos(x_i, x_j)). A sum: sets of different sizes are not comparable. Raises InputError for fewer than two
+    rows. Source: Mironov, Prokhorenkova 2024.
+
+    >>> sum_diameter([[1, 0], [0, 1], [-1, 0]])
+    5.0
+    """
+    return float(farthest(unit(x, least=2)).sum())
+
+
+METRIC = Metric(
+    name="sum_diameter",
+    function=sum_diameter,
+    formula="sum_i max_j d_ij, d = 1 - cos",
+    range="[0, 2n]",
+    cost="O(n^2 d) time, O(block n) memory",
+    reference="Mironov, Prokhorenkova 2024",
+    invariant_to=frozenset({"order", "rotation", "row scale"}),
+    size_dependent=True,
+    axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+)
