@@ -13,8 +13,9 @@ import pandas as pd
 
 import diversity
 from diversity import catalog, store
+from diversity.measuring import Space, load
 from diversity.reporting import figures
-from diversity.scoring import Space, load, score
+from diversity.scoring import score
 
 pd.set_option("display.width", 160, "display.max_columns", 30)
 
@@ -38,9 +39,9 @@ def nine_tasks(space: Space, folder: Path) -> None:
     print(
         f"Nine intermediate tasks, {min(counts):,} texts of each, encoder {space.encoder} (shipped moments, real data)"
     )
-    for name in names:
-        if note := space.tasks[name].provenance.get("note"):
-            print(f"note: {name}: {note}")
+    notes = {name: note for name in names if (note := space.tasks[name].provenance.get("note"))}
+    for name, note in notes.items():
+        print(f"note: {name}: {note}")
     show("Diversity of each task", wide(score(space, mixtures=names)).round(3))
     distances = diversity.distances(space)
     show("Mean cosine distance between tasks (diagonal: within)", distances.round(3))
@@ -52,7 +53,7 @@ def nine_tasks(space: Space, folder: Path) -> None:
         "The ten most diverse mixtures of three (cosine, 95 % interval)", ranked[columns].head(10).round(4), index=False
     )
     show("The ten least diverse mixtures of three", ranked[columns].tail(10).round(4), index=False)
-    figure = figures.save(figures.overview(distances, scores), folder / "diversity.png")
+    figure = figures.save(figures.overview(distances, scores, notes=notes), folder / "diversity.png")
     table = scores.assign(tasks=scores["tasks"].map("+".join), weights=scores["weights"].map(_joined))
     store.write(folder / "diversity.csv", table.to_csv(index=False))
     print(f"\nwrote {figure}: heat map of the distances, mixtures by size")

@@ -12,15 +12,15 @@ _API = {
     "check": "data",
     "distances": "scoring",
     "fetch": "data",
-    "from_arrays": "scoring",
+    "from_arrays": "measuring",
     "load_encoder": "embed",
-    "measure": "scoring",
+    "measure": "measuring",
     "metric": "catalog",
     "score": "scoring",
     "task": "catalog",
     "InputError": "types",
     "Mixture": "types",
-    "Space": "scoring",
+    "Space": "measuring",
 }
 
 __all__ = ["__version__", *_API]
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from diversity.data import check as check
     from diversity.data import fetch as fetch
     from diversity.embed import load_encoder as load_encoder
-    from diversity.scoring import Space as Space
+    from diversity.measuring import Space as Space
+    from diversity.measuring import from_arrays as from_arrays
+    from diversity.measuring import measure as measure
     from diversity.scoring import distances as distances
-    from diversity.scoring import from_arrays as from_arrays
-    from diversity.scoring import measure as measure
     from diversity.scoring import score as score
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture

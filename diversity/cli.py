@@ -18,7 +18,7 @@ from diversity.types import BadRow, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diversity.scoring import Space
+    from diversity.measuring import Space
     from diversity.types import Task
 
 app = typer.Typer(
@@ -126,6 +126,11 @@ def score(
         str, typer.Option(help="U leaves out the pairs of a row with itself; V does not; auto: U if any.")
     ] = "auto",
     intervals: Annotated[bool, typer.Option(help="95 % intervals for the sampling of rows.")] = True,
+    rarefy: Annotated[str, typer.Option(help="Score N rows of each mixture, the mean of 20 draws: N or N,N,N.")] = "",
+    rows: Annotated[int, typer.Option(help="Rows drawn for the metrics that are computed on rows.")] = 1000,
+    reference: Annotated[
+        str | None, typer.Option(help="Task that metrics of a reference compare with (default: all).")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the tasks' data; without it, the shipped moments.")
     ] = None,
@@ -155,12 +160,14 @@ def score(
 
     diversity score --tasks squad_v1,mnli,hellaswag
     """
-    from diversity import catalog, scoring
+    from diversity import catalog, measuring, scoring
 
     mixtures = [scoring.parse_mixture(m) for m in mixture or []]
     wanted = _split_metrics(metrics) or list(scoring.METRICS)
     for printed in wanted:
         catalog.parse_metric(printed)
+    sizes = [_positive("--rarefy", n) for n in _split(rarefy)]
+    _positive("--rows", rows)
     arrays = dict(_assignment(e) for e in embeddings or [])
     names = _task_names(_split(tasks), mixtures, list(arrays), all_subsets)
     _check_choice("--precision", precision, ("fp32", "bf16"))
@@ -174,24 +181,25 @@ def score(
         from diversity.embed import load_encoder
 
         _known(measured)
-        space = scoring.measure(
+        space = measuring.measure(
             measured, data=data, sample=sample, seed=seed, split=split, languages=_split(languages), cache=cache, bad=bad,
             encoder=lambda: load_encoder(encoder, precision=precision, long=long, max_tokens=max_tokens),  # type: ignore[arg-type]
         )  # fmt: skip
     else:
         if sample is not None:
             raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
-        space = scoring.load(measured, moments, encoder) if measured else scoring.Space(encoder, {})
+        space = measuring.load(measured, moments, encoder) if measured else measuring.Space(encoder, {})
     if arrays:
-        own = scoring.from_arrays(arrays)
-        space = scoring.Space(own.encoder if not measured else space.encoder, {**space.tasks, **own.tasks})
+        own = measuring.from_arrays(arrays)
+        space = measuring.Space(own.encoder if not measured else space.encoder, {**space.tasks, **own.tasks})
     if save_moments is not None:
-        for path in scoring.save(space, save_moments):
+        for path in measuring.save(space, save_moments):
             _note(f"wrote {path}")
     table = scoring.score(
-        space, mixtures=mixtures, all_subsets=all_subsets, metrics=wanted, estimator=estimator, intervals=intervals  # type: ignore[arg-type]
+        space, mixtures=mixtures, all_subsets=all_subsets, metrics=wanted, estimator=estimator, intervals=intervals,  # type: ignore[arg-type]
+        rarefy=sizes, rows=rows, reference=reference, seed=seed,
     )  # fmt: skip
-    _score_notes(space, mixtures, bad)
+    _score_notes(space, mixtures, bad, scoring.uneven(table))
     records = [{str(k): v for k, v in r.items()} for r in table.to_dict("records")]
     _records(records, format, out, _score_table(table))
 
@@ -229,6 +237,12 @@ def _assignment(text: str) -> tuple[str, Path]:
     return name.strip(), Path(path.strip())
 
 
+def _positive(option: str, value: str | int) -> int:
+    if not str(value).isdigit() or int(value) < 2:
+        raise InputError(f"expected {option} of at least 2 rows, found {value!r}")
+    return int(value)
+
+
 def _check_choice(option: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise InputError(f"expected {option} to be one of {', '.join(known)}, found {value!r}")
@@ -243,7 +257,7 @@ def _writable(out: Path) -> None:
         raise InputError(f"{out}: expected a file that can be written, found {found}")
 
 
-def _score_notes(space: Space, mixtures: Sequence[Any], bad: list[BadRow] | None) -> None:
+def _score_notes(space: Space, mixtures: Sequence[Any], bad: list[BadRow] | None, uneven: list[str]) -> None:
     from diversity import scoring
     from diversity.types import Mixture
 
@@ -258,6 +272,8 @@ def _score_notes(space: Space, mixtures: Sequence[Any], bad: list[BadRow] | None
             _note(
                 f"note: {name}: {p['longer_than_limit']} of {p['rows']} texts are longer than the encoder reads: {done}"
             )
+    for metric in uneven:
+        _note(f"note: {metric}: compare at a common n with --rarefy")
     if bad:
         _note(f"note: {len(bad)} bad rows were passed over, the first: {bad[0]}")
 
@@ -268,27 +284,28 @@ SHOWN = 60  # rows of a table of many mixtures
 def _score_table(table: pd.DataFrame) -> str:
     mixtures = table["mixture"].drop_duplicates().tolist()
     if len(mixtures) == 1:
+        columns = ["metric", "value", "low", "high", "n", "estimator"]
         rows = [
-            [metric, f"{value:.4f}", f"{low:.4f} to {high:.4f}" if math.isfinite(low) else "-", estimator]
-            for metric, value, low, high, estimator in table[["metric", "value", "low", "high", "estimator"]].to_numpy()
+            [metric, f"{value:.4f}", f"{low:.4f} to {high:.4f}" if math.isfinite(low) else "-", f"{n:,}", estimator]
+            for metric, value, low, high, n, estimator in table[columns].to_numpy()
         ]
         head = table.iloc[0]
         parts = ", ".join(f"{t} {w:.3g}" for t, w in zip(head["tasks"], head["weights"], strict=True))
-        title = f"{head['mixture']}: {parts} (encoder {head['encoder']}, n = {head['n']:,})\n\n"
-        return title + _columns(["metric", "value", "95 % interval", "estimator"], rows, right=(1, 2))
-    wide = table.pivot(index="mixture", columns="metric", values="value").loc[mixtures]
-    metrics = table["metric"].drop_duplicates().tolist()
-    shown = wide
+        title = f"{head['mixture']}: {parts} (encoder {head['encoder']})\n\n"
+        return title + _columns(["metric", "value", "95 % interval", "n", "estimator"], rows, right=(1, 2, 3))
+    several = table.duplicated(["mixture", "metric"]).any()
+    label = table["metric"] + (" n=" + table["n"].astype(str) if several else "")
+    wide = table.assign(label=label).pivot(index="mixture", columns="label", values="value").loc[mixtures]
+    shown = wide[label.drop_duplicates()]
     cut = ""
     if len(wide) > SHOWN:
-        ordered = wide.sort_values(metrics[0], ascending=False)
-        half = SHOWN // 2
-        shown = ordered.iloc[[*range(half), *range(len(ordered) - half, len(ordered))]]
-        cut = f"\n{len(wide)} mixtures: the {half} with most and the {half} with least {metrics[0]}; all with --format csv\n"
-    values = shown[metrics].to_numpy()
-    rows = [[name, *(f"{v:.4f}" for v in line)] for name, line in zip(shown.index, values, strict=True)]
+        shown, half = shown.sort_values(shown.columns[0], ascending=False), SHOWN // 2
+        shown = shown.iloc[[*range(half), *range(len(shown) - half, len(shown))]]
+        what = f"the {half} with most and the {half} with least {shown.columns[0]}"
+        cut = f"\n{len(wide)} mixtures: {what}; all with --format csv\n"
+    rows = [[name, *(f"{v:.4f}" for v in line)] for name, line in zip(shown.index, shown.to_numpy(), strict=True)]
     note = f"\nencoder {table['encoder'].iloc[0]}; intervals, n and estimators with --format csv or json\n"
-    return _columns(["mixture", *metrics], rows, right=range(1, len(metrics) + 1)) + cut + note
+    return _columns(["mixture", *shown.columns], rows, right=range(1, shown.shape[1] + 1)) + cut + note
 
 
 # --- lists -------------------------------------------------------------------------------------------
@@ -441,16 +458,18 @@ def fetch(
             _note(f"note: {result.repo}: {result.caution}")
 
 
+INTERRUPTED = 130  # what typer makes of Ctrl-C
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line: one line on stderr and status 2 for bad use or input, no traceback."""
-    for name in ("SIGPIPE",):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    if hasattr(signal, "SIGPIPE"):  # a reader that stops early (`| head`) ends this command quietly
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
     except typer.exceptions.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         _fail(message or "expected a command; see diversity --help")
@@ -460,7 +479,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; what was finished is kept, the same command goes on from there")
+        _fail("interrupted; what was finished is kept, and the same command goes on from there")
 
 
 def _fail(message: str) -> NoReturn:

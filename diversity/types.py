@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -326,6 +327,12 @@ class TaskMoments:
     n: Array
     means: Array
     seconds: Array
+
+    @cached_property
+    def inner(self) -> Array:
+        """Frobenius products <C_a, C_b> of the second moments (T, T), which several metrics share."""
+        flat = self.seconds.reshape(len(self.names), -1)
+        return flat @ flat.T
 
 
 Influence = Callable[[int, int], "Array"]

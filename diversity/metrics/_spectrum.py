@@ -6,8 +6,6 @@ lambda_max are zero to rounding and are dropped: with q < 1 they would otherwise
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from diversity.types import Array
@@ -41,18 +39,34 @@ def trace_power(values: Array, q: float) -> float:
     return float(-(values * np.log(values)).sum() if q == 1 else (values**q).sum())
 
 
-def number(values: Array, q: float) -> float:
-    """Effective number (Hill number) of order q of a distribution: (sum p^q)^(1/(1-q)); q = 1, infinity as limits.
+def numbers(shares: Array, q: float) -> Array:
+    """Effective numbers (Hill numbers) of order q of distributions along the last axis: (sum p^q)^(1/(1-q)).
 
-    Near q = 1 the formula loses digits: there log sum p^q is computed by expm1 of (q - 1) log p.
+    q = 1 and infinity are limits. Near q = 1 the formula loses digits: there log sum p^q is computed by expm1 of
+    (q - 1) log p. Shares of 0 count for nothing at every order.
     """
+    if q == 0:
+        return np.asarray(np.count_nonzero(shares, axis=-1).astype(float))
     if np.isinf(q):
-        return float(1 / values.max())
-    logs = np.log(values)
+        return np.asarray(1 / shares.max(axis=-1))
+    logs = np.log(np.where(shares > 0, shares, 1.0))
     if q == 1:
-        return float(np.exp(-(values * logs).sum()))
-    excess = (values * np.expm1((q - 1) * logs)).sum()
-    return float(np.exp(np.log1p(excess) / (1 - q)))
+        return np.asarray(np.exp(-(shares * logs).sum(axis=-1)))
+    return np.exp(_log_power_sum(logs, shares, q) / (1 - q))
+
+
+def number(shares: Array, q: float) -> float:
+    """The effective number of one distribution."""
+    return float(numbers(shares, q))
+
+
+def _log_power_sum(logs: Array, shares: Array, q: float) -> Array:
+    """log sum_i share_i exp((q - 1) log_i) along the last axis, for shares that sum to 1; near 0 where q is near 1."""
+    if abs(q - 1) < 0.01:
+        return np.asarray(np.log1p((shares * np.expm1((q - 1) * logs)).sum(axis=-1)))
+    powers = np.where(shares > 0, (q - 1) * logs, -np.inf)
+    top = powers.max(axis=-1, keepdims=True)
+    return np.asarray(top[..., 0] + np.log((shares * np.exp(powers - top)).sum(axis=-1)))
 
 
 def derivative(values: Array, q: float) -> Array:
@@ -65,13 +79,15 @@ def derivative(values: Array, q: float) -> Array:
     return np.asarray(q / (1 - q) * f**q * values ** (q - 1))
 
 
-def power_mean(numbers: Any, weights: Any, q: float) -> float:
-    """The mean of effective numbers that makes gamma >= alpha at order q: (sum w D^(1-q))^(1/(1-q))."""
-    w, d = np.asarray(weights, dtype=float), np.asarray(numbers, dtype=float)
-    w, d = w[w > 0], d[w > 0]
+def power_means(values: Array, weights: Array, q: float) -> Array:
+    """Means of effective numbers (T,), one for each row of weights (M, T), that make gamma >= alpha at order q.
+
+    (sum w D^(1-q))^(1/(1-q)); q = 1 is the geometric mean, q = infinity the minimum of those present.
+    """
     if np.isinf(q):
-        return float(d.min())
-    logs = np.log(d)
+        return np.asarray(np.where(weights > 0, values, np.inf).min(axis=-1))
+    logs = np.broadcast_to(np.log(values), weights.shape)
+    present = np.where(weights > 0, logs, 0.0)
     if q == 1:
-        return float(np.exp((w * logs).sum()))
-    return float(np.exp(np.log1p((w * np.expm1((1 - q) * logs)).sum()) / (1 - q)))
+        return np.asarray(np.exp((weights * present).sum(axis=-1)))
+    return np.exp(_log_power_sum(-present, weights, q) / (1 - q))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._spectrum import number
+from diversity.metrics._spectrum import numbers
 from diversity.types import Array, Influence, InputError, Metric, TaskMoments
 
 
@@ -23,12 +23,12 @@ def hill(weights: Any, *, q: float = 1.0) -> float:
     w = np.asarray(weights, dtype=float)
     if w.ndim != 1 or not np.isfinite(w).all() or (w < 0).any() or not w.any():
         raise InputError(f"expected weights (T,) of at least 0 and not all 0, found {weights!r}")
-    return number(w[w > 0] / w.sum(), q)
+    return float(numbers(w / w.sum(), q))
 
 
 def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0) -> Array:
-    """Hill number of each mixture's weights."""
-    return np.array([hill(w, q=q) for w in np.asarray(weights, dtype=float)])
+    """Hill number of each mixture's weights, which sum to 1."""
+    return numbers(np.asarray(weights, dtype=float), q)
 
 
 def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: Any) -> Influence:

@@ -43,8 +43,7 @@ def _check(q: float, unbiased: bool) -> None:
 
 def purity(tasks: TaskMoments, *, unbiased: bool) -> Array:
     """<C_a, C_b>_F for all pairs of tasks (T, T): its quadratic form in the weights is |C_w|_F^2, no eigenvalue needed."""
-    flat = tasks.seconds.reshape(len(tasks.names), -1)
-    h = flat @ flat.T
+    h = tasks.inner.copy()
     if unbiased:
         with np.errstate(invalid="ignore", divide="ignore"):
             n = tasks.n

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from diversity.metrics import vendi
-from diversity.metrics._spectrum import derivative, eigensystem, power_mean
+from diversity.metrics._spectrum import derivative, eigensystem, power_means
 from diversity.moments import groups
 from diversity.types import Array, Influence, Metric, TaskMoments
 
@@ -27,8 +27,7 @@ def vendi_alpha(x: Any, labels: Any, *, q: float = 1.0, unbiased: bool = False) 
 
 def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0, unbiased: bool = False) -> Array:
     """The power mean for each mixture; the tasks' spectra are computed once."""
-    numbers = within(tasks, q, unbiased=unbiased)
-    return np.array([power_mean(numbers, w, q) for w in np.asarray(weights, dtype=float)])
+    return power_means(within(tasks, q, unbiased=unbiased), np.asarray(weights, dtype=float), q)
 
 
 def within(tasks: TaskMoments, q: float, *, unbiased: bool = False) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,18 +23,21 @@ def _style() -> Any:
     return seaborn
 
 
-def overview(distances: pd.DataFrame, scores: pd.DataFrame, metric: str = "cosine") -> Figure:
+def overview(
+    distances: pd.DataFrame, scores: pd.DataFrame, metric: str = "cosine", notes: Mapping[str, str] | None = None
+) -> Figure:
     """Heat map of the task x task distances beside the diversity of mixtures by their number of tasks.
 
     `distances` as `diversity.distances` gives them, `scores` as `diversity.score` with every subset. Tasks that are alike
-    stand side by side in the map (average linkage).
+    stand side by side in the map (average linkage). `notes` on tasks are marked with a star and stand below.
     """
     seaborn = _style()
     import matplotlib.pyplot as plt
 
     order = alike(distances)
     figure, (left, right) = plt.subplots(1, 2, figsize=(14, 6.2), layout="constrained")
-    ordered = distances.loc[order, order]
+    starred = {name: f"{name}*" for name in notes or {}}
+    ordered = distances.loc[order, order].rename(index=starred, columns=starred)
     seaborn.heatmap(
         ordered, annot=True, fmt=".2f", cmap="cividis", square=True, ax=left, cbar_kws={"label": "mean cosine distance"}
     )
@@ -50,6 +54,9 @@ def overview(distances: pd.DataFrame, scores: pd.DataFrame, metric: str = "cosin
     )
     right.legend(frameon=False, loc="lower right")
     seaborn.despine(ax=right)
+    if notes:
+        text = "; ".join(f"* {name}: {note}" for name, note in notes.items())
+        figure.supxlabel(text, x=0.01, ha="left", fontsize="small")
     return figure
 
 

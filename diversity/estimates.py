@@ -1,0 +1,177 @@
+"""Three ways to value a metric for mixtures: exactly from moments, on rows drawn by weight, and rarefied to a common n."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from diversity.measuring import Space
+from diversity.types import Array, InputError, Metric
+
+Z95 = 1.959963984540054
+GROUPS = 10  # of the delete-a-group jackknife
+T95 = 2.2621571628  # Student's t with GROUPS - 1 degrees of freedom
+DRAWS = 20  # of a rarefaction
+
+Indices = Sequence[np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Values of one metric for M mixtures with a 95 % interval, the rows behind each, and how they were estimated."""
+
+    values: Array
+    low: Array
+    high: Array
+    n: Array
+    estimator: str
+
+
+def exact(
+    space: Space, weights: Array, metric: Metric, options: Mapping[str, float], *, unbiased: bool, intervals: bool
+) -> Estimate:
+    """Values from the tasks' moments, all rows of them; intervals by the delete-one jackknife to first order.
+
+    The variance of a value is the sum over tasks of the variance of its rows' influence, divided by their number (delta
+    method); rows count as independent draws.
+    """
+    tasks = space.stacked
+    assert metric.mixtures is not None
+    extra = {"unbiased": unbiased} if metric.unbiased(**options) else {}
+    values = metric.mixtures(tasks, weights, **options, **extra)
+    errors = np.full(len(weights), np.nan)
+    if intervals and metric.influence is not None and options.get("q") != 0:
+        influence = metric.influence(tasks, weights, space.rows, **options)
+        for m, w in enumerate(weights):
+            present = [int(a) for a in np.flatnonzero(w)]
+            if all(len(space.rows[a]) > 1 for a in present):
+                errors[m] = np.sqrt(sum(influence(m, a).var(ddof=1) / tasks.n[a] for a in present))
+    n = np.where(weights > 0, tasks.n, 0).sum(axis=1)
+    kind = "exact" if metric.takes == "weights" else "U" if unbiased else "V"
+    return Estimate(values, values - Z95 * errors, values + Z95 * errors, n, kind)
+
+
+def composition(weights: Array, available: Array, size: int) -> np.ndarray[Any, Any]:
+    """How many rows of each task make up `size` rows by weight (largest remainders), or as many as there are.
+
+    >>> composition(np.array([0.5, 0.3, 0.2]), np.array([100, 100, 100]), 9).tolist()
+    [4, 3, 2]
+    >>> composition(np.array([0.5, 0.5]), np.array([10, 100]), 50).tolist()
+    [10, 10]
+    """
+    present = weights > 0
+    size = min(size, int((available[present] / weights[present]).min() + 1e-9))
+    shares = weights * size
+    counts = np.floor(shares + 1e-9).astype(int)
+    for a in np.argsort(counts - shares, kind="stable")[: size - counts.sum()]:
+        counts[a] += 1
+    return np.asarray(np.minimum(counts, available), dtype=int)
+
+
+def draw(space: Space, weights: Array, size: int, generator: np.random.Generator) -> list[np.ndarray[Any, Any]]:
+    """Indices of rows drawn without replacement from each task, in numbers that follow the weights."""
+    available = np.array([len(rows) for rows in space.rows])
+    counts = composition(weights, available, size)
+    return [generator.permutation(k)[:c] for k, c in zip(available, counts, strict=True)]
+
+
+def evaluator(
+    space: Space, metric: Metric, options: Mapping[str, float], reference: str | None
+) -> Callable[[Indices], float]:
+    """The function of a metric as one of drawn rows' indices, whatever it takes."""
+    names, rows = space.stacked.names, space.rows
+
+    def pooled(drawn: Indices) -> Array:
+        return np.concatenate([x[i] for x, i in zip(rows, drawn, strict=True)])
+
+    if metric.takes == "rows":
+        return lambda drawn: metric.function(pooled(drawn), **options)
+    if metric.takes == "partition":
+        return lambda drawn: metric.function(
+            pooled(drawn), np.repeat(np.array(names), [len(i) for i in drawn]), **options
+        )
+    if metric.takes == "reference":
+        other = _reference(space, reference)
+        return lambda drawn: metric.function(pooled(drawn), other, **options)
+    if metric.takes == "texts":
+        texts = [_texts(space, name, metric) for name in names]
+        return lambda drawn: metric.function([t[j] for t, i in zip(texts, drawn, strict=True) for j in i], **options)
+    raise InputError(f"{metric.name} takes {metric.takes}, which a mixture has not: use diversity.metric in Python")
+
+
+def _texts(space: Space, name: str, metric: Metric) -> tuple[str, ...]:
+    texts = space.tasks[name].texts
+    if texts is None:
+        raise InputError(f"{metric.name} is computed on texts, and there are none of {name} here: use --data DIR")
+    return texts
+
+
+def _reference(space: Space, name: str | None) -> Array:
+    """The rows of the named task, or as many of every task in the space."""
+    if name is not None:
+        if name not in space.tasks:
+            raise InputError(f"expected a reference among {', '.join(space.tasks)}, found {name!r}")
+        return space.tasks[name].rows
+    least = min(len(rows) for rows in space.rows)
+    return np.concatenate([rows[:least] for rows in space.rows])
+
+
+def on_rows(
+    space: Space,
+    weights: Array,
+    metric: Metric,
+    options: Mapping[str, float],
+    *,
+    size: int,
+    seed: int,
+    intervals: bool,
+    reference: str | None = None,
+) -> Estimate:
+    """Values of a metric on `size` rows drawn by weight; intervals by the jackknife that leaves a tenth out at a time.
+
+    Groups are left out rather than rows drawn again with replacement, for duplicates would change distances.
+    """
+    value_of = evaluator(space, metric, options, reference)
+    results = []
+    for w in weights:
+        generator = np.random.default_rng(seed)
+        drawn = draw(space, w, size, generator)
+        n, value, error = sum(map(len, drawn)), value_of(drawn), np.nan
+        if intervals and min(len(i) for i, share in zip(drawn, w, strict=True) if share) >= GROUPS:
+            parts = [value_of([np.delete(i, np.s_[g::GROUPS]) for i in drawn]) for g in range(GROUPS)]
+            error = np.sqrt((GROUPS - 1) * np.var(parts))
+        results.append((value, value - T95 * error, value + T95 * error, n))
+    values, low, high, count = np.array(results, dtype=float).T
+    return Estimate(values, low, high, count, "rows")
+
+
+def rarefied(
+    space: Space,
+    weights: Array,
+    metric: Metric,
+    options: Mapping[str, float],
+    *,
+    size: int,
+    seed: int,
+    reference: str | None = None,
+) -> Estimate:
+    """Mean over draws of a metric on `size` rows, the same number for every mixture, with the draws' 95 % range.
+
+    Raises InputError where a mixture has fewer rows than that.
+    """
+    value_of = evaluator(space, metric, options, reference)
+    results = []
+    for w in weights:
+        generator = np.random.default_rng(seed)
+        draws = []
+        for _ in range(DRAWS):
+            drawn = draw(space, w, size, generator)
+            if (n := sum(map(len, drawn))) < size:
+                raise InputError(f"expected at least {size} rows by weight to rarefy to, found {n} that are kept")
+            draws.append(value_of(drawn))
+        results.append((np.mean(draws), *np.quantile(draws, [0.025, 0.975]), size))
+    values, low, high, count = np.array(results, dtype=float).T
+    return Estimate(values, low, high, count, "rarefied")

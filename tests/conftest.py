@@ -1,0 +1,107 @@
+"""What the tests share: the written samples, the real data where it is there, a fake hub, and files made on the spot."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent
+
+# No test asks the real hub for anything. (A test that fetches does so in a process of its own, from the fake one.)
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator of random numbers, of a fixed seed."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The samples that were written for the toolkit, in the formats of the releases."""
+    return REPOSITORY / "data" / "samples"
+
+
+@pytest.fixture(scope="session")
+def files() -> Path:
+    """Small files that only tests read."""
+    return HERE / "files"
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of real data in the formats of the releases."""
+    folder = os.environ.get("DIVERSITY_DATA")
+    if not folder:
+        pytest.skip("DIVERSITY_DATA does not name a folder of real data")
+    return Path(folder)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A function that writes a file, with its folders: text as UTF-8, without touching its line ends."""
+
+    def write(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def hub_module():
+    """The module `hub.py` beside this file (tests are no package)."""
+    specification = importlib.util.spec_from_file_location("fake_hub", HERE / "hub.py")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["fake_hub"] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def hub(hub_module):
+    """A running fake hub, empty."""
+    with hub_module.FakeHub() as running:
+        yield running
+
+
+@pytest.fixture
+def command(tmp_path):
+    """A function that starts Python on arguments in a process that knows only the hub at `endpoint`."""
+
+    def command(endpoint: str, *arguments: str) -> subprocess.Popen[str]:
+        outside = ("HF_", "HUGGING_FACE_", "HUGGINGFACE_")
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(outside) and not name.lower().endswith("_proxy")
+        }
+        environment |= {
+            "HF_ENDPOINT": endpoint,
+            "HF_HOME": str(tmp_path / "hf_home"),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "PYTHONPATH": str(REPOSITORY),
+        }
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return command

@@ -1,0 +1,48 @@
+"""What the documentation shows is what the commands print; what it names is there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from diversity.cli import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf8")
+EXAMPLES = re.findall(r"^\$ \.venv/bin/diversity (.*)\n((?:(?!```).*\n)+)", README, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(("arguments", "shown"), EXAMPLES)
+def test_outputs_in_the_readme_are_the_commands_own(arguments, shown, capsys):
+    with pytest.raises(SystemExit):
+        main(shlex.split(arguments))
+    assert capsys.readouterr().out == shown
+
+
+def test_the_readme_shows_an_output():
+    assert len(EXAMPLES) == 1
+
+
+@pytest.mark.parametrize("page", ["README.md", "data/README.md"])
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf8")):
+        assert target.startswith("http") or (path.parent / target).exists(), target
+
+
+def test_python_in_the_readme_runs(rng):
+    import diversity
+
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    names = {"x": rng.normal(size=(30, 5)), "y": rng.normal(size=(20, 5))}
+    exec(code, names)
+    assert names["table"].shape[0] == 5
+    assert isinstance(names["space"], diversity.Space)
+
+
+@pytest.mark.parametrize("line", re.findall(r"^diversity (score|tasks|data) .*$", README, flags=re.MULTILINE))
+def test_commands_in_the_readme_exist(line, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([line, "--help"])
+    assert not stop.value.code
