@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diversity.metrics._spectrum import power_mean
+from diversity.metrics._spectrum import power_means
 from diversity.moments import checked, unit_chunks
 from diversity.types import Array, InputError
 
@@ -92,7 +92,7 @@ def of_tasks(x: Any, labels: Any, weights: Mapping[str, float] | None) -> Partit
 def number(shares: Array, ordinary: Array, q: float) -> float:
     """Effective number of order q: (sum p_i (Zp)_i^(q-1))^(1/(1-q)); where (Zp)_i = p_i, the Hill number."""
     keep = shares > 0
-    return power_mean(1 / ordinary[keep], shares[keep], order(q))
+    return _mean(1 / ordinary[keep], shares[keep], order(q))
 
 
 def distinctness(parts: Partition, q: float) -> float:
@@ -101,5 +101,9 @@ def distinctness(parts: Partition, q: float) -> float:
     ratio, numbers = parts.total / parts.within, []
     for a in present:
         mine = (parts.task == a) & (parts.shares > 0)
-        numbers.append(1 / power_mean(ratio[mine], parts.shares[mine] / parts.weights[a], order(q)))
-    return power_mean(numbers, parts.weights[present], order(q))
+        numbers.append(1 / _mean(ratio[mine], parts.shares[mine] / parts.weights[a], order(q)))
+    return _mean(np.array(numbers), parts.weights[present], order(q))
+
+
+def _mean(values: Array, shares: Array, q: float) -> float:
+    return float(power_means(values, shares[None, :], q)[0])
