@@ -343,7 +343,7 @@ class TaskMoments:
 Influence = Callable[[int, int], "Array"]
 
 
-Takes = Literal["rows", "partition", "weights", "texts", "labelled", "reference"]
+Takes = Literal["rows", "partition", "weights", "texts", "labelled", "reference", "reference_texts"]
 
 
 @dataclass(frozen=True)
@@ -351,7 +351,8 @@ class Metric:
     """A diversity metric: the function on rows, its form for mixtures, and what it claims.
 
     `function` returns a float and takes what `takes` says: `rows` x (n, d); `partition`: rows and the task of each;
-    `weights` of a mixture (T,); `texts`; `labelled`: rows and a class of each; `reference`: rows and other rows (m, d).
+    `weights` of a mixture (T,); `texts`; `labelled`: rows and a class of each; `reference`: rows and other rows (m, d);
+    `reference_texts`: texts and other texts.
     `mixtures(tasks, weights, **options)`, where there is one, takes TaskMoments and weights (M, T) and returns M exact
     values without touching a row; a metric without it is computed on rows drawn by weight.
     `influence(tasks, weights, rows, **options)` gives, for mixture m and task a, the influence of each row of that task:

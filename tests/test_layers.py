@@ -15,7 +15,7 @@ LAYERS = [
     {"estimates"},
     {"measuring"},
     {"sources", "embed", "xtreme"},
-    {"metrics", "tasks", "distances", "contributions"},
+    {"metrics", "tasks", "task_distances", "contributions"},
     {"moments", "formats"},
     {"store", "catalog"},
     {"types"},

@@ -1,0 +1,41 @@
+"""Distinct-n: the share of a set's n-grams that are different."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diversity.metrics._words import checked, grams, whole, words
+from diversity.types import Metric
+
+
+def distinct_n(texts: Any, *, n: float = 2) -> float:
+    """Distinct n-grams of words over all n-grams of the texts, in (0, 1]; nan where no text has n words.
+
+    N-grams do not cross from one text to the next; words as in `metrics/_words.py`. It falls with the number of words
+    for one and the same kind of text: compare sets of one size. Raises InputError for what are no texts and for n that
+    is no whole number above 0. O(words). Li et al. 2016.
+
+    >>> distinct_n(["the cat sat", "the cat ran"]), distinct_n(["the cat sat", "the cat ran"], n=1)
+    (0.75, 0.6666666666666666)
+    """
+    order = whole(n, "n")
+    total, different = 0, set[tuple[str, ...]]()
+    for text in checked(texts):
+        found = list(grams(words(text), order))
+        total += len(found)
+        different.update(found)
+    return len(different) / total if total else float("nan")
+
+
+METRIC = Metric(
+    name="distinct_n",
+    function=distinct_n,
+    options={"n": 2.0},
+    formula="distinct n-grams / n-grams",
+    range="(0, 1]",
+    cost="O(words)",
+    reference="Li et al. 2016",
+    invariant_to=frozenset({"order"}),
+    size_dependent=True,
+    takes="texts",
+)

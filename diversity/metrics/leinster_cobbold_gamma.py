@@ -1,0 +1,36 @@
+"""Leinster-Cobbold gamma: the effective number of rows of a whole mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from diversity.metrics._ordinariness import number, of_tasks
+from diversity.types import Metric
+
+
+def leinster_cobbold_gamma(x: Any, labels: Any, *, q: float = 1.0, weights: Mapping[str, float] | None = None) -> float:
+    """Leinster-Cobbold diversity of rows x (n, d) of the tasks `labels` (n,), with Z = (1 + cos)/2, in [1, 2].
+
+    `weights` are those of the tasks by name, by default their rows: then it is `leinster_cobbold` of the rows. Raises
+    InputError for rows, labels, weights and orders that cannot be. O(n d). Reeve et al. 2016.
+
+    >>> round(leinster_cobbold_gamma([[1, 0], [1, 0], [-1, 0]], ["a", "a", "b"], weights={"a": 1, "b": 1}), 6)
+    2.0
+    """
+    parts = of_tasks(x, labels, weights)
+    return number(parts.shares, parts.total, q)
+
+
+METRIC = Metric(
+    name="leinster_cobbold_gamma",
+    function=leinster_cobbold_gamma,
+    options={"q": 1.0},
+    formula="(sum p_i (Zp)_i^(q-1))^(1/(1-q)), p_i = w_a / n_a",
+    range="[1, 2]",
+    cost="O(n d)",
+    reference="Reeve et al. 2016; Leinster, Cobbold 2012",
+    invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
+    size_dependent=True,
+    takes="partition",
+)

@@ -1,0 +1,44 @@
+"""Self-repetition: the share of texts that say, word for word, something that another text says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diversity.metrics._words import checked, grams, whole, words
+from diversity.types import Metric
+
+
+def self_repetition(texts: Any, *, n: float = 4) -> float:
+    """Share of the texts with an n-gram of words that occurs in another of them too, in [0, 1]; higher is more repetitive.
+
+    Words as in `metrics/_words.py`. A text of fewer than n words repeats nothing; one that repeats itself alone does
+    not count; it grows with the number of texts. Raises InputError for what are no texts and for n that is no whole
+    number above 0. O(words). After Salkar et al. 2022, who look at the n-grams of four words and more that several
+    outputs share; their score takes logarithms of the counts, so that its values are others.
+
+    >>> self_repetition(["one two three four", "zero one two three four", "four three two one", "one"])
+    0.5
+    """
+    order, found = whole(n, "n"), checked(texts)
+    owner, repeated = dict[tuple[str, ...], int](), set[int]()
+    for i, text in enumerate(found):
+        for gram in grams(words(text), order):
+            first = owner.setdefault(gram, i)
+            if first != i:
+                repeated |= {first, i}
+    return len(repeated) / len(found)
+
+
+METRIC = Metric(
+    name="self_repetition",
+    function=self_repetition,
+    options={"n": 4.0},
+    formula="texts with an n-gram of another text / texts",
+    range="[0, 1]",
+    cost="O(words)",
+    reference="Salkar et al. 2022",
+    invariant_to=frozenset({"order"}),
+    size_dependent=True,
+    takes="texts",
+    note="higher is more repetitive",
+)

@@ -1,0 +1,33 @@
+"""Type-token ratio: the share of a set's words that are different."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diversity.metrics.distinct_n import distinct_n
+from diversity.types import Metric
+
+
+def type_token_ratio(texts: Any) -> float:
+    """Distinct words over all words of the texts together, in (0, 1]; nan where there is no word.
+
+    Words as in `metrics/_words.py`; `distinct_n(n=1)` by its older name. It falls with the number of words. Raises
+    InputError for what are no texts. O(words). Templin 1957.
+
+    >>> type_token_ratio(["the cat sat", "The dog sat"])
+    0.6666666666666666
+    """
+    return distinct_n(texts, n=1)
+
+
+METRIC = Metric(
+    name="type_token_ratio",
+    function=type_token_ratio,
+    formula="distinct words / words",
+    range="(0, 1]",
+    cost="O(words)",
+    reference="Templin 1957",
+    invariant_to=frozenset({"order"}),
+    size_dependent=True,
+    takes="texts",
+)
