@@ -54,20 +54,30 @@ def similarities(a: NDArray[Any], b: NDArray[Any]) -> Iterator[Block]:
         yield rows, a[rows] @ b.T
 
 
+def upper(a: NDArray[Any]) -> Iterator[Block]:
+    """Blocks of rows of a and their dot products with these and all later rows: half the work where pairs count once."""
+    for start in range(0, len(a), BLOCK):
+        rows = slice(start, min(start + BLOCK, len(a)))
+        yield rows, a[rows] @ a[start:].T
+
+
+def both_sums(rows: slice, block: NDArray[Any], sums: Array) -> None:
+    """Add a block of `upper`, of a symmetric function of pairs, to the sums over whole rows (n,)."""
+    sums[rows] += block.sum(axis=1, dtype=np.float64)
+    sums[rows.stop :] += block[:, rows.stop - rows.start :].sum(axis=0, dtype=np.float64)
+
+
 def distances(a: Array, b: Array) -> Iterator[Block]:
     """Blocks of rows of a and their distances to all of b, in double precision; those of equal rows are 0."""
     for rows, block in similarities(a, b):
-        np.subtract(1, block, out=block)
-        block[block < ROUNDING] = 0
-        yield rows, block
+        yield rows, to_distances(block)
 
 
-def upper(a: Array) -> Iterator[Block]:
-    """Blocks of rows of a and their distances to these and all later rows: half the work where a sum counts pairs once."""
-    for start in range(0, len(a), BLOCK):
-        rows = slice(start, min(start + BLOCK, len(a)))
-        _, block = next(distances(a[rows], a[start:]))
-        yield rows, block
+def to_distances(block: Array) -> Array:
+    """Dot products in double precision as distances, in place; those of equal rows are 0."""
+    np.subtract(1, block, out=block)
+    block[block < ROUNDING] = 0
+    return block
 
 
 def exact(a: Array, b: Array) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from diversity.metrics._pairwise import Indices, pair, similarities, whole
+from diversity.metrics._pairwise import Indices, pair, similarities, to_distances, whole
 from diversity.types import Array, InputError
 
 ROUNDS = 100
@@ -63,15 +63,20 @@ def kmeans(rows: Array, clusters: int, rng: np.random.Generator) -> Array:
     return centres
 
 
+def _distances(rows: Array, i: int) -> Array:
+    """Distances of unit rows to one of them, in proportion to their squared Euclidean ones."""
+    return to_distances(rows @ rows[i])
+
+
 def _start(rows: Array, clusters: int, rng: np.random.Generator) -> Array:
     """Rows as first centres, each drawn in proportion to its squared distance to those before (k-means++)."""
     chosen = [int(rng.integers(len(rows)))]
-    to_nearest = squares(rows, rows[chosen])
+    to_nearest = _distances(rows, chosen[0])
     for _ in range(clusters - 1):
         total = np.cumsum(to_nearest)
         if total[-1] > 0:
             chosen.append(int(np.searchsorted(total, rng.random() * total[-1], side="right")))
         else:  # fewer distinct rows than clusters: the rest of the cells stay empty
             chosen.append(chosen[0])
-        np.minimum(to_nearest, squares(rows, rows[chosen[-1:]]), out=to_nearest)
+        np.minimum(to_nearest, _distances(rows, chosen[-1]), out=to_nearest)
     return rows[chosen]

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._pairwise import pair
-from diversity.moments import moments
+from diversity.metrics._pairwise import pair, unit
 from diversity.types import Array, InputError
 
 
@@ -16,9 +15,10 @@ def project(x: Any, reference: Any, dims: int) -> tuple[Array, Array]:
 
     Where eigenvalues tie the axes are arbitrary. Raises InputError for d below `dims`.
     """
-    rows, target = pair(x, x if reference is None else reference)
+    rows, target = (unit(x),) * 2 if reference is None else pair(x, reference)
     if rows.shape[1] < dims:
         raise InputError(f"expected rows of dimension {dims} or more, found {rows.shape[1]}")
-    m = moments(target)
-    axes = np.linalg.eigh(m.second - np.outer(m.mean, m.mean))[1][:, : -dims - 1 : -1]
-    return (rows - m.mean) @ axes, (target - m.mean) @ axes
+    mean = target.mean(axis=0)
+    centred = target - mean
+    axes = np.linalg.eigh(centred.T @ centred)[1][:, : -dims - 1 : -1]
+    return (rows - mean) @ axes, centred @ axes

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._pairwise import similarities, unit
+from diversity.metrics._pairwise import both_sums, unit, upper
 from diversity.types import InputError, Metric
 
 
@@ -24,11 +24,11 @@ def dcscore(x: Any, *, tau: float = 1.0) -> float:
         raise InputError(f"expected a temperature tau above 0, found {tau!r}")
     rows = unit(x)
     chosen = rows.astype(np.float32 if tau >= 0.1 else np.float64)  # 1/tau magnifies rounding
-    total = 0.0
-    for _, block in similarities(chosen, chosen):
-        np.exp(np.multiply(np.subtract(block, 1, out=block), chosen.dtype.type(1 / tau), out=block), out=block)
-        total += float((1 / block.sum(axis=1, dtype=np.float64)).sum())
-    return total
+    sums = np.zeros(len(rows))
+    for part, block in upper(chosen):
+        np.multiply(np.subtract(block, 1, out=block), chosen.dtype.type(1 / tau), out=block)
+        both_sums(part, np.exp(block, out=block), sums)
+    return float((1 / sums).sum())
 
 
 METRIC = Metric(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._pairwise import unit, upper
+from diversity.metrics._pairwise import to_distances, unit, upper
 from diversity.types import InputError, Metric
 
 
@@ -26,7 +26,7 @@ def energy(x: Any, *, power: float = 1, floor: float = 1e-6) -> float:
     rows = unit(x, least=2)
     n, total = len(rows), 0.0
     for part, block in upper(rows):
-        np.maximum(block, floor, out=block)
+        np.maximum(to_distances(block), floor, out=block)
         np.reciprocal(block, out=block) if power == 1 else np.power(block, -power, out=block)
         block[np.tril_indices(part.stop - part.start)] = 0  # each pair once: the later row of it
         total += float(block.sum())

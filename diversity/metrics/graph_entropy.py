@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._pairwise import distances, unit
+from diversity.metrics._pairwise import both_sums, to_distances, unit, upper
 from diversity.types import Metric
 
 
@@ -21,14 +21,13 @@ def graph_entropy(x: Any) -> float:
     2.079442
     """
     rows = unit(x, least=2)
-    total = 0.0
-    for _, block in distances(rows, rows):
-        sums = block.sum(axis=1)
-        some = sums > 0
-        block, sums = block[some], sums[some]
-        logs = np.log(np.maximum(block, np.finfo(float).tiny))  # 0 log 0 = 0
-        total += float((np.log(sums) - np.einsum("ij,ij->i", block, logs) / sums).sum())
-    return max(total, 0.0)
+    sums, products = np.zeros(len(rows)), np.zeros(len(rows))
+    for part, block in upper(rows):
+        both_sums(part, to_distances(block), sums)
+        block *= np.log(np.maximum(block, np.finfo(float).tiny))  # 0 log 0 = 0
+        both_sums(part, block, products)
+    some = sums > 0
+    return max(float((np.log(sums[some]) - products[some] / sums[some]).sum()), 0.0)
 
 
 METRIC = Metric(

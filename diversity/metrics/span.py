@@ -27,8 +27,7 @@ def span(x: Any, *, percentile: float = 90) -> float:
     length = float(np.linalg.norm(centroid))
     if length < 1e-12:
         return 1.0
-    difference = rows - centroid / length
-    return float(np.percentile(np.einsum("ij,ij->i", difference, difference) / 2, percentile))
+    return float(np.percentile(np.maximum(1 - rows @ (centroid / length), 0), percentile))
 
 
 METRIC = Metric(
