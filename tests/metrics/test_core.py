@@ -328,25 +328,34 @@ def call(metric, x, labels):
     return metric(x, labels) if metric.takes == "partition" else metric(x)
 
 
+CHANGES = {
+    "order": lambda x, labels, rng: _permuted(x, labels, rng.permutation(len(x))),
+    "rotation": lambda x, labels, rng: (x @ ortho_group.rvs(x.shape[1], random_state=rng), labels),
+    "row scale": lambda x, labels, rng: (x * rng.uniform(0.1, 9, (len(x), 1)), labels),
+    "replication": lambda x, labels, rng: (np.concatenate([x, x]), np.concatenate([labels, labels])),
+}
+
+
+def _permuted(x, labels, order):
+    return x[order], labels[order]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", ROW_METRICS)
-def test_claimed_invariances_hold_and_others_are_not_claimed(name):
+def test_claimed_invariances_hold_and_others_are_not_claimed(name, change):
+    """What is claimed holds on every set; what is not claimed fails on one, so that no claim is forgotten."""
     metric = catalog.get("metrics", name)
-    rng = np.random.default_rng(7)
-    x, labels = split_rows(rng, [9, 12], d=5)
-    before = call(metric, x, labels)
-    order = rng.permutation(len(x))
-    after = {
-        "order": call(metric, x[order], labels[order]),
-        "rotation": call(metric, x @ ortho_group.rvs(5, random_state=3), labels),
-        "row scale": call(metric, x * rng.uniform(0.1, 9, (len(x), 1)), labels),
-        "replication": call(metric, np.concatenate([x, x]), np.concatenate([labels, labels])),
-    }
-    assert metric.invariant_to <= set(after)
-    for change, value in after.items():
-        if change in metric.invariant_to:
-            assert value == pytest.approx(before, rel=1e-6), change
-        else:
-            assert value != pytest.approx(before, rel=1e-9), f"{change} holds here: claim it or keep a counterexample"
+    assert metric.invariant_to <= set(CHANGES)
+    moved = []
+    for seed, sizes in enumerate([[9, 14], [7, 6], [60, 90]]):
+        rng = np.random.default_rng(seed)
+        x, labels = split_rows(rng, sizes, d=5)
+        before, after = call(metric, x, labels), call(metric, *CHANGES[change](x, labels, rng))
+        moved.append(after != pytest.approx(before, rel=1e-6))
+    if change in metric.invariant_to:
+        assert not any(moved)
+    elif name != "hamiltonian":  # a heuristic tour: rounding can send it another way, but seldom does on small sets
+        assert any(moved)
 
 
 @pytest.mark.parametrize("name", ROW_METRICS)
