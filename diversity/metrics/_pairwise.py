@@ -17,6 +17,7 @@ from diversity.moments import checked, unit_chunks
 from diversity.types import Array, InputError
 
 BLOCK = 512  # rows: at n = 20,000 a block of similarities in single precision is 41 MB
+PAIRS = 1 << 20  # numbers of the differences of pairs that are held at once
 ROUNDING = 1e-14  # a distance below it, as 1 - x . y in double precision, is that of equal rows
 
 Block = tuple[slice, NDArray[Any]]
@@ -86,6 +87,13 @@ def exact(a: Array, b: Array) -> Array:
     return np.asarray(np.einsum("...i,...i->...", difference, difference) / 2)
 
 
+def to_chosen(a: Array, b: Array, chosen: Indices) -> Array:
+    """Distances (n, k) of rows of a (n, d) to the rows of b chosen for each (n, k), a few MB of differences at a time."""
+    step = max(1, PAIRS // (chosen.shape[1] * a.shape[1]))
+    parts = [slice(start, start + step) for start in range(0, len(a), step)]
+    return np.concatenate([exact(a[part, None], b[chosen[part]]) for part in parts])
+
+
 def nearest(a: Array, b: Array, k: int, *, itself: bool = False) -> tuple[Indices, Array]:
     """Indices and distances (n, k) of the k rows of b (m, d) nearest to each of a (n, d), in increasing order.
 
@@ -96,7 +104,7 @@ def nearest(a: Array, b: Array, k: int, *, itself: bool = False) -> tuple[Indice
         if itself:
             block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = -np.inf
         chosen = block.argmax(axis=1)[:, None] if k == 1 else np.argpartition(block, -k, axis=1)[:, -k:]
-        lengths = exact(a[rows][:, None], b[chosen])
+        lengths = to_chosen(a[rows], b, chosen)
         order = np.argsort(lengths, axis=1, kind="stable")
         indices[rows] = np.take_along_axis(chosen, order, axis=1)
         found[rows] = np.take_along_axis(lengths, order, axis=1)

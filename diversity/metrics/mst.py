@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._pairwise import Indices, exact, nearest, similarities, unit
+from diversity.metrics._pairwise import Indices, exact, nearest, similarities, to_chosen, unit
 from diversity.types import Array, Metric
 
 NEIGHBOURS = 16  # remembered for each row; a list that runs out is filled again, only if its row could matter
@@ -65,7 +65,7 @@ def _candidates(lists: Indices, lengths: Array, component: Indices) -> tuple[Ind
 def _fill(rows: Array, some: Indices, block: np.ndarray[Any, Any], k: int) -> tuple[Indices, Array]:
     """Lists of the k rows nearest to `some` by a block of similarities; those ruled out (-inf) are infinitely far."""
     chosen = np.argpartition(block, -k, axis=1)[:, -k:]
-    lengths = exact(rows[some][:, None], rows[chosen])
+    lengths = to_chosen(rows[some], rows, chosen)
     lengths[np.isneginf(np.take_along_axis(block, chosen, axis=1))] = np.inf
     order = np.argsort(lengths, axis=1, kind="stable")
     return np.take_along_axis(chosen, order, axis=1), np.take_along_axis(lengths, order, axis=1)

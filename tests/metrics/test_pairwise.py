@@ -673,3 +673,15 @@ def test_no_n_by_n_matrix_is_ever_in_memory(name, n):
         tracemalloc.stop()
     assert np.isfinite(found)
     assert peak < n * n * 4 * (0.2 if n == 20_000 else 0.7)
+
+
+def test_many_neighbours_take_no_more_memory_than_their_block():
+    x = gaussian(1500, 64)
+    tracemalloc.start()
+    try:
+        found = value("knn", x, k=1499)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == pytest.approx(catalog.metric("cosine")(x), rel=1e-6)
+    assert peak < 20 * 512 * 1500 * 8  # not block x n x d, which is 64 of these

@@ -1,0 +1,118 @@
+"""Time and value of the pairwise metrics beside those of emb-diversity 0.1.0, in one process, on the same rows.
+
+The peer needs an environment of its own, which has all that these metrics need:
+
+    python3 -m venv /tmp/peers && /tmp/peers/bin/pip install emb-diversity==0.1.0
+    OMP_NUM_THREADS=1 PYTHONPATH=. /tmp/peers/bin/python benchmarks/pairwise.py --rows 5000
+
+Both sides start from the same array; the peer's caches of distances, in memory and on disk, are emptied before each
+metric, so that each pays for what it needs. Rows are unit vectors, since the peer takes the centroid of raw ones. Times
+are the best of --repeat, after a call on few rows. The last figure is ours/peer - 1 of the values; the note says whether
+both define the same thing ("=").
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from emb_diversity import clear_distance_cache, get_measure
+
+from diversity.catalog import metric
+
+Rows = np.ndarray[Any, Any]
+
+
+def shared(n: int) -> list[tuple[str, str, float, dict[str, Any], str]]:
+    """Our metric, the peer's, by what ours is multiplied, the peer's options, and how the definitions differ."""
+    return [
+        ("chamfer", "chamfer_dist", 1, {}, "="),
+        ("knn(k=1)", "knn", 1, {"k": 1}, "= at k = 1; else theirs is the k-th neighbour, ours the mean of k"),
+        ("sum_bottleneck", "sum_bottleneck", 1, {}, "="),
+        ("bottleneck", "bottleneck", 1, {}, "="),
+        ("diameter", "diameter", 1, {}, "="),
+        ("sum_diameter", "sum_diameter", 1, {}, "="),
+        ("mst", "mst_dispersion", n - 1, {}, "= times n - 1; theirs drops edges between duplicates"),
+        ("span", "span_centroid", 1, {}, "= on unit rows"),
+        ("medoid_span", "span_medoid", 1, {}, "="),
+        ("energy", "energy", 1, {}, "= without duplicates: floor 1e-6, theirs 1e-12"),
+        ("dcscore", "dcscore", 1, {}, "="),
+        ("graph_entropy", "graph_entropy", 1, {}, "="),
+        ("renyi_entropy", "renyi_entropy", 1, {}, "="),
+        ("grid_entropy", "bins_entropy", 1, {"projection": "pca", "normalization": "bins"}, "= by PCA of the rows"),
+        ("kmeans_inertia(clusters=50)", "cluster_inertia", n, {"n_clusters": 50}, "another local optimum; times n"),
+    ]
+
+
+def best(function: Callable[[], float], repeat: int, before: Callable[[], None] = lambda: None) -> tuple[float, float]:
+    """The least seconds of several calls, and the value."""
+    times, value = [], float("nan")
+    for _ in range(repeat):
+        before()
+        start = time.perf_counter()
+        value = function()
+        times.append(time.perf_counter() - start)
+    return min(times), value
+
+
+def ours(printed: str, x: Rows) -> float:
+    found = metric(printed)
+    if printed.startswith("kmeans_inertia"):
+        from diversity.metrics import _partition
+
+        _partition._fitted.cache_clear()
+    return found(x, x) if found.takes == "reference" else found(x)
+
+
+def line(printed: str, name: str, times: float, options: dict[str, Any], note: str, x: Rows, repeat: int) -> None:
+    ours(printed, x[:60]), get_measure(name)(x[:60], **options)  # what is loaded once is not timed
+    seconds, value = best(lambda: ours(printed, x) * times, repeat)
+    theirs, other = best(lambda: get_measure(name)(x, **options)["value"], repeat, clear_distance_cache)
+    print(
+        f"{printed:28} {seconds:8.3f} {theirs:8.3f} {theirs / seconds:7.1f}x {value:16.9g} {other:16.9g} "
+        f"{value / other - 1:10.1e}  {note}",
+        flush=True,
+    )
+
+
+def rows(n: int, d: int, groups: int = 20) -> Rows:
+    """Unit rows in groups, as sentence embeddings of several tasks are."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(groups, d))[rng.integers(groups, size=n)] + 1.2 * rng.normal(size=(n, d))
+    return np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="pairwise metrics beside emb-diversity's")
+    parser.add_argument("--rows", type=int, default=5000)
+    parser.add_argument("--dimension", type=int, default=384)
+    parser.add_argument("--repeat", type=int, default=2)
+    parser.add_argument(
+        "--trip-rows", type=int, default=300, help="of the Hamiltonian circuit, which the peer can do of few"
+    )
+    args = parser.parse_args()
+    x = rows(args.rows, args.dimension)
+    few = rows(args.trip_rows, args.dimension)
+    print(f"n={args.rows} d={args.dimension} threads={os.environ.get('OMP_NUM_THREADS', 'all')} repeat={args.repeat}")
+    print(f"{'metric':28} {'ours s':>8} {'peer s':>8} {'faster':>8} {'ours':>16} {'peer':>16} {'difference':>10}")
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path.cwd()
+        os.chdir(folder)  # the peer keeps its cache in the working directory
+        try:
+            for entry in shared(args.rows):
+                line(*entry, x, args.repeat)
+            for solver in ("greedy", "christofides"):
+                note = f"both upper bounds; theirs {solver}, n={len(few)}"
+                line("hamiltonian", "hamdiv", 1, {"solver": solver}, note, few, 1)
+        finally:
+            os.chdir(here)
+
+
+if __name__ == "__main__":
+    main()
