@@ -136,6 +136,56 @@ def test_the_hub_has_a_configuration_for_each_language_of_a_part(name):
         assert all(hub.config_of(language) for language in part.languages)
 
 
+# Names of google/xtreme's configurations: UD's names of languages, and the codes of XTREME's `lang3_dict`.
+UD_NAMES = (
+    "af Afrikaans ar Arabic eu Basque bg Bulgarian nl Dutch en English et Estonian fi Finnish fr French de German el Greek "
+    "he Hebrew hi Hindi hu Hungarian id Indonesian it Italian ja Japanese kk Kazakh ko Korean zh Chinese mr Marathi "
+    "fa Persian pt Portuguese ru Russian es Spanish tl Tagalog ta Tamil te Telugu th Thai tr Turkish ur Urdu vi Vietnamese "
+    "yo Yoruba"
+).split()
+CODES = (
+    "af afr ar ara bg bul bn ben de deu el ell es spa et est eu eus fa pes fi fin fr fra he heb hi hin hu hun id ind it ita "
+    "ja jpn jv jav ka kat kk kaz ko kor ml mal mr mar nl nld pt por ru rus sw swh ta tam te tel th tha tl tgl tr tur ur urd "
+    "vi vie zh cmn"
+).split()
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("udpos", {lang: f"udpos.{n}" for lang, n in zip(UD_NAMES[::2], UD_NAMES[1::2], strict=True)}),
+        ("tatoeba", {lang: f"tatoeba.{code}" for lang, code in zip(CODES[::2], CODES[1::2], strict=True)}),
+        ("panx", {lang: f"PAN-X.{lang}" for lang in LANGUAGES["panx"].split()}),
+        ("pawsx", {lang: f"PAWS-X.{lang}" for lang in LANGUAGES["pawsx"].split()}),
+        ("xquad", {lang: f"XQuAD.{lang}" for lang in LANGUAGES["xquad"].split()}),
+        ("mlqa", {lang: f"MLQA.{lang}.{lang}" for lang in LANGUAGES["mlqa"].split()}),
+        ("xnli", dict.fromkeys(LANGUAGES["xnli"].split(), "XNLI")),
+        ("tydiqa", dict.fromkeys(LANGUAGES["tydiqa"].split(), "tydiqa")),
+    ],
+)
+def test_configurations_of_the_benchmark_on_the_hub(name, config):
+    hubs = [(part, hub) for _, part, hub in hubs_of(catalog.task(name)) if hub.repo == "google/xtreme"]
+    assert hubs
+    for part, hub in hubs:
+        assert {lang: hub.config_of(lang) for lang in part.languages} == config
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mnli", {("default", "train"), ("default", "validation_matched"), ("default", "validation_mismatched")}),
+        ("qqp", {("qqp", "train"), ("qqp", "validation")}),
+        ("squad_v1", {("plain_text", "train"), ("plain_text", "validation")}),
+        ("squad_v2", {("squad_v2", "train"), ("squad_v2", "validation")}),
+        ("hellaswag", {("default", "train"), ("default", "validation")}),
+        ("cosmosqa", {("default", "train"), ("default", "validation")}),
+        ("commonsenseqa", {("default", "train"), ("default", "validation"), ("default", "test")}),
+    ],
+)
+def test_splits_of_the_intermediate_tasks_on_the_hub(name, expected):
+    assert {(hub.config, hub.split) for _, _, hub in hubs_of(catalog.task(name))} == expected
+
+
 def test_one_repository_is_pinned_to_one_commit():
     pins = {}
     for name in TASKS:
