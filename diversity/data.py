@@ -20,9 +20,9 @@ LOCK = "diversity.lock.json"
 class Checked:
     """What is there of one split of a task in one language.
 
-    `status`: `whole`, `partial` (fewer rows than the release), `larger`, `counted` (the release's number is not known),
-    `labels withheld`, `placeholder labels`, `bad rows`, `changed` (a file differs from the lock file) or `unreadable`.
-    The last four are failures, as is `larger`.
+    `status`: `whole`, `partial` (fewer rows than the release), `counted` (the release's number is not known),
+    `incomplete` (a part of several is not there, and the task was not asked for), `labels withheld`; and the failures:
+    `larger`, `placeholder labels`, `bad rows`, `changed` (a file differs from the lock file), `unreadable`.
     """
 
     task: str
@@ -69,7 +69,9 @@ def check(names: Sequence[str] | None = None, *, data: Path | str, lock: bool = 
     seen: dict[str, str] = {}
     for name in names or catalog.names("tasks"):
         task = catalog.task(name)
-        found = [r for split in task.splits for r in _check_split(task, folder, split, known["files"], seen)]
+        found = [
+            r for split in task.splits for r in _check_split(task, folder, split, known["files"], seen, bool(names))
+        ]
         if names and not found:
             raise InputError(f"{folder}: expected files of {name}, found none of its splits ({', '.join(task.splits)})")
         results += found
@@ -80,16 +82,19 @@ def check(names: Sequence[str] | None = None, *, data: Path | str, lock: bool = 
     return results
 
 
-def _check_split(task: Task, data: Path, split: str, locked: dict[str, str], seen: dict[str, str]) -> Iterator[Checked]:
+def _check_split(
+    task: Task, data: Path, split: str, locked: dict[str, str], seen: dict[str, str], asked: bool
+) -> Iterator[Checked]:
     for language in task.languages:
         try:
             parts = sources.find(task, data, split, language)
         except InputError as error:
-            yield Checked(task.name, split, language, "", 0, None, 0, "unreadable", str(error))
+            status = "incomplete" if isinstance(error, sources.MissingPart) and not asked else "unreadable"
+            yield Checked(task.name, split, language, "", 0, None, 0, status, str(error))
             continue
         if not parts:
             continue
-        files = [f for p in parts for f in p.files]
+        files = [f for p in parts for f in p.all_files]
         changed = [str(f) for f in files if not _as_locked(f, data, locked, seen)]
         official = _official(task, files, seen, data)
         yield _count(task, data, split, language, parts[0].origin, changed, official)
@@ -127,7 +132,7 @@ def _count(task: Task, data: Path, split: str, language: str, origin: str, chang
             labelled += bool(found)
             labels.update(found or ())
     except (InputError, OSError) as error:
-        return result("unreadable", str(error))
+        return result("bad rows" if bad else "unreadable", str(error))
     if changed:
         return result("changed", f"{changed[0]} is not as {LOCK} has it")
     if bad:
@@ -184,6 +189,8 @@ def fetch(
     wanted: dict[str, list[tuple[Hub, str]]] = {}
     for name in names:
         task = catalog.task(name)
+        if unknown := [lang for lang in languages or () if lang not in task.languages]:
+            raise InputError(f"{name}: expected languages among {', '.join(task.languages)}, found {unknown[0]!r}")
         repos = hubs(task, languages)
         if not repos:
             raise InputError(f"{name}: expected a task that the hub has, found none. {task.note} Original: {task.url}")

@@ -21,6 +21,9 @@ Parse = Callable[[Mapping[str, Any], str, str], Example | None]
 Items = Iterator[Example | BadRow]
 
 
+MARK = b"\xef\xbb\xbf"  # the byte-order mark in UTF-8
+
+
 def open_bytes(path: Path) -> IO[bytes]:
     """Open a plain or gzipped file for reading; raises InputError for a directory or an empty file."""
     if path.is_dir():
@@ -39,7 +42,7 @@ def lines(path: Path) -> Iterator[tuple[int, str | BadRow]]:
         number = 0
         try:
             for number, raw in enumerate(stream, 1):
-                raw = raw.rstrip(b"\r\n") if number > 1 else raw.rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf")
+                raw = raw.rstrip(b"\r\n") if number > 1 else raw.rstrip(b"\r\n").removeprefix(MARK)
                 try:
                     yield number, raw.decode("utf-8")
                 except UnicodeDecodeError as error:
@@ -49,11 +52,16 @@ def lines(path: Path) -> Iterator[tuple[int, str | BadRow]]:
             raise InputError(f"{path}:{number + 1}: expected a whole gzip file, found {error}") from error
 
 
+def _name(path: Path) -> str:
+    """The file's name in ids: the same whether it is gzipped or not."""
+    return path.name.removesuffix(".gz")
+
+
 def _example(parse: Parse, record: Any, path: Path, where: int | str, language: str) -> Example | BadRow | None:
     if not isinstance(record, Mapping):
         return BadRow(path, where, f"expected an object with fields, found {type(record).__name__}")
     try:
-        return parse(record, f"{path.name.removesuffix('.gz')}:{where}", language)
+        return parse(record, f"{_name(path)}:{where}", language)
     except KeyError as error:
         found = ", ".join(map(str, record)) or "none"
         return BadRow(path, where, f"expected the field {error.args[0]!r}, found the fields {found}")
@@ -114,28 +122,37 @@ def jsonl(parse: Parse) -> Reader:
                 except RecursionError:
                     yield BadRow(path, number, "expected a JSON object, found one nested too deeply")
                     continue
+                except ValueError as error:
+                    yield BadRow(path, number, f"expected a JSON object, found one that cannot be read: {error}")
+                    continue
                 if (found := _example(parse, record, path, number, language)) is not None:
                     yield found
 
     return read
 
 
-def tsv(parse: Parse, columns: Iterable[str] | None = None) -> Reader:
-    """Tab-separated values without quoting; `columns` names them where the file has no header line."""
+def tsv(parse: Parse, columns: Iterable[str] | None = None, *, withheld: str | None = None) -> Reader:
+    """Tab-separated values without quoting; `columns` names them where the file has no header line.
+
+    `withheld` is a last column that a whole file may lack: the first line tells.
+    """
     fixed = tuple(columns) if columns else None
 
     def read(path: Path, language: str) -> Items:
-        header = fixed
+        header, first = fixed, True
         for number, line in lines(path):
             if isinstance(line, BadRow):
                 yield line
                 continue
-            if not line.strip():
+            if not line.strip() and "\t" not in line:
                 continue
             cells = line.split("\t")
             if header is None:
                 header = tuple(c.strip() for c in cells)
                 continue
+            if first and withheld and header[-1] == withheld and len(cells) == len(header) - 1:
+                header = header[:-1]
+            first = False
             if len(cells) != len(header):
                 expected = f"expected {len(header)} tab-separated columns ({', '.join(header)})"
                 yield BadRow(path, number, f"{expected}, found {len(cells)}")
@@ -170,11 +187,12 @@ def csv_file(parse: Parse) -> Reader:
             except csv.Error as error:
                 yield BadRow(path, starts[0] if starts else 1, f"expected comma-separated values, found: {error}")
                 continue
+            unreadable = bool(bad)
             yield from bad
             bad.clear()
             if cells is None:
                 return
-            if not cells:
+            if not cells or unreadable:
                 continue
             if header is None:
                 header = cells
@@ -194,11 +212,15 @@ def _answers(question: Mapping[str, Any], context: str) -> tuple[Answer, ...] | 
     if given is None or (given and all(a["text"] == "" for a in given)):
         return None
     for answer in given:
-        start, gold = answer["answer_start"], answer["text"]
-        if context[start : start + len(gold)] != gold:
-            at = context[start : start + len(gold)]
-            raise ValueError(f"expected the answer {gold!r} at offset {start} of its context, found {at!r}")
+        check_answer(answer["text"], answer["answer_start"], context)
     return tuple(Answer(a["text"], a["answer_start"]) for a in given)
+
+
+def check_answer(gold: str, start: int, context: str) -> None:
+    """Raise ValueError where an answer does not stand at its offset in the context."""
+    found = context[start : start + len(gold)] if start >= 0 else ""
+    if found != gold or start < 0:
+        raise ValueError(f"expected the answer {gold!r} at offset {start} of its context, found {found!r}")
 
 
 def squad(path: Path, language: str) -> Items:
@@ -208,9 +230,11 @@ def squad(path: Path, language: str) -> Items:
     article = -1
     try:
         with open_bytes(path) as stream:
+            if stream.peek(3).startswith(MARK):  # type: ignore[attr-defined]
+                stream.read(3)
             for article, record in enumerate(ijson.items(stream, "data.item", use_float=True)):
                 yield from _questions(record, path, f"data[{article}]", language)
-    except (ijson.JSONError, UnicodeDecodeError, EOFError, zlib.error) as error:
+    except (ijson.JSONError, UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadRow(path, f"data[{article + 1}]", f"expected SQuAD JSON, found {problem}") from error
     if article < 0:
@@ -229,6 +253,8 @@ def _questions(article: Any, path: Path, where: str, language: str) -> Items:
         for q, question in enumerate(paragraph["qas"]):
 
             def parse(record: Mapping[str, Any], id: str, language: str, paragraph: Any = paragraph) -> Example:
+                if "context" not in paragraph:
+                    raise ValueError(f"expected the field 'context', found the fields {', '.join(paragraph)}")
                 context = text(paragraph, "context")
                 return Span(str(record["id"]), language, text(record, "question"), context, _answers(record, context))
 
@@ -268,7 +294,7 @@ def conll(token: int, tag: int, width: int | None = None, strip_language: bool =
                 continue
             words, tags, problem = list[str](), list[str](), None
             for offset, line in enumerate(block):
-                if width and line.startswith("#"):
+                if width and line.startswith("#") and not line.startswith("#\t"):
                     continue
                 cells = line.split("\t")
                 if len(cells) != 1 and (len(cells) < 2 or (width is not None and len(cells) != width)):
@@ -287,7 +313,7 @@ def conll(token: int, tag: int, width: int | None = None, strip_language: bool =
             elif words and tags and len(tags) != len(words):
                 yield BadRow(path, start, f"expected a tag for each of {len(words)} tokens, found {len(tags)}")
             elif words:
-                yield Tagging(f"{path.name}:{start}", language, tuple(words), tuple(tags) or None)
+                yield Tagging(f"{_name(path)}:{start}", language, tuple(words), tuple(tags) or None)
 
     return read
 
@@ -320,12 +346,17 @@ def conllu(path: Path, language: str) -> Items:
             yield BadRow(path, start, f"expected a sentence of CoNLL-U, found {error}")
             continue
         if words and sum(w == "_" for w in words) < max(1, len(words) - 1):
-            yield Tagging(f"{path.name}:{start}", language, words, tags)
+            yield Tagging(f"{_name(path)}:{start}", language, words, tags)
 
 
 def _fuse(rows: list[list[str]], ranks: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if wrong := next((cells for cells in rows if len(cells) != 10), None):
         raise ValueError(f"a line of {len(wrong)} columns, not 10")
+    if wrong := next((c for c in rows if not re.fullmatch(r"\d+(-\d+|\.\d+)?", c[0])), None):
+        raise ValueError(f"the id {wrong[0]!r}")
+    ids = [int(c[0]) for c in rows if c[0].isdigit()]
+    if ids != list(range(1, len(ids) + 1)):
+        raise ValueError(f"the ids {' '.join(map(str, ids))}, not 1 to {len(ids)}")
     tokens = {int(c[0]): c for c in rows if c[0].isdigit()}
     head = {i: int(c[6]) if c[6].isdigit() else 0 for i, c in tokens.items()}
     spans = {}
@@ -367,13 +398,13 @@ def supertags(path: Path, language: str) -> Items:
         if not line.strip():
             continue
         cells = line.split("\t")
-        words, tags = (tuple(c.split()) for c in cells) if len(cells) == 2 else ((), ())
+        words, tags = (tuple(filter(None, c.split(" "))) for c in cells) if len(cells) == 2 else ((), ())
         if not words or len(words) != len(tags):
             expected = "expected tokens, a tab and as many supertags"
             found = f"{len(words)} and {len(tags)}" if len(cells) == 2 else f"{len(cells)} columns"
             yield BadRow(path, number, f"{expected}, found {found}")
         else:
-            yield Tagging(f"{path.name}:{number}", language, words, tags)
+            yield Tagging(f"{_name(path)}:{number}", language, words, tags)
 
 
 LEAF = re.compile(r"\(<L (\S+) \S+ \S+ (\S+) \S+>\)")
@@ -388,7 +419,7 @@ def ccgbank_auto(path: Path, language: str) -> Items:
             leaves = LEAF.findall(line)
             if leaves:
                 yield Tagging(
-                    f"{path.name}:{number}", language, tuple(w for _, w in leaves), tuple(c for c, _ in leaves)
+                    f"{_name(path)}:{number}", language, tuple(w for _, w in leaves), tuple(c for c, _ in leaves)
                 )
             else:
                 yield BadRow(path, number, "expected a CCGbank derivation with leaves (<L ...>), found none")

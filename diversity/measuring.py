@@ -129,7 +129,7 @@ def _texts(
         "task": name,
         "split": chosen,
         "languages": list(languages),
-        "files": {f.name: embed.sha256_file(f) for part in parts for f in part.files},
+        "files": {f.name: embed.sha256_file(f) for part in parts for f in part.all_files},
         "rows": len(texts),
         "sample": size,
         "seed": seed,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import heapq
 import random
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,26 @@ from diversity import types
 from diversity.types import BadRow, Example, Hub, InputError, Layout, Part, Task
 
 
+class MissingPart(InputError):
+    """Some parts of a split are there and others are not."""
+
+
 @dataclass(frozen=True)
 class Found:
-    """Where one part of a split of a task lies: released files and how to read them, or a folder from the hub."""
+    """Where one part of a split of a task lies: released files and how to read them, or a folder from the hub.
+
+    `others` are files that are read along with them (the English side of a bitext, its gold pairs).
+    """
 
     files: tuple[Path, ...]
     layout: Layout | None
     hub: Hub | None = None
+    others: tuple[Path, ...] = ()
+
+    @property
+    def all_files(self) -> tuple[Path, ...]:
+        """Every file that the rows come from."""
+        return self.files + self.others
 
     @property
     def origin(self) -> str:
@@ -45,17 +59,19 @@ def data_folder(data: Path | str | None) -> Path:
 def _released(part: Part, data: Path, language: str) -> Found | None:
     # A folder of the task's name is searched at any depth; another one only at its top, for `dev-en.tsv` and the like
     # are names that several data sets use.
-    own = [data / f for f in part.folders if (data / f).is_dir()] or ([data] if data.name in part.folders else [])
+    own = [data / f for f in part.folders if (data / f).is_dir()] or (
+        [data] if data.resolve().name in part.folders else []
+    )
     for layout in part.layouts:
         pattern = layout.glob(language)
         for root in own or [data]:
             search = root.rglob if own else root.glob
-            files = sorted(p for z in ("", ".gz") for p in search(pattern + z))
+            files = sorted(p for z in ("", ".gz") for p in search(pattern + z) if layout.accept(p))
             if len(files) > 1 and not layout.several:
                 shown = ", ".join(str(f) for f in files[:3])
                 raise InputError(f"{root}: expected one file {pattern}, found {len(files)}: {shown}")
             if files:
-                return Found(tuple(files), layout)
+                return Found(tuple(files), layout, others=tuple(o for f in files for o in layout.others(f, language)))
     return None
 
 
@@ -70,8 +86,18 @@ def matching(paths: Iterable[str], config: str, split: str) -> list[str]:
     names = sorted(paths)
     for pattern in parquet_globs(config, split):
         if hits := [p for p in names if fnmatch.fnmatchcase(p, pattern)]:
+            _whole(hits)
             return hits
     return []
+
+
+def _whole(paths: list[str]) -> None:
+    """Raise InputError where shards (`-00000-of-00003.parquet`) are missing, or are of two sets."""
+    shards = [m for p in paths if (m := re.search(r"-(\d+)-of-(\d+)\.parquet$", p))]
+    numbers, totals = sorted(int(m[1]) for m in shards), {int(m[2]) for m in shards}
+    if shards and (len(totals) > 1 or numbers != list(range(max(totals))) or len(shards) != len(paths)):
+        found = ", ".join(Path(p).name for p in paths)
+        raise InputError(f"{Path(paths[0]).parent}: expected one whole set of shards, found {found}: fetch it again")
 
 
 def _fetched(part: Part, data: Path, language: str) -> Found | None:
@@ -94,7 +120,7 @@ def find(task: Task, data: Path | str, split: str, language: str) -> list[Found]
     found = [_released(p, folder, language) or _fetched(p, folder, language) for p in parts]
     if any(found) and not all(found):
         missing = next(p for p, f in zip(parts, found, strict=True) if not f)
-        raise InputError(
+        raise MissingPart(
             f"{task.name} ({split}) in {folder}: expected all its parts, found no {_looked(missing, language)}"
         )
     return [f for f in found if f]
@@ -116,7 +142,7 @@ def split_of(task: Task, data: Path | str, preference: str, language: str) -> st
     here = [s for s in task.splits if s not in wanted and find(task, data, s, language)]
     hint = f"; there is {', '.join(here)}: use --split {here[0]}" if here else ""
     looked = [_looked(p, language) for s in wanted for p in task.splits.get(s, ())]
-    what = f"{task.name} ({'or '.join(wanted)}, {language})"
+    what = f"{task.name} ({' or '.join(wanted)}, {language})"
     raise InputError(f"{data}: expected files of {what}, such as {looked[0] if looked else 'none'}, found none{hint}")
 
 
@@ -201,7 +227,13 @@ def rows(
                         raise problem
                     bad.append(problem)
             if not count:
-                raise InputError(f"{part.files[0]}: expected rows of {task.name} in {language!r}, found none")
+                raise InputError(
+                    f"{part.files[0]}: expected rows of {task.name} in {language!r}, found none{_why(bad)}"
+                )
+
+
+def _why(bad: list[BadRow] | None) -> str:
+    return f": {len(bad)} bad rows, the first {bad[0]}" if bad else ""
 
 
 def sample(items: Iterable[Example], size: int | None, seed: int) -> list[Example]:

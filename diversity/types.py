@@ -125,7 +125,8 @@ class Layout:
 
     `pattern` is a glob below the task's folder, at any depth, with `{lang}` for the language and `{code}` for its name
     in `codes`; `.gz` is understood. Where it names several files, `several` says that they belong together; otherwise
-    that is an error. `note` is what must be said wherever figures from these files are shown.
+    that is an error. `accept` leaves out files that the glob alone cannot tell; `others` are files that are read along
+    with one. `note` is what must be said wherever figures from these files are shown.
     """
 
     pattern: str
@@ -133,6 +134,8 @@ class Layout:
     several: bool = False
     codes: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    accept: Callable[[Path], bool] = lambda _: True
+    others: Callable[[Path, str], tuple[Path, ...]] = lambda *_: ()
 
     def glob(self, language: str) -> str:
         """The pattern for one language."""

@@ -329,7 +329,12 @@ def test_a_tag_that_the_task_does_not_have_is_a_bad_row(name, place, content, me
             "is_duplicate",
         ),
         ("pawsx", "pawsx/train-en.tsv", "A .\tB .\t2\n", "expected 'label' to be one of 0, 1"),
-        ("xnli", "xnli/dev-en.tsv", "A.\tB.\tmaybe\n", "expected a label among entailment, neutral, contradiction"),
+        (
+            "xnli",
+            "xnli/dev-en.tsv",
+            "A.\tB.\tmaybe\n",
+            "expected 'label' to be one of entailment, neutral, contradiction",
+        ),
         ("anli_plus", "anli/R1/dev.jsonl", '{"context": "A.", "hypothesis": "B.", "label": "x"}\n', "one of e, n, c"),
         (
             "commonsenseqa",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.formats import text
+from diversity.formats import check_answer, text
 from diversity.types import Answer, Span
 
 
@@ -14,8 +14,7 @@ def hub_span(row: Mapping[str, Any], id: str, language: str) -> Span:
     context, given = text(row, "context"), row["answers"]
     answers = tuple(Answer(t, int(s)) for t, s in zip(given["text"], given["answer_start"], strict=True))
     for gold in answers:
-        if context[gold.start : gold.start + len(gold.text)] != gold.text:
-            raise ValueError(f"expected the answer {gold.text!r} at offset {gold.start} of its context")
+        check_answer(gold.text, gold.start, context)
     return Span(str(row["id"]), language, text(row, "question"), context, answers)
 
 

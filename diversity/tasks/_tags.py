@@ -15,7 +15,10 @@ def hub_tags(column: str, names: tuple[str, ...]) -> HubParser:
         tokens, numbers = tuple(row["tokens"]), row[column]
         if len(tokens) != len(numbers):
             raise ValueError(f"expected a tag for each of {len(tokens)} tokens, found {len(numbers)}")
-        tags = tuple(n if isinstance(n, str) else names[n] for n in numbers)
+        if wrong := [n for n in numbers if not isinstance(n, str) and not -1 <= n < len(names)]:
+            raise ValueError(f"expected tags from -1 to {len(names) - 1}, found {wrong[0]}")
+        withheld = any(n == -1 for n in numbers)
+        tags = None if withheld else tuple(n if isinstance(n, str) else names[n] for n in numbers)
         return Tagging(id, language, tokens, tags) if tokens else None
 
     return parse

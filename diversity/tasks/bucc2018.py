@@ -38,7 +38,8 @@ def bitext(path: Path, language: str) -> Items:
             if isinstance(item, BadRow):
                 yield item
             else:
-                gold[item[0]] = (*gold.get(item[0], ()), item[1])
+                known = gold.get(item[0], ())
+                gold[item[0]] = known if item[1] in known else (*known, item[1])
     for file, side in ((path, language), (english, "en")):
         for item in _columns(file):
             if isinstance(item, BadRow):
@@ -47,10 +48,14 @@ def bitext(path: Path, language: str) -> Items:
                 yield Retrieval(item[0], side, item[1], gold.get(item[0], ()) if side == language else ())
 
 
+def others(path: Path, language: str) -> tuple[Path, ...]:
+    """The English side and the gold pairs, where they are there."""
+    return tuple(p for p in (sibling(path, language, "en"), sibling(path, language, "gold")) if p)
+
+
 def _part(*files: str) -> Part:
-    return Part(
-        tuple(Layout(f"{{lang}}-en.{f}.{{lang}}", bitext) for f in files), None, ("bucc2018", "bucc"), LANGUAGES
-    )
+    layouts = tuple(Layout(f"{{lang}}-en.{f}.{{lang}}", bitext, others=others) for f in files)
+    return Part(layouts, None, ("bucc2018", "bucc"), LANGUAGES)
 
 
 TASK = Task(

@@ -1,9 +1,10 @@
 """CCG supertagging: CCGbank where the user has a licence, the Parallel Meaning Bank's gold categories elsewhere."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from diversity.formats import Items, ccgbank_auto, conll, supertags
-from diversity.types import BadRow, Layout, Part, Reader, Tagging, Task
+from diversity.types import BadRow, Layout, Part, Tagging, Task
 
 PMB = "gold categories of the Parallel Meaning Bank, not CCGbank"
 
@@ -17,19 +18,14 @@ def pmb(path: Path, language: str) -> Items:
             yield Tagging(item.id, language, tuple(t.replace("~", " ") for t in item.tokens), item.tags)
 
 
-def auto(first: int, last: int) -> Reader:
-    """Derivations of CCGbank's sections `first` to `last` (the folder that a file lies in)."""
-
-    def read(path: Path, language: str) -> Items:
-        if path.parent.name.isdigit() and first <= int(path.parent.name) <= last:
-            yield from ccgbank_auto(path, language)
-
-    return read
+def sections(first: int, last: int) -> Callable[[Path], bool]:
+    """Whether a file of CCGbank is of the sections `first` to `last` (the folder that it lies in)."""
+    return lambda path: first <= int(path.parent.name) <= last
 
 
 def _part(file: str, first: int, last: int) -> Part:
     layouts = (
-        Layout("AUTO/[0-9][0-9]/*.auto", auto(first, last), several=True),
+        Layout("AUTO/[0-9][0-9]/*.auto", ccgbank_auto, several=True, accept=sections(first, last)),
         Layout(f"{{lang}}/gold/{file}.conll", pmb, note=PMB),
         Layout(f"ccg.{file}.tsv", supertags),
     )

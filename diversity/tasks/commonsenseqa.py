@@ -50,7 +50,7 @@ TASK = Task(
     kind="multiple_choice",
     role="intermediate",
     metric="accuracy",
-    labels=tuple(LETTERS),
+    labels=("0", "1", "2", "3", "4"),
     fields=("question", "choices"),
     splits={
         "train": (_part("train_rand_split", "train"),),

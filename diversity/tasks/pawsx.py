@@ -12,14 +12,21 @@ VALUES = {"0": "0", "1": "1", 0: "0", 1: "1"}
 
 
 def parse(record: Mapping[str, Any], id: str, language: str) -> Classification:
-    """A row of two sentences and 0 or 1: XTREME's columns, the release's and the hub's alike."""
+    """A row of two sentences and 0 or 1, as the release and the hub have it."""
+    label = one_of(record, "label", VALUES)
+    return Classification(id, language, text(record, "sentence1"), text(record, "sentence2"), label)
+
+
+def xtreme(record: Mapping[str, Any], id: str, language: str) -> Classification:
+    """A line of XTREME's `dev-xx.tsv`, with cells quoted where need was; its `test-xx.tsv` has the label taken away."""
+    label = one_of(record, "label", VALUES) if "label" in record else None
     first, second = unquoted(text(record, "sentence1")), unquoted(text(record, "sentence2"))
-    return Classification(id, language, first, second, one_of(record, "label", VALUES))
+    return Classification(id, language, first, second, label)
 
 
-def _part(xtreme: str, release: tuple[str, ...], split: str) -> Part:
+def _part(file: str, release: tuple[str, ...], split: str) -> Part:
     layouts = (
-        Layout(f"{xtreme}-{{lang}}.tsv", tsv(parse, ("sentence1", "sentence2", "label"))),
+        Layout(f"{file}-{{lang}}.tsv", tsv(xtreme, ("sentence1", "sentence2", "label"), withheld="label")),
         *(Layout(f"{{lang}}/{name}.tsv", tsv(parse)) for name in release),
     )
     configs = {lang: f"PAWS-X.{lang}" for lang in LANGUAGES}

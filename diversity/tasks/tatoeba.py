@@ -27,6 +27,9 @@ def bitext(path: Path, language: str) -> Items:
     english = sibling(path, code, "eng")
     if english is None:
         raise InputError(f"{path}: expected the English side beside it ({path.stem}.eng), found none")
+    counts = [sum(1 for _ in lines(file)) for file in (path, english)]
+    if counts[0] != counts[1]:
+        raise InputError(f"{path}: expected as many lines as {english.name}, found {counts[0]} and {counts[1]}")
     for file, side, other in ((path, language, "en"), (english, "en", language)):
         for number, line in lines(file):
             if isinstance(line, BadRow):
@@ -35,6 +38,12 @@ def bitext(path: Path, language: str) -> Items:
                 yield BadRow(file, number, "expected a sentence, found an empty line")
             else:
                 yield Retrieval(f"{side}-{number - 1}", side, line.strip(), (f"{other}-{number - 1}",))
+
+
+def others(path: Path, language: str) -> tuple[Path, ...]:
+    """The English side."""
+    english = sibling(path, CODES[language], "eng")
+    return (english,) if english else ()
 
 
 TASK = Task(
@@ -48,7 +57,7 @@ TASK = Task(
     splits={
         "test": (
             Part(
-                (Layout("tatoeba.{code}-eng.{code}", bitext, codes=CODES),),
+                (Layout("tatoeba.{code}-eng.{code}", bitext, codes=CODES, others=others),),
                 Hub(
                     XTREME,
                     {lang: f"tatoeba.{code}" for lang, code in CODES.items()},

@@ -3,48 +3,42 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.formats import text, tsv, unquoted
+from diversity.formats import one_of, text, tsv, unquoted
 from diversity.tasks import mnli
 from diversity.tasks._nli import LABELS
 from diversity.tasks._xtreme import XTREME
 from diversity.types import Classification, Hub, Layout, Part, Task
 
+VALUES = {**dict(zip(LABELS, LABELS, strict=True)), "contradictory": "contradiction"}
 LANGUAGES = ("en", "ar", "bg", "de", "el", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")
 
 
 def xtreme(record: Mapping[str, Any], id: str, language: str) -> Classification:
-    """A line of XTREME's `dev-xx.tsv`: premise, hypothesis, label."""
-    if record["label"] not in (*LABELS, "contradictory"):
-        raise ValueError(f"expected a label among {', '.join(LABELS)}, found {record['label']!r}")
-    label = "contradiction" if record["label"] == "contradictory" else record["label"]
+    """A line of XTREME's `dev-xx.tsv`: premise, hypothesis, label; its `test-xx.tsv` has the label taken away."""
+    label = one_of(record, "label", VALUES) if "label" in record else None
     premise, hypothesis = unquoted(text(record, "premise")), unquoted(text(record, "hypothesis"))
     return Classification(id, language, premise, hypothesis, label)
-
-
-def unlabelled(record: Mapping[str, Any], id: str, language: str) -> Classification:
-    """A line of XTREME's `test-xx.tsv`, whose labels were taken away."""
-    return Classification(id, language, unquoted(text(record, "premise")), unquoted(text(record, "hypothesis")), None)
 
 
 def release(record: Mapping[str, Any], id: str, language: str) -> Classification | None:
     """A row of XNLI 1.0's `xnli.dev.tsv` and `xnli.test.tsv`, which hold all languages."""
     if record["language"] != language:
         return None
-    if record["gold_label"] not in LABELS:
-        raise ValueError(f"expected 'gold_label' to be one of {', '.join(LABELS)}, found {record['gold_label']!r}")
+    label = one_of(record, "gold_label", VALUES)
     pair_id = str(record.get("pairID") or id)
-    return Classification(pair_id, language, text(record, "sentence1"), text(record, "sentence2"), record["gold_label"])
+    return Classification(pair_id, language, text(record, "sentence1"), text(record, "sentence2"), label)
 
 
 def hub(row: Mapping[str, Any], id: str, language: str) -> Classification | None:
     """A row of the hub, which holds all languages."""
     if row["language"] != language:
         return None
-    return Classification(id, language, text(row, "sentence1"), text(row, "sentence2"), row["gold_label"])
+    label = one_of(row, "gold_label", VALUES)
+    return Classification(id, language, text(row, "sentence1"), text(row, "sentence2"), label)
 
 
 def _part(file: str, split: str) -> Part:
-    labelled = Layout(f"{file}-{{lang}}.tsv", tsv(xtreme, ("premise", "hypothesis", "label")))
+    labelled = Layout(f"{file}-{{lang}}.tsv", tsv(xtreme, ("premise", "hypothesis", "label"), withheld="label"))
     layouts = (labelled, Layout(f"xnli.{file}.tsv", tsv(release)))
     return Part(layouts, Hub(XTREME, "XNLI", split, hub), ("xnli", "XNLI-1.0"), LANGUAGES)
 
