@@ -26,12 +26,12 @@ def texts() -> dict[str, list[str]]:
     data = os.environ.get("DIVERSITY_DATA") or store.shipped() / "samples"
     short = [sources.text_of(e, ("text",)) for e in sources.rows(catalog.task("qqp"), data, split="dev")]
     long = [e.context for e in sources.rows(catalog.task("squad_v1"), data, split="train")]
-    long = sorted(set(long), key=len, reverse=True)[:400]
+    long = sorted(set(long))
     rng = np.random.default_rng(0)
     return {
         "sentences": [short[i % len(short)] for i in rng.permutation(len(short))[:400]]
         * (1 if len(short) >= 400 else 10),
-        "passages": [long[i] for i in rng.permutation(len(long))[:60]],
+        "passages": [long[i % len(long)] for i in rng.permutation(max(60, len(long)))[:60]],
     }
 
 

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from diversity.moments import mix
 from diversity.types import Array, TaskMoments
 
 
@@ -33,27 +32,35 @@ def of_rows(x: Array) -> Array:
     return _nonzero(np.linalg.eigvalsh((x @ x.T if n < d else x.T @ x) / n), n, d)
 
 
+STACK = 16  # matrices that a thread solves at a time: numpy lets other threads run only beside a stack, not a matrix
+
+
 def of_mixtures(tasks: TaskMoments, weights: Array) -> list[Array]:
     """Nonzero eigenvalues of each mixture's second moment, computed once for a set of tasks.
 
     One matrix of d x d is too small for several threads to share: with many mixtures each processor takes its own.
     """
     known = tasks.spectra
-    missing = {w.tobytes(): w for w in weights if w.tobytes() not in known}
+    missing = list({w.tobytes(): w for w in weights if w.tobytes() not in known}.values())
+    flat, d = tasks.seconds.reshape(len(tasks.names), -1), tasks.seconds.shape[-1]
 
-    def solve(w: Array) -> Array:
-        return eigenvalues(mix(tasks, w)[1], float(tasks.n[w > 0].sum()))
+    def solve(start: int) -> None:
+        part = np.stack(missing[start : start + STACK])
+        for w, values in zip(part, np.linalg.eigvalsh((part @ flat).reshape(-1, d, d)), strict=True):
+            known[w.tobytes()] = _nonzero(values, float(tasks.n[w > 0].sum()), d)
 
+    starts = range(0, len(missing), STACK)
     workers = min(
-        len(missing), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        len(starts), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
     if workers < 2:
-        known.update({key: solve(w) for key, w in missing.items()})
+        for start in starts:
+            solve(start)
     else:
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
-            known.update(zip(missing, pool.map(solve, missing.values()), strict=True))
+            list(pool.map(solve, starts))
     return [known[w.tobytes()] for w in weights]
 
 
