@@ -134,7 +134,11 @@ def score(
     data: Annotated[
         Path | None, typer.Option(help="Folder of the tasks' data; without it, the shipped moments.")
     ] = None,
-    encoder: Annotated[str, typer.Option(help="Sentence encoder: a name, a folder, or owner/name@commit.")] = ENCODER,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="Sentence encoder: a name, a folder, or owner/name@commit; several compare."),
+    ] = None,
+    centred: Annotated[bool, typer.Option("--centred", help="Score the vectors less their common mean, too.")] = False,
     sample: Annotated[int | None, typer.Option(help="Rows of each task, drawn at random.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     split: Annotated[str, typer.Option(help="Split to read, or several in order of preference: train,dev.")] = "train",
@@ -177,31 +181,53 @@ def score(
         _writable(out)
     bad: list[BadRow] | None = [] if skip_bad_rows else None
     measured = [n for n in names if n not in arrays]
-    if data is not None and measured:
+    if sample is not None and data is None:
+        raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
+
+    def space_of(name: str) -> Space:
+        if data is None or not measured:
+            return measuring.load(measured, moments, name) if measured else measuring.Space("precomputed", {})
         from diversity.embed import load_encoder
 
-        _known(measured)
-        space = measuring.measure(
+        return measuring.measure(
             measured, data=data, sample=sample, seed=seed, split=split, languages=_split(languages), cache=cache, bad=bad,
-            encoder=lambda: load_encoder(encoder, precision=precision, long=long, max_tokens=max_tokens),  # type: ignore[arg-type]
+            encoder=lambda: load_encoder(name, precision=precision, long=long, max_tokens=max_tokens),  # type: ignore[arg-type]
         )  # fmt: skip
-    else:
-        if sample is not None:
-            raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
-        space = measuring.load(measured, moments, encoder) if measured else measuring.Space(encoder, {})
-    if arrays:
-        own = measuring.from_arrays(arrays)
-        space = measuring.Space(own.encoder if not measured else space.encoder, {**space.tasks, **own.tasks})
+
+    own = measuring.from_arrays(arrays).tasks
+    spaces = [space_of(name) for name in encoder or [ENCODER]]
+    spaces = [measuring.Space(s.encoder, {**s.tasks, **own}) for s in spaces]
     if save_moments is not None:
-        for path in measuring.save(space, save_moments):
+        for path in (p for s in spaces for p in measuring.save(s, save_moments)):
             _note(f"wrote {path}")
-    table = scoring.score(
-        space, mixtures=mixtures, all_subsets=all_subsets, metrics=wanted, estimator=estimator, intervals=intervals,  # type: ignore[arg-type]
-        rarefy=sizes, rows=rows, reference=reference, seed=seed,
-    )  # fmt: skip
-    _score_notes(space, mixtures, bad, scoring.uneven(table))
-    records = [{str(k): v for k, v in r.items()} for r in table.to_dict("records")]
-    _records(records, format, out, _score_table(table))
+    if centred:
+        spaces += [measuring.centred(s) for s in spaces]
+    tables = [
+        scoring.score(
+            s, mixtures=mixtures, all_subsets=all_subsets, metrics=wanted, estimator=estimator, intervals=intervals,  # type: ignore[arg-type]
+            rarefy=sizes, rows=rows, reference=reference, seed=seed,
+        )
+        for s in spaces
+    ]  # fmt: skip
+    if own and measured:
+        _note(f"note: {', '.join(own)}: taken to be vectors of {spaces[0].encoder}")
+    _score_notes(spaces[0], mixtures, bad, scoring.uneven(tables[0]))
+    records = [{str(k): v for k, v in r.items()} for table in tables for r in table.to_dict("records")]
+    _records(records, format, out, "\n".join(map(_score_table, tables)) + _agreement(tables))
+
+
+def _agreement(tables: Sequence[pd.DataFrame]) -> str:
+    """How far the encoders rank the mixtures alike, where there are several of both."""
+    if len(tables) < 2:
+        return ""
+    import pandas as pd
+
+    from diversity import scoring
+
+    found = scoring.agreement(pd.concat(tables, ignore_index=True))
+    rows = [[m, first, second, f"{tau:.3f}", str(n)] for m, first, second, tau, n in found.to_numpy()]
+    header = ["metric", "encoder", "encoder", "Kendall's tau", "mixtures"]
+    return "\nDo the encoders rank the mixtures alike?\n" + _columns(header, rows, right=(3, 4)) if rows else ""
 
 
 def _task_names(tasks: list[str], mixtures: list[Any], arrays: list[str], all_subsets: bool) -> list[str]:
@@ -221,13 +247,6 @@ def _task_names(tasks: list[str], mixtures: list[Any], arrays: list[str], all_su
 
         mixtures.insert(0, Mixture.of(tasks))
     return names
-
-
-def _known(names: Sequence[str]) -> None:
-    from diversity import catalog
-
-    for name in names:
-        catalog.task(name)
 
 
 def _assignment(text: str) -> tuple[str, Path]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -26,13 +26,15 @@ ROWS_SHIPPED = 512
 class Measured:
     """A task's moments, a random sample of its unit rows (k, d) with their texts, and where they come from.
 
-    The sample is what standard errors and the metrics of rows and of texts are computed from.
+    The sample is what standard errors and the metrics of rows and of texts are computed from. `vectors` are all of them
+    (n, d), where they are here.
     """
 
     moments: Moments
     rows: Array
     provenance: Mapping[str, Any] = field(default_factory=dict)
     texts: tuple[str, ...] | None = None
+    vectors: Any = None
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,32 @@ def measured(
     *,
     texts: Sequence[str] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    centre: Array | None = None,
     keep: int = ROWS_KEPT,
 ) -> Measured:
     """Moments of any embeddings (n, d), an array or a memory-mapped one, and a fixed random sample of `keep` rows."""
     rows = checked(vectors)
+    whole = moments(rows, centre=centre)  # first: it names a bad row by its place
     chosen = np.random.default_rng(0).permutation(len(rows))[:keep]
     kept = tuple(texts[i] for i in chosen) if texts is not None else None
-    return Measured(moments(rows), np.concatenate(list(unit_chunks(rows[chosen]))), dict(provenance or {}), kept)
+    some = np.concatenate(list(unit_chunks(rows[chosen], centre=centre)))
+    return Measured(whole, some, dict(provenance or {}), kept, vectors)
+
+
+def centred(space: Space) -> Space:
+    """The same tasks with the mean of their means subtracted from every unit row, scaled to unit length again.
+
+    Encoders are anisotropic: their vectors share a direction that makes all texts alike. Raises InputError where only the
+    moments are here, for the length of a centred row is not to be had from them.
+    """
+    if gone := [name for name, task in space.tasks.items() if task.vectors is None]:
+        raise InputError(f"expected the vectors of {gone[0]} to centre them, found its moments only: use --data DIR")
+    centre = space.stacked.means.mean(axis=0)
+    tasks = {}
+    for name, task in space.tasks.items():
+        made = measured(task.vectors, provenance={**task.provenance, "centred": True}, centre=centre)
+        tasks[name] = replace(made, texts=task.texts)
+    return Space(f"{space.encoder} (centred)", tasks)
 
 
 def measure(

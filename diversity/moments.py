@@ -23,8 +23,10 @@ def checked(x: Any) -> np.ndarray[Any, Any]:
     return rows
 
 
-def unit_chunks(x: Any, *, normalize: bool = True, chunk: int = CHUNK) -> Iterator[Array]:
+def unit_chunks(x: Any, *, normalize: bool = True, centre: Array | None = None, chunk: int = CHUNK) -> Iterator[Array]:
     """Successive rows of x in float64, each scaled to unit length; raises InputError at NaN, infinity and zero rows.
+
+    With a `centre` (d,), it is subtracted from the unit rows, and what is left is scaled to unit length again.
 
     Pages of a memory-mapped file are given back once used, so that the file never becomes resident as a whole.
     """
@@ -44,8 +46,17 @@ def unit_chunks(x: Any, *, normalize: bool = True, chunk: int = CHUNK) -> Iterat
                 at = start + int(np.argmin(squares))
                 raise InputError(f"expected rows with a direction, found only zeros in row {at}")
             part *= (1 / np.sqrt(squares))[:, None]
-        yield part
+        yield part if centre is None else _unit(part - centre, start)
         _give_back(rows, start, start + len(part))
+
+
+def _unit(part: Array, start: int) -> Array:
+    lengths = np.linalg.norm(part, axis=1)
+    if not lengths.all():
+        raise InputError(
+            f"expected rows that differ from their centre, found row {start + int(np.argmin(lengths))} on it"
+        )
+    return np.asarray(part / lengths[:, None])
 
 
 def _give_back(rows: np.ndarray[Any, Any], start: int, stop: int) -> None:
@@ -57,11 +68,11 @@ def _give_back(rows: np.ndarray[Any, Any], start: int, stop: int) -> None:
             base.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
-def moments(x: Any, *, normalize: bool = True) -> Moments:
+def moments(x: Any, *, normalize: bool = True, centre: Array | None = None) -> Moments:
     """Number, mean and second moment of rows (n, d), summed in float64 over chunks of unit rows.
 
     Rows of float16, float32 or float64, also memory-mapped. Raises InputError for NaN, infinity, rows of zeros (unless
-    `normalize` is false) and shapes that are not (n, d).
+    `normalize` is false) and shapes that are not (n, d). `centre` as in `unit_chunks`.
 
     >>> m = moments([[3.0, 0.0], [0.0, 2.0]])
     >>> m.n, m.mean.tolist(), m.second.tolist()
@@ -69,7 +80,7 @@ def moments(x: Any, *, normalize: bool = True) -> Moments:
     """
     n, d = checked(x).shape
     total, second = np.zeros(d), np.zeros((d, d))
-    for part in unit_chunks(x, normalize=normalize):
+    for part in unit_chunks(x, normalize=normalize, centre=centre):
         total += part.sum(axis=0)
         second += part.T @ part
     return Moments(n, total / n, second / n)

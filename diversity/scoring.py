@@ -175,3 +175,23 @@ def uneven(scores: pd.DataFrame) -> list[str]:
         if grows and part["n"].nunique() > 1:
             found.append(f"{name} grows with n, which is {part['n'].min():,} to {part['n'].max():,} here")
     return found
+
+
+def agreement(scores: pd.DataFrame) -> pd.DataFrame:
+    """Kendall's tau-b of the mixtures' order between each pair of encoders, for each metric that varies.
+
+    Columns `metric, first, second, kendall, mixtures`; empty with fewer than two encoders or three mixtures.
+    """
+    import pandas as pd
+    from scipy.stats import kendalltau
+
+    found = []
+    encoders = scores["encoder"].drop_duplicates().tolist()
+    for metric, part in scores.groupby("metric", sort=False):
+        wide = part.drop_duplicates(["mixture", "encoder"]).pivot(index="mixture", columns="encoder", values="value")
+        for first, second in itertools.combinations(encoders, 2):
+            pair = wide[[first, second]].dropna()
+            if len(pair) > 2 and (pair.nunique() > 1).all():
+                tau = kendalltau(pair[first], pair[second]).statistic
+                found.append((metric, first, second, float(tau), len(pair)))
+    return pd.DataFrame(found, columns=["metric", "first", "second", "kendall", "mixtures"])

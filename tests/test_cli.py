@@ -171,6 +171,21 @@ def test_bad_rows_are_counted_and_reported_where_that_is_asked(run, tmp_path):
     assert f"note: 1 bad rows were passed over, the first: {path}:50" in err
 
 
+def test_several_encoders_are_compared(run, tmp_path):
+    from diversity.embed import DEFAULT, _locate
+
+    shutil.copytree(_locate(DEFAULT)[0], tmp_path / "again")
+    arguments = ["score", "--tasks", "qqp,ccg", "--all-subsets", "--data", SAMPLES, "--cache", tmp_path / "cache"]
+    arguments += ["--encoder", DEFAULT, "--encoder", tmp_path / "again", "--centred", "--metrics", "cosine"]
+    status, out, _ = run(*arguments)
+    assert status == 0
+    table = out[out.index("Do the encoders rank the mixtures alike?") :].splitlines()
+    assert re.fullmatch(r"cosine +all-MiniLM-L6-v2 +again +1\.000 +3", table[2])
+    status, out, _ = run(*arguments, "--format", "json")
+    encoders = [r["encoder"] for r in json.loads(out)]
+    assert list(dict.fromkeys(encoders)) == [DEFAULT, "again", f"{DEFAULT} (centred)", "again (centred)"]
+
+
 # --- Errors ----------------------------------------------------------------------------------------
 
 
@@ -206,6 +221,10 @@ def one_line(result):
         (["score", "--tasks", "mnli", "--precision", "fp8"], "--precision to be one of fp32, bf16, found 'fp8'"),
         (["score", "--tasks", "mnli", "--out", "/no/such/file"], "/no/such/file: expected a file that can be written"),
         (["score", "--tasks", "mnli", "--out", "/"], "found a directory"),
+        (["score", "--tasks", "mnli", "--centred"], "expected the vectors of mnli to centre them"),
+        (["score", "--tasks", "mnli", "--rarefy", "1"], "expected --rarefy of at least 2 rows, found '1'"),
+        (["score", "--tasks", "mnli", "--rarefy", "9999"], "expected at least 9999 rows by weight to rarefy to, found 512"),
+        (["score", "--tasks", "mnli", "--metrics", "distinct_n"], "there are none of mnli here: use --data DIR"),
         (["score", "--embeddings", "a"], "expected NAME=FILE.npy, found 'a'"),
         (["score", "--embeddings", "a=/no.npy"], "/no.npy: expected a .npy file, found nothing"),
         (["score", "--tasks", "mnli", "--seed", "x"], "Invalid value for '--seed'"),

@@ -299,3 +299,47 @@ def test_a_run_has_the_same_key_everywhere():
 def test_the_empty_mixture_is_the_baseline():
     assert Mixture.of([]).tasks == ()
     assert json.dumps(Mixture.of([]).weights) == "[]"
+
+
+# --- Centred, and several encoders -----------------------------------------------------------------
+
+
+def test_centred_vectors_are_less_the_mean_of_the_tasks_means(arrays):
+    space = measuring.centred(diversity.from_arrays(arrays))
+    assert space.encoder == "precomputed (centred)"
+    centre = np.mean([_unit(x).mean(axis=0) for x in arrays.values()], axis=0)
+    by_hand = diversity.from_arrays({name: _unit(x) - centre for name, x in arrays.items()})
+    for metric in ("cosine", "vendi(q=1)", "rao_beta"):
+        left = scoring.score(space, mixtures=["a,b:3"], metrics=[metric])
+        right = scoring.score(by_hand, mixtures=["a,b:3"], metrics=[metric])
+        assert left["value"].iloc[0] == pytest.approx(right["value"].iloc[0], rel=1e-10)
+        assert left["low"].iloc[0] == pytest.approx(right["low"].iloc[0], rel=1e-8)
+
+
+def test_moments_alone_cannot_be_centred(rng):
+    with pytest.raises(InputError, match="expected the vectors of mnli to centre them"):
+        measuring.centred(measuring.load(["mnli"]))
+    with pytest.raises(InputError, match="differ from their centre, found row 0"):
+        measuring.centred(diversity.from_arrays({"one": rng.normal(size=(1, 3))}))
+
+
+def test_a_common_direction_is_what_centring_takes_away(rng):
+    x = rng.normal(size=(300, 8)) + 20
+    raw, less = diversity.from_arrays({"x": x}), measuring.centred(diversity.from_arrays({"x": x}))
+    assert scoring.score(raw, metrics=["cosine"])["value"].iloc[0] < 0.01
+    assert scoring.score(less, metrics=["cosine"])["value"].iloc[0] == pytest.approx(1, abs=0.02)
+
+
+def test_rank_agreement_is_scipys_and_says_how_many_mixtures():
+    import pandas as pd
+    from scipy.stats import kendalltau
+
+    values = {"one": [1.0, 2.0, 3.0, 4.0], "two": [1.0, 3.0, 2.0, 4.0]}
+    rows = [(m, e, "cosine", v) for e, vs in values.items() for m, v in zip("abcd", vs, strict=True)]
+    scores = pd.DataFrame(rows, columns=["mixture", "encoder", "metric", "value"])
+    found = scoring.agreement(scores)
+    assert found.to_numpy().tolist() == [["cosine", "one", "two", pytest.approx(2 / 3), 4]]
+    assert found["kendall"].iloc[0] == kendalltau(*values.values()).statistic
+    assert scoring.agreement(scores[scores["encoder"] == "one"]).empty
+    assert scoring.agreement(scores[scores["mixture"].isin(["a", "b"])]).empty
+    assert scoring.agreement(scores.assign(value=1.0)).empty, "what does not vary has no order"
