@@ -2,8 +2,8 @@
 
 The peer needs an environment of its own, which has all that these metrics need:
 
-    python3 -m venv /tmp/peers && /tmp/peers/bin/pip install emb-diversity==0.1.0
-    OMP_NUM_THREADS=1 PYTHONPATH=. /tmp/peers/bin/python benchmarks/pairwise.py --rows 5000
+    python3 -m venv PEERS && PEERS/bin/pip install emb-diversity==0.1.0
+    OMP_NUM_THREADS=1 PYTHONPATH=. PEERS/bin/python benchmarks/pairwise.py --rows 5000
 
 Both sides start from the same array; the peer's caches of distances, in memory and on disk, are emptied before each
 metric, so that each pays for what it needs. Rows are unit vectors, since the peer takes the centroid of raw ones. Times

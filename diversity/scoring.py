@@ -87,7 +87,7 @@ def score(
     if all_subsets:
         given += subsets(names)
     given = given or [Mixture.of(names)]
-    weights = _weights(given, space.stacked.names)
+    weights = weights_of(given, space.stacked.names)
     draws = {"seed": source.get("seed", 0), "reference": reference}
     found = []
     for metric, options, unbiased in wanted:
@@ -133,7 +133,8 @@ def _estimated(printed: str, estimator: Estimator) -> tuple[Metric, dict[str, fl
     return metric, options, has and estimator != "V"
 
 
-def _weights(mixtures: Sequence[Mixture], names: Sequence[str]) -> Array:
+def weights_of(mixtures: Sequence[Mixture], names: Sequence[str]) -> Array:
+    """Weights (M, T) of mixtures over the tasks `names`; raises InputError for a task that is not there."""
     column = {name: i for i, name in enumerate(names)}
     weights = np.zeros((len(mixtures), len(names)))
     for row, mixture in enumerate(mixtures):

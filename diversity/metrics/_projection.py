@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.linalg import eigh
 
 from diversity.metrics._pairwise import pair, unit
 from diversity.types import Array, InputError
@@ -18,7 +19,8 @@ def project(x: Any, reference: Any, dims: int) -> tuple[Array, Array]:
     rows, target = (unit(x),) * 2 if reference is None else pair(x, reference)
     if rows.shape[1] < dims:
         raise InputError(f"expected rows of dimension {dims} or more, found {rows.shape[1]}")
-    mean = target.mean(axis=0)
-    centred = target - mean
-    axes = np.linalg.eigh(centred.T @ centred)[1][:, : -dims - 1 : -1]
-    return (rows - mean) @ axes, centred @ axes
+    mean, d = target.mean(axis=0), rows.shape[1]
+    scatter = target.T @ target - len(target) * np.outer(mean, mean)
+    axes = eigh(scatter, subset_by_index=(d - dims, d - 1))[1][:, ::-1]
+    points = rows @ axes - mean @ axes
+    return points, points if target is rows else target @ axes - mean @ axes
