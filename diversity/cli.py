@@ -140,7 +140,7 @@ def score(
     ] = None,
     centred: Annotated[bool, typer.Option("--centred", help="Score the vectors less their common mean, too.")] = False,
     sample: Annotated[int | None, typer.Option(help="Rows of each task, drawn at random.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample.")] = 0,
     split: Annotated[str, typer.Option(help="Split to read, or several in order of preference: train,dev.")] = "train",
     languages: Annotated[str, typer.Option(help="Languages of the rows, separated by commas.")] = "en",
     embeddings: Annotated[

@@ -250,11 +250,12 @@ class Mixture:
         for name, weight in tasks.items():
             if not 0 <= weight < float("inf"):
                 raise InputError(f"expected finite weights of at least 0, found {weight:g} for {name}")
-        total = sum(tasks.values())
-        if tasks and not total > 0:
+        largest = max(tasks.values(), default=0)
+        if tasks and not largest > 0:
             raise InputError("expected a weight above 0 for at least one task of the mixture, found only zeros")
         names = tuple(sorted(tasks))
-        return Mixture(names, tuple(tasks[n] / total for n in names), label, **settings)
+        scaled = [tasks[n] / largest for n in names]  # so that the sum of huge weights is finite
+        return Mixture(names, tuple(w / sum(scaled) for w in scaled), label, **settings)
 
     @property
     def name(self) -> str:

@@ -228,6 +228,7 @@ def one_line(result):
         (["score", "--embeddings", "a"], "expected NAME=FILE.npy, found 'a'"),
         (["score", "--embeddings", "a=/no.npy"], "/no.npy: expected a .npy file, found nothing"),
         (["score", "--tasks", "mnli", "--seed", "x"], "Invalid value for '--seed'"),
+        (["score", "--tasks", "mnli", "--seed", "-1"], "Invalid value for '--seed'"),
         (["score", "--nonsense"], "No such option: --nonsense"),
         (["scores"], "No such command 'scores'"),
         (["data", "check", "--data", "/no/such"], "/no/such: expected a folder of data, found nothing"),

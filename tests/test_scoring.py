@@ -241,6 +241,8 @@ def test_the_data_is_read_before_a_model_is_loaded():
         ("b,a", "a+b", (0.5, 0.5)),
         ("x=b:3,a", "x", (0.25, 0.75)),
         (" x = a : 1 , b : 0 ", "x", (1.0, 0.0)),
+        ("a:1e308,b:1e308", "a+b", (0.5, 0.5)),
+        ("a:1e-308,b:3e-308", "a+b", (pytest.approx(0.25), pytest.approx(0.75))),
     ],
 )
 def test_mixtures_parse(spec, name, weights):

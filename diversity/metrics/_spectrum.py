@@ -111,7 +111,7 @@ def derivative(values: Array, q: float) -> Array:
         return np.where(values == values.max(), -(f**2), 0.0)
     if q == 1:
         return np.asarray(-f * (np.log(values) + 1))
-    return np.asarray(q / (1 - q) * f**q * values ** (q - 1))
+    return np.asarray(q / (1 - q) * np.exp(q * np.log(f) + (q - 1) * np.log(values)))
 
 
 def power_means(values: Array, weights: Array, q: float) -> Array:

@@ -120,6 +120,18 @@ def test_the_number_is_continuous_at_order_one(weights):
         assert number(p, 1 - step) == pytest.approx(at, rel=1e-5)
 
 
+@pytest.mark.parametrize(("q", "limit"), [(1e9, INF), (1e-9, 0)])
+def test_extreme_orders_are_finite_with_their_intervals_and_near_the_limit(q, limit, rng):
+    import diversity
+    from diversity.scoring import score
+
+    space = diversity.from_arrays({"x": rng.normal(size=(40, 5))})
+    metrics = [f"vendi(q={q})", f"vendi(q={limit})", f"vendi_beta(q={q})"]
+    row, at, _ = score(space, metrics=metrics).to_dict("records")
+    assert row["value"] == pytest.approx(at["value"], rel=1e-6)
+    assert math.isfinite(row["low"])
+
+
 # --- U and V ---------------------------------------------------------------------------------------
 
 
