@@ -23,16 +23,22 @@ def checked(x: Any) -> np.ndarray[Any, Any]:
     return rows
 
 
-def unit_chunks(x: Any, *, normalize: bool = True, centre: Array | None = None, chunk: int = CHUNK) -> Iterator[Array]:
+def unit_chunks(
+    x: Any, *, normalize: bool = True, centre: Array | None = None, chunk: int = CHUNK, reuse: bool = False
+) -> Iterator[Array]:
     """Successive rows of x in float64, each scaled to unit length; raises InputError at NaN, infinity and zero rows.
 
     With a `centre` (d,), it is subtracted from the unit rows, and what is left is scaled to unit length again.
 
-    Pages of a memory-mapped file are given back once used, so that the file never becomes resident as a whole.
+    Pages of a memory-mapped file are given back once used, so that the file never becomes resident as a whole. With `reuse`
+    each chunk is written over the last one: for a caller that keeps none.
     """
     rows = checked(x)
+    room = np.empty((min(chunk, len(rows)), rows.shape[1]))
     for start in range(0, len(rows), chunk):
-        part = np.array(rows[start : start + chunk], dtype=np.float64)
+        source = rows[start : start + chunk]
+        part = room[: len(source)] if reuse else np.empty(source.shape)
+        part[:] = source
         squares = np.einsum("ij,ij->i", part, part)
         if not np.isfinite(squares).all():
             # the squares of large finite numbers can overflow: what counts is the numbers themselves
@@ -80,7 +86,7 @@ def moments(x: Any, *, normalize: bool = True, centre: Array | None = None) -> M
     """
     n, d = checked(x).shape
     total, second = np.zeros(d), np.zeros((d, d))
-    for part in unit_chunks(x, normalize=normalize, centre=centre):
+    for part in unit_chunks(x, normalize=normalize, centre=centre, reuse=True):
         total += part.sum(axis=0)
         second += part.T @ part
     return Moments(n, total / n, second / n)
