@@ -22,7 +22,8 @@ class Checked:
 
     `status`: `whole`, `partial` (fewer rows than the release), `counted` (the release's number is not known),
     `incomplete` (a part of several is not there, and the task was not asked for), `labels withheld`; and the failures:
-    `larger`, `placeholder labels`, `bad rows`, `changed` (a file differs from the lock file), `unreadable`.
+    `larger`, `placeholder labels`, `bad rows`, `changed` (a file differs from the lock file), `gone` (a file of the lock
+    file is not here), `unreadable`.
     """
 
     task: str
@@ -38,7 +39,7 @@ class Checked:
     @property
     def failed(self) -> bool:
         """Whether something is wrong with these rows (fewer than the release has is not)."""
-        return self.status in ("larger", "placeholder labels", "bad rows", "changed", "unreadable")
+        return self.status in ("larger", "placeholder labels", "bad rows", "changed", "gone", "unreadable")
 
 
 def read_lock(data: Path) -> dict[str, Any]:
@@ -75,6 +76,8 @@ def check(names: Sequence[str] | None = None, *, data: Path | str, lock: bool = 
         if names and not found:
             raise InputError(f"{folder}: expected files of {name}, found none of its splits ({', '.join(task.splits)})")
         results += found
+    gone = [f for f in known["files"] if not names and not (folder / f).exists()]
+    results += [Checked("-", "-", "-", "", 0, None, 0, "gone", f"{f} is in {LOCK} and not here") for f in gone]
     if not results:
         raise InputError(f"{folder}: expected files of the tasks, found none")
     if lock:

@@ -510,3 +510,13 @@ def test_a_caution_is_said_where_rows_differ_from_the_release(hub, hub_module, c
     assert "note: google/xtreme: the hub's rows are not XTREME's" in error
     folders = sorted(p.parent.relative_to(tmp_path / "here").as_posix() for p in tmp_path.rglob("*.parquet"))
     assert folders == ["google/xtreme/udpos.Tamil", "google/xtreme/udpos.Tamil", "google/xtreme/udpos.Thai"]
+
+
+def test_a_locked_file_that_is_gone_is_told(samples, tmp_path):
+    import shutil
+
+    shutil.copytree(samples / "qqp", tmp_path / "qqp")
+    assert not any(r.failed for r in data.check(data=tmp_path, lock=True))
+    (tmp_path / "qqp" / "QQP" / "dev.tsv").unlink()
+    (gone,) = [r for r in data.check(data=tmp_path) if r.failed]
+    assert (gone.status, gone.detail) == ("gone", "qqp/QQP/dev.tsv is in diversity.lock.json and not here")
