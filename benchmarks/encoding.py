@@ -11,10 +11,10 @@ import os
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 
 import numpy as np
+from timing import seconds
 
 from diversity import catalog, embed, measuring, scoring, sources, store
 
@@ -33,13 +33,6 @@ def texts() -> dict[str, list[str]]:
         * (1 if len(short) >= 400 else 10),
         "passages": [long[i % len(long)] for i in rng.permutation(max(60, len(long)))[:60]],
     }
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Time of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def main() -> None:

@@ -8,12 +8,11 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
-from collections.abc import Callable
 
 import numpy as np
+from timing import seconds
 
 from diversity import catalog, measuring, scoring
 from diversity.metrics import vendi
@@ -22,23 +21,13 @@ from diversity.moments import mix
 N, D = 10_000, 384
 
 
-def seconds(work: Callable[[], object], rounds: int = 5) -> float:
-    """Median time of a call."""
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
 def beside_vendi_score(quick: bool) -> None:
     """One set of rows: time and value."""
     from vendi_score import vendi as peer
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(N, D)) * np.linspace(2, 0.1, D)
-    ours, dual = seconds(lambda: vendi.vendi(x)), seconds(lambda: peer.score_dual(x))
+    ours, dual = seconds(lambda: vendi.vendi(x), 5), seconds(lambda: peer.score_dual(x), 5)
     value = vendi.vendi(x)
     off = abs(peer.score_dual(x) / value - 1)
     print(f"n = {N:,}: vendi {ours * 1000:.0f} ms")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from timing import seconds
 
 from diversity import catalog, measuring, scoring
 from diversity.moments import CHUNK, moments
@@ -18,24 +18,9 @@ from diversity.moments import CHUNK, moments
 N, D = 1_000_000, 384
 
 
-def wall(command: Sequence[str], rounds: int = 7) -> float:
+def wall(command: Sequence[str]) -> float:
     """Median seconds of a command."""
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
-def median(work: Callable[[], object], rounds: int = 9) -> float:
-    """Median seconds of a call."""
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return seconds(lambda: subprocess.run(command, check=True, capture_output=True), 7)
 
 
 def startup() -> None:
@@ -96,7 +81,7 @@ def mixtures() -> None:
         ("the five headline scores", second, False),
         ("the five, with intervals", second, True),
     ):
-        took = median(lambda m=metrics, i=intervals: scoring.score(space, all_subsets=True, metrics=m, intervals=i))
+        took = seconds(lambda m=metrics, i=intervals: scoring.score(space, all_subsets=True, metrics=m, intervals=i), 9)
         print(f"511 mixtures, {title:26} {took * 1000:7.1f} ms")
 
 

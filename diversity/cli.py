@@ -184,15 +184,19 @@ def score(
     if sample is not None and data is None:
         raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
 
+    texts = None
+    if data is not None and measured:
+        texts = measuring.read_texts(
+            measured, data=data, sample=sample, seed=seed, split=split, languages=_split(languages), bad=bad
+        )
+
     def space_of(name: str) -> Space:
-        if data is None or not measured:
+        if texts is None:
             return measuring.load(measured, moments, name) if measured else measuring.Space("precomputed", {})
         from diversity.embed import load_encoder
 
-        return measuring.measure(
-            measured, data=data, sample=sample, seed=seed, split=split, languages=_split(languages), cache=cache, bad=bad,
-            encoder=lambda: load_encoder(name, precision=precision, long=long, max_tokens=max_tokens),  # type: ignore[arg-type]
-        )  # fmt: skip
+        model = load_encoder(name, precision=precision, long=long, max_tokens=max_tokens)  # type: ignore[arg-type]
+        return measuring.embed_texts(texts, model, cache=cache)
 
     own = measuring.from_arrays(arrays).tasks
     spaces = [space_of(name) for name in encoder or [ENCODER]]
@@ -437,10 +441,12 @@ def check(
     out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
 ) -> None:
     """Read every row of what is here, and verify counts, labels and hashes. Exit status 1 where something is wrong."""
+    from dataclasses import asdict
+
     from diversity import data as data_module
 
     results = data_module.check(tasks or None, data=data, lock=lock)
-    records = [data_module.as_record(r) for r in results]
+    records = [asdict(r) for r in results]
     rows = [
         [
             r.task,

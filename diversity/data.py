@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -232,8 +232,6 @@ def _fetch_repo(
         )
     except InputError:
         raise
-    except KeyboardInterrupt:
-        raise
     except Exception as error:  # the hub client raises httpx, requests, OS and its own errors
         raise InputError(_unreachable(repo, names, data, error)) from error
     lock["files"].update({f"{repo}/{f}": sha256_file(data / repo / f) for f in files})
@@ -250,8 +248,3 @@ def _unreachable(repo: str, names: Sequence[str], data: Path, error: Exception) 
         f"it and copy {data} here, or unpack the original release ({url}) into {data}/{names[0]} and go on with "
         f"--data {data}"
     )
-
-
-def as_record(row: Checked | Fetched) -> dict[str, Any]:
-    """A row as a plain mapping, for JSON."""
-    return asdict(row)

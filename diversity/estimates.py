@@ -144,8 +144,7 @@ def on_rows(
             parts = [value_of([np.delete(i, np.s_[g::GROUPS]) for i in drawn]) for g in range(GROUPS)]
             error = np.sqrt((GROUPS - 1) * np.var(parts))
         results.append((value, value - T95 * error, value + T95 * error, n))
-    values, low, high, count = np.array(results, dtype=float).T
-    return Estimate(values, low, high, count, "rows")
+    return _estimate(results, "rows")
 
 
 def rarefied(
@@ -173,5 +172,10 @@ def rarefied(
                 raise InputError(f"expected at least {size} rows by weight to rarefy to, found {n} that are kept")
             draws.append(value_of(drawn))
         results.append((np.mean(draws), *np.quantile(draws, [0.025, 0.975]), size))
-    values, low, high, count = np.array(results, dtype=float).T
-    return Estimate(values, low, high, count, "rarefied")
+    return _estimate(results, "rarefied")
+
+
+def _estimate(results: Sequence[tuple[float, ...]], estimator: str) -> Estimate:
+    """An estimate from (value, low, high, n) of each mixture."""
+    values, low, high, n = np.array(results, dtype=float).T
+    return Estimate(values, low, high, n, estimator)

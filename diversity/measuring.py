@@ -21,6 +21,8 @@ from diversity.types import Array, BadRow, Encoder, InputError, Moments, TaskMom
 ROWS_KEPT = 4096  # rows of a task that standard errors and row metrics are computed from
 ROWS_SHIPPED = 512
 
+Texts = tuple[list[str], dict[str, Any]]  # of one task, with their provenance
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -109,17 +111,39 @@ def measure(
     preference; rows that cannot be read raise BadRow, or go to `bad` where it is a list. `encoder` is a name, an Encoder,
     or a function that loads one once the rows have been read. Vectors are cached.
     """
-    found = {name: _texts(name, data, sample, seed, split, languages, bad) for name in names}
+    texts = read_texts(names, data=data, sample=sample, seed=seed, split=split, languages=languages, bad=bad)
+    return embed_texts(texts, encoder, cache=cache)
+
+
+def read_texts(
+    names: Sequence[str],
+    *,
+    data: Path | str,
+    sample: int | None = None,
+    seed: int = 0,
+    split: str = "train",
+    languages: Sequence[str] = ("en",),
+    bad: list[BadRow] | None = None,
+) -> dict[str, Texts]:
+    """The texts of tasks from a data folder, and where they come from: what several encoders can then share."""
+    return {name: _texts(name, data, sample, seed, split, languages, bad) for name in names}
+
+
+def embed_texts(
+    tasks: Mapping[str, Texts],
+    encoder: Encoder | str | Callable[[], Encoder] = embed.DEFAULT,
+    *,
+    cache: Path | str | None = None,
+) -> Space:
+    """Embed texts with one encoder and take their moments."""
     model = _loaded(encoder)
-    tasks = {}
-    for name, (texts, provenance) in found.items():
+    settings = dict(getattr(model, "settings", {"model": model.name}))
+    measures = {}
+    for name, (texts, provenance) in tasks.items():
         result = embed.embed(texts, model, cache=cache, label=name)
-        provenance |= {
-            "encoder": dict(getattr(model, "settings", {"model": model.name})),
-            "longer_than_limit": result.long,
-        }
-        tasks[name] = measured(result.vectors, texts=texts, provenance=provenance)
-    return Space(model.name, tasks)
+        origin = {**provenance, "encoder": settings, "longer_than_limit": result.long}
+        measures[name] = measured(result.vectors, texts=texts, provenance=origin)
+    return Space(model.name, measures)
 
 
 def _loaded(encoder: Encoder | str | Callable[[], Encoder]) -> Encoder:
@@ -136,8 +160,8 @@ def _texts(
     split: str,
     languages: Sequence[str],
     bad: list[BadRow] | None,
-) -> tuple[list[str], dict[str, Any]]:
-    task = catalog.task(name)
+) -> Texts:
+    task, folder = catalog.task(name), sources.data_folder(data)
     chosen = sources.split_of(task, data, split, languages[0])
     already = len(bad or ())
     examples = sources.sample(sources.rows(task, data, split=chosen, languages=languages, bad=bad), size, seed)
@@ -150,7 +174,7 @@ def _texts(
         "task": name,
         "split": chosen,
         "languages": list(languages),
-        "files": {f.name: embed.sha256_file(f) for part in parts for f in part.all_files},
+        "files": {f.relative_to(folder).as_posix(): embed.sha256_file(f) for part in parts for f in part.all_files},
         "rows": len(texts),
         "sample": size,
         "seed": seed,

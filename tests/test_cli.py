@@ -186,6 +186,28 @@ def test_several_encoders_are_compared(run, tmp_path):
     assert list(dict.fromkeys(encoders)) == [DEFAULT, "again", f"{DEFAULT} (centred)", "again (centred)"]
 
 
+def test_several_encoders_read_the_data_once(run, tmp_path):
+    from diversity.embed import DEFAULT, _locate
+
+    shutil.copytree(_locate(DEFAULT)[0], tmp_path / "again")
+    shutil.copytree(SAMPLES / "qqp", tmp_path / "data" / "qqp")
+    path = tmp_path / "data" / "qqp" / "QQP" / "train.tsv"
+    path.write_text(path.read_text() + "1\t2\t3\tonly four\n")
+    arguments = [
+        "score",
+        "--tasks",
+        "qqp",
+        "--data",
+        tmp_path / "data",
+        "--cache",
+        tmp_path / "cache",
+        "--skip-bad-rows",
+    ]
+    status, _, err = run(*arguments, "--encoder", DEFAULT, "--encoder", tmp_path / "again")
+    assert status == 0
+    assert "note: 1 bad rows were passed over" in err
+
+
 # --- Errors ----------------------------------------------------------------------------------------
 
 

@@ -209,7 +209,15 @@ def test_a_task_is_measured_from_its_texts():
     assert scoring.score(space, mixtures=["qqp"], metrics=["cosine"])["value"].iloc[0] == pytest.approx(expected)
     p = space.tasks["qqp"].provenance
     assert (p["split"], p["rows"], p["sample"], p["bad_rows"]) == ("train", 48, None, 0)
-    assert list(p["files"]) == ["train.tsv"]
+    assert list(p["files"]) == ["qqp/QQP/train.tsv"]
+
+
+def test_files_of_one_name_in_several_folders_all_stand_in_the_provenance():
+    """ANLI's three rounds are all in a dev.jsonl: names alone would keep the last one's hash only."""
+    space = diversity.measure(["anli_plus"], data=store.shipped() / "samples", encoder=Lengths(), split="dev")
+    files = space.tasks["anli_plus"].provenance["files"]
+    assert [f for f in files if f.endswith("/dev.jsonl")] == [f"anli/anli_v1.0/R{r}/dev.jsonl" for r in (1, 2, 3)]
+    assert len(files) == len(set(files.values())) == 5
 
 
 def test_a_sample_is_the_seeds():

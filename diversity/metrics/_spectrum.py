@@ -69,11 +69,6 @@ def _nonzero(values: Array, n: float, d: int) -> Array:
     return np.asarray(keep / keep.sum())
 
 
-def trace_power(values: Array, q: float) -> float:
-    """What a mixture averages: sum lambda^q; for q = 1 the entropy -sum lambda log lambda."""
-    return float(-(values * np.log(values)).sum() if q == 1 else (values**q).sum())
-
-
 def numbers(shares: Array, q: float) -> Array:
     """Effective numbers (Hill numbers) of order q of distributions along the last axis: (sum p^q)^(1/(1-q)).
 
