@@ -1,0 +1,114 @@
+"""What the commands share: forms of output, lists in options, checks of options."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from diversity.types import InputError
+
+ENCODER = "all-MiniLM-L6-v2"  # embed.DEFAULT; written here so that --help loads nothing
+
+
+class Format(StrEnum):
+    """Forms of output."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def names_in(values: str | None) -> list[str]:
+    """Names at the commas, blanks left out."""
+    return [v for v in (s.strip() for s in (values or "").split(",")) if v]
+
+
+def metrics_in(values: str) -> list[str]:
+    """Names at the commas outside parentheses: `a,b(q=1)`."""
+    import re
+
+    return [v.strip() for v in re.split(r",(?![^()]*\))", values) if v.strip()]
+
+
+def note(text: str) -> None:
+    """One line on stderr."""
+    print(text, file=sys.stderr)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def emit(text: str, out: Path | None) -> None:
+    """Text to the screen, or to a file at once."""
+    from diversity import store
+
+    if out is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        store.write(out, text)
+        note(f"wrote {out}")
+
+
+def show(records: Sequence[dict[str, Any]], format: Format, out: Path | None, table: str) -> None:
+    """Records in the form asked for; `table` is their text."""
+    if format is Format.json:
+        clean = [{k: _finite(v) for k, v in r.items()} for r in records]
+        emit(json.dumps(clean, indent=1, ensure_ascii=False, allow_nan=False) + "\n", out)
+    elif format is Format.csv:
+        import csv
+        import io
+
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, list(records[0]) if records else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({k: _cell(v) for k, v in r.items()} for r in records)
+        emit(stream.getvalue(), out)
+    else:
+        emit(table, out)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "+".join(_cell(v) for v in value)
+    if isinstance(value, float):
+        return "" if math.isnan(value) else repr(value)
+    return "" if value is None else str(value)
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Aligned columns of text; `right` are the indices of those aligned to the right."""
+    widths = [max(len(r[i]) for r in (header, *rows)) for i in range(len(header))]
+    lines = []
+    for row in (header, *rows):
+        cells = (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def at_least_two(option: str, value: str | int) -> int:
+    """The number of rows of an option; InputError below 2."""
+    if not str(value).isdigit() or int(value) < 2:
+        raise InputError(f"expected {option} of at least 2 rows, found {value!r}")
+    return int(value)
+
+
+def check_choice(option: str, value: str, known: tuple[str, ...]) -> None:
+    """InputError where the value of an option is none of those known."""
+    if value not in known:
+        raise InputError(f"expected {option} to be one of {', '.join(known)}, found {value!r}")
+
+
+def check_writable(out: Path) -> None:
+    """Before anything is computed: is there a folder to write to?"""
+    import os
+
+    if out.is_dir() or not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
+        found = "a directory" if out.is_dir() else "a folder that is not there or cannot be written to"
+        raise InputError(f"{out}: expected a file that can be written, found {found}")

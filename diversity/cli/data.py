@@ -1,0 +1,67 @@
+"""`diversity data`: bring rows, and verify them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diversity.cli._common import Format, names_in, note, show, text_table
+
+app = typer.Typer()
+folder = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Bring the rows of tasks, and verify them.")
+app.add_typer(folder, name="data")
+
+
+@folder.command()
+def check(
+    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks (default: all that are there).")] = None,
+    data: Annotated[Path, typer.Option(help="Folder of data.")] = Path("data"),
+    lock: Annotated[
+        bool, typer.Option("--lock", help="Record the files' hashes, to be verified the next time.")
+    ] = False,
+    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
+    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+) -> None:
+    """Read every row of what is here, and verify counts, labels and hashes. Exit status 1 where something is wrong."""
+    from dataclasses import asdict
+
+    from diversity import data as data_module
+
+    results = data_module.check(tasks or None, data=data, lock=lock)
+    records = [asdict(r) for r in results]
+    rows = [
+        [
+            r.task,
+            r.split,
+            r.language,
+            r.origin,
+            f"{r.rows:,}",
+            f"{r.expected:,}" if r.expected else "-",
+            r.status,
+            r.detail,
+        ]
+        for r in results
+    ]
+    header = ["task", "split", "language", "origin", "rows", "release", "status", "detail"]
+    failed = sum(r.failed for r in results)
+    summary = f"\n{len(results)} sets of rows read, {failed} with something wrong\n"
+    show(records, format, out, text_table(header, rows, right=(4, 5)) + summary)
+    if failed:
+        raise typer.Exit(1)
+
+
+@folder.command()
+def fetch(
+    tasks: Annotated[list[str], typer.Argument(help="Tasks to bring.")],
+    data: Annotated[Path, typer.Option(help="Folder to bring them to.")] = Path("data"),
+    languages: Annotated[str, typer.Option(help="Languages, separated by commas (default: all).")] = "",
+) -> None:
+    """Bring tasks from the Hugging Face hub, at the pinned revision; goes on where it was interrupted."""
+    from diversity import data as data_module
+
+    for result in data_module.fetch(tasks, data=data, languages=names_in(languages) or None, notify=note):
+        print(f"{result.repo}@{result.revision}: {result.files} files in {result.folder}")
+        if result.caution:
+            note(f"note: {result.repo}: {result.caution}")

@@ -1,0 +1,109 @@
+"""`diversity tasks` and `diversity metrics`: what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diversity.cli._common import ENCODER, Format, show, text_table
+from diversity.types import InputError
+
+if TYPE_CHECKING:
+    from diversity.types import Task
+
+app = typer.Typer()
+
+
+@app.command()
+def tasks(
+    data: Annotated[Path | None, typer.Option(help="Folder of data: say what of it is there.")] = None,
+    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
+    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+) -> None:
+    """List the intermediate tasks and targets: kind, size, languages, licence, and what is here of them."""
+    from diversity import catalog, store
+
+    shipped = {p.stem for p in (store.shipped() / "moments" / ENCODER).glob("*.npz")}
+    records, rows = list[dict[str, Any]](), list[list[str]]()
+    for name in sorted(catalog.names("tasks"), key=lambda n: (catalog.task(n).role, n)):
+        task = catalog.task(name)
+        here = (_here(task, data) if data is not None else []) + (["moments"] if name in shipped else [])
+        size = task.expected("train", "en")
+        records.append(
+            {
+                "task": name,
+                "role": task.role,
+                "kind": task.kind,
+                "metric": task.metric,
+                "train_rows": size,
+                "languages": list(task.languages),
+                "here": here,
+                "licence": task.licence,
+                "citation": task.citation,
+                "url": task.url,
+                "note": task.note,
+            }
+        )
+        licence = task.licence if len(task.licence) <= 44 else task.licence[:43] + "…"
+        counts = [f"{size:,}" if size else "-", str(len(task.languages))]
+        rows.append([name, task.role, task.kind, task.metric, *counts, ",".join(here) or "-", licence])
+    header = ["task", "role", "kind", "metric", "train rows", "languages", "here", "licence"]
+    notes = "".join(f"{r['task']}: {r['note']}\n" for r in records if r["note"])
+    show(records, format, out, text_table(header, rows, right=(4, 5)) + "\n" + notes)
+
+
+def _here(task: Task, data: Path) -> list[str]:
+    from diversity import sources
+
+    found = []
+    for split in task.splits:
+        try:
+            if any(sources.find(task, data, split, language) for language in task.languages):
+                found.append(split)
+        except InputError:
+            if not data.is_dir():
+                raise
+            found.append(f"{split}?")
+    return found
+
+
+@app.command()
+def metrics(
+    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
+    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+) -> None:
+    """List the diversity metrics: formula, range, cost, estimators and what they do not depend on."""
+    from diversity import catalog
+
+    records = []
+    for name in catalog.names("metrics"):
+        metric = catalog.get("metrics", name)
+        records.append(
+            {
+                "metric": metric.printed(),
+                "formula": metric.formula,
+                "range": metric.range,
+                "cost": metric.cost,
+                "takes": metric.takes,
+                "grows_with_n": metric.size_dependent,
+                "unbiased": bool(metric.unbiased(**dict.fromkeys(metric.options, 2.0))),
+                "invariant_to": sorted(metric.invariant_to),
+                "axioms": metric.axioms,
+                "reference": metric.reference,
+            }
+        )
+    rows = [
+        [
+            r["metric"],
+            r["formula"],
+            r["range"],
+            r["cost"],
+            "yes" if r["grows_with_n"] else "no",
+            ", ".join(r["invariant_to"]),
+        ]
+        for r in records
+    ]
+    header = ["metric", "formula", "range", "cost", "grows with n", "invariant to"]
+    show(records, format, out, text_table(header, rows))

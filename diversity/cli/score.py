@@ -1,0 +1,232 @@
+"""`diversity score`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diversity.cli._common import (
+    ENCODER,
+    Format,
+    at_least_two,
+    check_choice,
+    check_writable,
+    metrics_in,
+    names_in,
+    note,
+    show,
+    text_table,
+)
+from diversity.types import BadRow, InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from diversity.measuring import Space
+
+app = typer.Typer()
+
+
+@app.command()
+def score(
+    tasks: Annotated[str, typer.Option(help="Tasks of the mixture, separated by commas.")] = "",
+    mixture: Annotated[
+        list[str] | None, typer.Option(help="A mixture with weights, NAME=a,b:2,c; any number of times.")
+    ] = None,
+    all_subsets: Annotated[
+        bool, typer.Option("--all-subsets", help="Every subset of the tasks (default: the nine).")
+    ] = False,
+    metrics: Annotated[
+        str, typer.Option(help="Metrics, such as cosine,vendi(q=1),rao_beta; see `diversity metrics`.")
+    ] = "",
+    estimator: Annotated[
+        str, typer.Option(help="U leaves out the pairs of a row with itself; V does not; auto: U if any.")
+    ] = "auto",
+    intervals: Annotated[bool, typer.Option(help="95 % intervals for the sampling of rows.")] = True,
+    rarefy: Annotated[str, typer.Option(help="Score N rows of each mixture, the mean of 20 draws: N or N,N,N.")] = "",
+    rows: Annotated[int, typer.Option(help="Rows drawn for the metrics that are computed on rows.")] = 1000,
+    reference: Annotated[
+        str | None, typer.Option(help="Task that metrics of a reference compare with (default: all).")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the tasks' data; without it, the shipped moments.")
+    ] = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="Sentence encoder: a name, a folder, or owner/name@commit; several compare."),
+    ] = None,
+    centred: Annotated[bool, typer.Option("--centred", help="Score the vectors less their common mean, too.")] = False,
+    sample: Annotated[int | None, typer.Option(help="Rows of each task, drawn at random.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample.")] = 0,
+    split: Annotated[str, typer.Option(help="Split to read, or several in order of preference: train,dev.")] = "train",
+    languages: Annotated[str, typer.Option(help="Languages of the rows, separated by commas.")] = "en",
+    embeddings: Annotated[
+        list[str] | None, typer.Option(help="A task from vectors that are there: NAME=FILE.npy; any number of times.")
+    ] = None,
+    moments: Annotated[Path | None, typer.Option(help="Folder of saved moments, in place of the shipped ones.")] = None,
+    save_moments: Annotated[Path | None, typer.Option(help="Folder to write the tasks' moments to.")] = None,
+    precision: Annotated[str, typer.Option(help="fp32, or bf16 where the processor has it.")] = "fp32",
+    long: Annotated[
+        str, typer.Option(help="Texts beyond the encoder's limit: truncate, or chunk (and average).")
+    ] = "truncate",
+    max_tokens: Annotated[int | None, typer.Option(help="A lower limit on a text's tokens.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder of cached vectors (default: ~/.cache/diversity).")] = None,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="Count and report broken rows, and go on.")
+    ] = False,
+    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
+    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+) -> None:
+    """Diversity of mixtures of tasks, from their texts or from the moments that are shipped.
+
+    diversity score --tasks squad_v1,mnli,hellaswag
+    """
+    from diversity import catalog, measuring, scoring
+
+    mixtures = [scoring.parse_mixture(m) for m in mixture or []]
+    wanted = metrics_in(metrics) or list(scoring.METRICS)
+    for printed in wanted:
+        catalog.parse_metric(printed)
+    sizes = [at_least_two("--rarefy", n) for n in names_in(rarefy)]
+    at_least_two("--rows", rows)
+    arrays = dict(_assignment(e) for e in embeddings or [])
+    names = _task_names(names_in(tasks), mixtures, list(arrays), all_subsets)
+    check_choice("--precision", precision, ("fp32", "bf16"))
+    check_choice("--long", long, ("truncate", "chunk"))
+    check_choice("--estimator", estimator, ("auto", "U", "V"))
+    if out is not None:
+        check_writable(out)
+    bad: list[BadRow] | None = [] if skip_bad_rows else None
+    measured = [n for n in names if n not in arrays]
+    if sample is not None and data is None:
+        raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
+
+    texts = None
+    if data is not None and measured:
+        texts = measuring.read_texts(
+            measured, data=data, sample=sample, seed=seed, split=split, languages=names_in(languages), bad=bad
+        )
+
+    def space_of(name: str) -> Space:
+        if texts is None:
+            return measuring.load(measured, moments, name) if measured else measuring.Space("precomputed", {})
+        from diversity.embed import load_encoder
+
+        model = load_encoder(name, precision=precision, long=long, max_tokens=max_tokens)  # type: ignore[arg-type]
+        return measuring.embed_texts(texts, model, cache=cache)
+
+    own = measuring.from_arrays(arrays).tasks
+    spaces = [space_of(name) for name in encoder or [ENCODER]]
+    spaces = [measuring.Space(s.encoder, {**s.tasks, **own}) for s in spaces]
+    if save_moments is not None:
+        for path in (p for s in spaces for p in measuring.save(s, save_moments)):
+            note(f"wrote {path}")
+    if centred:
+        spaces += [measuring.centred(s) for s in spaces]
+    tables = [
+        scoring.score(
+            s, mixtures=mixtures, all_subsets=all_subsets, metrics=wanted, estimator=estimator, intervals=intervals,  # type: ignore[arg-type]
+            rarefy=sizes, rows=rows, reference=reference, seed=seed,
+        )
+        for s in spaces
+    ]  # fmt: skip
+    if own and measured:
+        note(f"note: {', '.join(own)}: taken to be vectors of {spaces[0].encoder}")
+    _score_notes(spaces[0], mixtures, bad, scoring.uneven(tables[0]))
+    records = [{str(k): v for k, v in r.items()} for table in tables for r in table.to_dict("records")]
+    show(records, format, out, "\n".join(map(_score_table, tables)) + _agreement(tables))
+
+
+def _agreement(tables: Sequence[pd.DataFrame]) -> str:
+    """How far the encoders rank the mixtures alike, where there are several of both."""
+    if len(tables) < 2:
+        return ""
+    import pandas as pd
+
+    from diversity import scoring
+
+    found = scoring.agreement(pd.concat(tables, ignore_index=True))
+    rows = [[m, first, second, f"{tau:.3f}", str(n)] for m, first, second, tau, n in found.to_numpy()]
+    header = ["metric", "encoder", "encoder", "Kendall's tau", "mixtures"]
+    return "\nDo the encoders rank the mixtures alike?\n" + text_table(header, rows, right=(3, 4)) if rows else ""
+
+
+def _task_names(tasks: list[str], mixtures: list[Any], arrays: list[str], all_subsets: bool) -> list[str]:
+    from diversity import catalog
+
+    names = sorted({*tasks, *arrays, *(t for m in mixtures for t in m.tasks)})
+    if repeated := sorted({t for t in tasks if tasks.count(t) > 1}):
+        raise InputError(f"expected each task once in --tasks, found {repeated[0]} more than once")
+    if all_subsets and not names:
+        names = [t for t in catalog.names("tasks") if catalog.task(t).role == "intermediate"]
+    if not names:
+        raise InputError("expected --tasks a,b,c, --mixture NAME=a,b or --all-subsets, found none of them")
+    if all_subsets and len(names) > 16:
+        raise InputError(f"expected at most 16 tasks with --all-subsets, found {len(names)}")
+    if mixtures and tasks and not all_subsets:
+        from diversity.types import Mixture
+
+        mixtures.insert(0, Mixture.of(tasks))
+    return names
+
+
+def _assignment(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not equals or not name.strip() or not path.strip():
+        raise InputError(f"expected NAME=FILE.npy, found {text!r}")
+    return name.strip(), Path(path.strip())
+
+
+def _score_notes(space: Space, mixtures: Sequence[Any], bad: list[BadRow] | None, uneven: list[str]) -> None:
+    from diversity import scoring
+    from diversity.types import Mixture
+
+    for overlap in sorted({o for m in mixtures or [Mixture.of(sorted(space.tasks))] for o in scoring.overlaps(m)}):
+        note(f"note: {overlap}: their rows overlap")
+    for name, task in sorted(space.tasks.items()):
+        p = task.provenance
+        if p.get("note"):
+            note(f"note: {name}: {p['note']}")
+        if p.get("longer_than_limit"):
+            done = "cut into pieces" if p["encoder"].get("long") == "chunk" else "truncated"
+            note(
+                f"note: {name}: {p['longer_than_limit']} of {p['rows']} texts are longer than the encoder reads: {done}"
+            )
+    for metric in uneven:
+        note(f"note: {metric}: compare at a common n with --rarefy")
+    if bad:
+        note(f"note: {len(bad)} bad rows were passed over, the first: {bad[0]}")
+
+
+SHOWN = 60  # rows of a table of many mixtures
+
+
+def _score_table(table: pd.DataFrame) -> str:
+    mixtures = table["mixture"].drop_duplicates().tolist()
+    if len(mixtures) == 1:
+        columns = ["metric", "value", "low", "high", "n", "estimator"]
+        rows = [
+            [metric, f"{value:.4f}", f"{low:.4f} to {high:.4f}" if math.isfinite(low) else "-", f"{n:,}", estimator]
+            for metric, value, low, high, n, estimator in table[columns].to_numpy()
+        ]
+        head = table.iloc[0]
+        parts = ", ".join(f"{t} {w:.3g}" for t, w in zip(head["tasks"], head["weights"], strict=True))
+        title = f"{head['mixture']}: {parts} (encoder {head['encoder']})\n\n"
+        return title + text_table(["metric", "value", "95 % interval", "n", "estimator"], rows, right=(1, 2, 3))
+    several = table.duplicated(["mixture", "metric"]).any()
+    label = table["metric"] + (" n=" + table["n"].astype(str) if several else "")
+    wide = table.assign(label=label).pivot(index="mixture", columns="label", values="value").loc[mixtures]
+    shown = wide[label.drop_duplicates()]
+    cut = ""
+    if len(wide) > SHOWN:
+        shown, half = shown.sort_values(shown.columns[0], ascending=False), SHOWN // 2
+        shown = shown.iloc[[*range(half), *range(len(shown) - half, len(shown))]]
+        what = f"the {half} with most and the {half} with least {shown.columns[0]}"
+        cut = f"\n{len(wide)} mixtures: {what}; all with --format csv\n"
+    rows = [[name, *(f"{v:.4f}" for v in line)] for name, line in zip(shown.index, shown.to_numpy(), strict=True)]
+    note = f"\nencoder {table['encoder'].iloc[0]}; intervals, n and estimators with --format csv or json\n"
+    return text_table(["mixture", *shown.columns], rows, right=range(1, shown.shape[1] + 1)) + cut + note
