@@ -21,7 +21,18 @@ LAYERS = [
     {"types"},
 ]
 LEVEL = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
-HEAVY = {"torch", "accelerate", "ray", "transformers", "sentence_transformers", "statsmodels", "seaborn", "datasets", "matplotlib", "pandas"}
+HEAVY = {
+    "torch",
+    "accelerate",
+    "ray",
+    "transformers",
+    "sentence_transformers",
+    "statsmodels",
+    "seaborn",
+    "datasets",
+    "matplotlib",
+    "pandas",
+}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
