@@ -12,6 +12,7 @@ _API = {
     "check": "data",
     "distances": "scoring",
     "fetch": "data",
+    "fit": "stats.fitting",
     "from_arrays": "measuring",
     "load_encoder": "embed",
     "measure": "measuring",
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from diversity.measuring import measure as measure
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
+    from diversity.stats.fitting import fit as fit
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
 
