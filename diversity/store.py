@@ -31,10 +31,11 @@ def replacing(path: Path | str) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
-def write(path: Path | str, content: bytes | str) -> None:
-    """Write a whole file atomically; text is UTF-8."""
+def write(path: Path | str, content: bytes | str) -> Path:
+    """Write a whole file atomically and return its path; text is UTF-8."""
     with replacing(path) as stream:
         stream.write(content.encode() if isinstance(content, str) else content)
+    return Path(path)
 
 
 def shipped() -> Path:
