@@ -18,6 +18,11 @@ def replacing(path: Path | str) -> Iterator[IO[bytes]]:
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(21, "Is a directory", str(target))
+    if target.exists() and not target.is_file():  # /dev/stdout, /dev/null, a pipe: nothing to replace
+        with target.open("wb") as stream:
+            yield stream
+        return
+    target = target.resolve()  # a link stays a link
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:

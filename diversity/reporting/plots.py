@@ -41,7 +41,7 @@ def _zero(ax: Axes) -> None:
     ax.axvline(0, color=matplotlib.rcParams["grid.color"], linewidth=1.2, zorder=0)
 
 
-def intervals(values: pd.DataFrame, *, xlabel: str, shown: int = 40) -> Figure:
+def intervals(values: pd.DataFrame, *, xlabel: str, shown: int = 24) -> Figure:
     """Values with their intervals, the largest first: columns label, value, low, high; of many, both ends."""
     import pandas as pd
 
@@ -117,7 +117,7 @@ def specification_curve(table: pd.DataFrame, choices: Sequence[str], *, ylabel: 
             top.plot(x[chosen], part["estimate"], "o", color=colour, markersize=3.5, label=name)
     top.axhline(0, color="C1", linewidth=1)
     top.set(ylabel=ylabel)
-    top.legend(frameon=False)
+    top.legend(frameon=False, loc="upper left")  # empty: the estimates rise
     for y, (choice, value) in enumerate(marks):
         here = (ordered[choice].astype(str) == value).to_numpy()
         bottom.plot(x[here], [y] * int(here.sum()), "|", color="C0", markersize=7)

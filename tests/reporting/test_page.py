@@ -111,4 +111,4 @@ def test_every_plot_draws_on_little_and_on_much():
     for figure in drawn:
         figure.canvas.draw()
         assert figure.axes
-    assert len(drawn[1].axes[0].get_yticklabels()) == 40
+    assert len(drawn[1].axes[0].get_yticklabels()) == 24
