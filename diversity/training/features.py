@@ -326,7 +326,7 @@ def _words(rows: Sequence[types.Tagging], source: Subworder) -> tuple[NDArray[np
     seen, first = np.unique(owner[covers], return_index=True)
     word = np.full(len(places), -1)
     word[covers[first]] = seen
-    lost = np.setdiff1d(np.arange(len(sizes)), seen)
+    lost = np.flatnonzero(np.bincount(seen, minlength=len(sizes)) == 0)
     at = np.searchsorted(np.maximum.accumulate(spans[:, 0]), word_start[lost]) if len(lost) else lost
     word_row = np.repeat(np.arange(len(rows)), counts)
     ids = np.insert(found.ids[places], at, source.unknown)
