@@ -11,6 +11,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -166,13 +167,13 @@ def tags(rows: Sequence[Tagging], labels: Sequence[str], source: tokens.Subworde
     return {"equal": 100 * equal, "long": long, "lost": lost}
 
 
-def labelled(task: str, split: str, data: Path) -> Iterator[tuple[str, list[Any], int]]:
+def labelled(task: str, split: str, data: Path, most: int | None = None) -> Iterator[tuple[str, list[Any], int]]:
     """The labelled rows of each language that is here, and how many rows could not be read."""
     nouns = catalog.task(task)
     for language in nouns.languages:
         bad: list[Any] = []
         try:
-            rows = list(sources.rows(nouns, data, split=split, languages=[language], bad=bad))
+            rows = list(islice(sources.rows(nouns, data, split=split, languages=[language], bad=bad), most))
         except InputError:
             continue
         rows = [r for r in rows if getattr(r, "answers", ()) is not None and getattr(r, "tags", ()) is not None]
@@ -204,7 +205,7 @@ more than all other causes where a script falls to pieces).
 """
 
 
-def page(spans_found: list[Any], tags_found: list[Any], names: Sequence[str]) -> str:
+def page(spans_found: list[Any], tags_found: list[Any], names: Sequence[str], most: int | None) -> str:
     """The whole page."""
     lines = [*HEAD.format(length=LENGTH, tag=TAG_LENGTH).splitlines(), ""]
     rows = [
@@ -225,7 +226,8 @@ def page(spans_found: list[Any], tags_found: list[Any], names: Sequence[str]) ->
     read = ", ".join(f"{k} {v}" for k, v in unread.items()) or "none"
     lines += [f"Rows whose answers do not stand at their offsets, or that cannot be read otherwise: {read}.", ""]
     lines += ["## Tags", "", "In each cell: per cent of sentences whose tags all come back / sentences that are cut to"]
-    lines += ["windows / words that become no sub-word and are given the unknown token.", ""]
+    lines += ["windows / words that become no sub-word and are given the unknown token."]
+    lines += [f"The first {most:,} sentences of each file, where it has more." if most else "", ""]
     rows = [
         [task, split, language, f"{n:,}", *(_tag_cell(found[name]) for name in names)]
         for task, split, language, n, _, found in tags_found
@@ -252,6 +254,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--vocabulary", type=Path, help="a vocab.txt of multilingual cased WordPiece")
     parser.add_argument("--exceptions", type=Path, help="a CSV of every answer that does not come back")
+    parser.add_argument("--sentences", type=int, help="at most so many sentences of a language, from its beginning")
     given = parser.parse_args()
     subworders = tokenizers_of(given.data, given.vocabulary)
     spans_found, tags_found, exceptions = list[Any](), list[Any](), list[list[Any]]()
@@ -262,11 +265,11 @@ def main() -> None:
             for name, figures in found.items():
                 exceptions += [[task, split, language, name, i, rows[i].id, c] for i, c in figures["causes"].items()]
     for task, split in tqdm(TAGS):
-        for language, rows, bad in labelled(task, split, given.data):
+        for language, rows, bad in labelled(task, split, given.data, given.sentences):
             labels = catalog.task(task).labels or label_set(rows)
             found = {name: tags(rows, labels, source) for name, source in subworders.items()}
             tags_found.append((task, split, language, len(rows), bad, found))
-    store.write(OUT, page(spans_found, tags_found, list(subworders)))
+    store.write(OUT, page(spans_found, tags_found, list(subworders), given.sentences))
     if given.exceptions:
         with given.exceptions.open("w", newline="") as stream:
             head = ["task", "split", "language", "tokenizer", "row", "id", "cause"]
