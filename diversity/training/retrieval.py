@@ -214,7 +214,7 @@ def tune(scores: dict[Pair, float], gold: Collection[Pair]) -> Extracted:
     pairs = sorted(scores, key=lambda pair: -scores[pair])
     value = np.array([scores[p] for p in pairs])
     correct = np.cumsum([p in right for p in pairs])
-    last = np.flatnonzero(np.append(np.diff(value) < 0, True)) if len(value) else np.zeros(0, dtype=np.int64)
+    last = np.flatnonzero(np.append(value[1:] < value[:-1], True)) if len(value) else np.zeros(0, dtype=np.int64)
     f1 = 2 * correct[last] / (last + 1 + len(right)) if len(value) else np.zeros(0)
     if not f1.any():
         return overlap(extract(scores, 0.0), right, 0.0)
