@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _API = {
     "check": "data",
     "distances": "scoring",
+    "evaluate": "xtreme.report",
     "fetch": "data",
     "from_arrays": "measuring",
     "load_encoder": "embed",
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from diversity.scoring import score as score
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
+    from diversity.xtreme.report import evaluate as evaluate
 
 
 def __getattr__(name: str) -> Any:
