@@ -17,6 +17,7 @@ _API = {
     "load_encoder": "embed",
     "measure": "measuring",
     "metric": "catalog",
+    "retrieve": "training.retrieving",
     "score": "scoring",
     "task": "catalog",
     "InputError": "types",
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from diversity.measuring import measure as measure
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
+    from diversity.training.retrieving import retrieve as retrieve
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
     from diversity.xtreme.report import evaluate as evaluate
