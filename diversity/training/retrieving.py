@@ -28,6 +28,7 @@ COLUMNS = (
     "run", "model", "mixture", "tasks", "sampling", "budget", "target", "language", "metric", "value", "n", "seed",
     "split", "layer", "pooling", "precision", "max_tokens", "k", "margin", "retrieval", "repeated", "threshold",
 )  # fmt: skip
+WHOLE = ("budget", "n", "seed", "layer", "max_tokens", "k")  # columns of whole numbers, which may be missing
 LONG = 60  # seconds: a search that takes longer is announced
 
 Notify = Callable[[str], None]
@@ -147,7 +148,8 @@ def retrieve(
             notify(f"{task} ({found.bitext.split}, {language}): the gold pairs are withheld: no score")
         shared = _row(encoder, found, mixture, seed)
         records += [{**shared, "metric": metric, "value": value} for metric, value in values.items()]
-    return pd.DataFrame(records, columns=list(COLUMNS))
+    table = pd.DataFrame(records, columns=list(COLUMNS))
+    return table.astype(dict.fromkeys(WHOLE, "Int64"))
 
 
 def _cells(
