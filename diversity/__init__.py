@@ -17,11 +17,16 @@ _API = {
     "load_encoder": "embed",
     "measure": "measuring",
     "metric": "catalog",
+    "plan_mix": "training.mixing",
     "retrieve": "training.retrieving",
     "score": "scoring",
     "task": "catalog",
+    "train_mix": "training.mixing",
     "InputError": "types",
+    "Mining": "training.retrieving",
     "Mixture": "types",
+    "Sampling": "training.sampling",
+    "Settings": "training.settings",
     "Space": "measuring",
 }
 
@@ -38,7 +43,12 @@ if TYPE_CHECKING:
     from diversity.measuring import measure as measure
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
+    from diversity.training.mixing import plan_mix as plan_mix
+    from diversity.training.mixing import train_mix as train_mix
+    from diversity.training.retrieving import Mining as Mining
     from diversity.training.retrieving import retrieve as retrieve
+    from diversity.training.sampling import Sampling as Sampling
+    from diversity.training.settings import Settings as Settings
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
     from diversity.xtreme.report import evaluate as evaluate

@@ -77,7 +77,9 @@ def test_no_kind_of_vectors_is_told_wrongly(kind, product):
         np.outer(np.linalg.norm(x.astype(float), axis=1), np.linalg.norm(y.astype(float), axis=1)), 1e-300
     )
     found = neighbours(x, y, 4, block=97, product=product)
-    for at, values, table in ((found.forward, found.forward_cosines, cosines), (found.backward, found.backward_cosines, cosines.T)):  # fmt: skip
+    forward = found.forward, found.forward_cosines, cosines
+    backward = found.backward, found.backward_cosines, cosines.T
+    for at, values, table in (forward, backward):
         assert np.allclose(np.take_along_axis(table, at, axis=1), values, atol=1e-12)
         assert np.allclose(values, -np.sort(-table, axis=1)[:, :4], atol=1e-12)
         tied = np.diff(values, axis=1) == 0
@@ -133,10 +135,12 @@ def test_memory_mapped_vectors_of_half_precision(tmp_path):
 def test_half_precision_is_not_chosen_where_it_cannot_tell_vectors_apart(monkeypatch):
     monkeypatch.setattr(nearest, "SMALL", 0)
     monkeypatch.setattr(nearest, "BLOCK", 512)
-    monkeypatch.setattr(
-        nearest._Half, "block", lambda self, left, columns: np.zeros((1, 1), np.int16)
-    )  # as fast as can be
-    choice = {kind: nearest._choose(*(nearest._Side.of(vectors(kind, 600, 64, s)) for s in (1, 2)), 4) for kind in KINDS[:2]}  # fmt: skip
+    at_once = lambda self, left, columns: np.zeros((1, 1), np.int16)  # noqa: E731
+    monkeypatch.setattr(nearest._Half, "block", at_once)
+    choice = {}
+    for kind in ("random", "one direction"):
+        sides = (nearest._Side.of(vectors(kind, 600, 64, seed)) for seed in (1, 2))
+        choice[kind] = nearest._choose(*sides, 4)
     assert choice == {"random": "bf16", "one direction": "fp32"}
 
 

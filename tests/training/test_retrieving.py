@@ -159,7 +159,11 @@ def test_a_long_search_is_announced(data, monkeypatch):
 def test_the_plan_counts_what_would_be_matched(data):
     table = plan(NUMBER, data=data, languages=["de"])
     shown = table[["target", "split", "foreign", "english", "dimensions"]].to_numpy().tolist()
-    assert shown == [["tatoeba", "test", 4, 4, 256], ["bucc2018", "test", 20, 30, 256], ["bucc2018", "dev", 20, 30, 256]]
+    assert shown == [
+        ["tatoeba", "test", 4, 4, 256],
+        ["bucc2018", "test", 20, 30, 256],
+        ["bucc2018", "dev", 20, 30, 256],
+    ]
     assert (table[["encode_seconds", "search_seconds"]] > 0).all(axis=None)
 
 
