@@ -17,11 +17,13 @@ _API = {
     "load_encoder": "embed",
     "measure": "measuring",
     "metric": "catalog",
+    "plan_mix": "training.mixing",
+    "retrieve": "training.retrieving",
     "score": "scoring",
     "task": "catalog",
-    "plan_mix": "training.mixing",
     "train_mix": "training.mixing",
     "InputError": "types",
+    "Mining": "training.retrieving",
     "Mixture": "types",
     "Sampling": "training.sampling",
     "Settings": "training.settings",
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from diversity.scoring import score as score
     from diversity.training.mixing import plan_mix as plan_mix
     from diversity.training.mixing import train_mix as train_mix
+    from diversity.training.retrieving import Mining as Mining
+    from diversity.training.retrieving import retrieve as retrieve
     from diversity.training.sampling import Sampling as Sampling
     from diversity.training.settings import Settings as Settings
     from diversity.types import InputError as InputError
