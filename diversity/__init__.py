@@ -22,6 +22,7 @@ _API = {
     "score": "scoring",
     "task": "catalog",
     "train_mix": "training.mixing",
+    "transfer": "training.transferring",
     "InputError": "types",
     "Mining": "training.retrieving",
     "Mixture": "types",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from diversity.training.retrieving import retrieve as retrieve
     from diversity.training.sampling import Sampling as Sampling
     from diversity.training.settings import Settings as Settings
+    from diversity.training.transferring import transfer as transfer
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
     from diversity.xtreme.report import evaluate as evaluate
