@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import diversity
 from diversity import InputError, Mixture
 from diversity.cli import main
 from diversity.training import retrieving
 from diversity.training.retrieving import COLUMNS, Mining, bitext, plan, retrieve
+from diversity.xtreme import layout, references
+from diversity.xtreme.scores import scores_of
 
 
 @dataclass(frozen=True)
@@ -170,10 +171,8 @@ def test_the_plan_counts_what_would_be_matched(data):
 def test_the_official_scores_of_the_predictions_are_the_rows(data, tmp_path):
     table = retrieve(NUMBER, data=data, output=tmp_path)
     for task, language in (("tatoeba", "de"), ("tatoeba", "sw"), ("bucc2018", "de")):
-        found = diversity.xtreme.layout.read_predictions(tmp_path, task, language)
-        side = bitext(task, data, split="test", language=language)
-        gold = side.lines if task == "tatoeba" else side.pairs
-        scores = diversity.xtreme.scores.scores_of(task, language, gold, found)
+        found = layout.read_predictions(tmp_path, task, language)
+        scores = scores_of(task, language, references.gold(task, data, "test", language), found)
         for metric, expected in scores.items():
             assert value(table, target=task, language=language, metric=metric) == expected
 
