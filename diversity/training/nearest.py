@@ -179,6 +179,7 @@ class _Half:
     relative = 2.0**-8  # half a unit in the last of 8 bits, with room
 
     def __init__(self, x: _Side, y: _Side) -> None:
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads of torch that wait leave the processor to ours
         import torch
 
         self.multiply = torch.mm
