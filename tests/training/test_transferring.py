@@ -110,7 +110,7 @@ def test_withheld_answers_are_predicted_and_not_scored(model, samples, tmp_path,
         ["tydiqa"],
         data=real,
         output=tmp_path,
-        overrides={**SHORT, "max_length": 128},
+        overrides=SHORT,
         languages=["bn"],
         limit=50,
     )
