@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # Name of the public API -> module that has it. Imported when first used: `import diversity` loads nothing heavy.
 _API = {
     "check": "data",
+    "compare": "stats.comparing",
     "distances": "scoring",
     "fetch": "data",
     "fit": "stats.fitting",
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from diversity.measuring import measure as measure
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
+    from diversity.stats.comparing import compare as compare
     from diversity.stats.fitting import fit as fit
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
