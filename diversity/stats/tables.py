@@ -185,7 +185,9 @@ def membership(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def _weights(value: object, tasks: Sequence[str], name: str) -> list[float]:
-    if value is None or not tasks or (not isinstance(value, list | tuple | np.ndarray) and not _text(value)):
+    if not tasks:
+        return []
+    if value is None or (not isinstance(value, list | tuple | np.ndarray) and not _text(value)):
         return [1 / len(tasks)] * len(tasks)
     parts = list(value) if isinstance(value, list | tuple | np.ndarray) else _text(value).replace(",", "+").split("+")
     try:
