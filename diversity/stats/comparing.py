@@ -182,10 +182,10 @@ def _numbers(
     low_tasks, high_tasks, p_reml = shared_tasks(made.weights[diverse] - made.weights[homogeneous], difference)
     test = label_test(made, diverse, homogeneous, permutations, rng)
     if test is not None:
-        low_tasks, high_tasks = test.interval()
+        low_tasks, high_tasks = (float(end[0]) for end in test.interval())
     return {
         "difference": mean, "low": low, "high": high, "low_tasks": low_tasks, "high_tasks": high_tasks,
-        "p_permutation": math.nan if test is None else test.p(), "p_reml": p_reml,
+        "p_permutation": math.nan if test is None else float(test.p()[0]), "p_reml": p_reml,
         "p_sign_flip": _flip_p(difference, permutations, rng), "effect_size": mean / sd if sd > 0 else math.nan,
     }  # fmt: skip
 
@@ -229,9 +229,9 @@ def label_test(
         / len(diverse)
         for column in columns.T
     )
-    sums = np.array([made.y @ made.y, made.y @ contrast, contrast @ contrast])
-    none = np.zeros_like(a)
-    return permutation.LabelTest(a - a.mean(), b - b.mean(), none, none, (sums, sums), (1.0, 0, 0), exact)
+    sums = np.array([[made.y @ made.y], [made.y @ contrast], [contrast @ contrast]])
+    a, b, none = (a - a.mean())[None], b - b.mean(), np.zeros_like(b)
+    return permutation.LabelTest(a, b, none[None], none, (sums, sums), (1.0, 0, 0), exact)
 
 
 def _flip_p(difference: Array, draws: int, rng: np.random.Generator) -> float:
