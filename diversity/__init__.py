@@ -10,9 +10,11 @@ __version__ = "0.1.0"
 # Name of the public API -> module that has it. Imported when first used: `import diversity` loads nothing heavy.
 _API = {
     "check": "data",
+    "compare": "stats.comparing",
     "distances": "scoring",
     "evaluate": "xtreme.report",
     "fetch": "data",
+    "fit": "stats.fitting",
     "from_arrays": "measuring",
     "load_encoder": "embed",
     "measure": "measuring",
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
     from diversity.training.sampling import Sampling as Sampling
     from diversity.training.settings import Settings as Settings
     from diversity.training.transferring import transfer as transfer
+    from diversity.stats.comparing import compare as compare
+    from diversity.stats.fitting import fit as fit
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
     from diversity.xtreme.report import evaluate as evaluate
