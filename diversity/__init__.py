@@ -10,17 +10,26 @@ __version__ = "0.1.0"
 # Name of the public API -> module that has it. Imported when first used: `import diversity` loads nothing heavy.
 _API = {
     "check": "data",
+    "compare": "stats.comparing",
     "distances": "scoring",
+    "evaluate": "xtreme.report",
     "fetch": "data",
     "fit": "stats.fitting",
     "from_arrays": "measuring",
     "load_encoder": "embed",
     "measure": "measuring",
     "metric": "catalog",
+    "plan_mix": "training.mixing",
+    "retrieve": "training.retrieving",
     "score": "scoring",
     "task": "catalog",
+    "train_mix": "training.mixing",
+    "transfer": "training.transferring",
     "InputError": "types",
+    "Mining": "training.retrieving",
     "Mixture": "types",
+    "Sampling": "training.sampling",
+    "Settings": "training.settings",
     "Space": "measuring",
 }
 
@@ -37,9 +46,18 @@ if TYPE_CHECKING:
     from diversity.measuring import measure as measure
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
+    from diversity.training.mixing import plan_mix as plan_mix
+    from diversity.training.mixing import train_mix as train_mix
+    from diversity.training.retrieving import Mining as Mining
+    from diversity.training.retrieving import retrieve as retrieve
+    from diversity.training.sampling import Sampling as Sampling
+    from diversity.training.settings import Settings as Settings
+    from diversity.training.transferring import transfer as transfer
+    from diversity.stats.comparing import compare as compare
     from diversity.stats.fitting import fit as fit
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
+    from diversity.xtreme.report import evaluate as evaluate
 
 
 def __getattr__(name: str) -> Any:
