@@ -25,6 +25,7 @@ _API = {
     "task": "catalog",
     "train_mix": "training.mixing",
     "transfer": "training.transferring",
+    "report": "reporting.composing",
     "InputError": "types",
     "Mining": "training.retrieving",
     "Mixture": "types",
@@ -44,8 +45,11 @@ if TYPE_CHECKING:
     from diversity.measuring import Space as Space
     from diversity.measuring import from_arrays as from_arrays
     from diversity.measuring import measure as measure
+    from diversity.reporting.composing import report as report
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
+    from diversity.stats.comparing import compare as compare
+    from diversity.stats.fitting import fit as fit
     from diversity.training.mixing import plan_mix as plan_mix
     from diversity.training.mixing import train_mix as train_mix
     from diversity.training.retrieving import Mining as Mining
@@ -53,8 +57,6 @@ if TYPE_CHECKING:
     from diversity.training.sampling import Sampling as Sampling
     from diversity.training.settings import Settings as Settings
     from diversity.training.transferring import transfer as transfer
-    from diversity.stats.comparing import compare as compare
-    from diversity.stats.fitting import fit as fit
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
     from diversity.xtreme.report import evaluate as evaluate
