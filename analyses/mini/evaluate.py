@@ -1,0 +1,88 @@
+"""How good a checkpoint is: Tatoeba accuracy in 36 languages, and the export as an ordinary model folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diversity.tasks.tatoeba import CODES
+
+if TYPE_CHECKING:
+    from transformers import ElectraModel
+
+
+def nearest_accuracy(queries: NDArray[Any], documents: NDArray[Any]) -> float:
+    """Per cent of rows of the queries whose most similar document (unit vectors) is the row of the same number.
+
+    >>> nearest_accuracy(np.eye(3), np.eye(3)[[0, 2, 1]])
+    33.33333333333333
+    """
+    return float(np.mean((queries @ documents.T).argmax(axis=1) == np.arange(len(queries))) * 100)
+
+
+def tatoeba(encoder: Any, data: Path) -> dict[str, float]:
+    """Accuracy by language, English queries, cosine; exact, each pair of files in one matrix."""
+    out = {}
+    for language, code in sorted(CODES.items()):
+        sides = [
+            (data / "tatoeba" / "v1" / f"tatoeba.{code}-eng.{s}").read_text("utf-8").splitlines() for s in ("eng", code)
+        ]
+        out[language] = nearest_accuracy(*(encoder.encode(side) for side in sides))
+    return out
+
+
+def model_of(run: Path) -> tuple[ElectraModel, dict[str, Any]]:
+    """The encoder of a run's checkpoint (running mean of the weights) and the progress of the run."""
+    from safetensors import safe_open
+    from transformers import ElectraConfig, ElectraModel
+
+    model = ElectraModel(ElectraConfig.from_pretrained(run))
+    with safe_open(run / "checkpoint.safetensors", "pt") as stored:
+        progress = json.loads(stored.metadata()["progress"])
+        model.load_state_dict({name: stored.get_tensor(f"mean/electra.{name}") for name in model.state_dict()})
+    return model, progress
+
+
+def export(run: Path, tokenizer: Path, out: Path, *, longest: int = 512) -> Path:
+    """Write the checkpoint as a Hugging Face and sentence-transformers folder: float16 weights, tokenizer, mean pooling."""
+    import torch
+    from transformers import AutoTokenizer
+
+    model, _ = model_of(run)
+    model.to(torch.float16).save_pretrained(out)
+    AutoTokenizer.from_pretrained(tokenizer).save_pretrained(out)
+    kinds = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))
+    modules = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate(kinds)
+    ]
+    pooling = {"word_embedding_dimension": model.config.hidden_size, "pooling_mode_mean_tokens": True}
+    for name, content in (
+        ("modules.json", modules),
+        ("sentence_bert_config.json", {"max_seq_length": longest, "do_lower_case": False}),
+        ("1_Pooling/config.json", pooling),
+    ):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text(json.dumps(content, indent=1))
+    (out / "2_Normalize").mkdir(exist_ok=True)
+    return out
+
+
+def report(run: Path, tokenizer: Path, data: Path) -> dict[str, float]:
+    """Print and keep (evaluations.jsonl in the run's folder) the accuracies of the run as it stands."""
+    from diversity.embed import load_encoder
+
+    _, progress = model_of(run)
+    folder = export(run, tokenizer, run / "snapshot")
+    scores = tatoeba(load_encoder(str(folder), precision="bf16"), data)
+    mean = float(np.mean(list(scores.values())))
+    row = {k: progress[k] for k in ("step", "sentences", "tokens", "cpu")} | {"mean": mean, "tatoeba": scores}
+    with (run / "evaluations.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
+    print(f"step {progress['step']:,}, {progress['cpu'] / 60:.0f} processor minutes: Tatoeba mean {mean:.1f}")
+    print(" ".join(f"{language} {score:.0f}" for language, score in sorted(scores.items(), key=lambda x: -x[1])))
+    return scores
