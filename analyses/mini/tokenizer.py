@@ -18,12 +18,18 @@ import numpy as np
 import pandas as pd
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
+from diversity import store
+
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # Scripts written without spaces, and punctuation: one form, wherever it stands.
 UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Myanmar}\p{P}]"
 SAME = (("[’‘ʼ`´]", "'"), ("[“”„«»]", '"'), ("[–—−]", "-"), ("\u0307", ""))
-POINTING = "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u0652\u0670\u0640\u200b-\u200f\u202a-\u202e\u2060\ufeff]"
+POINTING = (  # Hebrew and Arabic, and characters without width
+    "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u0652\u0670\u0640"
+    "\u200b-\u200f\u202a-\u202e\u2060\ufeff]"
+)
 LONGEST = 16  # characters of an entry
+RARE = 3  # occurrences below which a character is unknown
 CHARACTERS = 400_000  # of a language that its model is trained on; of English three times as many
 
 
@@ -66,7 +72,9 @@ def pieces(texts: Sequence[str], size: int) -> dict[str, float]:
     model = {piece: float(np.exp(score - total)) for piece, score in found.items()}
     counts = words(tokenizer, texts)
     tokens = sum(len(e.ids) for e in tokenizer.encode_batch(list(texts)))
-    return model | {w: max(n / tokens, model.get(w, 0.0)) for w, n in counts.items() if n >= 5 and len(w) <= LONGEST}
+    model |= {w: max(n / tokens, model.get(w, 0.0)) for w, n in counts.items() if n >= 5 and len(w) <= LONGEST}
+    characters = Counter(c for w, n in counts.items() for c in w * min(n, RARE))
+    return {piece: p for piece, p in model.items() if len(piece) > 1 or characters[piece] >= RARE}
 
 
 def words(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
@@ -87,14 +95,15 @@ def sampled(texts: Sequence[str], characters: int, rng: np.random.Generator) -> 
 
 
 def mixture(parts: dict[str, dict[str, float]], weights: dict[str, float], size: int) -> list[tuple[str, float]]:
-    """The entries of most weight in any language, with the log of their probability in the mixture of all languages."""
+    """All single characters and the entries of most weight in any language, each with the log of its probability in the
+    mixture of all languages."""
     probability: dict[str, float] = defaultdict(float)
     rank: dict[str, float] = defaultdict(float)
     total = sum(weights[language] for language in parts)
     for language, part in parts.items():
         for piece, p in part.items():
             probability[piece] += weights[language] / total * p
-            rank[piece] = max(rank[piece], weights[language] * p)
+            rank[piece] = max(rank[piece], weights[language] * p, len(piece) == 1)
     kept = sorted(rank, key=lambda piece: (-rank[piece], piece))[: size - len(SPECIAL)]
     return [(piece, round(log(probability[piece]), 4)) for piece in kept]
 
@@ -119,18 +128,25 @@ def texts_by_language(corpus: Path) -> dict[str, list[str]]:
     return found | {"en": english}
 
 
-def train(corpus: Path, *, size: int = 60_000, seed: int = 0) -> Tokenizer:
-    """The vocabulary of a corpus: English of weight 4 (the teacher is English), each other language of weight 1."""
+def parts(corpus: Path, out: Path, *, seed: int = 0) -> dict[str, dict[str, float]]:
+    """The model of each language, kept in a JSON file."""
     from tqdm import tqdm
 
-    rng = np.random.default_rng(seed)
+    found = json.loads(out.read_text("utf-8")) if out.exists() else {}
     texts = texts_by_language(corpus)
-    parts = {}
-    for language in tqdm(sorted(texts), desc="vocabulary", disable=None):
+    for language in tqdm(sorted(texts.keys() - found.keys()), desc="vocabulary", disable=None):
         english = language == "en"
+        rng = np.random.default_rng([seed, *language.encode()])
         chosen = sampled(texts[language], CHARACTERS * (3 if english else 1), rng)
-        parts[language] = pieces(chosen, 14_000 if english else 6_000)
-    return assemble(mixture(parts, {language: 4.0 if language == "en" else 1.0 for language in parts}, size))
+        found[language] = pieces(chosen, 16_000 if english else 6_000)
+        store.write(out, json.dumps(found, ensure_ascii=False))
+    return found
+
+
+def train(corpus: Path, work: Path, *, size: int = 65_536, english: float = 10.0, seed: int = 0) -> Tokenizer:
+    """The vocabulary of a corpus: English (the teacher's language) of more weight, the other languages of weight 1."""
+    found = parts(corpus, work / "vocabulary.json", seed=seed)
+    return assemble(mixture(found, {language: english if language == "en" else 1.0 for language in found}, size))
 
 
 def save(tokenizer: Tokenizer, folder: Path, longest: int = 512) -> None:

@@ -1,6 +1,7 @@
 """Training, by one of three routes, that can be cut off at any moment and goes on with the same bits.
 
-(a) `distil`: the student's vector of a sentence and of its translation follows the teacher's vector of the English one.
+(a) `distil`: the student's vector of a sentence and of its translation follows the teacher's vector of the English one;
+    with `aligned` above 0, its state of each token also follows the teacher's state of the English token it translates.
 (b) `mask`: masked and translation language modelling from random weights. (c) `both`.
 
 What a step sees depends on the seed and its number alone; a checkpoint holds weights, their running mean, the moments of
@@ -53,6 +54,7 @@ class Settings:
     temperature: float = 0.05
     cosine: float = 5.0  # weight of the cosine loss beside that of the similarities
     bank: int = 1024  # further sentences that a batch is compared with
+    aligned: float = 1.0  # weight of the loss of aligned tokens
     bf16: bool = True
 
 
@@ -75,18 +77,27 @@ class Progress:
 
 @dataclass(frozen=True)
 class Ragged:
-    """Token sequences of different lengths, special tokens not included; `language` of each, and its English row or -1."""
+    """Token sequences of different lengths, special tokens not included; `language` of each, and its English row or -1.
+
+    `place` and `weight`, one for each token: which token of the English row it translates, and how surely (0 to 255).
+    """
 
     ids: NDArray[np.uint16]
     starts: NDArray[np.int64]
     language: NDArray[np.int64]
     english: NDArray[np.int64]
+    place: NDArray[np.uint8] | None = None
+    weight: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.language)
 
     def __getitem__(self, row: int) -> NDArray[np.uint16]:
-        return self.ids[self.starts[row] : self.starts[row + 1]][: LONGEST - 2]
+        return self.ids[self.span(row)]
+
+    def span(self, row: int) -> slice:
+        """Where a sequence is, cut at the longest that is trained on."""
+        return slice(self.starts[row], min(self.starts[row + 1], self.starts[row] + LONGEST - 2))
 
 
 def _encoded(path: Path, texts: list[str], tokenizer: Any) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
@@ -109,6 +120,7 @@ def read(work: Path) -> dict[str, Ragged]:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(work / "tokenizer" / "tokenizer.json"))
+    links = np.load(work / "links.npz")
     out, codes = {}, {}
     for name in ("english", "pairs", "mono"):
         table = pd.read_parquet(work / "corpus" / f"{name}.parquet")
@@ -118,8 +130,14 @@ def read(work: Path) -> dict[str, Ragged]:
         row = {"english": np.arange(len(table)), "mono": np.full(len(table), -1)}.get(name)
         row = table["english"].to_numpy(np.int64) if row is None else row
         ids, starts = _encoded(work / "corpus" / f"{name}.npz", table["text"].tolist(), tokenizer)
-        out[name] = Ragged(ids, starts, np.array([codes[c] for c in language]), row)
+        known = [_to_length(links[f"{name}_{x}"], len(ids)) if name != "mono" else None for x in ("place", "weight")]
+        out[name] = Ragged(ids, starts, np.array([codes[c] for c in language]), row, *known)
     return out
+
+
+def _to_length(array: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
+    """English sentences without a translation come last and have no links."""
+    return np.concatenate([array, np.zeros(length - len(array), np.uint8)])
 
 
 # --- Batches -----------------------------------------------------------------------------------------
@@ -127,11 +145,14 @@ def read(work: Path) -> dict[str, Ragged]:
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded tokens, segment ids and, by objective, English rows (n,) or labels (n, length; 0 = not masked)."""
+    """Padded tokens, segment ids and, by objective, English rows (n,) with the English tokens' places and weights
+    (n, length), or labels (n, length; 0 = not masked)."""
 
     ids: NDArray[np.int64]
     types: NDArray[np.int64]
     rows: NDArray[np.int64] | None = None
+    place: NDArray[np.int64] | None = None
+    weight: NDArray[np.float32] | None = None
     labels: NDArray[np.int64] | None = None
 
 
@@ -163,8 +184,18 @@ def sentence_batches(data: dict[str, Ragged], s: Settings, rng: np.random.Genera
     chosen += [(data["pairs"], r) for r in drawn(data["pairs"], POOL - english, s.power, rng)]
     lengths = np.array([len(d[r]) + 2 for d, r in chosen])
     rows = np.array([d.english[r] for d, r in chosen])
-    texts = [[d[r]] for d, r in chosen]
-    return [Batch(*padded([texts[i] for i in g]), rows=rows[g]) for g in token_batches(lengths, s.tokens)]
+    out = []
+    for group in token_batches(lengths, s.tokens):
+        some = [chosen[i] for i in group]
+        ids, types = padded([[d[r]] for d, r in some])
+        place, weight = np.zeros(ids.shape, np.int64), np.zeros(ids.shape, np.float32)
+        for i, (d, r) in enumerate(some):
+            if d.weight is not None and d.place is not None:
+                tokens = d.span(r)
+                place[i, 1 : 1 + len(d.ids[tokens])] = d.place[tokens]
+                weight[i, 1 : 1 + len(d.ids[tokens])] = d.weight[tokens] / 255
+        out.append(Batch(ids, types, rows[group], place, weight))
+    return out
 
 
 def masked_batches(data: dict[str, Ragged], s: Settings, size: int, rng: np.random.Generator) -> list[Batch]:
@@ -208,14 +239,24 @@ def batches(data: dict[str, Ragged], s: Settings, number: int, position: int) ->
 # --- Losses ------------------------------------------------------------------------------------------
 
 
-def sentence_vectors(model: ElectraForMaskedLM, ids: torch.Tensor, types: torch.Tensor) -> torch.Tensor:
-    """Unit vectors: the mean of the last layer over the tokens, special ones included, as the teacher's."""
+def states(model: ElectraForMaskedLM, ids: torch.Tensor, types: torch.Tensor) -> torch.Tensor:
+    """The last layer's states of the tokens, (n, length, d)."""
+    found = model.electra(input_ids=ids, attention_mask=(ids != 0).long(), token_type_ids=types)
+    return found.last_hidden_state.float()
+
+
+def sentence_vectors(states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """Unit vectors: the mean of the states over the tokens, special ones included, as the teacher's."""
     import torch
 
-    mask = ids != 0
-    states = model.electra(input_ids=ids, attention_mask=mask.long(), token_type_ids=types).last_hidden_state.float()
-    mean = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
-    return torch.nn.functional.normalize(mean, dim=1)
+    mask = (ids != 0)[:, :, None]
+    return torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=1)
+
+
+def token_loss(mine: torch.Tensor, theirs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Mean squared distance of states (m, d) from their goals as a share of the goals' variance, weighted (m,)."""
+    spread = (theirs - theirs.mean(0)).square().mean()
+    return ((mine - theirs).square().mean(1) * weights).sum() / weights.sum() / spread
 
 
 def distillation(mine: torch.Tensor, theirs: torch.Tensor, bank: torch.Tensor, s: Settings) -> torch.Tensor:
@@ -240,13 +281,21 @@ def masked_loss(
     """Cross-entropy of the hidden tokens; the head sees these positions alone."""
     import torch
 
-    states = model.electra(input_ids=ids, attention_mask=(ids != 0).long(), token_type_ids=types).last_hidden_state
     at = labels != 0
-    scores = model.generator_lm_head(model.generator_predictions(states[at]))
+    scores = model.generator_lm_head(model.generator_predictions(states(model, ids, types)[at]))
     return torch.nn.functional.cross_entropy(scores.float(), labels[at])
 
 
 # --- The run -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """The teacher's vectors of the English rows, and its states of their tokens (row r's begin at starts[r])."""
+
+    vectors: NDArray[np.float16]
+    states: NDArray[np.float16]
+    starts: NDArray[np.int64]
 
 
 class Run:
@@ -287,31 +336,48 @@ class Run:
         up = min(1.0, (step + 1) / self.settings.warmup)
         return up * (max(0.0, 1 - (step - decay[0]) / decay[1]) if decay else 1.0)
 
-    def step(self, batch: Batch, teacher: NDArray[np.float16] | None) -> float:
+    def step(self, batch: Batch, teacher: Teacher | None) -> float:
         """One update; its loss."""
         import torch
 
-        s, p = self.settings, self.progress
-        ids, types = (torch.from_numpy(x).to(self.device) for x in (batch.ids, batch.types))
-        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=s.bf16):
+        p = self.progress
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.settings.bf16):
+            ids, types = (torch.from_numpy(x).to(self.device) for x in (batch.ids, batch.types))
             if batch.rows is None:
-                name, loss = (
-                    "masked",
-                    masked_loss(self.model, ids, types, torch.from_numpy(batch.labels).to(self.device)),
-                )
+                losses = {"masked": masked_loss(self.model, ids, types, torch.from_numpy(batch.labels).to(self.device))}
             else:
-                name, vectors = "distilled", sentence_vectors(self.model, ids, types)
+                found = states(self.model, ids, types)
         if batch.rows is not None:
-            rng = np.random.default_rng([s.seed, p.step, 1])
-            rows = np.concatenate([batch.rows, rng.integers(len(teacher), size=s.bank)])
-            theirs = torch.from_numpy(np.asarray(teacher[rows], np.float32)).to(self.device)
-            loss = distillation(vectors, *theirs.split([len(ids), s.bank]), s)
+            losses = self._distilled(batch, found, ids, teacher)
+        loss = sum(losses.values())
         loss.backward()
         self._update()
-        value = float(loss.detach())
-        p.losses[name] = 0.99 * p.losses.get(name, value) + 0.01 * value
+        for name, part in losses.items():
+            value = float(part.detach())
+            p.losses[name] = 0.99 * p.losses.get(name, value) + 0.01 * value
         p.sentences, p.tokens = p.sentences + len(ids), p.tokens + int((batch.ids != 0).sum())
-        return value
+        return float(loss.detach())
+
+    def _distilled(
+        self, batch: Batch, found: torch.Tensor, ids: torch.Tensor, teacher: Teacher
+    ) -> dict[str, torch.Tensor]:
+        """The losses against the teacher: of sentences, and of aligned tokens."""
+        import torch
+
+        s = self.settings
+        rng = np.random.default_rng([s.seed, self.progress.step, 1])
+        rows = np.concatenate([batch.rows, rng.integers(len(teacher.vectors), size=s.bank)])
+        theirs = torch.from_numpy(np.asarray(teacher.vectors[rows], np.float32)).to(self.device)
+        theirs = torch.nn.functional.normalize(theirs, dim=1).split([len(ids), s.bank])
+        losses = {"distilled": distillation(sentence_vectors(found, ids), *theirs, s)}
+        at = np.nonzero(batch.weight > 0.1)
+        if s.aligned and len(at[0]):
+            goals = teacher.states[teacher.starts[batch.rows[at[0]]] + batch.place[at]]
+            goals = torch.from_numpy(np.asarray(goals, np.float32)).to(self.device)
+            weights = torch.from_numpy(batch.weight[at]).to(self.device)
+            mine = found[tuple(torch.from_numpy(x).to(self.device) for x in at)]
+            losses["aligned"] = s.aligned * token_loss(mine, goals, weights)
+        return losses
 
     def _update(self) -> None:
         import torch
@@ -379,7 +445,7 @@ class Run:
 def train(
     run: Run,
     data: dict[str, Ragged],
-    teacher: NDArray[np.float16] | None,
+    teacher: Teacher | None,
     *,
     minutes: float | None = None,
     steps: int | None = None,
@@ -389,8 +455,9 @@ def train(
     stopped: list[int] = []
     before = {s: signal.signal(s, lambda number, _: stopped.append(number)) for s in (signal.SIGTERM, signal.SIGINT)}
     p, saved = run.progress, run.clock()
-    for p.pool, p.position, batch in batches(data, run.settings, p.pool, p.position):
+    for number, position, batch in batches(data, run.settings, p.pool, p.position):
         run.step(batch, teacher)
+        p.pool, p.position = number, position
         now = run.clock()
         if p.step % 100 == 0:
             losses = ", ".join(f"{name} {value:.4f}" for name, value in sorted(p.losses.items()))
@@ -431,6 +498,9 @@ def go(
         run.save()
     if decay and run.progress.decay is None:
         run.progress.decay = (run.progress.step, decay)
-    teacher = None if s.route == "mask" else np.load(work / "teacher.npy")
+    teacher = None
+    if s.route != "mask":
+        parts = [np.load(work / f"{n}.npy", mmap_mode="r") for n in ("teacher", "states", "starts")]
+        teacher = Teacher(np.asarray(parts[0]), parts[1], np.asarray(parts[2]))
     progress = train(run, read(work), teacher, minutes=minutes, steps=steps)
     print(f"stopped at step {progress.step:,}, {progress.cpu:,.0f} processor seconds", flush=True)

@@ -171,7 +171,9 @@ def test_model_one_finds_the_translations_of_a_toy_text():
     """das Haus, das Buch, ein Buch: each word's partner is what always comes with it (the textbook's example)."""
     foreign = [np.array(x) for x in ([0, 1], [0, 2], [3, 2])] * 3
     english = [np.array(x) for x in ([0, 1], [0, 2], [3, 2])] * 3
-    counts = teacher.aligned_counts(foreign, english, (4, 4)).toarray()
+    links = teacher.aligned(foreign, english)
+    counts = teacher.aligned_counts(*links, (4, 4)).toarray()
+    assert [place.tolist() for place, _ in teacher.partners(foreign, english, links[2])][:3] == [[0, 1]] * 3
     assert counts.argmax(axis=1).tolist() == [0, 1, 2, 3]
     assert (np.diag(counts) / counts.sum(axis=1) > 0.8).all()
 
@@ -201,6 +203,24 @@ def tiny_teacher(entries=50, width=24):
         for weight in model.parameters():
             weight.add_(0.3 * torch.randn_like(weight))
     return model
+
+
+def test_english_tokens_are_partners_where_they_share_letters(vocabulary):
+    mine, theirs = (vocabulary.encode(text, add_special_tokens=False) for text in ("born free", "free"))
+    _, place, known = teacher.covered(mine, mine)
+    assert [mine.offsets[p][0] for p in place] == [start for start, _ in mine.offsets]
+    assert known.all()
+    links, _, known = teacher.covered(mine, theirs)
+    assert sum(weight for *_, weight in links) == pytest.approx(known.sum())
+
+
+def test_token_loss_of_random_states_is_about_one_and_of_the_goals_nothing():
+    import torch
+
+    torch.manual_seed(0)
+    goals, weights = torch.randn(500, 16) * 3 + 7, torch.rand(500)
+    assert float(train.token_loss(goals, goals, weights)) == 0
+    assert float(train.token_loss(goals.mean(0).expand(500, 16), goals, weights)) == pytest.approx(1, abs=0.1)
 
 
 def test_the_student_is_the_teacher_where_the_rank_suffices():
@@ -242,7 +262,9 @@ def text():
     def ragged(n, languages, english):
         lengths = rng.integers(3, 12, size=n)
         starts = np.concatenate([[0], np.cumsum(lengths)])
-        return train.Ragged(rng.integers(5, 50, size=starts[-1]).astype(np.uint16), starts, languages, english)
+        ids = rng.integers(5, 50, size=starts[-1])
+        links = [rng.integers(top, size=len(ids)).astype(np.uint8) for top in (3, 256)]
+        return train.Ragged(ids.astype(np.uint16), starts, languages, english, *links)
 
     return {
         "english": ragged(40, np.zeros(40, int), np.arange(40)),
@@ -259,7 +281,11 @@ def a_run(folder, settings):
 
 
 SETTINGS = train.Settings(route="both", tokens=96, bank=8, warmup=3, bf16=False)
-TEACHER = np.random.default_rng(2).normal(size=(40, 24)).astype(np.float16)
+TEACHER = train.Teacher(
+    np.random.default_rng(2).normal(size=(40, 24)).astype(np.float16),
+    np.random.default_rng(3).normal(size=(120, 24)).astype(np.float16),
+    np.arange(0, 120, 3),
+)
 
 
 def test_a_run_that_was_cut_off_ends_with_the_same_bits(tmp_path, text):
