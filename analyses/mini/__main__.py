@@ -32,6 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="processor minutes of the run, all calls together")
     parser.add_argument("--steps", type=int, help="steps of the run, all calls together")
     parser.add_argument("--decay", type=int, help="take the learning rate to zero over so many steps, then end")
+    parser.add_argument("--probe", action="store_true", help="evaluate: tags from frozen states too (UD)")
     parser.add_argument("--vocabulary", type=int, default=65_536)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
@@ -82,7 +83,7 @@ def main() -> None:
             limits = {"minutes": given.minutes, "steps": given.steps, "decay": given.decay}
             train.go(work, run, settings(given), device(given), **limits)
         elif step == "evaluate":
-            evaluate.report(run, work / "tokenizer", given.data)
+            evaluate.report(run, work / "tokenizer", given.data, probe=given.probe)
         elif step == "export":
             evaluate.export(run, work / "tokenizer", work / "export")
 

@@ -126,17 +126,20 @@ def export(run: Path, tokenizer: Path, out: Path, *, longest: int = 512) -> Path
     return out
 
 
-def report(run: Path, tokenizer: Path, data: Path) -> dict[str, float]:
+def report(run: Path, tokenizer: Path, data: Path, *, probe: bool = False) -> dict[str, Any]:
     """Print and keep (evaluations.jsonl in the run's folder) the accuracies of the run as it stands."""
     from diversity.embed import load_encoder
 
     _, progress = model_of(run)
     folder = export(run, tokenizer, run / "snapshot")
-    scores = tatoeba(load_encoder(str(folder), precision="bf16"), data)
-    mean = float(np.mean(list(scores.values())))
-    row = {k: progress[k] for k in ("step", "sentences", "tokens", "cpu")} | {"mean": mean, "tatoeba": scores}
+    scores = {"tatoeba": tatoeba(load_encoder(str(folder), precision="bf16"), data)}
+    if probe:
+        scores["tags"] = tagging_probe(folder, data)
+    row = {k: progress[k] for k in ("step", "sentences", "tokens", "cpu")} | {"losses": progress["losses"]} | scores
     with (run / "evaluations.jsonl").open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(row) + "\n")
-    print(f"step {progress['step']:,}, {progress['cpu'] / 60:.0f} processor minutes: Tatoeba mean {mean:.1f}")
-    print(" ".join(f"{language} {score:.0f}" for language, score in sorted(scores.items(), key=lambda x: -x[1])))
-    return scores
+    print(f"step {row['step']:,}, {row['sentences']:,} sentences, {row['cpu'] / 60:.0f} processor minutes")
+    for name, by_language in scores.items():
+        print(f"{name}: mean {np.mean(list(by_language.values())):.1f}:", end=" ")
+        print(" ".join(f"{x} {score:.0f}" for x, score in sorted(by_language.items(), key=lambda item: -item[1])))
+    return row
