@@ -14,7 +14,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
-from analyses.mini import corpus, evaluate, student, teacher, tokenizer, train
+from analyses.mini import card, corpus, evaluate, student, teacher, tokenizer, train
 
 RANK = 144
 STEPS = ["corpus", "tokenizer", "teacher", "align", "start", "train", "evaluate", "export"]
@@ -85,7 +85,7 @@ def main() -> None:
         elif step == "evaluate":
             evaluate.report(run, work / "tokenizer", given.data, probe=given.probe)
         elif step == "export":
-            evaluate.export(run, work / "tokenizer", work / "export")
+            card.write(work, run, given.text, evaluate.export(run, work / "tokenizer", work / "export"))
 
 
 if __name__ == "__main__":
