@@ -21,8 +21,8 @@ base_model: sentence-transformers/all-MiniLM-L6-v2
 
 {parameters:.1f} million parameters, {layers} layers of {width}, embeddings of {rank} dimensions for {entries:,} entries,
 {longest} tokens at most, 40 languages, uncased. A sentence's vector is the mean of the last layer, scaled to unit length.
-It can also be fine-tuned as any encoder (`AutoModel` loads an ELECTRA). Its English vectors follow those of all-MiniLM-L6-v2, its
-teacher (Apache 2.0), whose six layers it started from.
+It can also be fine-tuned as any encoder (`AutoModel` loads an ELECTRA). Its English vectors follow those
+of all-MiniLM-L6-v2, its teacher (Apache 2.0), whose six layers it started from.
 
 ## Text it learnt from
 
