@@ -295,7 +295,7 @@ def test_a_stage_that_misbehaves_fails_alone(run, what, message):
 def test_a_full_disk_in_a_stage_stops_the_grid_and_fails_nothing(run, log, tmp_path):
     (tmp_path / "full").touch()
     stages = [Stage(kind("fill"), {"number": n}, places={"log": str(log)}) for n in range(3)]
-    with pytest.raises(OSError, match="No space left on device, found in fill .*; free some space") as error:
+    with pytest.raises(OSError, match=r"No space left on device, found in fill .*; free some space") as error:
         run(*stages)
     assert error.value.errno == 28
     assert list((tmp_path / "grid" / "work").iterdir()) == []

@@ -69,7 +69,7 @@ def failures(
     cells: Iterable[Cell], graph: Graph, failed: Mapping[str, str], blocked: Iterable[str] = ()
 ) -> pd.DataFrame:
     """One row for each cell without a result and each stage that keeps it from one; then failed stages of no cell."""
-    origins = {key: {below: key for below in graph.below(key)} | {key: key} for key in failed}
+    origins = {key: dict.fromkeys(graph.below(key), key) | {key: key} for key in failed}
     records = []
     hit = set()
     for cell in cells:
