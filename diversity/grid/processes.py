@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -133,16 +134,12 @@ class Processes:
 
     def _end(self, worker: Worker) -> None:
         self.selector.unregister(worker.process.stdout)  # type: ignore[arg-type]
-        try:  # its whole group: a stage may have started processes of its own
+        with suppress(ProcessLookupError):  # its whole group: a stage may have started processes of its own
             os.killpg(worker.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         worker.process.wait()
         for pipe in (worker.process.stdin, worker.process.stdout):
-            try:
+            with suppress(BrokenPipeError):
                 pipe.close()  # type: ignore[union-attr]
-            except BrokenPipeError:
-                pass
 
     def close(self) -> None:
         """End all workers and what they started."""
