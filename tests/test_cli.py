@@ -172,9 +172,9 @@ def test_bad_rows_are_counted_and_reported_where_that_is_asked(run, tmp_path):
 
 
 def test_several_encoders_are_compared(run, tmp_path):
-    from diversity.embed import DEFAULT, _locate
+    from diversity.embed import DEFAULT, locate
 
-    shutil.copytree(_locate(DEFAULT)[0], tmp_path / "again")
+    shutil.copytree(locate(DEFAULT)[0], tmp_path / "again")
     arguments = ["score", "--tasks", "qqp,ccg", "--all-subsets", "--data", SAMPLES, "--cache", tmp_path / "cache"]
     arguments += ["--encoder", DEFAULT, "--encoder", tmp_path / "again", "--centred", "--metrics", "cosine"]
     status, out, _ = run(*arguments)
@@ -187,9 +187,9 @@ def test_several_encoders_are_compared(run, tmp_path):
 
 
 def test_several_encoders_read_the_data_once(run, tmp_path):
-    from diversity.embed import DEFAULT, _locate
+    from diversity.embed import DEFAULT, locate
 
-    shutil.copytree(_locate(DEFAULT)[0], tmp_path / "again")
+    shutil.copytree(locate(DEFAULT)[0], tmp_path / "again")
     shutil.copytree(SAMPLES / "qqp", tmp_path / "data" / "qqp")
     path = tmp_path / "data" / "qqp" / "QQP" / "train.tsv"
     path.write_text(path.read_text() + "1\t2\t3\tonly four\n")
