@@ -13,9 +13,11 @@ _API = {
     "distances": "scoring",
     "fetch": "data",
     "from_arrays": "measuring",
+    "grid_status": "grid.running",
     "load_encoder": "embed",
     "measure": "measuring",
     "metric": "catalog",
+    "run_grid": "grid.running",
     "score": "scoring",
     "task": "catalog",
     "InputError": "types",
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from diversity.data import check as check
     from diversity.data import fetch as fetch
     from diversity.embed import load_encoder as load_encoder
+    from diversity.grid.running import grid_status as grid_status
+    from diversity.grid.running import run_grid as run_grid
     from diversity.measuring import Space as Space
     from diversity.measuring import from_arrays as from_arrays
     from diversity.measuring import measure as measure

@@ -116,7 +116,7 @@ def main(folder: Path, mixtures: int, seconds: float) -> None:
 
     def save(survey) -> None:
         if len(survey.records) == len(graph.stages):
-            results.write(results.results(cells, survey), folder / "results")
+            results.write(results.results(cells, survey, {}), folder / "results")
 
     drive(graph, folder, lambda: Processes(2), save=save)
 

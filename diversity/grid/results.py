@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diversity import store
-from diversity.grid.folder import Survey
+from diversity.grid.folder import Standing, Survey
 from diversity.grid.graph import Graph
 from diversity.types import Run
 
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    "run", "model", "mixture", "tasks", "sampling", "budget", "target", "language", "metric", "value", "n", "seed",
+    "run", "model", "mixture", "tasks", "weights", "sampling", "budget", "target", "language", "metric", "value", "n",
+    "seed", "status", "error", "stage",
 )  # fmt: skip
-SORTED = ("mixture", "target", "seed", "language", "metric", "run")
-FAILURES = ("mixture", "target", "seed", "stage", "kind", "message")
+SCORES = ("mixture", "tasks", "weights", "encoder", "metric", "value", "low", "high", "n", "estimator")
+FAILURES = ("stage", "kind", "title", "message", "cells")
+ORDER = ("mixture", "target", "seed", "language", "metric", "run")
+NUMBERS = {"seed": "Int64", "n": "Int64", "budget": "Int64", "value": "float64", "low": "float64", "high": "float64"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Cell:
             "model": self.run.model,
             "mixture": mixture.name,
             "tasks": "+".join(mixture.tasks),
-            "weights": "+".join(f"{w:.6g}" for w in mixture.weights),
+            "weights": "+".join(map(repr, mixture.weights)),
             "sampling": mixture.sampling,
             "budget": mixture.budget,
             "target": self.run.target,
@@ -48,43 +51,45 @@ class Cell:
         }
 
 
-def results(cells: Iterable[Cell], survey: Survey) -> pd.DataFrame:
-    """Result rows of all finished cells, sorted: the columns of the contract, then the settings that rows bring."""
-    records = [
-        {**row, **cell.columns}
-        for cell in cells
-        if cell.stage in survey.records
-        for row in survey.records[cell.stage].rows
-    ]
-    return _frame(records, COLUMNS, SORTED)
+def results(cells: Iterable[Cell], survey: Survey, failed: Mapping[str, str]) -> pd.DataFrame:
+    """Result rows of all finished cells, sorted: the columns of the contract, then the settings that rows bring.
+
+    A cell that a failed stage keeps from a result (`failed`: its message by the cell's stage) has one row without a
+    value, so that no analysis loses it silently.
+    """
+    records: list[dict[str, Any]] = []
+    for cell in cells:
+        if (record := survey.records.get(cell.stage)) is not None:
+            records += [{**row, **cell.columns, "status": "finished"} for row in record.rows]
+        elif cell.stage in failed:
+            records.append({**cell.columns, "status": "failed", "error": failed[cell.stage]})
+    return _frame(records, COLUMNS, ORDER)
 
 
 def scores(stages: Iterable[str], survey: Survey) -> pd.DataFrame:
-    """Diversity scores of the mixtures, as `score` gives them."""
+    """Diversity scores of the mixtures, in the columns of `score`."""
     records = [dict(row) for key in stages if key in survey.records for row in survey.records[key].rows]
-    return _frame(records, ("mixture", "tasks", "weights", "encoder", "metric", "value"), ("mixture", "metric"))
+    return _frame(records, SCORES, ("mixture", "metric"))
 
 
-def failures(
-    cells: Iterable[Cell], graph: Graph, failed: Mapping[str, str], blocked: Iterable[str] = ()
-) -> pd.DataFrame:
-    """One row for each cell without a result and each stage that keeps it from one; then failed stages of no cell."""
-    origins = {key: dict.fromkeys(graph.below(key), key) | {key: key} for key in failed}
+def hit(graph: Graph, now: Standing) -> dict[str, str]:
+    """The message of the failed stage behind each stage that failed or is kept back by one."""
+    found = {}
+    for key, message in now.failed.items():
+        text = f"{graph.stages[key].label}: {message}"
+        found |= {below: text for below in graph.below(key) if below in now.blocked} | {key: text}
+    return found
+
+
+def failures(graph: Graph, now: Standing, cells: Sequence[Cell]) -> pd.DataFrame:
+    """A row for each failed stage: its key, kind and title, the message, and how many cells it keeps from a result."""
     records = []
-    hit = set()
-    for cell in cells:
-        for key in (origin[cell.stage] for origin in origins.values() if cell.stage in origin):
-            hit.add(key)
-            run = cell.run
-            records.append(
-                {"mixture": run.mixture.name, "target": run.target, "seed": run.seed, **_why(graph, key, failed)}
-            )
-    records += [_why(graph, key, failed) for key in failed if key not in hit]
-    return _frame(records, FAILURES, FAILURES)
-
-
-def _why(graph: Graph, key: str, failed: Mapping[str, str]) -> dict[str, Any]:
-    return {"stage": key, "kind": graph.stages[key].kind.name, "message": failed[key]}
+    for key, message in now.failed.items():
+        reached = graph.below(key) | {key}
+        lost = sum(cell.stage in reached for cell in cells)
+        stage = graph.stages[key]
+        records.append(dict(zip(FAILURES, (key, stage.kind.name, stage.title, message, lost), strict=True)))
+    return _frame(records, FAILURES, ("stage",))
 
 
 def _frame(records: Sequence[Mapping[str, Any]], columns: Sequence[str], order: Sequence[str]) -> pd.DataFrame:
@@ -92,20 +97,15 @@ def _frame(records: Sequence[Mapping[str, Any]], columns: Sequence[str], order: 
 
     others = sorted({name for record in records for name in record} - set(columns))
     table = pd.DataFrame(list(records), columns=[*columns, *others])
-    for name in ("seed", "n", "budget"):
-        if name in table:
-            table[name] = table[name].astype("Int64")
-    for name in ("value", "low", "high"):
-        if name in table:
-            table[name] = table[name].astype("float64")
+    table = table.astype({name: kind for name, kind in NUMBERS.items() if name in table})
     return table.sort_values(list(order), kind="stable", na_position="first", ignore_index=True)
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
-    """Write PATH.parquet and PATH.csv, each atomically; where they hold the same already, they are left alone."""
-    text = table.to_csv(index=False, lineterminator="\n").encode()
+    """Write PATH.csv and PATH.parquet, each atomically; where they hold the same already, they are left alone."""
     packed = io.BytesIO()
     table.to_parquet(packed, index=False)
+    text = table.to_csv(index=False, lineterminator="\n").encode()
     for suffix, content in ((".csv", text), (".parquet", packed.getvalue())):
         file = path.with_suffix(suffix)
         if not (file.is_file() and file.read_bytes() == content):
