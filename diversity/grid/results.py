@@ -74,7 +74,7 @@ def scores(stages: Iterable[str], survey: Survey) -> pd.DataFrame:
 
 def hit(graph: Graph, now: Standing) -> dict[str, str]:
     """The message of the failed stage behind each stage that failed or is kept back by one."""
-    found = {}
+    found = dict[str, str]()
     for key, message in now.failed.items():
         text = f"{graph.stages[key].label}: {message}"
         found |= {below: text for below in graph.below(key) if below in now.blocked} | {key: text}

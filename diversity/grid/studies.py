@@ -13,9 +13,9 @@ from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.graph import Graph, Stage
 from diversity.grid.results import Cell
 from diversity.grid.stages import KINDS
-from diversity.planning.plans import Plan, Planned
+from diversity.planning.plans import Plan, Planned, training_set
 from diversity.training import settings as presets
-from diversity.types import InputError, Run, Task
+from diversity.types import InputError, Run
 
 SPLITS = "train,dev"  # trained on: the first that is there
 TESTS = "test,dev"  # predicted
@@ -73,25 +73,18 @@ class Builder:
         name = chosen.get("encoder", embedding.DEFAULT)
         shared = {
             "task": task,
-            "encoder": _short(name),
             "sample": chosen.get("sample", SAMPLE),
             "seed": chosen.get("seed", 0),
             "split": chosen.get("split", SPLITS),
         }
-        outside = {
-            "data": {
-                task: self.prints.task(task, self.data, shared["split"], ["en"]),
-                "encoder": self.prints.model(name),
-            },
-            "places": {"data": str(self.data), **({"encoder": name} if Path(name).is_dir() else {})},
-        }
+        local = Path(name).is_dir()
+        data = {task: self.prints.task(task, self.data, shared["split"], ["en"]), "encoder": self.prints.model(name)}
+        places = {"data": str(self.data)} | ({"encoder": name} if local else {})
         parts = {}
         for shard in range(shards):
             title = f"{task}, {shard + 1} of {shards}" if shards > 1 else task
-            settings = {**shared, "encoder": name if name not in outside["places"].values() else _short(name)}
-            parts[f"shard{shard:04d}"] = self.add(
-                "embed", title, {**settings, "shard": shard, "shards": shards}, **outside
-            )
+            settings = {**shared, "encoder": _short(name) if local else name, "shard": shard, "shards": shards}
+            parts[f"shard{shard:04d}"] = self.add("embed", title, settings, data=data, places=places)
         return self.add("moments", task, {"task": task}, inputs=parts)
 
     # --- Training ---
@@ -188,19 +181,6 @@ class Builder:
 
 def _short(encoder: str) -> str:
     return Path(encoder).name if Path(encoder).is_dir() else encoder.partition("@")[0]
-
-
-def training_set(task: Task) -> str:
-    """The task whose English training data a target uses: its own, or another's of which it is a copy.
-
-    >>> training_set(catalog.task("mlqa")), training_set(catalog.task("udpos"))
-    ('squad_v1', 'udpos')
-    """
-    for name in catalog.names("tasks"):
-        other = catalog.task(name)
-        if other.role == "intermediate" and other.splits.get("train") == task.splits["train"]:
-            return name
-    return task.name
 
 
 def study(plan: Plan, data: Path | str | None = None, prints: Fingerprints | None = None) -> Study:
