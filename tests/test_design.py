@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diversity import InputError, design, measuring
@@ -63,6 +63,7 @@ def test_pairs_that_cannot_be_are_told():
         choosing.matched(np.ones(6), np.zeros((6, 1)), np.ones(1), 2)
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.integers(2, 12), st.integers(0, 10_000))
 def test_an_even_spread_has_every_mixture_once_and_is_sorted(size, seed):
     rng = np.random.default_rng(seed)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from diversity.types import Array, InputError
 
 Ints = NDArray[np.int64]
-RESTARTS, ROUNDS = 8, 20
+RESTARTS, ROUNDS = 4, 20
 
 
 def subsets(tasks: int, k: int) -> Array:
