@@ -12,6 +12,7 @@ _API = {
     "check": "data",
     "design": "planning.designing",
     "distances": "scoring",
+    "evaluate": "xtreme.report",
     "fetch": "data",
     "from_arrays": "measuring",
     "grid_status": "grid.running",
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from diversity.scoring import score as score
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
+    from diversity.xtreme.report import evaluate as evaluate
 
 
 def __getattr__(name: str) -> Any:

@@ -68,7 +68,7 @@ def load_model(name: str) -> Loaded:
         _check_encoder(name, config)
         tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, **pinned)
         options = {"use_safetensors": True, "dtype": torch.float32, "config": config, **_no_pooling(config), **pinned}
-        encoder = _with_sdpa(AutoModel.from_pretrained, source, options)
+        encoder = _complete(name, *_with_sdpa(AutoModel.from_pretrained, source, options))
     except InputError:
         raise
     except Exception as error:  # the hub client, transformers and safetensors share no base class
@@ -78,15 +78,33 @@ def load_model(name: str) -> Loaded:
     return Loaded(name, source, revision, encoder, tokenizer)
 
 
-def _with_sdpa(load: Any, source: str, options: dict[str, Any]) -> PreTrainedModel:
-    """With `sdpa` attention; with the model's own where it has no such."""
+def _with_sdpa(load: Any, source: str, options: dict[str, Any]) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """The model and what was found of its weights, with `sdpa` attention, or with its own where it has no such."""
+    from logging import ERROR
+
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity(ERROR)  # its report of heads that are left out; what is missing is an error here
     try:
-        model: PreTrainedModel = load(source, attn_implementation="sdpa", **options)
-    except ValueError as error:
-        if "scaled_dot_product" not in str(error):
-            raise
-        model = load(source, attn_implementation="eager", **options)
-    return model
+        for attention in ("sdpa", "eager"):
+            try:
+                return load(source, attn_implementation=attention, output_loading_info=True, **options)  # type: ignore[no-any-return]
+            except ValueError as error:
+                if attention == "eager" or "scaled_dot_product" not in str(error):
+                    raise
+    finally:
+        logging.set_verbosity(level)
+    raise AssertionError
+
+
+def _complete(name: str, encoder: PreTrainedModel, found: dict[str, Any]) -> PreTrainedModel:
+    """Raise InputError where weights are not in the checkpoint, and would be random."""
+    missing = sorted(map(str, [*found.get("missing_keys", ()), *found.get("mismatched_keys", ())]))
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise InputError(f"model {name!r}: expected all weights of the encoder, found none that fit {missing[0]}{more}")
+    return encoder
 
 
 def _check_encoder(name: str, config: Any) -> None:
@@ -101,7 +119,8 @@ def _no_pooling(config: Any) -> dict[str, bool]:
     """Leave the pooling layer off where the class allows: no head reads it."""
     from transformers import AutoModel
 
-    parameters = inspect.signature(AutoModel._model_mapping[type(config)]).parameters
+    architecture: Any = AutoModel._model_mapping[type(config)]
+    parameters = inspect.signature(architecture).parameters
     return {"add_pooling_layer": False} if "add_pooling_layer" in parameters else {}
 
 
