@@ -128,7 +128,9 @@ class Driver:
         place = layout.stage(outcome.key)
         place.mkdir(exist_ok=True)
         _keep_log(layout.work(outcome.key) / LOG, place / LOG)
-        store.write(place / store.ERROR, f"{outcome.message}\n\n{outcome.traceback}")
+        text = f"{outcome.message}\n\n{outcome.traceback}"
+        store.write(place / store.ERROR, text)
+        self.survey.errors[outcome.key] = text
         discard(layout.work(outcome.key))
         self.failed[outcome.key] = outcome.message
         kept = self.graph.below(outcome.key) & self.left

@@ -18,6 +18,7 @@ class Fingerprints:
 
     def __init__(self, file: Path | None = None) -> None:
         self.path, self.known, self.changed = file, dict[str, list[object]](), False
+        self.tasks, self.models = dict[tuple[str, str, str, tuple[str, ...]], str](), dict[str, str]()
         if file is not None and file.is_file():
             try:
                 self.known = json.loads(file.read_text("utf8"))
@@ -36,6 +37,12 @@ class Fingerprints:
 
     def task(self, name: str, data: Path, split: str, languages: Sequence[str]) -> str:
         """Hash of the files of a task's split in these languages, in the order in which they are read."""
+        asked = name, str(data), split, tuple(languages)
+        if asked not in self.tasks:
+            self.tasks[asked] = self._task(*asked)
+        return self.tasks[asked]
+
+    def _task(self, name: str, data: str, split: str, languages: tuple[str, ...]) -> str:
         task = catalog.task(name)
         found = {}
         for language in languages:
@@ -45,6 +52,11 @@ class Fingerprints:
 
     def model(self, name: str) -> str:
         """What pins a model: the commit of the hub, or a hash of its folder's files."""
+        if name not in self.models:
+            self.models[name] = self._model(name)
+        return self.models[name]
+
+    def _model(self, name: str) -> str:
         if name == embed.DEFAULT:
             return embed.DEFAULT_SHA256
         source, revision = embed.locate(name)

@@ -86,7 +86,8 @@ def run_grid(
 
     Raises InputError for a plan or data that cannot be used, or where another run is at work in the folder.
     """
-    made, layout = _study(plan, data, output), Layout(Path(output))
+    prints, layout = _prints(output), Layout(Path(output))
+    made = _study(plan, data, prints)
     for text in made.notes:
         notify(f"note: {text}")
     if dry_run:
@@ -102,6 +103,7 @@ def run_grid(
         notify=notify,
         save=partial(write_tables, made),
     )
+    prints.save()  # the folder is there now
     return _status(made, layout, slots=workers)
 
 
@@ -109,12 +111,15 @@ def grid_status(
     plan: Plan | Path | str, output: Path | str, *, data: Path | str | None = None, workers: int = 1
 ) -> GridStatus:
     """How far the grid of a plan is in the folder `output`: what is finished, running, failed and missing."""
-    return _status(_study(plan, data, output), Layout(Path(output)), slots=workers)
+    return _status(_study(plan, data, _prints(output)), Layout(Path(output)), slots=workers)
 
 
-def _study(plan: Plan | Path | str, data: Path | str | None, output: Path | str) -> Study:
-    chosen = plan if isinstance(plan, Plan) else read_plan(plan)
-    return study(chosen, data, Fingerprints(Path(output) / "fingerprints.json"))
+def _prints(output: Path | str) -> Fingerprints:
+    return Fingerprints(Path(output) / "fingerprints.json")
+
+
+def _study(plan: Plan | Path | str, data: Path | str | None, prints: Fingerprints) -> Study:
+    return study(plan if isinstance(plan, Plan) else read_plan(plan), data, prints)
 
 
 def _executor(workers: int, gpus_each: int, ray: str | None) -> Callable[[], Executor]:

@@ -6,6 +6,7 @@ its files in; it returns result rows. Change what one computes, and raise its re
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from diversity.measuring import Measured
 
 HERE = "diversity.grid.stages"
+ROWS = "settings.json"  # what predictions say of themselves for the result rows: layer, pooling
 
 # Deeper kinds run first where both are ready, so that checkpoints are used up before new ones are made.
 KINDS = {
@@ -101,3 +103,49 @@ def _remove(folder: Path) -> None:
     import shutil
 
     shutil.rmtree(folder, ignore_errors=True)
+
+
+# --- Training, predictions, scores -------------------------------------------------------------------
+
+
+def _model(inputs: dict[str, Path], settings: dict[str, Any]) -> str:
+    """The checkpoint that a stage starts from, or the model that everything does."""
+    return str(inputs.get("checkpoint") or inputs.get("model") or settings["model"])
+
+
+def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """Intermediate training on a mixture: a checkpoint, and the dev scores of its tasks."""
+    from diversity.training.mixing import train_mix
+    from diversity.training.sampling import Sampling
+    from diversity.training.settings import Settings
+
+    trained = train_mix(
+        settings["tasks"],
+        model=_model(inputs, settings),
+        data=inputs["data"],
+        output=folder,
+        settings=Settings(**settings["training"]),
+        sampling=Sampling(**settings["sampling"]),
+        split=settings["split"],
+        limit=settings["limit"],
+    )
+    names = ("task", "metric", "score", "low", "high", "baseline", "n")
+    return [{name: getattr(score, name) for name in names} for score in trained.dev]
+
+
+def score(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """The official scores of a target's predictions, in each language."""
+    from diversity import catalog, sources
+    from diversity.xtreme.report import evaluate
+
+    task, languages = catalog.task(settings["target"]), settings["languages"]
+    made = evaluate(inputs["predictions"], data=inputs["data"], split=settings["split"], languages=languages)
+    known = (
+        json.loads((inputs["predictions"] / ROWS).read_text("utf8")) if (inputs["predictions"] / ROWS).exists() else {}
+    )
+    splits = {lang: sources.split_of(task, inputs["data"], settings["split"], lang) for lang in languages}
+    return [
+        {"language": s.language, "metric": s.metric, "value": s.value, "n": s.n, "split": splits[s.language], **known}
+        for s in made.scores
+        if s.task == task.name
+    ]

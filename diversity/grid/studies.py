@@ -19,6 +19,7 @@ from diversity.types import InputError, Run
 
 SPLITS = "train,dev"  # trained on: the first that is there
 TESTS = "test,dev"  # predicted
+SAMPLING: dict[str, Any] = {"cap": None, "temperature": 2.0, "mixed": False}
 SAMPLE = 2900  # texts of each task that its diversity is measured on
 METRICS = ("cosine", "rao_beta", "vendi(q=2)", "vendi_beta(q=2)", "hill(q=1)")
 
@@ -40,6 +41,7 @@ class Builder:
         self.plan, self.data, self.prints = plan, data, prints
         self.stages: dict[str, Stage] = {}
         self.notes: list[str] = []
+        self.trained: dict[tuple[str, str], dict[str, str]] = {}
         self.tested = {name: self._tested(name) for name in plan.targets}
 
     def add(self, kind: str, title: str, settings: Mapping[str, Any], **rest: Mapping[str, str]) -> str:
@@ -94,16 +96,22 @@ class Builder:
         mixture, chosen = planned.mixture, dict(self.plan.train)
         if not mixture.tasks:
             return None
-        sampling = {n: chosen.pop(n) for n in ("sampling", "cap", "temperature", "homogeneous") if n in chosen}
-        training = presets.preset(chosen.pop("preset", "phang2020"))
+        preset, split, limit = chosen.pop("preset", "phang2020"), chosen.pop("split", SPLITS), chosen.pop("limit", None)
+        drawn = {n: chosen.pop(n) for n in ("cap", "temperature", "mixed") if n in chosen}
+        given = mixture.sampling == "weights"
+        weights = dict(zip(mixture.tasks, mixture.weights, strict=True)) if given else None
+        chosen.pop("sampling", None)
         settings = {
-            **sampling,
-            "sampling": mixture.sampling,
-            "weights": dict(zip(mixture.tasks, mixture.weights, strict=True)),
-            "training": asdict(presets.changed(training, **chosen, seed=seed)),
+            "tasks": list(mixture.tasks),
+            "sampling": {**SAMPLING, **drawn, "rule": mixture.sampling, "weights": weights},
+            "split": split,
+            "limit": limit,
+            "training": asdict(presets.changed(presets.preset(preset), **chosen, seed=seed)),
         }
         data, places, model = self._model()
-        data |= {f"{task}:{split}": print for task in mixture.tasks for split, print in self._trained(task).items()}
+        data |= {
+            f"{task}:{part}": print for task in mixture.tasks for part, print in self._trained(task, split).items()
+        }
         return self.add("train", f"{mixture.name}, seed {seed}", {**settings, **model}, data=data, places=places)
 
     def tuned(self, checkpoint: str | None, target: str, title: str, seed: int) -> str | None:
@@ -129,12 +137,15 @@ class Builder:
         data, places = {"model": self.prints.model(name)}, {"data": str(self.data)}
         return (data, {**places, "model": name}, {}) if Path(name).is_dir() else (data, places, {"model": name})
 
-    def _trained(self, task: str) -> dict[str, str]:
+    def _trained(self, task: str, split: str = SPLITS) -> dict[str, str]:
         """Fingerprints of a task's English training and dev data."""
-        found = {"train": self.prints.task(task, self.data, SPLITS, ["en"])}
-        if "dev" in catalog.task(task).splits and sources.find(catalog.task(task), self.data, "dev", "en"):
-            found["dev"] = self.prints.task(task, self.data, "dev", ["en"])
-        return found
+        asked = task, split
+        if asked not in self.trained:
+            found = {"train": self.prints.task(task, self.data, split, ["en"])}
+            if "dev" in catalog.task(task).splits and sources.find(catalog.task(task), self.data, "dev", "en"):
+                found["dev"] = self.prints.task(task, self.data, "dev", ["en"])
+            self.trained[asked] = found
+        return self.trained[asked]
 
     # --- Predictions and scores ---
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from diversity import catalog, scoring
+from diversity import catalog, embed, scoring
 from diversity.measuring import Measured, Space, load, measure
 from diversity.planning import choosing, confounders, writing
 from diversity.planning.plans import BASELINE, OUTCOMES, RULES, training_set
@@ -75,7 +75,7 @@ def design(
     targets: Sequence[str] = (),
     seeds: int = 3,
     budget: int = 100_000,
-    model: str = "FacebookAI/xlm-roberta-base",
+    model: str = embed.DEFAULT,
     sampling: str = "uniform",
     preset: str = "phang2020",
     data: Path | str | None = None,
@@ -325,7 +325,7 @@ def _power(
     table: pd.DataFrame,
     names: Sequence[str],
     metric: str,
-    spread: Mapping[str, float],
+    spread: Mapping[str, Any],
     draws: int,
     rng: np.random.Generator,
 ) -> pd.DataFrame:

@@ -69,7 +69,9 @@ TRAIN: dict[str, tuple[Check, str]] = {
     "sampling": (_text, "a sampling rule"),
     "cap": (_whole, "a whole number"),
     "temperature": (_number, "a number"),
-    "homogeneous": (_is(bool), "true or false"),
+    "mixed": (_is(bool), "true or false"),
+    "split": (_text, "a split, or several in order of preference"),
+    "limit": (_whole, "a whole number"),
     **{name: check for name, check in TRAINING.items() if name != "seed"},
 }
 TARGET = {name: check for name, check in TRAINING.items() if name != "seed"}
