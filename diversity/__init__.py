@@ -22,8 +22,12 @@ _API = {
     "run_grid": "grid.running",
     "score": "scoring",
     "task": "catalog",
+    "plan_mix": "training.mixing",
+    "train_mix": "training.mixing",
     "InputError": "types",
     "Mixture": "types",
+    "Sampling": "training.sampling",
+    "Settings": "training.settings",
     "Space": "measuring",
 }
 
@@ -43,6 +47,10 @@ if TYPE_CHECKING:
     from diversity.planning.designing import design as design
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
+    from diversity.training.mixing import plan_mix as plan_mix
+    from diversity.training.mixing import train_mix as train_mix
+    from diversity.training.sampling import Sampling as Sampling
+    from diversity.training.settings import Settings as Settings
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
     from diversity.xtreme.report import evaluate as evaluate

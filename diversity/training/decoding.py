@@ -6,6 +6,7 @@ unit. Examples are found by their position, never by their id (ids of some relea
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating[Any]]
     Ints = NDArray[np.int64]
+
+
+END = np.iinfo(np.int32).max  # beyond every context
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def spans(
     of the context and has at most `max_answer_length` tokens (Devlin et al. 2019). "No answer" scores the lowest sum of
     the first token's logits over the windows, and wins where it exceeds the best span by more than `null_threshold`;
     None is for tasks in which every question has an answer. The text is the context's own, from the first to the last
-    character of the span, without spaces around it.
+    character of the span, without spaces around it, and with the marks on its last letter that tokenizers take away.
 
     Raises InputError for logits that do not fit the features or are not finite.
     """
@@ -71,30 +75,53 @@ def spans(
         _check(logits, features.ids.shape)
     if (np.diff(features.example) < 0).any() or len(examples) <= features.example.max(initial=-1):
         raise InputError(f"expected features of these {len(examples)} examples, in their order")
+    tokens, bounds = _context_tokens(features, len(examples), start_logits, end_logits)
+    best = tokens.start + _running_maximum(tokens.end, tokens.last, max_answer_length)
+    keep = (n_best * np.bincount(features.example, minlength=len(examples))).tolist()
+    null = _null(features, len(examples), start_logits, end_logits).tolist()
+    out = list[Answered]()
+    for row, (a, b) in enumerate(pairwise(bounds)):
+        starts = a + _largest(best[a:b], keep[row])  # the best n spans begin at the n tokens of the best spans
+        stretches, scores = tokens.spans(starts, max_answer_length, keep[row])
+        found = _candidates(examples[row].context, stretches, scores)[:n_best]
+        margin = null[row] - found[0].score if found else float("inf")
+        no_answer = not found or (null_threshold is not None and margin > null_threshold)
+        out.append(Answered("" if no_answer else found[0].text, found, margin))
+    return out
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """The tokens of all contexts: logits, the characters covered, the window's last token, where the next one begins."""
+
+    start: Floats
+    end: Floats
+    align: NDArray[np.int32]
+    last: Ints
+    following: Ints
+
+    def spans(self, starts: Ints, width: int, count: int) -> tuple[Ints, Floats]:
+        """The best spans of at most `width` tokens from these starts: (begin, end, next begin) of each, and scores."""
+        ends = starts[:, None] + np.arange(width)
+        inside = ends <= self.last[starts][:, None]
+        first, last = np.broadcast_to(starts[:, None], ends.shape)[inside], ends[inside]
+        scores = self.start[first] + self.end[last]
+        order = _largest(scores, count)
+        order = order[np.lexsort((last[order], first[order], -scores[order]))]
+        first, last = first[order], last[order]
+        return np.stack([self.align[first, 0], self.align[last, 1], self.following[last]], axis=1), scores[order]
+
+
+def _context_tokens(features: Features, rows: int, start: Floats, end: Floats) -> tuple[_Tokens, list[int]]:
+    """The tokens that cover characters of the contexts, and where those of each example begin and end."""
     assert features.align is not None
     place = np.flatnonzero(features.align[:, 1] > features.align[:, 0])
     unit = np.searchsorted(features.starts, place, side="right") - 1
     last = np.searchsorted(unit, unit, side="right") - 1
-    start, end, align = start_logits[place], end_logits[place], features.align[place]
-    best = start + _running_maximum(end, last, max_answer_length)
-    bounds = np.searchsorted(features.example[unit], np.arange(len(examples) + 1)).tolist()
-    keep = (n_best * np.bincount(features.example, minlength=len(examples))).tolist()
-    null = _null(features, len(examples), start_logits, end_logits)
-    out = list[Answered]()
-    for row, (a, b) in enumerate(pairwise(bounds)):
-        starts = a + _largest(best[a:b], keep[row])  # the best n spans begin at the n tokens of the best spans
-        ends = starts[:, None] + np.arange(max_answer_length)
-        inside = ends <= last[starts][:, None]
-        firsts, lasts = np.broadcast_to(starts[:, None], ends.shape)[inside], ends[inside]
-        scores = start[firsts] + end[lasts]
-        order = _largest(scores, keep[row])
-        order = order[np.lexsort((lasts[order], firsts[order], -scores[order]))]
-        stretches = np.stack([align[firsts[order], 0], align[lasts[order], 1]], axis=1)
-        found = _candidates(examples[row].context, stretches, scores[order])[:n_best]
-        margin = float(null[row] - found[0].score) if found else np.inf
-        no_answer = not found or (null_threshold is not None and margin > null_threshold)
-        out.append(Answered("" if no_answer else found[0].text, found, margin))
-    return out
+    align = features.align[place]
+    following = np.where(np.arange(len(place)) < last, np.roll(align[:, 0], -1), END)
+    bounds: list[int] = np.searchsorted(features.example[unit], np.arange(rows + 1)).tolist()
+    return _Tokens(start[place], end[place], align, last, following), bounds
 
 
 def _check(logits: Floats, shape: tuple[int, ...]) -> None:
@@ -135,15 +162,29 @@ def _largest(values: Floats, count: int) -> Ints:
     return np.argpartition(values, len(values) - count)[len(values) - count :]
 
 
-def _candidates(context: str, stretches: NDArray[np.int32], scores: Floats) -> tuple[Candidate, ...]:
-    """Stretches of the context with their scores, best first; those of the same characters (of two windows) once."""
+def _candidates(context: str, stretches: Ints, scores: Floats) -> tuple[Candidate, ...]:
+    """Stretches of the context with their scores, best first; those of the same characters (of two windows) once.
+
+    A stretch is where its first token begins, where its last one ends, and where the next token begins.
+    """
     found = dict[tuple[int, str], Candidate]()
-    for (begin, end), score in zip(stretches.tolist(), scores.tolist(), strict=True):
-        stretch = context[begin:end]
+    for (begin, end, following), score in zip(stretches.tolist(), scores.tolist(), strict=True):
+        stretch = context[begin : _with_marks(context, end, following)]
         if text := stretch.strip():  # sentencepiece counts the space before a word as the word's
             start = begin + stretch.index(text)
             found.setdefault((start, text), Candidate(text, start, score))
     return tuple(found.values())
+
+
+def _with_marks(context: str, end: int, following: int) -> int:
+    """The end of a stretch with the combining marks after it that the tokenizer took away and no token covers.
+
+    >>> _with_marks("cafe\u0301 noir", 4, 6), _with_marks("cafe\u0301 noir", 4, 4)
+    (5, 4)
+    """
+    while end < min(following, len(context)) and unicodedata.category(context[end]).startswith("M"):
+        end += 1
+    return end
 
 
 def tags(

@@ -108,8 +108,8 @@ def build(
 ) -> Features:
     """Tokenise the rows of a task, in their order; `label` names the progress bar.
 
-    `tokenizer` is a fast tokenizer of transformers, or what `tokens.subworder` made of one; `labels` are the classes or tags, in the order of the head's
-    outputs; no sequence has more than `max_length` tokens, special ones included.
+    `tokenizer` is a fast tokenizer of transformers, or what `tokens.subworder` made of one; `labels` are the classes or
+    tags, in the order of the head's outputs; no sequence has more than `max_length` tokens, special ones included.
 
     - classification: pairs are cut from the longer text, single texts at their end.
     - multiple_choice: one sequence a choice: the context, then the question and the choice joined by a space (the

@@ -162,3 +162,18 @@ class Plan:
         else:
             drawn = [(slots[number], before[number] * self.batch + np.arange(size))]
         return [(self.tasks[t], stream(self.seed, self.tasks[t], self.sizes[t], p)) for t, p in drawn]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How much is drawn of each task: a rule of `rates` with its numbers; `mixed` batches hold several tasks."""
+
+    rule: str = "examples-proportional"
+    cap: int | None = None
+    temperature: float = 2.0
+    weights: Mapping[str, float] | None = None
+    mixed: bool = False
+
+    def rates(self, sizes: Mapping[str, int]) -> dict[str, float]:
+        """The share of each task of these sizes."""
+        return rates(sizes, self.rule, cap=self.cap, temperature=self.temperature, weights=self.weights)
