@@ -14,6 +14,7 @@ _API = {
     "distances": "scoring",
     "evaluate": "xtreme.report",
     "fetch": "data",
+    "fit": "stats.fitting",
     "from_arrays": "measuring",
     "grid_status": "grid.running",
     "load_encoder": "embed",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from diversity.planning.designing import design as design
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
+    from diversity.stats.fitting import fit as fit
     from diversity.training.mixing import plan_mix as plan_mix
     from diversity.training.mixing import train_mix as train_mix
     from diversity.training.sampling import Sampling as Sampling
