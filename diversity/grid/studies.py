@@ -103,7 +103,7 @@ class Builder:
         chosen.pop("sampling", None)
         settings = {
             "tasks": list(mixture.tasks),
-            "sampling": {**SAMPLING, **drawn, "rule": mixture.sampling, "weights": weights},
+            "sampling": SAMPLING | drawn | {"rule": mixture.sampling, "weights": weights},
             "split": split,
             "limit": limit,
             "training": asdict(presets.changed(presets.preset(preset), **chosen, seed=seed)),
