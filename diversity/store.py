@@ -148,11 +148,12 @@ def save_record(folder: Path, record: Record) -> None:
     sync_folder(folder)
 
 
-def load_record(folder: Path) -> Record | None:
+def load_record(folder: Path | str) -> Record | None:
     """The record of a stage's folder, None where there is none; raises BadRecord for one that is not as it was written."""
-    path = folder / RECORD
+    path = f"{folder}/{RECORD}"  # no Path: there may be ten thousand
     try:
-        text = path.read_bytes()
+        with open(path, "rb") as stream:
+            text = stream.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -161,6 +162,6 @@ def load_record(folder: Path) -> Record | None:
     if text[len(_HEAD) : len(_HEAD) + 64].decode("ascii", "replace") != hashlib.sha256(body).hexdigest():
         raise BadRecord(f"{path}: expected a whole record, found {len(text)} bytes that do not agree with their hash")
     found = json.loads(body)
-    if set(found) != _FIELDS or found["key"] != folder.name:
-        raise BadRecord(f"{path}: expected the record of {folder.name}, found one of {found.get('key')}")
+    if set(found) != _FIELDS or found["key"] != os.path.basename(folder):
+        raise BadRecord(f"{path}: expected the record of {os.path.basename(folder)}, found one of {found.get('key')}")
     return Record(**found)

@@ -30,6 +30,7 @@ def run(
     data: Data = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine; they share its threads.")] = 1,
     gpus_each: Annotated[int, typer.Option("--gpus-each", min=1, help="GPUs of each worker, where there are any.")] = 1,
+    cpus_each: Annotated[int, typer.Option("--cpus-each", min=1, help="Processors of each run on Ray.")] = 1,
     ray: Annotated[
         str | None, typer.Option(help="Run on the Ray cluster at this address: host:port, auto, local.")
     ] = None,
@@ -47,7 +48,7 @@ def run(
 
     signal.signal(signal.SIGTERM, _interrupt)  # a cluster's scheduler asks so before it kills
     status = running.run_grid(
-        plan, output, data=data, workers=workers, gpus_each=gpus_each, ray=ray, keep=keep,
+        plan, output, data=data, workers=workers, gpus_each=gpus_each, cpus_each=cpus_each, ray=ray, keep=keep,
         retry_failed=retry_failed, dry_run=dry_run, notify=note,
     )  # fmt: skip
     print(_text(status), end="")

@@ -5,6 +5,7 @@ Every machine sees the grid's folder, and the data, at the same path.
 
 from __future__ import annotations
 
+import socket
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +14,7 @@ from diversity.types import InputError
 
 RETRIES = 3  # by Ray itself, of a job whose process or machine was lost
 LOCAL = "local"
+PATIENCE = 10  # seconds for a cluster to answer
 
 
 def check_ray() -> None:
@@ -36,6 +38,7 @@ class Ray:
     def __init__(self, address: str, *, processors: int = 1, gpus_each: int = 1) -> None:
         import ray
 
+        _check_answers(address)
         self.ray, self.processors, self.gpus_each = ray, processors, gpus_each
         try:
             ray.init(
@@ -83,6 +86,16 @@ class Ray:
             self.ray.cancel(reference, force=True)
         self.running.clear()
         self.ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself would ask for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+        except OSError as error:
+            raise InputError(f"{address}: expected a Ray cluster, found {_line(error)}") from error
 
 
 def _line(error: BaseException) -> str:

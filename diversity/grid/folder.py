@@ -153,17 +153,16 @@ def standing(graph: Graph, found: Survey) -> Standing:
 def survey(graph: Graph, layout: Layout) -> Survey:
     """Read what is there of the stages of a graph."""
     found = Survey(layout)
-    folder = layout.root / "stages"
-    for key in set(os.listdir(folder) if folder.is_dir() else ()) & graph.stages.keys():
+    folder = os.path.join(layout.root, "stages")
+    for key in set(os.listdir(folder) if os.path.isdir(folder) else ()) & graph.stages.keys():
+        place = f"{folder}/{key}"
         try:
-            if record := store.load_record(folder / key):
+            if record := store.load_record(place):
                 found.records[key] = record
         except store.BadRecord as error:
             found.damaged[key] = str(error)
-        try:
-            found.errors[key] = (folder / key / store.ERROR).read_text("utf8", "replace")
-        except OSError:
-            continue
+        if os.path.exists(f"{place}/{store.ERROR}"):
+            found.errors[key] = (layout.stage(key) / store.ERROR).read_text("utf8", "replace")
     return found
 
 

@@ -61,10 +61,11 @@ def shares(workers: int, processors: int, gpus: Sequence[str], gpus_each: int = 
 
 @dataclass(eq=False)
 class Worker:
-    """A running worker process and the job that it is at."""
+    """A running worker process and the job that it is at; `guard` is a pipe that closes with this process."""
 
     process: subprocess.Popen[bytes]
     share: Mapping[str, str]
+    guard: int
     job: Job | None = None
     heard: bytearray = field(default_factory=bytearray)
 
@@ -94,14 +95,17 @@ class Processes:
 
     def _start(self) -> Worker:
         share = next(s for s in self.shares if all(s is not w.share for w in self.workers))
+        theirs, guard = os.pipe()
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "diversity.grid.worker", str(os.getpid())],
+            [sys.executable, "-P", "-m", "diversity.grid.worker", str(theirs)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": _path(), **share},
+            pass_fds=[theirs],
             start_new_session=True,  # so that Ctrl-C reaches the driver alone
         )
-        worker = Worker(process, share)
+        os.close(theirs)
+        worker = Worker(process, share, guard)
         self.workers.append(worker)
         self.selector.register(process.stdout, selectors.EVENT_READ, worker)  # type: ignore[arg-type]
         return worker
@@ -137,6 +141,7 @@ class Processes:
         with suppress(ProcessLookupError):  # its whole group: a stage may have started processes of its own
             os.killpg(worker.process.pid, signal.SIGKILL)
         worker.process.wait()
+        os.close(worker.guard)
         for pipe in (worker.process.stdin, worker.process.stdout):
             with suppress(BrokenPipeError):
                 pipe.close()  # type: ignore[union-attr]

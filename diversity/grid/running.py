@@ -70,6 +70,7 @@ def run_grid(
     data: Path | str | None = None,
     workers: int = 1,
     gpus_each: int = 1,
+    cpus_each: int = 1,
     ray: str | None = None,
     keep: bool = False,
     retry_failed: bool = False,
@@ -80,9 +81,10 @@ def run_grid(
     """Run whatever is not finished of a plan, and write `results`, `scores` and `failures` to the folder `output`.
 
     Stages run in `workers` processes of this machine, which share its threads and GPUs (`gpus_each` a worker), or on the
-    Ray cluster at the address `ray` (`local`: one of this machine's own). Checkpoints that nothing needs any more are
-    removed unless `keep`; stages that failed are left alone unless `retry_failed`; one whose process died is tried
-    `lost` times more. With `dry_run` nothing is run or written. `data` takes the place of the plan's folder.
+    Ray cluster at the address `ray` (`local`: one of this machine's own) with `cpus_each` processors and `gpus_each`
+    GPUs. Checkpoints that nothing needs any more are removed unless `keep`; stages that failed are left alone unless
+    `retry_failed`; one whose process died is tried `lost` times more. With `dry_run` nothing is run or written. `data`
+    takes the place of the plan's folder.
 
     Raises InputError for a plan or data that cannot be used, or where another run is at work in the folder.
     """
@@ -92,7 +94,7 @@ def run_grid(
         notify(f"note: {text}")
     if dry_run:
         return _status(made, layout, slots=workers)
-    executor = _executor(workers, gpus_each, ray)
+    executor = _executor(workers, gpus_each, cpus_each, ray)
     drive(
         made.graph,
         layout.root,
@@ -122,12 +124,12 @@ def _study(plan: Plan | Path | str, data: Path | str | None, prints: Fingerprint
     return study(plan if isinstance(plan, Plan) else read_plan(plan), data, prints)
 
 
-def _executor(workers: int, gpus_each: int, ray: str | None) -> Callable[[], Executor]:
+def _executor(workers: int, gpus_each: int, cpus_each: int, ray: str | None) -> Callable[[], Executor]:
     if ray is not None:
         from diversity.grid.cluster import Ray, check_ray
 
         check_ray()
-        return partial(Ray, ray, gpus_each=gpus_each)
+        return partial(Ray, ray, processors=cpus_each, gpus_each=gpus_each)
     return partial(Processes, workers, gpus_each=gpus_each)
 
 

@@ -1,61 +1,48 @@
 """A worker process: jobs come in as lines of JSON, outcomes go out; it never outlives the driver.
 
-Started as `python -m diversity.grid.worker PID`, PID being the driver's, in a process group of its own.
+Started as `python -m diversity.grid.worker PIPE` in a process group of its own, PIPE being a pipe that the driver never
+writes to and that closes when it ends, however that happens.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import queue
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO, NoReturn
 
 from diversity.grid.work import LOG, Job, perform
 
 
-def main(driver: int) -> None:
-    """Serve jobs until the driver closes the pipe or is gone."""
-    _die_with(driver)
-    jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(sys.stdin.buffer, jobs), daemon=True).start()
+def main(pipe: int) -> None:
+    """Serve jobs until the driver closes the input."""
+    _guard(pipe)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a stage prints is not an answer
-    while True:
-        job = jobs.get()
+    for line in sys.stdin.buffer:
+        job = Job(**json.loads(line))
         with _output_to(Path(job.folder)):
             outcome = perform(job)
         answers.write(json.dumps(asdict(outcome)).encode() + b"\n")
         answers.flush()
 
 
-def _read(stream: BinaryIO, jobs: queue.SimpleQueue[Job]) -> None:
-    """Take jobs from the driver. Its end closes the pipe: then this process and those it started end too."""
-    for line in stream:
-        jobs.put(Job(**json.loads(line)))
-    _end()
+def _guard(pipe: int) -> None:
+    """Start a process that does nothing but wait for the driver's end, and then ends the whole group.
 
-
-def _end() -> NoReturn:
-    if os.getpgrp() == os.getpid():
-        os.killpg(os.getpgrp(), signal.SIGKILL)
-    os._exit(1)
-
-
-def _die_with(driver: int) -> None:
-    """Ask Linux for a SIGKILL when the driver ends: also while a library keeps the thread that reads from running."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))  # PR_SET_PDEATHSIG
-    if os.getppid() != driver:  # it ended before that was asked for
-        _end()
+    A thread could not: a library may keep it from running. Nor does a signal to this process alone reach what it started.
+    """
+    if os.fork():
+        os.close(pipe)
+        return
+    os.closerange(0, 2)  # the driver hears of the worker's end by the end of its answers
+    with suppress(InterruptedError):
+        os.read(pipe, 1)
+    os.killpg(0, signal.SIGKILL)
 
 
 @contextmanager
