@@ -278,6 +278,7 @@ def _export(prepared: Prepared, trained: Trained, heads: Heads, text: str) -> No
     for name in (progress.LOG, progress.PLOT):
         shutil.copyfile(run / name, temporary / name)
     for path in sorted(temporary.iterdir()):
+        path.chmod((folder.stat().st_mode & 0o666) | 0o600)  # safetensors writes for the owner alone
         os.replace(path, folder / path.name)
     store.write(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     temporary.rmdir()

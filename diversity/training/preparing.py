@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from diversity import sources
+from diversity import catalog, sources
 from diversity.training import batching, reading
 from diversity.training.batching import Masking
 from diversity.training.evaluation import Dev
-from diversity.training.features import Features, build
+from diversity.training.feature_cache import cached
+from diversity.training.features import Features
 from diversity.training.heads import Output, network
 from diversity.training.loop import Job
 from diversity.training.model import Loaded, check_length, load_model
@@ -71,6 +72,8 @@ def prepare(
         raise InputError("expected tasks to train on, found none")
     if repeated := sorted({t for t in tasks if list(tasks).count(t) > 1}):
         raise InputError(f"expected each task of a mixture once, found {repeated[0]} more than once")
+    for task in tasks:
+        catalog.task(task)
     loaded = load_model(model)
     check_length(loaded, chosen.max_length)
     once = _read(sorted(tasks), data, chosen, language, split, limit, bad)
@@ -119,10 +122,16 @@ def _of_mixture(mixture: Mixture, settings: Settings, sampling: Sampling) -> tup
 def _features(
     task: TaskRows, examples: Sequence[Any], loaded: Loaded, settings: Settings, cache: Path | str | None
 ) -> Features:
-    unseen: Any = "error" if examples is task.train else "ignore"
-    lengths = {"max_length": settings.max_length, "stride": settings.stride}
-    return build(
-        examples, loaded.tokenizer, kind=task.kind, labels=task.labels, unseen=unseen, label=task.name, **lengths
+    return cached(
+        examples,
+        loaded.tokenizer,
+        kind=task.kind,
+        labels=task.labels,
+        max_length=settings.max_length,
+        stride=settings.stride,
+        unseen="error" if examples is task.train else "ignore",
+        cache=cache,
+        label=task.name,
     )
 
 

@@ -45,14 +45,9 @@ def rates(
     >>> rates({"a": 400, "b": 100}, "temperature", temperature=2)["a"]
     0.6666666666666666
     """
-    if rule not in RULES:
-        raise catalog.near(rule, list(RULES), "sampling rule")
+    _check(rule, cap, temperature)
     if empty := [t for t, n in sizes.items() if n < 1]:
         raise InputError(f"{empty[0]}: expected rows to train on, found none")
-    if cap is not None and cap < 1:
-        raise InputError(f"expected a cap of at least 1 example, found {cap}")
-    if not 0 < temperature < float("inf"):
-        raise InputError(f"expected a temperature above 0, found {temperature}")
     if rule == "weights":
         raw = _given(sizes, weights)
     elif rule == "uniform":
@@ -64,6 +59,15 @@ def rates(
         raw = {t: (min(n, limit or n) / largest) ** power for t, n in sizes.items()}
     total = sum(raw.values())
     return {t: r / total for t, r in raw.items()}
+
+
+def _check(rule: str, cap: int | None, temperature: float) -> None:
+    if rule not in RULES:
+        raise catalog.near(rule, list(RULES), "sampling rule")
+    if cap is not None and cap < 1:
+        raise InputError(f"expected a cap of at least 1 example, found {cap}")
+    if not 0 < temperature < float("inf"):
+        raise InputError(f"expected a temperature above 0, found {temperature}")
 
 
 def _given(sizes: Mapping[str, int], weights: Mapping[str, float] | None) -> dict[str, float]:
@@ -173,6 +177,9 @@ class Sampling:
     temperature: float = 2.0
     weights: Mapping[str, float] | None = None
     mixed: bool = False
+
+    def __post_init__(self) -> None:
+        _check(self.rule, self.cap, self.temperature)
 
     def rates(self, sizes: Mapping[str, int]) -> dict[str, float]:
         """The share of each task of these sizes."""
