@@ -21,11 +21,13 @@ _API = {
     "measure": "measuring",
     "metric": "catalog",
     "run_grid": "grid.running",
+    "plan_mix": "training.mixing",
+    "retrieve": "training.retrieving",
     "score": "scoring",
     "task": "catalog",
-    "plan_mix": "training.mixing",
     "train_mix": "training.mixing",
     "InputError": "types",
+    "Mining": "training.retrieving",
     "Mixture": "types",
     "Sampling": "training.sampling",
     "Settings": "training.settings",
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
     from diversity.stats.fitting import fit as fit
     from diversity.training.mixing import plan_mix as plan_mix
     from diversity.training.mixing import train_mix as train_mix
+    from diversity.training.retrieving import Mining as Mining
+    from diversity.training.retrieving import retrieve as retrieve
     from diversity.training.sampling import Sampling as Sampling
     from diversity.training.settings import Settings as Settings
     from diversity.types import InputError as InputError

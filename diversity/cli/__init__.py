@@ -13,7 +13,7 @@ import typer
 from diversity.types import InputError
 
 # The modules of this folder, in the order in which help lists their commands.
-COMMANDS = ("lists", "data", "score", "design", "training", "grid", "xtreme", "fit")
+COMMANDS = ("lists", "data", "score", "design", "training", "retrieve", "grid", "xtreme", "fit")
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -22,7 +22,7 @@ def intervals(
 
     >>> rng = np.random.default_rng(0)
     >>> intervals("labels", np.array([[1.0, 1.0]] * 80 + [[0.0, 1.0]] * 20), 2000, rng)
-    {'accuracy': (72.0, 87.0)}
+    {'accuracy': (72.0, 88.0)}
     """
     kinds, numbers = np.unique(counts, axis=0, return_counts=True)
     drawn = rng.multinomial(len(counts), numbers / len(counts), size=replicates)

@@ -124,13 +124,17 @@ def pair_counts(gold: Pairs, predicted: Pairs) -> Array:
 def answer_counts(gold: Sequence[Question], predicted: Mapping[str, str], rules: Callable[[str], str]) -> Array:
     """Exact match, F1 and 1 for each question: the best over its gold answers, both 0 where it is not answered.
 
-    `rules` normalise a text. Raises InputError for an answer to no question, and a question without a gold answer.
+    `rules` normalise a text. Raises InputError for an answer to no question, a question without a gold answer, and an id
+    that several questions have (as in XTREME's TyDi QA training files).
 
     >>> answer_counts([("q", ("the cat sat", "cat")), ("r", ("x",))], {"q": "A cat."}, normalise.squad).tolist()
     [[1.0, 1.0, 1.0], [0.0, 0.0, 1.0]]
     """
     if not gold:
         raise InputError("expected questions with gold answers, found none")
+    id, times = Counter(id for id, _ in gold).most_common(1)[0]
+    if times > 1:
+        raise InputError(f"expected each question id once in the gold, found {id!r} {times} times")
     if unknown := sorted(predicted.keys() - {id for id, _ in gold}):
         others = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         raise InputError(f"expected answers to the questions of the gold, found the unknown id {unknown[0]!r}{others}")
