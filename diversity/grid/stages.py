@@ -12,13 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diversity import store
 from diversity.grid.graph import Kind, Rows
 
 if TYPE_CHECKING:
     from diversity.measuring import Measured
 
 HERE = "diversity.grid.stages"
-ROWS = "settings.json"  # what predictions say of themselves for the result rows: layer, pooling
+ROWS = "settings.json"  # what predictions say of themselves in result rows, by language: layer, pooling
 
 # Deeper kinds run first where both are ready, so that checkpoints are used up before new ones are made.
 KINDS = {
@@ -133,6 +134,33 @@ def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
     return [{name: getattr(score, name) for name in names} for score in trained.dev]
 
 
+def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """Zero-shot predictions of a target in its languages, in the leaderboard's layout."""
+    return _retrieved(inputs, settings, folder)
+
+
+def _retrieved(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """Predictions of a retrieval target, and beside them the settings that stand in the result rows."""
+    from diversity.training.retrieving import COLUMNS, Mining, retrieve
+
+    table = retrieve(
+        _model(inputs, settings),
+        [settings["target"]],
+        data=inputs["data"],
+        languages=settings["languages"],
+        split=settings["split"],
+        layer=settings["layer"],
+        pooling=settings["pooling"],
+        mining=Mining(**settings["mining"]),
+        cache=folder / "cache",
+        output=folder,
+    )
+    _remove(folder / "cache")
+    own = table.drop_duplicates("language").set_index("language")[list(COLUMNS[COLUMNS.index("layer") :])]
+    store.write(folder / ROWS, own.to_json(orient="index"))
+    return []
+
+
 def score(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """The official scores of a target's predictions, in each language."""
     from diversity import catalog, sources
@@ -145,7 +173,14 @@ def score(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
     )
     splits = {lang: sources.split_of(task, inputs["data"], settings["split"], lang) for lang in languages}
     return [
-        {"language": s.language, "metric": s.metric, "value": s.value, "n": s.n, "split": splits[s.language], **known}
+        {
+            "language": s.language,
+            "metric": s.metric,
+            "value": s.value,
+            "n": s.n,
+            "split": splits[s.language],
+            **known.get(s.language, {}),
+        }
         for s in made.scores
         if s.task == task.name
     ]

@@ -14,6 +14,7 @@ from diversity.grid.graph import Graph, Stage
 from diversity.grid.results import Cell
 from diversity.grid.stages import KINDS
 from diversity.planning.plans import Plan, Planned, training_set
+from diversity.training import retrieving, vectors
 from diversity.training import settings as presets
 from diversity.types import InputError, Run
 
@@ -154,9 +155,11 @@ class Builder:
         languages, fingerprint = self.tested[target]
         chosen = {"target": target, "split": self._split(), "languages": languages}
         data, places, name = self._model() if model is None else ({}, {"data": str(self.data)}, {})
-        retrieval = {n: v for n, v in self.plan.predict.items() if n in ("layer", "pooling")}
-        if catalog.task(target).kind != "retrieval":
-            retrieval = {}
+        task = catalog.task(target)
+        retrieval = _retrieval(self.plan.predict) if task.kind == "retrieval" else {}
+        if retrieval and "dev" in task.splits:  # on which the threshold of mining is tuned
+            dev = [lang for lang in languages if sources.find(task, self.data, "dev", lang)]
+            data = {**data, f"{target}:dev": self.prints.task(target, self.data, "dev", dev)}
         predictions = self.add(
             "predict",
             f"{target} by {title}",
@@ -188,6 +191,12 @@ class Builder:
         if missing := [lang for lang in asked if lang in task.languages and lang not in here]:
             self.notes.append(f"{name}: not here in {' '.join(missing)}")
         return here, self.prints.task(name, self.data, ",".join(known), here)
+
+
+def _retrieval(given: Mapping[str, Any]) -> dict[str, Any]:
+    """How sentences are embedded and pairs are mined: everything that changes a prediction."""
+    layer, pooling = given.get("layer", vectors.DEPTH), given.get("pooling", "mean")
+    return {"layer": layer, "pooling": pooling, "mining": asdict(retrieving.Mining())}
 
 
 def _short(encoder: str) -> str:
