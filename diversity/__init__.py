@@ -11,14 +11,17 @@ __version__ = "0.1.0"
 _API = {
     "check": "data",
     "compare": "stats.comparing",
+    "design": "planning.designing",
     "distances": "scoring",
     "evaluate": "xtreme.report",
     "fetch": "data",
     "fit": "stats.fitting",
     "from_arrays": "measuring",
+    "grid_status": "grid.running",
     "load_encoder": "embed",
     "measure": "measuring",
     "metric": "catalog",
+    "run_grid": "grid.running",
     "plan_mix": "training.mixing",
     "retrieve": "training.retrieving",
     "score": "scoring",
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
     from diversity.data import check as check
     from diversity.data import fetch as fetch
     from diversity.embed import load_encoder as load_encoder
+    from diversity.grid.running import grid_status as grid_status
+    from diversity.grid.running import run_grid as run_grid
     from diversity.measuring import Space as Space
     from diversity.measuring import from_arrays as from_arrays
     from diversity.measuring import measure as measure
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
     from diversity.stats.comparing import compare as compare
+    from diversity.planning.designing import design as design
     from diversity.stats.fitting import fit as fit
     from diversity.training.mixing import plan_mix as plan_mix
     from diversity.training.mixing import train_mix as train_mix
