@@ -137,6 +137,18 @@ def test_tasks_and_metrics_are_listed(run):
         assert f"\n{name}" in out
 
 
+def test_the_table_of_metrics_says_which_axioms_hold(run):
+    _, out, _ = run("metrics")
+    lines = {line.split()[0]: line.split()[1:5] for line in out.splitlines() if line}
+    assert re.match(r"metric +grows with n +monotone +unique +continuous +formula", out)
+    assert lines["chamfer"] == ["yes", "yes", "no", "yes"]
+    assert lines["cosine"] == ["no", "yes", "no", "yes"]
+    assert lines["hill(q=1)"] == ["no", "-", "-", "-"]
+    _, out, _ = run("metrics", "--format", "json")
+    records = {r["metric"]: r for r in json.loads(out)}
+    assert (records["vendi(q=1)"]["monotone"], records["hill(q=1)"]["unique"]) == (False, None)
+
+
 def test_check_reads_the_samples(run):
     status, out, _ = run("data", "check", "--data", SAMPLES)
     assert status == 0

@@ -378,6 +378,39 @@ def test_degenerate_rows_are_refused(name, bad):
         call(metric, bad, ["a", "b"])
 
 
+@pytest.mark.parametrize("name", [n for n in ROW_METRICS if catalog.get("metrics", n).takes == "rows"])
+def test_every_metric_of_a_set_of_rows_states_the_three_axioms(name):
+    assert set(catalog.get("metrics", name).axioms) == {"monotonicity", "uniqueness", "continuity"}
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 3))
+@settings(max_examples=40)
+def test_mean_cosine_is_monotone_and_continuous_and_vendi_is_continuous(seed, spread):
+    """Cosines of rows x_i (x) y_i are products of cosines: with no negative ones, all distances are larger."""
+    rng = np.random.default_rng(seed)
+    near, factor = rng.random((9, 4)) + 0.01, 1 + spread * rng.random((9, 3))
+    far = np.einsum("ij,ik->ijk", near, factor).reshape(9, -1)
+    assert (pdist(far, "cosine") >= pdist(near, "cosine") - 1e-12).all()
+    assert cosine.cosine(far) >= cosine.cosine(near) - 1e-12
+    moved = near + 1e-8 * rng.normal(size=near.shape)
+    assert cosine.cosine(moved) == pytest.approx(cosine.cosine(near), abs=1e-6)
+    assert vendi.vendi(moved) == pytest.approx(vendi.vendi(near), abs=1e-5)
+    assert catalog.get("metrics", "cosine").axioms["monotonicity"]
+    assert all(catalog.get("metrics", n).axioms["continuity"] for n in ("cosine", "vendi"))
+
+
+def test_opposite_rows_are_one_direction_to_vendi_and_no_metric_of_means_is_unique():
+    """Larger distances may lower Vendi; a new point between four rows in a duplicate's place does not raise either."""
+    assert vendi.vendi([[1, 0], [-1, 0]]) < vendi.vendi([[1, 0], [0, 1]]) - 0.9
+    e = np.eye(8)
+    twice, new = e[[4, 4, 0, 1, 2, 3, 5]], e[:4].sum(axis=0)
+    replaced = np.vstack([twice[0], new, twice[2:]])
+    assert cosine.cosine(replaced) < cosine.cosine(twice)
+    assert vendi.vendi(replaced) <= vendi.vendi(twice) + 1e-9
+    assert not catalog.get("metrics", "vendi").axioms["monotonicity"]
+    assert not any(catalog.get("metrics", n).axioms["uniqueness"] for n in ("cosine", "vendi"))
+
+
 @pytest.mark.parametrize("name", catalog.names("metrics"))
 def test_metadata_is_complete_and_the_printed_name_parses_back(name):
     metric = catalog.get("metrics", name)
