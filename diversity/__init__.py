@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # Name of the public API -> module that has it. Imported when first used: `import diversity` loads nothing heavy.
 _API = {
     "check": "data",
+    "contributions": "scoring",
     "distances": "scoring",
     "fetch": "data",
     "from_arrays": "measuring",
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from diversity.measuring import Space as Space
     from diversity.measuring import from_arrays as from_arrays
     from diversity.measuring import measure as measure
+    from diversity.scoring import contributions as contributions
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
     from diversity.types import InputError as InputError

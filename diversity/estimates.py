@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from diversity.measuring import Space
-from diversity.types import Array, InputError, Metric
+from diversity.types import Array, Influence, InputError, Metric
 
 Z95 = 1.959963984540054
 GROUPS = 10  # of the delete-a-group jackknife
@@ -30,6 +30,24 @@ class Estimate:
     estimator: str
 
 
+def of_mixtures(
+    space: Space,
+    weights: Array,
+    metric: Metric,
+    options: Mapping[str, float],
+    *,
+    unbiased: bool,
+    intervals: bool,
+    rows: int,
+    seed: int,
+    reference: str | None = None,
+) -> Estimate:
+    """Values from the moments where a metric has that form, else on `rows` rows of each mixture."""
+    if metric.mixtures is not None:
+        return exact(space, weights, metric, options, unbiased=unbiased, intervals=intervals)
+    return on_rows(space, weights, metric, options, size=rows, seed=seed, intervals=intervals, reference=reference)
+
+
 def exact(
     space: Space, weights: Array, metric: Metric, options: Mapping[str, float], *, unbiased: bool, intervals: bool
 ) -> Estimate:
@@ -42,16 +60,46 @@ def exact(
     assert metric.mixtures is not None
     extra = {"unbiased": unbiased} if metric.unbiased(**options) else {}
     values = metric.mixtures(tasks, weights, **options, **extra)
-    errors = np.full(len(weights), np.nan)
-    if intervals and metric.influence is not None and options.get("q") != 0:
-        influence = metric.influence(tasks, weights, space.rows, **options)
-        for m, w in enumerate(weights):
-            present = [int(a) for a in np.flatnonzero(w)]
-            if all(len(space.rows[a]) > 1 for a in present):
-                errors[m] = np.sqrt(sum(influence(m, a).var(ddof=1) / tasks.n[a] for a in present))
+    errors = standard_errors(space, weights, metric, options) if intervals else np.full(len(weights), np.nan)
     n = np.where(weights > 0, tasks.n, 0).sum(axis=1)
     kind = "exact" if metric.takes == "weights" else "U" if unbiased else "V"
     return Estimate(values, values - Z95 * errors, values + Z95 * errors, n, kind)
+
+
+def standard_errors(space: Space, weights: Array, metric: Metric, options: Mapping[str, float]) -> Array:
+    """Standard errors of the values of M mixtures, (M,); nan without an influence function or with one row of a task."""
+    influence = _influence(space, weights, metric, options)
+    variances = np.full(len(weights), np.nan)
+    if influence is not None:
+        for m, w in enumerate(weights):
+            variances[m] = sum(_variance(influence(m, int(a)), space.stacked.n[a]) for a in np.flatnonzero(w))
+    return np.asarray(np.sqrt(variances))
+
+
+def combined_errors(
+    space: Space, weights: Array, metric: Metric, options: Mapping[str, float], combine: Array
+) -> Array:
+    """Standard errors (K,) of linear combinations `combine` (K, M) of the values of M mixtures, which share rows."""
+    influence = _influence(space, weights, metric, options)
+    if influence is None:
+        return np.full(len(combine), np.nan)
+    summed = [np.zeros((len(combine), len(rows))) for rows in space.rows]
+    for m, w in enumerate(weights):
+        for a in np.flatnonzero(w):
+            summed[a] += combine[:, m, None] * influence(m, int(a))
+    by_task = [[_variance(i, n) for i in total] for total, n in zip(summed, space.stacked.n, strict=True)]
+    return np.asarray(np.sqrt(np.sum(by_task, axis=0)))
+
+
+def _influence(space: Space, weights: Array, metric: Metric, options: Mapping[str, float]) -> Influence | None:
+    if metric.influence is None or options.get("q") == 0:  # the rank does not move with a row
+        return None
+    return metric.influence(space.stacked, weights, space.rows, **options)
+
+
+def _variance(influence: Array, n: float) -> float:
+    """Variance of a mean of n rows, from the influence of a sample of them; nan of one row."""
+    return float(influence.var(ddof=1) / n) if len(influence) > 1 else np.nan
 
 
 def composition(weights: Array, available: Array, size: int) -> np.ndarray[Any, Any]:

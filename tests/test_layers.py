@@ -15,7 +15,7 @@ LAYERS = [
     {"estimates"},
     {"measuring"},
     {"sources", "embed", "xtreme"},
-    {"metrics", "tasks", "task_distances", "contributions"},
+    {"metrics", "tasks", "task_distances", "attribution"},
     {"moments", "formats"},
     {"store", "catalog"},
     {"types"},

@@ -13,7 +13,7 @@ import typer
 from diversity.types import InputError
 
 # The modules of this folder, in the order in which help lists their commands.
-COMMANDS = ("lists", "data", "score")
+COMMANDS = ("lists", "data", "score", "distances", "contributions")
 
 app = typer.Typer(
     no_args_is_help=True,
