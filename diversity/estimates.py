@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
+from diversity import bootstrap
 from diversity.measuring import Space
 from diversity.types import Array, Influence, InputError, Metric
 
-Z95 = 1.959963984540054
+Z95 = bootstrap.Z95
 GROUPS = 10  # of the delete-a-group jackknife
 T95 = 2.2621571628  # Student's t with GROUPS - 1 degrees of freedom
 DRAWS = 20  # of a rarefaction
@@ -29,6 +31,11 @@ class Estimate:
     n: Array
     estimator: str
 
+    def bootstrapped(self, replicates: Array) -> Estimate:
+        """The same values with intervals from the replicates (R, M) of a bootstrap."""
+        low, high = bootstrap.interval(self.values, replicates)
+        return replace(self, low=low, high=high)
+
 
 def of_mixtures(
     space: Space,
@@ -41,11 +48,16 @@ def of_mixtures(
     rows: int,
     seed: int,
     reference: str | None = None,
+    resamples: int = 0,
 ) -> Estimate:
-    """Values from the moments where a metric has that form, else on `rows` rows of each mixture."""
+    """Values from the moments where a metric has that form, else on `rows` rows of each mixture.
+
+    `resamples` is the number of a bootstrap, from which the intervals of metrics of rows then come.
+    """
     if metric.mixtures is not None:
         return exact(space, weights, metric, options, unbiased=unbiased, intervals=intervals)
-    return on_rows(space, weights, metric, options, size=rows, seed=seed, intervals=intervals, reference=reference)
+    drawn = {"size": rows, "seed": seed, "reference": reference}
+    return on_rows(space, weights, metric, options, intervals=intervals, resamples=resamples, **drawn)  # type: ignore[arg-type]
 
 
 def exact(
@@ -177,22 +189,36 @@ def on_rows(
     seed: int,
     intervals: bool,
     reference: str | None = None,
+    resamples: int = 0,
 ) -> Estimate:
     """Values of a metric on `size` rows drawn by weight; intervals by the jackknife that leaves a tenth out at a time.
 
-    Groups are left out rather than rows drawn again with replacement, for duplicates would change distances.
+    Groups are left out rather than rows drawn again with replacement, for duplicates would change distances. A value that
+    hangs on very few rows (a metric's `aggregate` is `extreme`) has none: the jackknife's held it 75 to 80 times in 100.
+    With `resamples` the intervals come from so many random halves (see `diversity.bootstrap`).
     """
     value_of = evaluator(space, metric, options, reference)
     results = []
-    for w in weights:
+    for w in tqdm(weights, desc=metric.name, unit="mixture", delay=2, disable=None, leave=False):
         generator = np.random.default_rng(seed)
         drawn = draw(space, w, size, generator)
-        n, value, error = sum(map(len, drawn)), value_of(drawn), np.nan
-        if intervals and min(len(i) for i, share in zip(drawn, w, strict=True) if share) >= GROUPS:
-            parts = [value_of([np.delete(i, np.s_[g::GROUPS]) for i in drawn]) for g in range(GROUPS)]
-            error = np.sqrt((GROUPS - 1) * np.var(parts))
-        results.append((value, value - T95 * error, value + T95 * error, n))
+        value = value_of(drawn)
+        if intervals and resamples:
+            halves = bootstrap.of_halves(value_of, drawn, metric, resamples=resamples, generator=generator)
+            low, high = bootstrap.interval(np.array([value]), halves[:, None])
+            results.append((value, low[0], high[0], sum(map(len, drawn))))
+        else:
+            error = _jackknife(value_of, drawn, metric) if intervals else np.nan
+            results.append((value, value - T95 * error, value + T95 * error, sum(map(len, drawn))))
     return _estimate(results, "rows")
+
+
+def _jackknife(value_of: Callable[[Indices], float], drawn: Indices, metric: Metric) -> float:
+    """Standard error of a metric on the rows drawn, a tenth of each task's left out at a time; nan of fewer than ten."""
+    if metric.aggregate == "extreme" or min(len(i) for i in drawn if len(i)) < GROUPS:
+        return np.nan
+    parts = [value_of([np.delete(i, np.s_[g::GROUPS]) for i in drawn]) for g in range(GROUPS)]
+    return float(np.sqrt((GROUPS - 1) * np.var(parts)))
 
 
 def rarefied(

@@ -74,21 +74,25 @@ def _give_back(rows: np.ndarray[Any, Any], start: int, stop: int) -> None:
             base.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
-def moments(x: Any, *, normalize: bool = True, centre: Array | None = None) -> Moments:
+def moments(x: Any, *, normalize: bool = True, centre: Array | None = None, counts: Any = None) -> Moments:
     """Number, mean and second moment of rows (n, d), summed in float64 over chunks of unit rows.
 
     Rows of float16, float32 or float64, also memory-mapped. Raises InputError for NaN, infinity, rows of zeros (unless
-    `normalize` is false) and shapes that are not (n, d). `centre` as in `unit_chunks`.
+    `normalize` is false) and shapes that are not (n, d). `centre` as in `unit_chunks`; `counts` (n,) says how often each
+    row counts, once by default.
 
     >>> m = moments([[3.0, 0.0], [0.0, 2.0]])
     >>> m.n, m.mean.tolist(), m.second.tolist()
     (2, [0.5, 0.5], [[0.5, 0.0], [0.0, 0.5]])
     """
     n, d = checked(x).shape
-    total, second = np.zeros(d), np.zeros((d, d))
+    total, second, start = np.zeros(d), np.zeros((d, d)), 0
     for part in unit_chunks(x, normalize=normalize, centre=centre, reuse=True):
-        total += part.sum(axis=0)
-        second += part.T @ part
+        weighted = part if counts is None else part * counts[start : start + len(part), None]
+        total += weighted.sum(axis=0)
+        second += weighted.T @ part
+        start += len(part)
+    n = n if counts is None else int(np.sum(counts))
     return Moments(n, total / n, second / n)
 
 

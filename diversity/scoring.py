@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from diversity import attribution, catalog, estimates, task_distances
+from diversity import bootstrap as bootstrapping
 from diversity.measuring import Measured, Space, load, measure
 from diversity.metrics._gram import gram
 from diversity.types import Array, InputError, Metric, Mixture, TaskMoments
@@ -73,6 +74,7 @@ def score(
     rarefy: Sequence[int] = (),
     rows: int = 1000,
     reference: str | None = None,
+    bootstrap: int = 0,
     **source: Any,
 ) -> pd.DataFrame:
     """Diversity of mixtures of tasks: one row for each mixture and metric, in the columns of the contract.
@@ -85,8 +87,10 @@ def score(
     given. `reference` names the task that metrics of a reference compare with (default: all of them).
 
     `low` and `high` are a 95 % interval for the sampling of rows, taken as independent (delta method; jackknife for
-    `rows`; the range of the draws for `rarefied`); `n` is the number of rows. Raises InputError for an unknown task or
-    metric, weights that cannot be, and dimensions that differ.
+    `rows`; the range of the draws for `rarefied`), or from `bootstrap` resamples (see `diversity.bootstrap`: all rows
+    drawn with replacement for metrics of moments, halves without for the others); `n` is the number of rows. `seed` in
+    `source` is that of all draws. Raises InputError for an unknown task or metric, weights that cannot be, dimensions that
+    differ, and a bootstrap of a metric of moments where not all rows are here.
 
     >>> score(["squad_v1", "mnli"], metrics=["cosine"])[["mixture", "estimator"]].values.tolist()
     [['mnli+squad_v1', 'U']]
@@ -99,15 +103,53 @@ def score(
     given = given or [Mixture.of(names)]
     weights = weights_of(given, space.stacked.names)
     draws = {"seed": source.get("seed", 0), "reference": reference}
+    if rarefy and bootstrap:
+        raise InputError("expected rarefy or bootstrap, found both: what is rarefied has the range of its draws")
+    if rarefy:
+        found = _rarefied(space, weights, wanted, rarefy, draws)
+    else:
+        found = _valued(space, weights, wanted, intervals, bootstrap, {"rows": rows, **draws})
+    return _table(given, space.encoder, found)
+
+
+Named = tuple[str, estimates.Estimate]
+
+
+def _rarefied(
+    space: Space, weights: Array, wanted: Sequence[bootstrapping.Asked], sizes: Sequence[int], draws: Mapping[str, Any]
+) -> list[Named]:
     found = []
     for metric, options, unbiased in wanted:
-        if rarefy and metric.takes != "weights":
-            made = [estimates.rarefied(space, weights, metric, options, size=n, **draws) for n in rarefy]
+        if metric.takes == "weights":
+            made = [estimates.exact(space, weights, metric, options, unbiased=unbiased, intervals=True)]
         else:
-            asked = {"unbiased": unbiased, "intervals": intervals, "rows": rows, **draws}
-            made = [estimates.of_mixtures(space, weights, metric, options, **asked)]
+            made = [estimates.rarefied(space, weights, metric, options, size=n, **draws) for n in sizes]
         found += [(metric.printed(**options), estimate) for estimate in made]
-    return _table(given, space.encoder, found)
+    return found
+
+
+def _valued(
+    space: Space,
+    weights: Array,
+    wanted: Sequence[bootstrapping.Asked],
+    intervals: bool,
+    bootstrap: int,
+    draws: Mapping[str, Any],
+) -> list[Named]:
+    resamples = bootstrapping.checked(bootstrap) if bootstrap and intervals else 0
+    again = [w for w in wanted if resamples and w[0].mixtures is not None and w[0].takes != "weights"]
+    replicates = (
+        bootstrapping.of_moments(space, weights, again, resamples=resamples, seed=draws["seed"]) if again else {}
+    )
+    found = []
+    for metric, options, unbiased in wanted:
+        name = metric.printed(**options)
+        closed = intervals and name not in replicates
+        estimate = estimates.of_mixtures(
+            space, weights, metric, options, unbiased=unbiased, intervals=closed, resamples=resamples, **draws
+        )
+        found.append((name, estimate.bootstrapped(replicates[name]) if name in replicates else estimate))
+    return found
 
 
 def _space(
@@ -118,7 +160,9 @@ def _space(
     if len(set(tasks)) < len(tasks):
         raise InputError(f"expected each task once, found {', '.join(tasks)}")
     names = sorted({*tasks, *(t for m in given for t in m.tasks)})
-    return measure(names, **source) if source.get("data") else load(names, **source), names
+    if source.get("data"):
+        return measure(names, **source), names
+    return load(names, **{k: v for k, v in source.items() if k != "seed"}), names
 
 
 def _table(mixtures: Sequence[Mixture], encoder: str, found: Sequence[tuple[str, estimates.Estimate]]) -> pd.DataFrame:
@@ -132,7 +176,7 @@ def _table(mixtures: Sequence[Mixture], encoder: str, found: Sequence[tuple[str,
     return pd.DataFrame(records, columns=list(COLUMNS))
 
 
-def _estimated(printed: str, estimator: Estimator) -> tuple[Metric, dict[str, float], bool]:
+def _estimated(printed: str, estimator: Estimator) -> bootstrapping.Asked:
     if estimator not in ("auto", "U", "V"):
         raise InputError(f"expected an estimator among auto, U and V, found {estimator!r}")
     metric, options = catalog.parse_metric(printed)

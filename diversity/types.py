@@ -348,6 +348,7 @@ Influence = Callable[[int, int], "Array"]
 
 
 Takes = Literal["rows", "partition", "weights", "texts", "labelled", "reference", "reference_texts"]
+Aggregate = Literal["mean", "sum", "extreme"]
 
 
 @dataclass(frozen=True)
@@ -362,6 +363,9 @@ class Metric:
     `influence(tasks, weights, rows, **options)` gives, for mixture m and task a, the influence of each row of that task:
     its variance is the sampling variance of the value (delta method). `options` are the numbers that may stand in the
     printed name, with their defaults; `unbiased(**options)` says whether there is a U estimator.
+
+    `aggregate` says how a set's value comes from its rows, which resampling has to know: a `sum` grows in proportion to their
+    number, an `extreme` hangs on very few of them; all else counts as a `mean`.
 
     Claims, all tested: `invariant_to` some of order, rotation, row scale, replication; `size_dependent` where the expected
     value moves with the number of rows alone; `axioms` of Mironov & Prokhorenkova 2024 that hold or fail (monotonicity:
@@ -380,6 +384,7 @@ class Metric:
     takes: Takes = "rows"
     invariant_to: frozenset[str] = frozenset()
     size_dependent: bool = False
+    aggregate: Aggregate = "mean"
     axioms: Mapping[str, bool] = field(default_factory=dict)
     unbiased: Callable[..., bool] = lambda **_: False
     note: str = ""

@@ -13,6 +13,7 @@ LAYERS = [
     {"grid", "reporting"},
     {"scoring", "planning", "training", "stats", "data"},
     {"estimates"},
+    {"bootstrap"},
     {"measuring"},
     {"sources", "embed", "xtreme"},
     {"metrics", "tasks", "task_distances", "attribution"},

@@ -61,6 +61,9 @@ def score(
         str, typer.Option(help="U leaves out the pairs of a row with itself; V does not; auto: U if any.")
     ] = "auto",
     intervals: Annotated[bool, typer.Option(help="95 % intervals for the sampling of rows.")] = True,
+    bootstrap: Annotated[
+        int, typer.Option(min=0, help="Intervals by N resamples of the rows in place of closed form and jackknife.")
+    ] = 0,
     rarefy: Annotated[str, typer.Option(help="Score N rows of each mixture, the mean of 20 draws: N or N,N,N.")] = "",
     rows: Annotated[int, typer.Option(help="Rows drawn for the metrics that are computed on rows.")] = 1000,
     reference: Annotated[
@@ -103,6 +106,7 @@ def score(
         catalog.parse_metric(printed)
     sizes = [at_least_two("--rarefy", n) for n in names_in(rarefy)]
     at_least_two("--rows", rows)
+    _check_bootstrap(bootstrap, intervals, rarefy)
     source = Source(
         arrays_in(embeddings), data, moments, sample, seed, split, languages, cache, precision, long, max_tokens
     )
@@ -120,7 +124,7 @@ def score(
     tables = [
         scoring.score(
             s, mixtures=mixtures, all_subsets=all_subsets, metrics=wanted, estimator=estimator, intervals=intervals,  # type: ignore[arg-type]
-            rarefy=sizes, rows=rows, reference=reference, seed=seed,
+            rarefy=sizes, rows=rows, reference=reference, bootstrap=bootstrap, seed=seed,
         )
         for s in spaces
     ]  # fmt: skip
@@ -129,6 +133,15 @@ def score(
     _score_notes(spaces[0], mixtures, bad, scoring.uneven(tables[0]))
     records = [{str(k): v for k, v in r.items()} for table in tables for r in table.to_dict("records")]
     show(records, format, out, "\n".join(map(_score_table, tables)) + _agreement(tables))
+
+
+def _check_bootstrap(resamples: int, intervals: bool, rarefy: str) -> None:
+    if resamples:
+        from diversity.bootstrap import checked
+
+        checked(resamples)
+        if rarefy or not intervals:
+            raise InputError(f"expected --bootstrap without {'--rarefy' if rarefy else '--no-intervals'}, found both")
 
 
 def _agreement(tables: Sequence[pd.DataFrame]) -> str:
