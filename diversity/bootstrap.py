@@ -62,13 +62,15 @@ def of_moments(space: Space, weights: Array, asked: Sequence[Asked], *, resample
 
     Raises InputError where not all rows of a task are here.
     """
-    tasks = {name: _whole(name, space.tasks[name]) for name in space.stacked.names}
+    sampled = any(metric.sampled for metric, _, _ in asked)
+    tasks = {name: _whole(name, space.tasks[name], sampled) for name in space.stacked.names}
     generator, found = (
         np.random.default_rng(seed),
         {m.printed(**o): np.empty((resamples, len(weights))) for m, o, _ in asked},
     )
     for r in _progress(resamples):
-        drawn = stack({name: _resampled(task, generator) for name, task in tasks.items()})
+        pairs = {name: _resampled(task, generator) for name, task in tasks.items()}
+        drawn = stack({name: m for name, (m, _) in pairs.items()}, {name: x for name, (_, x) in pairs.items()})
         for metric, options, unbiased in asked:
             assert metric.mixtures is not None
             extra = {"unbiased": unbiased} if metric.unbiased(**options) else {}
@@ -76,8 +78,8 @@ def of_moments(space: Space, weights: Array, asked: Sequence[Asked], *, resample
     return found
 
 
-def _whole(name: str, task: Measured) -> Measured:
-    if task.vectors is None and len(task.rows) < task.moments.n:
+def _whole(name: str, task: Measured, sampled: bool) -> Measured:
+    if len(task.rows) < task.moments.n and (sampled or task.vectors is None):
         raise InputError(
             f"expected all rows of {name} to draw them again, found {len(task.rows)} of {task.moments.n:,}: give its "
             "texts or vectors, or leave the bootstrap out, as a metric of moments has an interval in closed form"
@@ -85,13 +87,14 @@ def _whole(name: str, task: Measured) -> Measured:
     return task
 
 
-def _resampled(task: Measured, generator: np.random.Generator) -> Moments:
-    """The moments of as many rows as a task has, drawn with replacement."""
+def _resampled(task: Measured, generator: np.random.Generator) -> tuple[Moments, Array]:
+    """The moments of as many rows as a task has, drawn with replacement, and these rows where all are kept."""
     n = task.moments.n
     chosen = generator.integers(n, size=n)
     if len(task.rows) == n:
-        return moments(task.rows[chosen])
-    return moments(task.vectors, centre=task.centre, counts=np.bincount(chosen, minlength=n).astype(float))
+        return moments(task.rows[chosen]), task.rows[chosen]
+    counts = np.bincount(chosen, minlength=n).astype(float)
+    return moments(task.vectors, centre=task.centre, counts=counts), task.rows[:0]
 
 
 def of_halves(

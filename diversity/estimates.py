@@ -66,15 +66,17 @@ def exact(
     """Values from the tasks' moments, all rows of them; intervals by the delete-one jackknife to first order.
 
     The variance of a value is the sum over tasks of the variance of its rows' influence, divided by their number (delta
-    method); rows count as independent draws.
+    method); rows count as independent draws. A metric that is averaged over the kept rows has the estimator `rows` where
+    they are not all.
     """
     tasks = space.stacked
     assert metric.mixtures is not None
     extra = {"unbiased": unbiased} if metric.unbiased(**options) else {}
     values = metric.mixtures(tasks, weights, **options, **extra)
     errors = standard_errors(space, weights, metric, options) if intervals else np.full(len(weights), np.nan)
-    n = np.where(weights > 0, tasks.n, 0).sum(axis=1)
-    kind = "exact" if metric.takes == "weights" else "U" if unbiased else "V"
+    used = np.array([len(rows) for rows in space.rows]) if metric.sampled else tasks.n
+    n = np.where(weights > 0, used, 0).sum(axis=1)
+    kind = "exact" if metric.takes == "weights" else "U" if unbiased else "V" if (used == tasks.n).all() else "rows"
     return Estimate(values, values - Z95 * errors, values + Z95 * errors, n, kind)
 
 
@@ -95,23 +97,32 @@ def combined_errors(
     influence = _influence(space, weights, metric, options)
     if influence is None:
         return np.full(len(combine), np.nan)
-    summed = [np.zeros((len(combine), len(rows))) for rows in space.rows]
+    summed: list[Any] = [0.0] * len(space.rows)
     for m, w in enumerate(weights):
         for a in np.flatnonzero(w):
-            summed[a] += combine[:, m, None] * influence(m, int(a))
+            summed[a] = summed[a] + np.multiply.outer(combine[:, m], influence(m, int(a)))
     by_task = [[_variance(i, n) for i in total] for total, n in zip(summed, space.stacked.n, strict=True)]
     return np.asarray(np.sqrt(np.sum(by_task, axis=0)))
 
 
 def _influence(space: Space, weights: Array, metric: Metric, options: Mapping[str, float]) -> Influence | None:
-    if metric.influence is None or options.get("q") == 0:  # the rank does not move with a row
+    counts = options.get("q") == 0 and not metric.sampled  # a rank or a number of tasks does not move with a row
+    if metric.influence is None or counts:
         return None
     return metric.influence(space.stacked, weights, space.rows, **options)
 
 
 def _variance(influence: Array, n: float) -> float:
-    """Variance of a mean of n rows, from the influence of a sample of them; nan of one row."""
-    return float(influence.var(ddof=1) / n) if len(influence) > 1 else np.nan
+    """Variance of a mean of n rows, from the influence (k,) of k of them; nan of one row.
+
+    Of two columns (k, 2) the second is that of a mean over the k rows only, which varies about that of all n.
+    """
+    k = len(influence)
+    if k < 2:
+        return np.nan
+    if influence.ndim == 1:
+        return float(influence.var(ddof=1) / n)
+    return float(influence.sum(axis=1).var(ddof=1) / n + influence[:, 1].var(ddof=1) * (1 / k - 1 / n))
 
 
 def composition(weights: Array, available: Array, size: int) -> np.ndarray[Any, Any]:

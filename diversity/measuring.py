@@ -49,13 +49,14 @@ class Space:
 
     @cached_property
     def stacked(self) -> TaskMoments:
-        """The tasks' moments as arrays, sorted by name."""
-        return stack({name: m.moments for name, m in self.tasks.items()})
+        """The tasks' moments as arrays, sorted by name, with their sampled rows."""
+        moments_of = {name: m.moments for name, m in self.tasks.items()}
+        return stack(moments_of, {name: m.rows for name, m in self.tasks.items()})
 
-    @cached_property
-    def rows(self) -> list[Array]:
+    @property
+    def rows(self) -> tuple[Array, ...]:
         """The sampled rows of each task, in the same order."""
-        return [self.tasks[name].rows for name in self.stacked.names]
+        return self.stacked.rows
 
 
 # --- Measuring tasks ---------------------------------------------------------------------------------

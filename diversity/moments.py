@@ -96,8 +96,11 @@ def moments(x: Any, *, normalize: bool = True, centre: Array | None = None, coun
     return Moments(n, total / n, second / n)
 
 
-def stack(by_task: Mapping[str, Moments]) -> TaskMoments:
-    """The moments of several tasks as arrays, sorted by name; raises InputError where dimensions differ."""
+def stack(by_task: Mapping[str, Moments], rows: Mapping[str, Array] | None = None) -> TaskMoments:
+    """The moments of several tasks as arrays, sorted by name, with a sample of their unit rows where that is given.
+
+    Raises InputError where dimensions differ.
+    """
     names = tuple(sorted(by_task))
     if not names:
         raise InputError("expected the moments of at least one task, found none")
@@ -108,7 +111,8 @@ def stack(by_task: Mapping[str, Moments]) -> TaskMoments:
             raise InputError(f"expected embeddings of one dimension, found {d} for {names[0]} and {found} for {name}")
     n = np.array([by_task[name].n for name in names], dtype=np.float64)
     means = np.stack([by_task[name].mean for name in names])
-    return TaskMoments(names, n, means, np.stack([by_task[name].second for name in names]))
+    seconds = np.stack([by_task[name].second for name in names])
+    return TaskMoments(names, n, means, seconds, tuple(rows[name] for name in names) if rows else ())
 
 
 def mix(tasks: TaskMoments, weights: Any) -> tuple[Array, Array]:

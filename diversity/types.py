@@ -325,12 +325,16 @@ class Moments:
 
 @dataclass(frozen=True)
 class TaskMoments:
-    """The moments of T tasks in one space: names, n (T,), means (T, d), seconds (T, d, d)."""
+    """The moments of T tasks in one space: names, n (T,), means (T, d), seconds (T, d, d).
+
+    `rows` are a sample of each task's unit rows, (k, d) each, where they are kept: what a mean over rows is taken over.
+    """
 
     names: tuple[str, ...]
     n: Array
     means: Array
     seconds: Array
+    rows: tuple[Array, ...] = ()
 
     @cached_property
     def inner(self) -> Array:
@@ -359,9 +363,11 @@ class Metric:
     `weights` of a mixture (T,); `texts`; `labelled`: rows and a class of each; `reference`: rows and other rows (m, d);
     `reference_texts`: texts and other texts.
     `mixtures(tasks, weights, **options)`, where there is one, takes TaskMoments and weights (M, T) and returns M exact
-    values without touching a row; a metric without it is computed on rows drawn by weight.
-    `influence(tasks, weights, rows, **options)` gives, for mixture m and task a, the influence of each row of that task:
-    its variance is the sampling variance of the value (delta method). `options` are the numbers that may stand in the
+    values without touching a row; where `sampled`, they are means over the rows that `tasks` keeps, exact in all else. A
+    metric without it is computed on rows drawn by weight.
+    `influence(tasks, weights, rows, **options)` gives the influence (k,) of each row of task a on the value of mixture m:
+    its variance is the sampling variance of the value (delta method). That of a `sampled` metric has two columns: by way of
+    the moments of all rows, and by way of the mean over those that are kept. `options` are the numbers that may stand in the
     printed name, with their defaults; `unbiased(**options)` says whether there is a U estimator.
 
     `aggregate` says how a set's value comes from its rows, which resampling has to know: a `sum` grows in proportion to their
@@ -380,6 +386,7 @@ class Metric:
     reference: str
     mixtures: Callable[..., Array] | None = None
     influence: Callable[..., Influence] | None = None
+    sampled: bool = False
     options: Mapping[str, float] = field(default_factory=dict)
     takes: Takes = "rows"
     invariant_to: frozenset[str] = frozenset()
