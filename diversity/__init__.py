@@ -12,6 +12,7 @@ _API = {
     "check": "data",
     "compare": "stats.comparing",
     "design": "planning.designing",
+    "contributions": "scoring",
     "distances": "scoring",
     "evaluate": "xtreme.report",
     "fetch": "data",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from diversity.measuring import from_arrays as from_arrays
     from diversity.measuring import measure as measure
     from diversity.reporting.composing import report as report
+    from diversity.scoring import contributions as contributions
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
     from diversity.stats.comparing import compare as compare

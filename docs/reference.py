@@ -30,7 +30,13 @@ def metrics() -> str:
     lines = ["# Metrics", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for m in found:
         held = [yes(m.axioms[a]) if a in m.axioms else "" for a in axioms]
-        cells = [f"[`{m.printed()}`](#{m.name})", m.takes, m.range, m.cost, yes(m.mixtures is not None)]
+        cells = [
+            f"[`{m.printed()}`](#{m.name})",
+            m.takes,
+            m.range,
+            m.cost,
+            "on kept rows" if m.sampled else yes(m.mixtures is not None),
+        ]
         cells += [yes(m.size_dependent), ", ".join(sorted(m.invariant_to)), *held]
         lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
     lines += [
