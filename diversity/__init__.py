@@ -18,6 +18,7 @@ _API = {
     "load_encoder": "embed",
     "measure": "measuring",
     "metric": "catalog",
+    "published": "stats.literature",
     "score": "scoring",
     "task": "catalog",
     "InputError": "types",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from diversity.scoring import score as score
     from diversity.stats.comparing import compare as compare
     from diversity.stats.fitting import fit as fit
+    from diversity.stats.literature import published as published
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
 
