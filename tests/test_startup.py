@@ -39,6 +39,7 @@ def ast_list(text: str) -> list[str]:
         ["tasks"],
         ["metrics"],
         ["score", "--help"],
+        ["distances", "--help"],
         ["data", "--help"],
         ["retrieve", "--help"],
     ],

@@ -1,0 +1,122 @@
+"""`diversity fit`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diversity.cli._common import Format, check_writable, emit, metrics_in, note, show, text_table
+from diversity.types import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from diversity.stats.fitting import Fit
+
+app = typer.Typer()
+
+
+@app.command()
+def fit(
+    results: Annotated[
+        Path, typer.Option(help="Results: CSV or Parquet with mixture, target, language, seed, metric, value.")
+    ],
+    scores: Annotated[
+        Path, typer.Option(help="Diversity: CSV or Parquet with mixture, metric, value, as `diversity score` writes.")
+    ],
+    metric: Annotated[str, typer.Option(help="Metric of the scores, such as cosine or vendi(q=2).")],
+    outcome: Annotated[
+        str, typer.Option(help="mean9, mean7 (without retrieval), retrieval, mean (of all there are), or a target.")
+    ] = "mean9",
+    covariates: Annotated[
+        str, typer.Option(help="k, entropy, log_budget, single_mean, columns of numbers, other metrics; by commas.")
+    ] = "",
+    encoder: Annotated[str | None, typer.Option(help="Encoder of the scores, where there are several.")] = None,
+    english: Annotated[bool, typer.Option(help="Whether English counts among a target's languages.")] = True,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Use the results with COLUMN=VALUE; any number of times.")
+    ] = None,
+    permutations: Annotated[
+        int, typer.Option(min=100, help="Task labels drawn; up to nine tasks, all are used.")
+    ] = 10_000,
+    bootstrap: Annotated[int, typer.Option(min=100, help="Draws for the intervals of correlations.")] = 1000,
+    alpha: Annotated[float, typer.Option(help="Level of the tests.")] = 0.05,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything drawn.")] = 0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for the numbers of the fit, as JSON.")] = None,
+    tables: Annotated[Path | None, typer.Option(help="Folder to write every table to, as CSV.")] = None,
+    format: Annotated[Format, typer.Option(help="Form of the table of methods.")] = Format.table,
+    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+) -> None:
+    """Hold the diversity of mixtures against their accuracy; the defaults know that mixtures share tasks.
+
+    diversity fit --results results.csv --scores scores.csv --metric "vendi(q=2)" --json fit.json
+    """
+    from diversity.stats import fitting
+
+    for file in (f for f in (json_file, out) if f is not None):
+        check_writable(file)
+    if tables is not None and (tables.is_file() or not tables.absolute().parent.is_dir()):
+        raise InputError(f"{tables}: expected a folder to write to")
+    found = fitting.fit(
+        results, scores, metric=metric, outcome=outcome, covariates=metrics_in(covariates), encoder=encoder,
+        english=english, where=choices(where), permutations=permutations, bootstrap=bootstrap, alpha=alpha, seed=seed,
+    )  # fmt: skip
+    if json_file is not None:
+        emit(json.dumps(found.record(), indent=1, ensure_ascii=False, allow_nan=False) + "\n", json_file)
+    if tables is not None:
+        write_tables(found.tables, tables)
+    methods = [{str(k): v for k, v in r.items()} for r in found.tables["methods"].to_dict("records")]
+    show(methods, format, out, _text(found))
+    for line in found.notes:
+        note(f"note: {line}")
+
+
+def choices(where: list[str] | None) -> dict[str, object]:
+    """The columns and values of `--where COLUMN=VALUE`."""
+    chosen: dict[str, object] = {}
+    for item in where or []:
+        column, equals, value = item.partition("=")
+        if not equals or not column.strip():
+            raise InputError(f"expected --where COLUMN=VALUE, found {item!r}")
+        chosen[column.strip()] = value.strip()
+    return chosen
+
+
+def write_tables(found: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Each table as a CSV of its name."""
+    from diversity import store
+
+    folder.mkdir(exist_ok=True)
+    for name, table in found.items():
+        store.write(folder / f"{name}.csv", table.to_csv(index=False))
+    note(f"wrote the tables to {folder}")
+
+
+def number(value: float, form: str = ".4f") -> str:
+    """A number; `-` where there is none."""
+    return "-" if math.isnan(value) else f"{value:{form}}"
+
+
+def _text(found: Fit) -> str:
+    rows = []
+    for line in found.tables["methods"].to_dict("records"):
+        name = ("* " if line["primary"] else "  ") + line["method"]
+        ends = f"{number(line['low'])} to {number(line['high'])}"
+        rows.append(
+            [name, number(line["slope"]), ends, number(line["p"], ".2g"), number(line["df"], ".1f"), line["note"]]
+        )
+    header = ["  method (* primary)", "slope per SD", "95 % interval", "p", "df", ""]
+    known = {"diversity": found.r2_leave_one_task_out, **found.baselines}
+    r2 = ", ".join(f"{n} {number(math.nan if v is None else v, '.3f')}" for n, v in known.items())
+    r = (number(v, ".3f") for v in (found.pearson, found.spearman, found.kendall))
+    least = number(found.minimum_detectable_slope, ".3g")
+    return (
+        f"{found.sentence}\n\n{text_table(header, rows, right=(1, 2, 3, 4))}\n"
+        f"{'Pearson {}, Spearman {}, Kendall {}'.format(*r)}; the least slope shown with 80 % power: {least}\n"
+        f"Predictive R^2, each task left out in turn: {r2}\n"
+    )

@@ -1,0 +1,99 @@
+"""Errors of measurement: of the diversity score, of the outcome between seeds, and runs that went wrong."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diversity.stats.multimembership import basis, slopes, slopes_at
+from diversity.stats.tables import Study
+from diversity.types import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OUTLYING = 5.0  # robust standard deviations below the median of a cell
+COLLAPSED = 0.8  # of the median
+
+
+def score_error(
+    made: Study, fixed: Array, *, draws: int = 400, rng: np.random.Generator | None = None
+) -> dict[str, float]:
+    """The sampling error of the diversity score carried into the slope per standard deviation.
+
+    The score is drawn again within its standard errors (independent between mixtures), and the slope fitted to each:
+    `slope_sd` is its spread; `reliability` is the share of the score's variance, given the fixed effects, that is not
+    error, and `corrected_slope` the slope over it, its flattening undone (Spearman 1904; Fuller 1987). nan where
+    the scores have no intervals.
+    """
+    if not np.isfinite(made.x_se).all():
+        return {"reliability": math.nan, "corrected_slope": math.nan, "slope_sd": math.nan}
+    rng = rng or np.random.default_rng(0)
+    sd = float(made.x.std(ddof=1))
+    q = basis(fixed)
+    z, error = made.x / sd, made.x_se / sd
+    left = z - q @ (q.T @ z)
+    observed = float(left @ left) / max(len(z) - q.shape[1], 1)
+    reliability = max(0.0, 1 - float((error**2).mean()) / observed)
+    found = slopes(made.weights, z, made.y, fixed)
+    slope = float(found.slope[0])
+    drawn = z[:, None] + error[:, None] * rng.normal(size=(len(z), draws))
+    again = slopes_at(made.weights, drawn, made.y, fixed, float(found.theta[0]))
+    return {
+        "reliability": reliability,
+        "corrected_slope": slope / reliability if reliability > 0 else math.nan,
+        "slope_sd": float(np.std(again, ddof=1)),
+    }
+
+
+def noise_ceiling(made: Study) -> dict[str, float]:
+    """What seeds leave to be explained: their variance, the outcome's reliability, and the greatest |r| there can be.
+
+    The variance between seeds is that of the seeds' outcomes within a mixture (seeds with every cell of the outcome);
+    `reliability` is 1 - variance of the mean over seeds / variance of the outcomes, `ceiling` its square root. nan
+    with one seed.
+    """
+    runs = made.runs[made.runs["target"].isin(made.targets)]
+    per_target = runs.groupby(["mixture", "seed", "target"])["value"].agg(["mean", "size"])
+    full = runs.groupby(["mixture", "seed"]).size()
+    whole = full[full == full.max()].index
+    outcome = per_target["mean"].groupby(["mixture", "seed"]).mean().reindex(whole)
+    grouped = outcome.groupby("mixture")
+    counts, variances = grouped.size(), grouped.var(ddof=1)
+    many = counts > 1
+    if not many.any():
+        return {"seeds": float(counts.max()), "sd_seed": math.nan, "reliability": math.nan, "ceiling": math.nan}
+    variance = float((variances[many] * (counts[many] - 1)).sum() / (counts[many] - 1).sum())
+    total = float(np.var(made.y, ddof=1))
+    reliability = max(0.0, 1 - variance * float((1 / counts).mean()) / total) if total > 0 else math.nan
+    return {
+        "seeds": float(counts.mean()),
+        "sd_seed": math.sqrt(variance),
+        "reliability": reliability,
+        "ceiling": math.sqrt(reliability),
+    }
+
+
+def degenerate(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs that collapsed: far below the others of their target and language. Listed, and kept in the analysis.
+
+    More than 5 robust standard deviations (1.4826 times the median absolute deviation) below the cell's median over
+    mixtures and seeds, and below four fifths of it. Columns `mixture, target, language, seed, value, median, deviations`.
+    """
+    cell = runs.groupby(["target", "language"])["value"]
+    median = cell.transform("median")
+    deviation = (runs["value"] - median).abs().groupby([runs["target"], runs["language"]]).transform("median") * 1.4826
+    found = runs.assign(median=median, deviations=(runs["value"] - median) / deviation.where(deviation > 0))
+    collapsed = (found["deviations"] < -OUTLYING) & (found["value"] < COLLAPSED * found["median"])
+    return found[collapsed].sort_values("deviations", ignore_index=True)
+
+
+def table(made: Study, fixed: Array, *, rng: np.random.Generator | None = None) -> pd.DataFrame:
+    """Columns `source, quantity, value` of both: the score's error and the outcome's seeds."""
+    import pandas as pd
+
+    rows = [("score", name, value) for name, value in score_error(made, fixed, rng=rng).items()]
+    rows += [("outcome", name, value) for name, value in noise_ceiling(made).items()]
+    return pd.DataFrame(rows, columns=["source", "quantity", "value"])
