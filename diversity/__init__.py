@@ -10,7 +10,9 @@ __version__ = "0.1.0"
 # Name of the public API -> module that has it. Imported when first used: `import diversity` loads nothing heavy.
 _API = {
     "check": "data",
+    "compare": "stats.comparing",
     "design": "planning.designing",
+    "contributions": "scoring",
     "distances": "scoring",
     "evaluate": "xtreme.report",
     "fetch": "data",
@@ -26,6 +28,8 @@ _API = {
     "score": "scoring",
     "task": "catalog",
     "train_mix": "training.mixing",
+    "transfer": "training.transferring",
+    "report": "reporting.composing",
     "InputError": "types",
     "Mining": "training.retrieving",
     "Mixture": "types",
@@ -47,9 +51,12 @@ if TYPE_CHECKING:
     from diversity.measuring import Space as Space
     from diversity.measuring import from_arrays as from_arrays
     from diversity.measuring import measure as measure
-    from diversity.planning.designing import design as design
+    from diversity.reporting.composing import report as report
+    from diversity.scoring import contributions as contributions
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
+    from diversity.stats.comparing import compare as compare
+    from diversity.planning.designing import design as design
     from diversity.stats.fitting import fit as fit
     from diversity.training.mixing import plan_mix as plan_mix
     from diversity.training.mixing import train_mix as train_mix
@@ -57,6 +64,7 @@ if TYPE_CHECKING:
     from diversity.training.retrieving import retrieve as retrieve
     from diversity.training.sampling import Sampling as Sampling
     from diversity.training.settings import Settings as Settings
+    from diversity.training.transferring import transfer as transfer
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
     from diversity.xtreme.report import evaluate as evaluate

@@ -28,6 +28,11 @@ def replacing(path: Path | str) -> Iterator[IO[bytes]]:
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(21, "Is a directory", str(target))
+    if target.exists() and not target.is_file():  # /dev/stdout, /dev/null, a pipe: nothing to replace
+        with target.open("wb") as stream:
+            yield stream
+        return
+    target = target.resolve()  # a link stays a link
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
@@ -41,10 +46,11 @@ def replacing(path: Path | str) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
-def write(path: Path | str, content: bytes | str) -> None:
-    """Write a whole file atomically; text is UTF-8."""
+def write(path: Path | str, content: bytes | str) -> Path:
+    """Write a whole file atomically and return its path; text is UTF-8."""
     with replacing(path) as stream:
         stream.write(content.encode() if isinstance(content, str) else content)
+    return Path(path)
 
 
 def shipped() -> Path:

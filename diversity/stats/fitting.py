@@ -116,7 +116,7 @@ def fit(
     is closed under relabelling, else it is REML with a random effect of each task. Both compare mixtures of one size.
     `covariates` are k, entropy, log_budget, single_mean, numeric columns, or other metrics of the scores; with them the
     permutation is Freedman and Lane's, approximate. The verdict needs p <= `alpha` and, where the tasks were also trained
-    alone, the same given the mean of the members' single outcomes. Without `details` only the methods are tabled.
+    alone, the same given the mean of the members' single outcomes. Without `details` only the default methods are tabled.
 
     Raises InputError, one line, for tables that cannot be used.
     """
@@ -131,7 +131,7 @@ def fit(
     r2 = dict(zip(predicted["predictor"], predicted["r2_leave_one_task_out"], strict=True))
     least = _detectable(made, laid, z, found, alpha, rng)
     made_tables = {
-        "methods": robust.table(made, z, laid, found),
+        "methods": robust.table(made, z, laid, found, all_methods=details),
         "predictive": predicted,
         "members": _members(found, members),
     }

@@ -107,9 +107,9 @@ def estimate(
         return Estimate(float(fitted.slope[0]), low, high, p_reml, math.nan, p_reml, "multi-membership REML", fitted)
     if set(laid.terms) <= {"size"}:
         test = permutation.label_test(made.weights, z, made.y, permutations, rng)
-        p = test.p()
+        p, (low, high) = float(test.p()[0]), (float(end[0]) for end in test.interval(alpha))
         method = "task-label permutation" + ("" if test.exact else " (drawn)")
-        return Estimate(test.slope, *test.interval(alpha), p, p, p_reml, method, fitted)
+        return Estimate(float(test.slope[0]), low, high, p, p, p_reml, method, fitted)
     p = permutation.freedman_lane(made.weights, z, made.y, laid.fixed, permutations, rng)
     return Estimate(float(fitted.slope[0]), low, high, p, p, p_reml, "Freedman-Lane permutation (approximate)", fitted)
 

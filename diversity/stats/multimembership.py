@@ -123,7 +123,9 @@ def slopes(weights: Array, x: Array, outcomes: Array, fixed: Array | None = None
         raise InputError("expected diversity that is no linear function of the covariates, found that it is one")
     if design.n < 3:
         raise InputError(f"expected at least 3 mixtures more than covariates, found {design.n}")
-    y = design.residual(outcomes.reshape(len(outcomes), -1))
+    given = outcomes.reshape(len(outcomes), -1)
+    y = design.residual(given)
+    y = np.where(np.linalg.norm(y, axis=0) > 1e-12 * np.linalg.norm(given, axis=0), y, 0.0)  # rounding is no outcome
     xx = design.products(x_left, x_left)
     xy, yy = design.products(x_left[:, None], y), design.products(y, y)
     eigenvalues, counts = design.spectrum

@@ -7,7 +7,6 @@ whatever the tasks' effects are. Relabelling keeps the size of a mixture, so the
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,101 +83,101 @@ def relabelled(weights: Array, permutations: NDArray[np.int8], values: Array) ->
 
 @dataclass(frozen=True)
 class LabelTest:
-    """The exact test of no relation, with the slope's interval: all hypothetical slopes that it does not reject.
+    """The test of no relation for each of D outcomes, with the slopes' intervals: all slopes that it does not reject.
 
     The statistic is the slope of generalised least squares within sizes: y'V^-1 x, V being estimated from y without x
     (so that permuting x keeps the test exact). In a closed design V^-1 needs one number, the shrinkage `kappa`.
-    `a, b` (B,) are sums over mixtures of y and of x with relabelled x, `c, d` (B,) the same over the tasks' totals.
+    `a` (D, B) and `b` (B,) are sums over mixtures of y and of x with relabelled x, `c` and `d` the same over the tasks'
+    totals. `parts` are the sums (3, D) yy, xy, xx between tasks, and all in all; `balance` has g and the degrees of
+    freedom between tasks and within; `exact` says that all permutations are there.
     """
 
     a: Array
     b: Array
     c: Array
     d: Array
-    parts: tuple[Array, Array]  # sums yy, xy, xx between tasks, and all in all
-    balance: tuple[float, int, int]  # g, degrees of freedom between tasks and within
+    parts: tuple[Array, Array]
+    balance: tuple[float, int, int]
     exact: bool
 
-    def kappa(self, slope: float) -> float:
-        """How far the tasks' means are taken out, 0 to 1/g: 1 - MS(within) / MS(between), from y less slope times x."""
+    def kappa(self, slope: Array) -> Array:
+        """How far the tasks' means are taken out, 0 to 1/g: 1 - MS(within) / MS(between), of y less slope (D,) times x."""
         g, between, within = self.balance
-        tasks, total = (s[0] - 2 * slope * s[1] + slope**2 * s[2] for s in self.parts)
-        if within <= 0 or tasks <= 0 or between <= 0:
-            return 0.0
-        return float(max(0.0, 1 - max(total - tasks, 0.0) / within / (tasks / between)) / g)
+        tasks, total = (yy - 2 * slope * xy + slope**2 * xx for yy, xy, xx in self.parts)
+        if within <= 0 or between <= 0:
+            return np.zeros_like(slope)
+        ratio = np.maximum(total - tasks, 0.0) / within / np.maximum(tasks / between, 1e-300)
+        return np.asarray(np.clip(1 - ratio, 0.0, None) / g)
 
-    def p(self, slope: float = 0.0) -> float:
-        """Two-sided p-value of the hypothesis of that slope, at least 1 / number of permutations."""
-        statistic = np.abs(self.a - slope * self.b - self.kappa(slope) * (self.c - slope * self.d))
-        return float(np.mean(statistic >= statistic[0] * (1 - 1e-9) - 1e-300))
+    def p(self, slope: Array | float = 0.0) -> Array:
+        """Two-sided p-values (D,) of the hypotheses of these slopes, at least 1 / number of permutations."""
+        s = np.broadcast_to(np.asarray(slope, dtype=float), self.a.shape[:1])
+        statistic = np.abs(self.a - s[:, None] * self.b - self.kappa(s)[:, None] * (self.c - s[:, None] * self.d))
+        return np.asarray((statistic >= statistic[:, :1] * (1 - 1e-9) - 1e-300).mean(axis=1))
 
     @cached_property
-    def slope(self) -> float:
-        """The slope that the data favour: the hypothesis with p = 1, found by iteration."""
-        slope = 0.0
+    def slope(self) -> Array:
+        """The slopes (D,) that the data favour, the hypotheses of p = 1: found by iteration."""
+        slope = np.zeros(len(self.a))
         for _ in range(50):
             kappa = self.kappa(slope)
-            new = float((self.a[0] - kappa * self.c[0]) / (self.b[0] - kappa * self.d[0]))
-            if abs(new - slope) <= 1e-12 * (abs(new) + 1e-300):
-                break
-            slope = new
+            slope = (self.a[:, 0] - kappa * self.c[:, 0]) / (self.b[0] - kappa * self.d[0])
         return slope
 
-    def interval(self, alpha: float = 0.05) -> tuple[float, float]:
-        """The slopes not rejected at alpha; infinite where so few permutations can reject nothing."""
+    def interval(self, alpha: float = 0.05) -> tuple[Array, Array]:
+        """The ends (D,) of the slopes not rejected at alpha; infinite where so few permutations can reject nothing."""
         return self.end(-1, alpha), self.end(1, alpha)
 
-    def end(self, side: int, alpha: float = 0.05) -> float:
-        """The lower (side -1) or upper (1) end of the interval."""
-        scale = math.sqrt(max(float(self.parts[1][0]), 1e-300) / float(self.parts[1][2]))
-        step, inside = scale / 64, self.slope
-        while self.p(outside := self.slope + side * step) > alpha:
-            inside, step = outside, 2 * step
-            if step > 1e4 * scale:
-                return side * math.inf
+    def end(self, side: int, alpha: float = 0.05) -> Array:
+        """The lower (side -1) or upper (1) ends (D,) of the intervals."""
+        yy, _, xx = self.parts[1]
+        scale = np.sqrt(np.maximum(yy, 1e-300) / xx)
+        step, inside, outside = scale / 64, self.slope, self.slope + side * scale / 64
+        while (short := (self.p(outside) > alpha) & (step <= 1e4 * scale)).any():
+            inside, step = np.where(short, outside, inside), np.where(short, 2 * step, step)
+            outside = np.where(short, self.slope + side * step, outside)
         for _ in range(20):
             middle = (inside + outside) / 2
-            inside, outside = (middle, outside) if self.p(middle) > alpha else (inside, middle)
-        return inside
+            kept = self.p(middle) > alpha
+            inside, outside = np.where(kept, middle, inside), np.where(kept, outside, middle)
+        return np.where(step > 1e4 * scale, side * np.inf, inside)
 
 
 def label_test(
     weights: Array, x: Array, y: Array, permutations: int = 10_000, rng: np.random.Generator | None = None
 ) -> LabelTest:
-    """Permute the tasks' labels of a closed design: weights (M, T), diversity (M,), outcome (M,).
+    """Permute the tasks' labels of a closed design: weights (M, T), diversity (M,), one outcome (M,) or several (M, D).
 
     All T! permutations up to nine tasks, else so many drawn at random, the identity counted among them. Means of each
     size are taken out of both. The caller sees to it that `closed(weights)`, and that x varies within a size.
 
     >>> eye = np.eye(4)
-    >>> label_test(eye, np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 3, 5])).p()  # only the identity is that extreme
-    0.08333333333333333
+    >>> label_test(eye, np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 3, 5])).p()  # the identity and its reverse
+    array([0.08333333])
     """
     drawn, exact = labels(weights.shape[1], permutations, rng or np.random.default_rng(0))
-    return _tests(weights, x, y[:, None], drawn, exact)[0]
+    return _tested(weights, x, y.reshape(len(y), -1), drawn, exact)
 
 
-def label_tests(weights: Array, x: Array, outcomes: Array, draws: int, rng: np.random.Generator) -> list[LabelTest]:
-    """The test of each outcome (M, D) with the same permutations: the identity and `draws` more, at random."""
-    return _tests(weights, x, outcomes, _drawn(weights.shape[1], draws, rng), False)
+def drawn_test(weights: Array, x: Array, outcomes: Array, draws: int, rng: np.random.Generator) -> LabelTest:
+    """The same for many outcomes (M, D), with few permutations: the identity and `draws` more, at random."""
+    return _tested(weights, x, outcomes, _drawn(weights.shape[1], draws, rng), False)
 
 
-def _tests(weights: Array, x: Array, outcomes: Array, drawn: NDArray[np.int8], exact: bool) -> list[LabelTest]:
+def _tested(weights: Array, x: Array, outcomes: Array, drawn: NDArray[np.int8], exact: bool) -> LabelTest:
     group = orbits(weights)
     columns = _within(np.column_stack([x, outcomes]), group)
-    x, totals = columns[:, 0], weights.T @ columns
+    x, y, totals = columns[:, 0], columns[:, 1:], weights.T @ columns
+    u, v = totals[:, 1:], totals[:, 0]
     gram = weights.T @ weights
     g = float(gram[0, 0] - gram[0, 1]) if weights.shape[1] > 1 else 1.0
     a = np.concatenate([moved @ columns for moved in relabelled(weights, drawn, x)]).T
-    c = (totals[:, 0][drawn] @ totals).T
+    c = (v[drawn] @ totals).T
+    between = np.array([(u * u).sum(axis=0), v @ u, np.full(u.shape[1], v @ v)]) / g
+    whole = np.array([(y * y).sum(axis=0), x @ y, np.full(y.shape[1], x @ x)])
     df = weights.shape[1] - 1
     balance = (g, df, int(len(weights) - (group.max() + 1) - df))
-    tests = []
-    for i in range(1, columns.shape[1]):
-        y, u, v = columns[:, i], totals[:, i], totals[:, 0]
-        parts = (np.array([u @ u, v @ u, v @ v]) / g, np.array([y @ y, x @ y, x @ x]))
-        tests.append(LabelTest(a[i], a[0], c[i], c[0], parts, balance, exact))
-    return tests
+    return LabelTest(a[1:], a[0], c[1:], c[0], (between, whole), balance, exact)
 
 
 def _within(columns: Array, group: Index) -> Array:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from diversity.stats.multimembership import basis, slopes
-from diversity.stats.permutation import closed, label_tests, orbits
+from diversity.stats.permutation import closed, drawn_test, orbits
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def detectable(
     rng = rng or np.random.default_rng(0)
     simulated = outcomes(weights, sd_task=sd_task, sd_noise=sd_noise, draws=draws, rng=rng)
     if method == "permutation":
-        low = np.array([t.end(-1, alpha) for t in label_tests(weights, z, simulated, 999, rng)])
+        low = drawn_test(weights, z, simulated, 499, rng).end(-1, alpha)
     else:
         low = slopes(weights, z, simulated, fixed).interval(1 - alpha)[0]
     return float(np.quantile(-low, power, method="higher"))
@@ -145,7 +145,7 @@ def effective_sample_size(weights: Array, score: Array, *, sd_task: float, sd_no
     z = weights - weights.mean(axis=0)
     believed = sd_task**2 * float((z**2).sum()) / (len(x) - 1) + sd_noise**2  # expected sample variance of outcomes
     true = sd_task**2 * float(((weights.T @ x) ** 2).sum()) + sd_noise**2 * float(x @ x)
-    return len(x) * believed * float(x @ x) / true
+    return len(x) * believed * float(x @ x) / true if true > 0 else math.nan
 
 
 def design_table(weights: Array, score: Array, *, sd_task: float, sd_noise: float, least: float) -> pd.DataFrame:

@@ -19,18 +19,19 @@ SHARED = "anticonservative: ignores that mixtures share tasks"
 COLUMNS = ("method", "slope", "se", "low", "high", "p", "df", "primary", "note")
 
 
-def table(made: Study, z: Array, laid: Design, found: Estimate) -> pd.DataFrame:
+def table(made: Study, z: Array, laid: Design, found: Estimate, *, all_methods: bool = True) -> pd.DataFrame:
     """Slope per standard deviation of diversity `z` (M,) by each method: the columns of `COLUMNS`.
 
     The task-label permutation and the multi-membership model (three choices of degrees of freedom), then ordinary least
     squares with classical, heteroscedasticity-robust and cluster-robust errors (target, language, both) and a mixed
     model with a slope for each target, from statsmodels: these answer how the slope varies over targets and languages,
-    not over tasks. Cells weigh so that each target counts once.
+    not over tasks (left out without `all_methods`). Cells weigh so that each target counts once.
     """
     import pandas as pd
 
-    rows = [*_defaults(made, laid, found), _naive(made, z), *_least_squares(made, z, laid), *_clustered(made, z, laid)]
-    rows += _mixed(made, z, laid)
+    rows = [*_defaults(made, laid, found), _naive(made, z)]
+    if all_methods:
+        rows += [*_least_squares(made, z, laid), *_clustered(made, z, laid), *_mixed(made, z, laid)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -171,7 +171,8 @@ def membership(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
     told = frame[columns].astype(str).drop_duplicates().index
     for row in frame.loc[told, columns].to_dict("records"):
         name = str(row["mixture"])
-        tasks = tasks_in(row["tasks"]) if _text(row.get("tasks", "")) or name in BASELINES else tasks_in(name)
+        told_tasks = tasks_in(row.get("tasks"))
+        tasks = told_tasks or (() if name in BASELINES else tasks_in(name))
         weights = _weights(row.get("weights"), tasks, name)
         if len(set(tasks)) < len(tasks):
             raise InputError(f"expected each task of a mixture once, found {name!r}")
@@ -184,7 +185,9 @@ def membership(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def _weights(value: object, tasks: Sequence[str], name: str) -> list[float]:
-    if value is None or not tasks or (not isinstance(value, list | tuple | np.ndarray) and not _text(value)):
+    if not tasks:
+        return []
+    if value is None or (not isinstance(value, list | tuple | np.ndarray) and not _text(value)):
         return [1 / len(tasks)] * len(tasks)
     parts = list(value) if isinstance(value, list | tuple | np.ndarray) else _text(value).replace(",", "+").split("+")
     try:
@@ -259,7 +262,7 @@ def outcome_cells(results: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         found = sorted(rows["metric"].unique())
         official = _official(str(target), found)
         used = rows[rows["metric"].isin(official)]
-        counts = used.groupby(CELL[:4])["value"].agg(["mean", "size"])
+        counts = used.groupby(CELL[:4], sort=False)["value"].agg(["mean", "size"])
         if (counts["size"] < len(official)).any():
             where = counts[counts["size"] < len(official)].index[0]
             raise InputError(f"expected {' and '.join(official)} of {target}, found only one at {', '.join(where)}")

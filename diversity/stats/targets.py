@@ -76,17 +76,17 @@ def heterogeneity(slope: Array, se: Array) -> dict[str, float]:
     The targets are taken as independent, though they share mixtures: between targets that move together Q is too small.
     """
     from scipy.special import chdtrc
-    from statsmodels.stats.meta_analysis import combine_effects
 
     good = se > 0
     if good.sum() < 2:
         return dict.fromkeys(("mean", "se", "q", "p", "i2", "tau"), float("nan"))
-    found = combine_effects(slope[good], se[good] ** 2, method_re="dl")
-    df = int(good.sum()) - 1
+    slope, weight, df = slope[good], se[good] ** -2, int(good.sum()) - 1
+    q = float((weight * (slope - (weight @ slope) / weight.sum()) ** 2).sum())
+    tau2 = max(0.0, (q - df) / float(weight.sum() - (weight**2).sum() / weight.sum()))
+    pooled = 1 / (1 / weight + tau2)
     return {
-        "mean": float(found.mean_effect_re), "se": float(found.sd_eff_w_re), "q": float(found.q),
-        "p": float(chdtrc(df, found.q)), "i2": max(0.0, 1 - df / float(found.q)) if found.q > 0 else 0.0,
-        "tau": float(np.sqrt(max(found.tau2, 0.0))),
+        "mean": float(pooled @ slope / pooled.sum()), "se": float(pooled.sum() ** -0.5), "q": q,
+        "p": float(chdtrc(df, q)), "i2": max(0.0, 1 - df / q) if q > 0 else 0.0, "tau": float(np.sqrt(tau2)),
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 IGNORE = -100  # a label that no loss counts
-BLOCK = 32_768  # examples turned into features at a time: bounds what lies beside the result
+BLOCK = 8_192  # examples turned into features at a time: bounds what lies beside the result
 VERSION = 1  # of the recipe, in cache keys: raise it whenever the same rows would give other features
 
 Unseen = Literal["error", "ignore"]
@@ -120,7 +120,7 @@ def build(
     - tagging: the words joined by spaces; a word's tag stands at the first sub-word that covers a character of it.
       Sentences that are too long are cut to windows that overlap by at least half; each word is predicted once, in the
       window where it stands nearest to the middle. A word that becomes no sub-word at all (zero-width and control
-      characters) is given the unknown token, so that it too is predicted.
+      characters) is given the unknown token (or the mask, where there is none), so that it too is predicted.
     - mlm: windows that do not overlap.
 
     A tag or class outside of `labels` raises InputError with the row's id; with `unseen="ignore"` it becomes IGNORE, as
@@ -180,7 +180,12 @@ def _boundaries(parts: Sequence[Ints]) -> Ints:
 
 
 def _features(
-    kind: Kind, found: Sequences, example: Ints, labels: Ints, align: Ints | None = None, groups: Ints | None = None
+    kind: Kind,
+    found: Sequences,
+    example: Ints,
+    labels: Ints,
+    align: NDArray[Any] | None = None,
+    groups: Ints | None = None,
 ) -> Features:
     return Features(
         kind,
@@ -251,7 +256,7 @@ def _span(rows: Sequence[types.Span], recipe: Recipe) -> Features:
     row, begin, length = tokens.windows(context.lengths, left, np.minimum(recipe.stride, left))
     window = Slices(context.begins[row] + begin, length)
     sequences = tokens.assemble(source, found.ids, question[row], window)
-    align = np.full((len(sequences.ids), 2), -1)
+    align = np.full((len(sequences.ids), 2), -1, dtype=np.int32)
     align[tokens.ragged(sequences.second, length)] = found.offsets[window.tokens]
     answer = _answer_tokens(rows, context, found.offsets)[row]
     inside = (answer[:, 0] >= begin) & (answer[:, 1] < begin + length)
@@ -326,7 +331,7 @@ def _words(rows: Sequence[types.Tagging], source: Subworder) -> tuple[NDArray[np
     seen, first = np.unique(owner[covers], return_index=True)
     word = np.full(len(places), -1)
     word[covers[first]] = seen
-    lost = np.setdiff1d(np.arange(len(sizes)), seen)
+    lost = np.flatnonzero(np.bincount(seen, minlength=len(sizes)) == 0)
     at = np.searchsorted(np.maximum.accumulate(spans[:, 0]), word_start[lost]) if len(lost) else lost
     word_row = np.repeat(np.arange(len(rows)), counts)
     ids = np.insert(found.ids[places], at, source.unknown)

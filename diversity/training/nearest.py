@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -61,18 +61,13 @@ def neighbours(
 
     _check(x, y, k, block)
     left, right = _Side.of(x), _Side.of(y)
-    chosen = _choose(left, right, k) if product == "auto" else product
-    multiply: _Product = _Half(left, right) if chosen == "bf16" else _Single(left, right)
+    multiply = _product(left, right, k, product)
     columns = [_Shortlist(s, min(k, len(x)), multiply) for s in _slices(len(y), block)]
     forward = []
     bar = tqdm(total=len(x) * len(y), desc=label or "pairs", unit_scale=True, delay=2, disable=None, leave=False)
     with ThreadPoolExecutor(threads()) as pool, bar:
         for rows in _slices(len(x), block):
-            strip, prepared = _Shortlist(rows, min(k, len(y)), multiply), multiply.left(rows)
-            for column in columns:
-                codes = multiply.block(prepared, column.span)
-                _filter(codes, strip, column, multiply, pool)
-                bar.update(codes.size)
+            strip = _strip(rows, min(k, len(y)), columns, multiply, pool, bar.update)
             forward.append(strip.best(left, right, pool))
         backward = [column.best(right, left, pool) for column in columns]
     (there, there_cosines), (back, back_cosines) = _stack(forward), _stack(backward)
@@ -86,15 +81,20 @@ def threads() -> int:
     return int(given) if given.isdigit() and int(given) else len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def seconds(n: int, m: int, d: int, k: int = 4, *, product: Product = "auto", block: int = BLOCK) -> float:
-    """How long `neighbours` takes for n x m vectors of d numbers: one strip of random ones is measured, and scaled."""
-    generator = np.random.default_rng(0)
-    side, width = min(n, block), min(m, 4 * block)
-    x, y = (generator.standard_normal((size, d), dtype=np.float32) for size in (side, width))
-    neighbours(x[:64], y[:64], k, product=product)  # the first call loads and warms what the others use
-    start = time.perf_counter()
-    neighbours(x, y, k, block=block, product=product)
-    return (time.perf_counter() - start) * n * m / (side * width)
+def seconds(n: int, m: int, x: Vectors, y: Vectors, k: int = 4, *, product: Product = "auto") -> float:
+    """How long `neighbours` takes for n x m vectors such as those of x and y, of which one strip of blocks is measured."""
+    some, others = x[:BLOCK], y[: 4 * BLOCK]
+    left, right = _Side.of(some), _Side.of(others)
+    multiply = _product(left, right, k, product)
+    columns = [_Shortlist(s, min(k, len(some)), multiply) for s in _slices(len(others), BLOCK)]
+    with ThreadPoolExecutor(threads()) as pool:
+        multiply.block(multiply.left(slice(0, 64)), slice(0, 64))  # the first call loads what the others use
+        start = time.perf_counter()
+        strip = _strip(slice(0, len(some)), min(k, len(others)), columns, multiply, pool, lambda _: None)
+        passed = time.perf_counter()
+        strip.best(left, right, pool)
+        ranked = time.perf_counter() - passed
+    return (passed - start) * n * m / (len(some) * len(others)) + ranked * (n + m) / len(some)
 
 
 def _check(x: Vectors, y: Vectors, k: int, block: int) -> None:
@@ -179,6 +179,7 @@ class _Half:
     relative = 2.0**-8  # half a unit in the last of 8 bits, with room
 
     def __init__(self, x: _Side, y: _Side) -> None:
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads of torch that wait leave the processor to ours
         import torch
 
         self.multiply = torch.mm
@@ -218,6 +219,11 @@ def _halved(side: _Side) -> tuple[torch.Tensor, float]:
         out[rows] = exact.bfloat16()
         far = max(far, float((out[rows].float() - exact).norm(dim=1).max()))
     return out, far
+
+
+def _product(x: _Side, y: _Side, k: int, asked: Product) -> _Product:
+    chosen = _choose(x, y, k) if asked == "auto" else asked
+    return _Half(x, y) if chosen == "bf16" else _Single(x, y)
 
 
 def _choose(x: _Side, y: _Side, k: int) -> Literal["fp32", "bf16"]:
@@ -315,6 +321,23 @@ class _Shortlist:
         counts = np.bincount(query, minlength=self.span.stop - self.span.start)
         first = order[(np.cumsum(counts) - counts)[:, None] + np.arange(self.k)]
         return candidate[first], exact[first]
+
+
+def _strip(
+    rows: slice,
+    k: int,
+    columns: list[_Shortlist],
+    product: _Product,
+    pool: ThreadPoolExecutor,
+    advance: Callable[[int], object],
+) -> _Shortlist:
+    """The shortlist of some rows; those of all columns take part."""
+    strip, left = _Shortlist(rows, k, product), product.left(rows)
+    for column in columns:
+        codes = product.block(left, column.span)
+        _filter(codes, strip, column, product, pool)
+        advance(codes.size)
+    return strip
 
 
 def _filter(

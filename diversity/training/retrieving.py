@@ -229,7 +229,7 @@ def _mined(given: Bitext, mining: Mining, vectors: Embedder, notify: Notify) -> 
     label = f"{given.task} {given.split} {given.language}"
     source, target = (retrieval.unique([r.text for r in s], [r.id for r in s]) for s in (given.foreign, given.english))
     x, y = (vectors(side.texts, f"{given.task} {given.split}") for side in (source, target))
-    if (expected := search_seconds(len(x), len(y), x.shape[1], mining.k)) > LONG:
+    if (expected := search_seconds(x, y, mining.k)) > LONG:
         notify(f"{label}: {len(x):,} x {len(y):,} sentences: about {duration(expected)} to search")
     found = nearest.neighbours(x, y, mining.k, label=label)
     mined = retrieval.mine(found, margin=mining.margin, candidates=mining.retrieval)
@@ -262,9 +262,9 @@ def _row(encoder: Encoder, found: Found, mixture: Mixture, seed: int) -> dict[st
 # --- How long it takes --------------------------------------------------------------------------------
 
 
-def search_seconds(n: int, m: int, d: int, k: int) -> float:
+def search_seconds(x: nearest.Vectors, y: nearest.Vectors, k: int) -> float:
     """The time of a search, measured on a part of it where it is not short anyway."""
-    return nearest.seconds(n, m, d, k) if n * m * d > 1e12 else 0.0
+    return nearest.seconds(len(x), len(y), x, y, k) if x.size * len(y) > 1e12 else 0.0
 
 
 def plan(
@@ -284,7 +284,7 @@ def plan(
     """What `retrieve` would do, with estimates of its time: a row for each set of sentences that is matched.
 
     Columns: target, split, language, foreign, english (distinct sentences), dimensions, encode_seconds,
-    search_seconds. The times are measured on `sample` sentences of each side and on one strip of the product.
+    search_seconds. The times are measured on `sample` sentences of each side and on one strip of random vectors' product.
     """
     import pandas as pd
 
@@ -307,18 +307,19 @@ def _planned(part: Bitext, encoder: Encoder, mining: Mining, sample: int) -> dic
     drawn = [[s[i] for i in generator.permutation(len(s))[:sample]] for s in sides]
     encoder.encode(drawn[0][:2])
     start = time.perf_counter()
-    dimensions = [encoder.encode(texts).shape[1] for texts in drawn][-1]
+    d = [encoder.encode(texts).shape[1] for texts in drawn][-1]
     a_text = (time.perf_counter() - start) / sum(map(len, drawn))
     n, m = map(len, sides)
+    x, y = (generator.standard_normal((size, d), dtype=np.float32) for size in (min(n, 4096), min(m, 16384)))
     return {
         "target": part.task,
         "split": part.split,
         "language": part.language,
         "foreign": n,
         "english": m,
-        "dimensions": dimensions,
+        "dimensions": d,
         "encode_seconds": a_text * (n + m),
-        "search_seconds": nearest.seconds(n, m, dimensions, 1 if part.task == "tatoeba" else mining.k),
+        "search_seconds": nearest.seconds(n, m, x, y, 1 if part.task == "tatoeba" else mining.k),
     }
 
 

@@ -22,8 +22,9 @@ def gold(task: str, data: Path | str, split: str = "test", language: str = "en")
     """The gold labels of a split in one language from the toolkit's folder of data, as `scores_of` takes them.
 
     Row by row in the order of `diversity.sources.rows`: labels; tags of each sentence; (question id, answers); pairs of
-    ids. For tatoeba, for each English sentence the line of its translation, from 0. `split` may name several in order
-    of preference (`test,dev`). Raises InputError where the rows are not there, or their labels are withheld.
+    ids. For tatoeba, for each English sentence, sorted as XTREME publishes them, the line of its translation, from 0.
+    `split` may name several in order of preference (`test,dev`). Raises InputError where the rows are not there, or
+    their labels are withheld.
     """
     form_of(task)
     rows = sources.rows(catalog.task(task), data, split=split, languages=[language])
@@ -102,7 +103,8 @@ def _retrieved(task: str, rows: Iterable[Example]) -> list[str] | list[tuple[str
     if form_of(task) == "pairs":
         return [(row.id, match) for row in foreign for match in row.matches]
     line = {row.id: str(number) for number, row in enumerate(foreign)}
-    return [line[match] for row in sentences if row.language == "en" for match in row.matches]
+    english = sorted((row for row in sentences if row.language == "en"), key=lambda row: row.text)
+    return [line[match] for row in english for match in row.matches]
 
 
 def check(task: str, found: Gold, where: str) -> None:

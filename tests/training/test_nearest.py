@@ -179,8 +179,10 @@ def test_what_cannot_be_is_refused():
 
 
 def test_the_estimate_grows_with_both_sides(monkeypatch):
-    monkeypatch.setattr(nearest, "neighbours", lambda *_, **__: None)
-    clock = iter([0.0, 2.0, 0.0, 2.0])
-    monkeypatch.setattr(nearest.time, "perf_counter", lambda: next(clock))
-    assert nearest.seconds(4096, 4 * 4096, 8) == 2.0
-    assert nearest.seconds(8192, 8 * 4096, 8) == 8.0
+    x, y = vectors("random", 50, 8, 1), vectors("random", 100, 8, 2)
+    estimates = []
+    for n, m in ((50, 100), (100, 100), (100, 300)):
+        clock = iter([0.0, 2.0, 2.5])  # 2 s to pass 50 x 100 products, 0.5 s to rank for 50 rows
+        monkeypatch.setattr(nearest.time, "perf_counter", lambda clock=clock: next(clock))
+        estimates.append(nearest.seconds(n, m, x, y))
+    assert estimates == [2 + 1.5, 4 + 2, 12 + 4]

@@ -1,0 +1,102 @@
+"""`diversity compare`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diversity.cli._common import Format, check_writable, emit, names_in, note, show, text_table
+from diversity.cli.fit import choices, number
+from diversity.types import InputError
+
+if TYPE_CHECKING:
+    from diversity.stats.comparing import Comparison
+
+app = typer.Typer()
+
+
+@app.command()
+def compare(
+    results: Annotated[
+        Path, typer.Option(help="Results: CSV or Parquet with mixture, target, language, seed, metric, value.")
+    ],
+    scores: Annotated[Path | None, typer.Option(help="Diversity, as `diversity score` writes it.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Metric of the scores that tells diverse from homogeneous.")
+    ] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(help="The groups, in place of scores: CSV with mixture, group (diverse, homogeneous)."),
+    ] = None,
+    group_column: Annotated[str | None, typer.Option(help="The column of the results that has the groups.")] = None,
+    outcome: Annotated[str, typer.Option(help="mean9, mean7, retrieval, mean, or a target.")] = "mean9",
+    share: Annotated[float, typer.Option(help="Share of each stratum that is diverse, and that is homogeneous.")] = 1
+    / 3,
+    match: Annotated[str, typer.Option(help="What pairs have in common: k, budget, columns of numbers.")] = "k,budget",
+    rope: Annotated[float, typer.Option(help="A difference up to this is practically none, in outcome units.")] = 0.5,
+    encoder: Annotated[str | None, typer.Option(help="Encoder of the scores, where there are several.")] = None,
+    english: Annotated[bool, typer.Option(help="Whether English counts among a target's languages.")] = True,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Use the results with COLUMN=VALUE; any number of times.")
+    ] = None,
+    permutations: Annotated[
+        int, typer.Option(min=100, help="Task labels drawn; up to nine tasks, all are used.")
+    ] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything drawn.")] = 0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for the numbers, as JSON.")] = None,
+    format: Annotated[Format, typer.Option(help="Form of the table of pairs.")] = Format.table,
+    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+) -> None:
+    """Compare diverse with homogeneous mixtures, in pairs matched on the number of tasks and the budget.
+
+    diversity compare --results results.csv --scores scores.csv --metric "vendi(q=2)"
+    """
+    from diversity.stats import comparing
+
+    for file in (f for f in (json_file, out) if f is not None):
+        check_writable(file)
+    if groups is not None and group_column is not None:
+        raise InputError("expected --groups or --group-column, found both")
+    found = comparing.compare(
+        results, scores, metric=metric, groups=_groups(groups) if groups is not None else group_column, outcome=outcome,
+        share=share, match=names_in(match), rope=rope, encoder=encoder, english=english, where=choices(where),
+        permutations=permutations, seed=seed,
+    )  # fmt: skip
+    if json_file is not None:
+        emit(json.dumps(found.record(), indent=1, ensure_ascii=False, allow_nan=False) + "\n", json_file)
+    pairs = [{str(k): v for k, v in r.items()} for r in found.tables["pairs"].to_dict("records")]
+    show(pairs, format, out, _text(found))
+    for line in found.notes:
+        note(f"note: {line}")
+
+
+def _groups(path: Path) -> dict[str, str]:
+    import csv
+
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    if not rows or not {"mixture", "group"} <= set(rows[0]):
+        raise InputError(f"{path}: expected a CSV with the columns mixture and group")
+    return {row["mixture"]: row["group"] for row in rows}
+
+
+SHOWN = 40  # pairs
+
+
+def _text(found: Comparison) -> str:
+    rows = [
+        [p["diverse"], p["homogeneous"], p["stratum"], number(p["difference"], "+.3f"), number(p["shared"], ".2f")]
+        for p in found.tables["pairs"].sort_values("difference").head(SHOWN).to_dict("records")
+    ]
+    more = f"{found.n_pairs} pairs, the first {SHOWN}\n" if found.n_pairs > SHOWN else ""
+    ends = f"{number(found.low, '+.3g')} to {number(found.high, '+.3g')}"
+    return (
+        f"{found.sentence}\n\n"
+        + text_table(["diverse", "homogeneous", "matched on", "difference", "shared"], rows, right=(3, 4))
+        + f"{more}\nBootstrap over pairs: {ends}; effect size {number(found.effect_size, '.2f')}; p: task labels "
+        f"{number(found.p_permutation, '.2g')}, REML {number(found.p_reml, '.2g')}, sign flips "
+        f"{number(found.p_sign_flip, '.2g')} (anticonservative: pairs share tasks)\n"
+    )

@@ -1,0 +1,84 @@
+"""Which mixtures are compared: diverse and homogeneous ones, matched pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from diversity.types import Array, InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Group = Literal["diverse", "homogeneous"]
+GROUPS = ("diverse", "homogeneous")
+
+
+def split(x: Array, strata: Sequence[object], share: float = 1 / 3) -> list[str]:
+    """The group of each mixture: of each stratum, the share of greatest diversity x (M,), that of least, else ''.
+
+    At least one of each where a stratum has two; mixtures of equal diversity are in the same group. Raises InputError for
+    a share that is not above 0 and at most 0.5.
+
+    >>> split(np.array([1.0, 2, 3, 9]), [2, 2, 2, 3])
+    ['homogeneous', '', 'diverse', '']
+    """
+    if not 0 < share <= 0.5:
+        raise InputError(f"expected a share above 0 and at most 0.5, found {share:g}")
+    found = [""] * len(x)
+    for stratum in dict.fromkeys(strata):
+        index = np.array([i for i, s in enumerate(strata) if s == stratum])
+        ordered = index[np.argsort(x[index], kind="stable")]
+        count = max(1, int(len(ordered) * share))
+        low, high = x[ordered[count - 1]], x[ordered[-count]]
+        if low == high:  # ties reach over the middle: they all go to one side
+            above, below = x[index][x[index] > low], x[index][x[index] < low]
+            low, high = (low, above.min()) if above.size else (below.max(initial=low), high)
+        for i in index:
+            if low < high and x[i] <= low:
+                found[i] = "homogeneous"
+            elif low < high and x[i] >= high:
+                found[i] = "diverse"
+    return found
+
+
+def pairs(groups: Sequence[str], strata: Sequence[object], x: Array, weights: Array) -> list[tuple[int, int]]:
+    """Pairs (diverse, homogeneous) within strata, each mixture at most once, sharing as many tasks as can be.
+
+    In each stratum the assignment of the greatest total overlap of weights (M, T), which cancels what the shared tasks
+    contribute; among equal ones that of the greatest difference in diversity. Hungarian algorithm (scipy).
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    found = []
+    spread = float(np.ptp(x)) or 1.0
+    for stratum in dict.fromkeys(strata):
+        here = [i for i, s in enumerate(strata) if s == stratum]
+        sides = [[i for i in here if groups[i] == side] for side in GROUPS]
+        if not all(sides):
+            continue
+        diverse, homogeneous = (np.array(side) for side in sides)
+        shared = np.minimum(weights[diverse][:, None], weights[homogeneous][None]).sum(axis=2)
+        gain = shared + 1e-4 * (x[diverse][:, None] - x[homogeneous][None]) / spread
+        rows, columns = linear_sum_assignment(-gain)
+        found += [(int(diverse[a]), int(homogeneous[b])) for a, b in zip(rows, columns, strict=True)]
+    return found
+
+
+def given(groups: Mapping[str, str] | pd.Series, mixtures: Sequence[str]) -> list[str]:
+    """The group of each mixture from a mapping of names; '' where it says nothing.
+
+    Raises InputError for another word than diverse or homogeneous, and where one of the groups is empty.
+    """
+    from diversity.stats.tables import canonical
+
+    known = {canonical(str(name)): str(group).strip() for name, group in dict(groups).items()}
+    if wrong := sorted({g for g in known.values() if g not in (*GROUPS, "", "nan", "None")}):
+        raise InputError(f"expected groups diverse and homogeneous, found {wrong[0]!r}")
+    found = [g if (g := known.get(m, "")) in GROUPS else "" for m in mixtures]
+    for side in GROUPS:
+        if side not in found:
+            raise InputError(f"expected mixtures of the group {side} among those with results, found none")
+    return found

@@ -1,0 +1,102 @@
+"""`diversity fit` and `diversity compare` as a shell has them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from diversity.cli import main
+
+
+@pytest.fixture
+def files(designs, rng, tmp_path):
+    weights = designs.subsets(5, [1, 2, 3])
+    x = designs.rao(weights, rng)
+    y = 60 + weights @ rng.normal(size=5) + 3 * x
+    designs.results(weights, y, languages=("en",)).to_csv(tmp_path / "r.csv", index=False)
+    designs.scores(weights, x).to_csv(tmp_path / "s.csv", index=False)
+    groups = pd.DataFrame(
+        {"mixture": designs.names(weights), "group": np.where(x > np.median(x), "diverse", "homogeneous")}
+    )
+    groups.to_csv(tmp_path / "g.csv", index=False)
+    return tmp_path
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        main([str(a) for a in arguments])
+    done = capsys.readouterr()
+    return stop.value.code, done.out, done.err
+
+
+def test_fit_writes_the_contract_and_every_table(files, capsys):
+    code, out, err = run(
+        capsys, "fit", "--results", files / "r.csv", "--scores", files / "s.csv", "--metric", "cosine",
+        "--json", files / "fit.json", "--tables", files / "tables", "--bootstrap", 100,
+    )  # fmt: skip
+    assert code == 0, err
+    assert out.startswith("25 mixtures of 5 tasks: one standard deviation of cosine goes with")
+    assert "* task-label permutation" in out
+    assert "OLS, one predictor (naive)" in out
+    record = json.loads((files / "fit.json").read_text())
+    assert record["n_mixtures"] == 25
+    assert pd.read_csv(files / "tables" / "targets.csv")["target"].tolist()[-3:] == ["mean9", "mean7", "retrieval"]
+
+
+def test_compare_by_score_and_by_groups(files, capsys):
+    common = ("compare", "--results", files / "r.csv", "--json", files / "c.json")
+    code, out, err = run(capsys, *common, "--scores", files / "s.csv", "--metric", "cosine")
+    assert code == 0, err
+    assert "pairs of mixtures of 5 tasks" in out
+    assert json.loads((files / "c.json").read_text())["metric"] == "cosine"
+    code, out, err = run(capsys, *common, "--groups", files / "g.csv", "--format", "csv")
+    assert code == 0, err
+    assert out.startswith("diverse,homogeneous,stratum")
+    assert "note: the results have no column budget" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--metric", "cosin"], "unknown metric of the scores 'cosin': did you mean cosine?"),
+        (["--metric", "cosine", "--outcome", "mean8"], "unknown outcome 'mean8': did you mean mean"),
+        (["--metric", "cosine", "--where", "model"], "expected --where COLUMN=VALUE, found 'model'"),
+        (["--metric", "cosine", "--json", "/nowhere/x.json"], "/nowhere/x.json: expected a file that can be written"),
+        (["--metric", "cosine", "--covariates", "sise"], "unknown covariate 'sise'"),
+    ],
+)
+def test_bad_use_is_one_line(arguments, message, files, capsys):
+    code, out, err = run(capsys, "fit", "--results", files / "r.csv", "--scores", files / "s.csv", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_nothing_is_written_where_a_table_is_bad(files, capsys):
+    (files / "r.csv").write_text("mixture,target\na,b\n")
+    code, _, err = run(
+        capsys,
+        "fit",
+        "--results",
+        files / "r.csv",
+        "--scores",
+        files / "s.csv",
+        "--metric",
+        "cosine",
+        "--json",
+        files / "f",
+    )
+    assert code == 2
+    assert "expected results with a column 'language'" in err
+    assert not (files / "f").exists()
+
+
+def test_commands_start_without_torch_and_statsmodels():
+    import subprocess
+    import sys
+
+    heavy = {"torch", "transformers", "statsmodels", "pandas"}
+    code = f"import sys, diversity; diversity.fit, diversity.compare; print(sorted(set(sys.modules) & {heavy}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

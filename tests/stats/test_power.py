@@ -1,0 +1,80 @@
+"""What designs can show: closed forms by their definition, slopes by trying them."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from diversity.stats import power
+from diversity.stats.multimembership import slopes
+from diversity.types import InputError
+
+
+@pytest.mark.parametrize(("n", "critical", "detectable"), [(9, 0.666, 0.82), (36, 0.33, 0.45)])
+def test_figures_for_small_samples(n, critical, detectable):
+    r = power.critical_r(n)
+    assert r == pytest.approx(critical, abs=0.005)
+    assert 2 * stats.t.sf(r * math.sqrt((n - 2) / (1 - r * r)), n - 2) == pytest.approx(0.05)
+    assert power.detectable_r(n) == pytest.approx(detectable, abs=0.005)
+    z = math.atanh(power.detectable_r(n)) * math.sqrt(n - 3)
+    assert stats.norm.sf(stats.norm.ppf(0.975) - z) == pytest.approx(0.8)
+
+
+def test_interval_of_scipy():
+    x = np.arange(9.0)
+    y = np.array([2.0, 1, 4, 3, 7, 5, 9, 8, 12])
+    found = stats.pearsonr(x, y)
+    assert power.interval_r(found.statistic, 9) == pytest.approx(tuple(found.confidence_interval()))
+    assert power.interval_r(0.5, 3) == (-1, 1)
+
+
+def test_slope_of_independent_points_is_the_noncentral_t():
+    n = 20
+    x = np.arange(float(n))
+    found = power.minimum_detectable(
+        np.eye(n), x, sd_task=0, sd_noise=2, method="reml", draws=20_000, rng=np.random.default_rng(0)
+    )
+    spread = 2 / math.sqrt(n - 1)
+    shown = stats.nct.sf(stats.t.ppf(0.975, n - 2), n - 2, found / spread)
+    assert shown == pytest.approx(0.8, abs=0.015)
+
+
+@pytest.mark.parametrize("method", ["permutation", "reml"])
+def test_the_slope_found_is_shown_that_often(method, designs):
+    rng = np.random.default_rng(1)
+    weights = designs.subsets(7, [3])
+    x = designs.rao(weights, rng)
+    z = (x - x.mean()) / x.std(ddof=1)
+    least = power.minimum_detectable(weights, x, sd_task=1, sd_noise=0.25, method=method, draws=200, rng=rng)
+    y = power.outcomes(weights, sd_task=1, sd_noise=0.25, draws=200, rng=rng) + least * z[:, None]
+    found = slopes(weights, z, y)
+    shown = np.mean((found.p() < 0.05) & (found.slope > 0))
+    error = 3 * math.sqrt(0.8 * 0.2 * 2 / 200)
+    assert shown == pytest.approx(0.8, abs=error + 0.05)  # the two tests are not one
+
+
+def test_effective_sample_size_by_simulation(designs):
+    rng = np.random.default_rng(2)
+    weights = designs.subsets(9, [3])
+    x = designs.rao(weights, rng)
+    y = power.outcomes(weights, sd_task=1, sd_noise=0.25, draws=20_000, rng=rng)
+    c = x - x.mean()
+    slope = c @ y / (c @ c)
+    believed = y.var(axis=0, ddof=1).mean() / (c @ c)
+    found = power.effective_sample_size(weights, x, sd_task=1, sd_noise=0.25)
+    assert found == pytest.approx(84 * believed / slope.var(), rel=0.05)
+    assert found < 60
+    assert power.effective_sample_size(weights, x, sd_task=0, sd_noise=1) == pytest.approx(84)
+
+
+def test_what_cannot_be_shown(designs):
+    weights = designs.subsets(3, [1])
+    assert power.minimum_detectable(weights, np.arange(3.0), sd_task=1, sd_noise=1, draws=50) == math.inf
+    two = designs.subsets(4, [1, 2])
+    with pytest.raises(InputError, match="differs between mixtures of one size"):
+        power.minimum_detectable(two, (two > 0).sum(axis=1) * 1.0, sd_task=1, sd_noise=1)
+    with pytest.raises(InputError, match="closed under relabelling for method permutation"):
+        power.minimum_detectable(two[1:], np.arange(9.0), sd_task=1, sd_noise=1, method="permutation")
+    with pytest.raises(InputError, match="a method among"):
+        power.minimum_detectable(two, np.arange(10.0), sd_task=1, sd_noise=1, method="t")
