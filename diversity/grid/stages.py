@@ -29,8 +29,8 @@ KINDS = {
         Kind("embed", f"{HERE}:embed", resumes=True, gpu=True),
         Kind("moments", f"{HERE}:moments", depth=1),
         Kind("diversity", f"{HERE}:diversity", depth=2),
-        Kind("train", f"{HERE}:train", depth=1, bulky=True, resumes=True, gpu=True),
-        Kind("target", f"{HERE}:target", depth=2, bulky=True, resumes=True, gpu=True),
+        Kind("train", f"{HERE}:train", depth=1, bulky=True, resumes=True, gpu=True, spreads=True),
+        Kind("target", f"{HERE}:target", depth=2, bulky=True, resumes=True, gpu=True, spreads=True),
         Kind("predict", f"{HERE}:predict", depth=3, gpu=True),
         Kind("score", f"{HERE}:score", depth=4),
     )
