@@ -81,9 +81,14 @@ def spans(
     null = _null(features, len(examples), start_logits, end_logits).tolist()
     out = list[Answered]()
     for row, (a, b) in enumerate(pairwise(bounds)):
-        starts = a + _largest(best[a:b], keep[row])  # the best n spans begin at the n tokens of the best spans
-        stretches, scores = tokens.spans(starts, max_answer_length, keep[row])
-        found = _candidates(examples[row].context, stretches, scores)[:n_best]
+        count, found = keep[row], tuple[Candidate, ...]()
+        while True:
+            starts = a + _largest(best[a:b], count)  # the best n spans begin at the n tokens of the best spans
+            stretches, scores = tokens.spans(starts, max_answer_length, count)
+            found = _candidates(examples[row].context, stretches, scores)[:n_best]
+            if len(found) == n_best or count >= (b - a) * max_answer_length:
+                break
+            count *= 4  # spans of nothing but space, or of the same text, took the places of others
         margin = null[row] - found[0].score if found else float("inf")
         no_answer = not found or (null_threshold is not None and margin > null_threshold)
         out.append(Answered("" if no_answer else found[0].text, found, margin))
