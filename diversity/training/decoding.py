@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-END = np.iinfo(np.int32).max  # beyond every context
+FAR = 1 << 32  # beyond every context
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def spans(
 
 @dataclass(frozen=True)
 class _Tokens:
-    """The tokens of all contexts: logits, the characters covered, the window's last token, where the next one begins."""
+    """The tokens of all contexts: logits, the characters covered, the window's last token, where the next begins."""
 
     start: Floats
     end: Floats
@@ -124,8 +124,12 @@ def _context_tokens(features: Features, rows: int, start: Floats, end: Floats) -
     unit = np.searchsorted(features.starts, place, side="right") - 1
     last = np.searchsorted(unit, unit, side="right") - 1
     align = features.align[place]
-    following = np.where(np.arange(len(place)) < last, np.roll(align[:, 0], -1), END)
-    bounds: list[int] = np.searchsorted(features.example[unit], np.arange(rows + 1)).tolist()
+    example = features.example[unit]
+    # what follows the last token of a window is in the next window: the first token of all that begins at its end or after
+    context = np.multiply(example, FAR, dtype=np.int64)
+    begins = np.sort(context + align[:, 0])
+    following = np.append(begins, rows * FAR)[np.searchsorted(begins, context + align[:, 1])] - context
+    bounds: list[int] = np.searchsorted(example, np.arange(rows + 1)).tolist()
     return _Tokens(start[place], end[place], align, last, following), bounds
 
 
