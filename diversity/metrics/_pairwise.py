@@ -17,6 +17,7 @@ from diversity.moments import checked, unit_rows
 from diversity.types import Array, InputError
 
 BLOCK = 512  # rows: at n = 20,000 a block of similarities in single precision is 41 MB
+NUMBERS = 1 << 25  # of a block at most: 134 MB; blocks of more than 65,000 rows' similarities are lower
 PAIRS = 1 << 16  # numbers of the differences of pairs that are held at once: they stay in the cache
 ROUNDING = 1e-14  # a distance below it, as 1 - x . y in double precision, is that of equal rows
 
@@ -49,18 +50,23 @@ def whole(name: str, value: float, *, least: int = 1, most: int | None = None) -
     return int(value)
 
 
+def blocks(n: int, width: int) -> Iterator[slice]:
+    """Successive rows, so many that a block of this width has no more numbers than it may."""
+    height = max(1, min(BLOCK, NUMBERS // width))
+    for start in range(0, n, height):
+        yield slice(start, min(start + height, n))
+
+
 def similarities(a: NDArray[Any], b: NDArray[Any]) -> Iterator[Block]:
     """Blocks of rows of a (n, d) and their dot products with all of b (m, d), in the precision given."""
-    for start in range(0, len(a), BLOCK):
-        rows = slice(start, min(start + BLOCK, len(a)))
+    for rows in blocks(len(a), len(b)):
         yield rows, a[rows] @ b.T
 
 
 def upper(a: NDArray[Any]) -> Iterator[Block]:
     """Blocks of rows of a and their dot products with these and all later rows: half the work where pairs count once."""
-    for start in range(0, len(a), BLOCK):
-        rows = slice(start, min(start + BLOCK, len(a)))
-        yield rows, a[rows] @ a[start:].T
+    for rows in blocks(len(a), len(a)):
+        yield rows, a[rows] @ a[rows.start :].T
 
 
 def both_sums(rows: slice, block: NDArray[Any], sums: Array) -> None:
