@@ -100,7 +100,7 @@ def _check_split(
         files = [f for p in parts for f in p.all_files]
         changed = [str(f) for f in files if not _as_locked(f, data, locked, seen)]
         official = _official(task, files, seen, data)
-        yield _count(task, data, split, language, parts[0].origin, changed, official)
+        yield _count(task, parts, split, language, changed, official)
 
 
 def _as_locked(file: Path, data: Path, locked: dict[str, str], seen: dict[str, str]) -> bool:
@@ -118,17 +118,19 @@ def _official(task: Task, files: list[Path], seen: dict[str, str], data: Path) -
     return "files are the released ones" if same else "files differ from the released ones"
 
 
-def _count(task: Task, data: Path, split: str, language: str, origin: str, changed: list[str], detail: str) -> Checked:
+def _count(
+    task: Task, parts: Sequence[sources.Found], split: str, language: str, changed: list[str], detail: str
+) -> Checked:
     bad: list[BadRow] = []
     rows = withheld = labelled = 0
     labels: Counter[str] = Counter()
     expected = task.expected(split, language)
 
     def result(status: str, text: str = detail) -> Checked:
-        return Checked(task.name, split, language, origin, rows, expected, len(bad), status, text)
+        return Checked(task.name, split, language, parts[0].origin, rows, expected, len(bad), status, text)
 
     try:
-        for example in sources.rows(task, data, split=split, languages=[language], bad=bad):
+        for example in sources.read(task, parts, language, bad=bad):
             rows += 1
             found = sources.labels_of(example)
             withheld += found is None

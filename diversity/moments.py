@@ -11,6 +11,7 @@ import numpy as np
 from diversity.types import Array, InputError, Moments, TaskMoments
 
 CHUNK = 2048  # rows: at d = 384 a chunk in float64 is 6 MB, about a processor's cache
+PASS = 256  # rows where a chunk is read once or twice and no more
 
 
 def checked(x: Any) -> np.ndarray[Any, Any]:
@@ -33,27 +34,56 @@ def unit_chunks(
     Pages of a memory-mapped file are given back once used, so that the file never becomes resident as a whole. With `reuse`
     each chunk is written over the last one: for a caller that keeps none.
     """
+    for here, part, factors in directions(x, normalize=normalize, chunk=chunk, copy=reuse):
+        whole = np.multiply(part, factors[:, None], out=part if reuse else np.empty(part.shape))
+        yield whole if centre is None else _unit(whole - centre, here.start)
+
+
+def unit_rows(x: Any, *, dtype: Any = np.float64) -> np.ndarray[Any, Any]:
+    """All rows of x scaled to unit length, (n, d), in double precision or rounded to another; errors as in `unit_chunks`."""
+    found = np.empty(checked(x).shape, dtype=dtype)
+    for here, part, factors in directions(x):
+        np.multiply(part, factors[:, None], out=found[here], casting="same_kind")
+    return found
+
+
+def directions(
+    x: Any, *, normalize: bool = True, chunk: int = PASS, copy: bool = False
+) -> Iterator[tuple[slice, Array, Array]]:
+    """Successive rows of x in float64 and the factors (k,) that make them unit rows; errors as in `unit_chunks`.
+
+    Sums over unit rows are so had without writing the rows anywhere. A chunk is to be read before the next one is taken;
+    it may be the rows of x themselves, and is not to be written to, unless it is a `copy`.
+    """
     rows = checked(x)
-    room = np.empty((min(chunk, len(rows)), rows.shape[1]))
+    copied = copy or rows.dtype != np.float64
+    room = np.empty((min(chunk, len(rows)) if copied else 0, rows.shape[1]))
     for start in range(0, len(rows), chunk):
-        source = rows[start : start + chunk]
-        part = room[: len(source)] if reuse else np.empty(source.shape)
-        part[:] = source
-        squares = np.einsum("ij,ij->i", part, part)
-        if not np.isfinite(squares).all():
-            # the squares of large finite numbers can overflow: what counts is the numbers themselves
-            if not np.isfinite(part).all():
-                at = start + int(np.argmin(np.isfinite(part).all(axis=1)))
-                raise InputError(f"expected finite numbers, found NaN or infinity in row {at}")
-            part /= np.abs(part).max(axis=1, keepdims=True)
-            squares = np.einsum("ij,ij->i", part, part)
-        if normalize:
-            if not squares.all():
-                at = start + int(np.argmin(squares))
-                raise InputError(f"expected rows with a direction, found only zeros in row {at}")
-            part *= (1 / np.sqrt(squares))[:, None]
-        yield part if centre is None else _unit(part - centre, start)
-        _give_back(rows, start, start + len(part))
+        here = slice(start, min(start + chunk, len(rows)))
+        part: Array = rows[here]
+        if copied:
+            part = room[: len(part)]
+            part[:] = rows[here]
+        factors = _factors(part, start, normalize)
+        yield here, part, factors
+        _give_back(rows, here.start, here.stop)
+
+
+def _factors(part: Array, start: int, normalize: bool) -> Array:
+    """1 / length of each row, or 1 where they are not normalised."""
+    squares, largest = np.einsum("ij,ij->i", part, part), np.ones(len(part))
+    if not np.isfinite(squares).all():
+        # the squares of large finite numbers can overflow: what counts is the numbers themselves
+        if not np.isfinite(part).all():
+            at = start + int(np.argmin(np.isfinite(part).all(axis=1)))
+            raise InputError(f"expected finite numbers, found NaN or infinity in row {at}")
+        largest = np.maximum(np.abs(part).max(axis=1), 1)
+        squares = np.square(part / largest[:, None]).sum(axis=1)
+    if not normalize:
+        return np.ones(len(part))
+    if not squares.all():
+        raise InputError(f"expected rows with a direction, found only zeros in row {start + int(np.argmin(squares))}")
+    return np.asarray(1 / largest / np.sqrt(squares))
 
 
 def _unit(part: Array, start: int) -> Array:

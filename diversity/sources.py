@@ -133,12 +133,17 @@ def _looked(part: Part, language: str) -> str:
 
 def split_of(task: Task, data: Path | str, preference: str, language: str) -> str:
     """The first of the preferred splits (`train,dev`) that is there; raises InputError where none is."""
+    return located(task, data, preference, language)[0]
+
+
+def located(task: Task, data: Path | str, preference: str, language: str) -> tuple[str, list[Found]]:
+    """The first of the preferred splits that is there, and where its parts lie; raises InputError where none is."""
     wanted = [s.strip() for s in preference.split(",") if s.strip()]
     for split in wanted:
         if split not in ("train", "dev", "test") and split not in task.splits:
             raise InputError(f"unknown split {split!r} of {task.name}: it has {', '.join(task.splits)}")
-        if find(task, data, split, language):
-            return split
+        if parts := find(task, data, split, language):
+            return split, parts
     here = [s for s in task.splits if s not in wanted and find(task, data, s, language)]
     hint = f"; there is {', '.join(here)}: use --split {here[0]}" if here else ""
     looked = [_looked(p, language) for s in wanted for p in task.splits.get(s, ())]
@@ -238,25 +243,28 @@ def rows(
     for language in languages:
         if language not in task.languages:
             raise InputError(f"{task.name}: expected a language among {', '.join(task.languages)}, found {language!r}")
-        for part in find(task, data, split_of(task, data, split, language), language):
-            count = 0
-            for item in _read(part, language):
-                if isinstance(item, BadRow):
-                    problem: BadRow | None = item
-                elif wrong := _unknown_label(task, item):
-                    problem = BadRow(part.files[0], item.id, wrong)
-                else:
-                    problem = None
-                    count += 1
-                    yield item
-                if problem is not None:
-                    if bad is None:
-                        raise problem
-                    bad.append(problem)
-            if not count:
-                raise InputError(
-                    f"{part.files[0]}: expected rows of {task.name} in {language!r}, found none{_why(bad)}"
-                )
+        yield from read(task, located(task, data, split, language)[1], language, bad=bad)
+
+
+def read(task: Task, parts: Iterable[Found], language: str, *, bad: list[BadRow] | None = None) -> Iterator[Example]:
+    """Stream the rows of the parts of a split in one language; broken rows and empty files as in `rows`."""
+    for part in parts:
+        count = 0
+        for item in _read(part, language):
+            if isinstance(item, BadRow):
+                problem: BadRow | None = item
+            elif wrong := _unknown_label(task, item):
+                problem = BadRow(part.files[0], item.id, wrong)
+            else:
+                problem = None
+                count += 1
+                yield item
+            if problem is not None:
+                if bad is None:
+                    raise problem
+                bad.append(problem)
+        if not count:
+            raise InputError(f"{part.files[0]}: expected rows of {task.name} in {language!r}, found none{_why(bad)}")
 
 
 def _why(bad: list[BadRow] | None) -> str:

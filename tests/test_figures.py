@@ -36,3 +36,22 @@ def test_rows_of_the_map_stand_beside_their_leaves(distances):
 
 def test_two_tasks_have_a_tree(distances):
     assert figures.tree(distances.iloc[:2, :2]).axes
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_the_same_data_give_the_same_file(distances, tmp_path, kind):
+    scores = pd.DataFrame({"metric": "cosine", "tasks": [("a",), ("b",), ("a", "b")] * 9, "value": np.arange(27.0)})
+    written = []
+    for seed, name in enumerate(("first", "second")):
+        np.random.seed(seed)  # what must not matter
+        written.append(figures.save(figures.overview(distances, scores), tmp_path / f"{name}.{kind}").read_bytes())
+    assert written[0] == written[1]
+
+
+def test_each_mixture_is_a_point_near_its_number_of_tasks(distances):
+    scores = pd.DataFrame({"metric": "cosine", "tasks": [("a",), ("b",), ("a", "b")], "value": [1.0, 2, 3]})
+    figure = figures.overview(distances, scores)
+    points = figure.axes[1].collections[0].get_offsets()
+    assert np.abs(points[:, 0] - [1, 1, 2]).max() < 0.3
+    assert points[:, 1].tolist() == [1, 2, 3]
+    assert figure.axes[1].get_lines()[0].get_xydata().tolist() == [[1, 1.5], [2, 3]]

@@ -13,23 +13,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diversity.moments import checked, unit_chunks
+from diversity.moments import checked, unit_rows
 from diversity.types import Array, InputError
 
 BLOCK = 512  # rows: at n = 20,000 a block of similarities in single precision is 41 MB
-PAIRS = 1 << 20  # numbers of the differences of pairs that are held at once
+NUMBERS = 1 << 25  # of a block at most: 134 MB; blocks of more than 65,000 rows' similarities are lower
+PAIRS = 1 << 16  # numbers of the differences of pairs that are held at once: they stay in the cache
 ROUNDING = 1e-14  # a distance below it, as 1 - x . y in double precision, is that of equal rows
 
 Block = tuple[slice, NDArray[Any]]
 Indices = NDArray[np.intp]
 
 
-def unit(x: Any, *, least: int = 1) -> Array:
-    """Rows x (n, d) scaled to unit length; raises InputError for fewer than `least` rows and as `unit_chunks` does."""
+def unit(x: Any, *, least: int = 1, dtype: Any = np.float64) -> Any:
+    """Rows x (n, d) scaled to unit length; raises InputError for fewer than `least` rows and as `unit_rows` does."""
     n = len(checked(x))
     if n < least:
         raise InputError(f"expected at least {least} rows, found {n}")
-    return np.concatenate(list(unit_chunks(x)))
+    return unit_rows(x, dtype=dtype)
 
 
 def pair(x: Any, reference: Any, *, least: int = 1) -> tuple[Array, Array]:
@@ -37,7 +38,8 @@ def pair(x: Any, reference: Any, *, least: int = 1) -> tuple[Array, Array]:
     rows, others = checked(x), checked(reference)
     if rows.shape[1] != others.shape[1]:
         raise InputError(f"expected a reference of dimension {rows.shape[1]}, found {others.shape[1]}")
-    return unit(rows), unit(others, least=least)
+    target = unit(others, least=least)
+    return target if rows is others else unit(rows), target
 
 
 def whole(name: str, value: float, *, least: int = 1, most: int | None = None) -> int:
@@ -48,24 +50,30 @@ def whole(name: str, value: float, *, least: int = 1, most: int | None = None) -
     return int(value)
 
 
+def blocks(n: int, width: int) -> Iterator[slice]:
+    """Successive rows, so many that a block of this width has no more numbers than it may."""
+    height = max(1, min(BLOCK, NUMBERS // width))
+    for start in range(0, n, height):
+        yield slice(start, min(start + height, n))
+
+
 def similarities(a: NDArray[Any], b: NDArray[Any]) -> Iterator[Block]:
     """Blocks of rows of a (n, d) and their dot products with all of b (m, d), in the precision given."""
-    for start in range(0, len(a), BLOCK):
-        rows = slice(start, min(start + BLOCK, len(a)))
+    for rows in blocks(len(a), len(b)):
         yield rows, a[rows] @ b.T
 
 
 def upper(a: NDArray[Any]) -> Iterator[Block]:
     """Blocks of rows of a and their dot products with these and all later rows: half the work where pairs count once."""
-    for start in range(0, len(a), BLOCK):
-        rows = slice(start, min(start + BLOCK, len(a)))
-        yield rows, a[rows] @ a[start:].T
+    for rows in blocks(len(a), len(a)):
+        yield rows, a[rows] @ a[rows.start :].T
 
 
 def both_sums(rows: slice, block: NDArray[Any], sums: Array) -> None:
-    """Add a block of `upper`, of a symmetric function of pairs, to the sums over whole rows (n,)."""
-    sums[rows] += block.sum(axis=1, dtype=np.float64)
-    sums[rows.stop :] += block[:, rows.stop - rows.start :].sum(axis=0, dtype=np.float64)
+    """Add a block of `upper`, of a symmetric function of pairs, to the sums over whole rows (n,): products with ones."""
+    height, width = block.shape
+    sums[rows] += block @ np.ones(width, dtype=block.dtype)
+    sums[rows.stop :] += np.ones(height, dtype=block.dtype) @ block[:, height:]
 
 
 def distances(a: Array, b: Array) -> Iterator[Block]:

@@ -12,6 +12,7 @@ from diversity.metrics._pairwise import Indices, pair, similarities, to_distance
 from diversity.types import Array, InputError
 
 ROUNDS = 100
+CANDIDATES = 16  # for a centre, compared with all rows at a time
 
 
 def sort(x: Any, reference: Any, clusters: float, seed: float) -> tuple[Array, Array, Indices, Array]:
@@ -49,34 +50,50 @@ def _fitted(raw: bytes, shape: tuple[int, int], clusters: int, seed: int) -> Arr
 
 
 def kmeans(rows: Array, clusters: int, rng: np.random.Generator) -> Array:
-    """Lloyd's k-means from a k-means++ start: centres (clusters, d); a cell that empties keeps its centre."""
-    centres = _start(rows, clusters, rng)
-    before = None
+    """Lloyd's k-means from a k-means++ start: centres (clusters, d); a cell that empties keeps its centre.
+
+    After the first rounds few rows move: only the centres that they leave or join are computed and compared again.
+    """
+    centres, changed = _start(rows, clusters, rng), np.arange(clusters)
+    nearness, cells = np.empty((clusters, len(rows))), np.full(len(rows), -1)
+    sums, sizes = np.zeros_like(centres), np.zeros(clusters)
     for _ in range(ROUNDS):
-        cells = assign(rows, centres)
-        if before is not None and np.array_equal(cells, before):
+        moving = centres[changed]
+        nearness[changed] = moving @ rows.T - np.einsum("ij,ij->i", moving, moving)[:, None] / 2
+        now = nearness.argmax(axis=0)
+        moved = np.flatnonzero(now != cells)
+        if not len(moved):
             break
-        before = cells
-        members = csr_array((np.ones(len(rows)), (cells, np.arange(len(rows)))), shape=(clusters, len(rows)))
-        sizes = np.bincount(cells, minlength=clusters)[:, None]
-        centres = np.where(sizes > 0, members @ rows / np.maximum(sizes, 1), centres)
+        known = moved[cells[moved] >= 0]
+        change = _members(now[moved], moved, len(rows), clusters) - _members(cells[known], known, len(rows), clusters)
+        sums, sizes = sums + change @ rows, sizes + change.sum(axis=1)
+        touched = np.union1d(cells[known], now[moved])
+        changed = touched[sizes[touched] > 0]
+        centres[changed], cells = sums[changed] / sizes[changed, None], now
     return centres
 
 
-def _distances(rows: Array, i: int) -> Array:
-    """Distances of unit rows to one of them, in proportion to their squared Euclidean ones."""
-    return to_distances(rows @ rows[i])
+def _members(cells: Indices, rows: Indices, n: int, clusters: int) -> Any:
+    """Ones where a row is in a cell, (clusters, n), sparse."""
+    return csr_array((np.ones(len(rows)), (cells, rows)), shape=(clusters, n))
 
 
 def _start(rows: Array, clusters: int, rng: np.random.Generator) -> Array:
-    """Rows as first centres, each drawn in proportion to its squared distance to those before (k-means++)."""
+    """Rows as first centres, each drawn in proportion to its squared distance to those before (k-means++).
+
+    Candidates are drawn by the distances of the moment, some at a time, and each is then kept with the probability by
+    which its distance has fallen through those kept before it: the same distribution, in products of matrices.
+    """
     chosen = [int(rng.integers(len(rows)))]
-    to_nearest = _distances(rows, chosen[0])
-    for _ in range(clusters - 1):
+    to_nearest = to_distances(rows @ rows[chosen[0]])
+    while len(chosen) < clusters:
         total = np.cumsum(to_nearest)
-        if total[-1] > 0:
-            chosen.append(int(np.searchsorted(total, rng.random() * total[-1], side="right")))
-        else:  # fewer distinct rows than clusters: the rest of the cells stay empty
-            chosen.append(chosen[0])
-        np.minimum(to_nearest, _distances(rows, chosen[-1]), out=to_nearest)
+        if not total[-1] > 0:  # fewer distinct rows than clusters: the rest of the cells stay empty
+            return rows[chosen + [chosen[0]] * (clusters - len(chosen))]
+        drawn = np.searchsorted(total, rng.random(CANDIDATES) * total[-1], side="right")
+        bars = rng.random(CANDIDATES) * to_nearest[drawn]
+        for row, bar, block in zip(drawn.tolist(), bars, to_distances(rows[drawn] @ rows.T), strict=True):
+            if to_nearest[row] > bar and len(chosen) < clusters:
+                chosen.append(row)
+                np.minimum(to_nearest, block, out=to_nearest)
     return rows[chosen]

@@ -22,11 +22,11 @@ def dcscore(x: Any, *, tau: float = 1.0) -> float:
     """
     if not tau > 0:
         raise InputError(f"expected a temperature tau above 0, found {tau!r}")
-    rows = unit(x)
-    chosen = rows.astype(np.float32 if tau >= 0.1 else np.float64)  # 1/tau magnifies rounding
+    rows = unit(x, dtype=np.float32 if tau >= 0.1 else np.float64)  # 1/tau magnifies rounding
+    rows *= 1 / np.sqrt(tau)
     sums = np.zeros(len(rows))
-    for part, block in upper(chosen):
-        np.multiply(np.subtract(block, 1, out=block), chosen.dtype.type(1 / tau), out=block)
+    for part, block in upper(rows):
+        np.subtract(block, rows.dtype.type(1 / tau), out=block)
         both_sums(part, np.exp(block, out=block), sums)
     return float((1 / sums).sum())
 

@@ -58,20 +58,34 @@ def _preorder(rows: Array, edges: Indices) -> Indices:
 
 
 def _two_opt(rows: Array) -> Indices:
-    """An order of a path's rows with the ends fixed, in which reversing no stretch makes it shorter."""
+    """An order of a path's rows with the ends fixed, in which reversing no stretch makes it shorter.
+
+    In each pass the best reversals that do not touch one another are made together: their gains add up.
+    """
     order = np.arange(len(rows))
     d = 1 - rows @ rows.T
-    later = np.triu(np.ones((len(rows) - 1, len(rows) - 1), dtype=bool), 1)
-    while later.any():
+    later = np.triu(np.ones((len(rows) - 1, len(rows) - 1)), 1)
+    while len(rows) > 2:
         steps = np.diagonal(d, 1)
-        gain = np.where(later, steps[:, None] + steps[None, :] - d[:-1, :-1] - d[1:, 1:], 0)
-        i, j = divmod(int(gain.argmax()), len(steps))
-        if gain[i, j] <= GAIN:
+        gain = (steps[:, None] + steps - d[:-1, :-1] - d[1:, 1:]) * later
+        turned = _turned(gain.argmax(axis=1), gain.max(axis=1))
+        if turned is None:
             break
-        turned = np.arange(len(rows))
-        turned[i + 1 : j + 1] = turned[i + 1 : j + 1][::-1]
-        order, d = order[turned], d[np.ix_(turned, turned)]
+        order, d = order[turned], d[turned][:, turned]
     return order
+
+
+def _turned(last: Indices, gain: Array) -> Indices | None:
+    """The places of stops after the reversals of i + 1 to last[i] that gain most, disjoint ones; None where none does."""
+    places, free = np.arange(len(last) + 1), np.ones(len(last) + 1, dtype=bool)
+    for i in np.argsort(-gain, kind="stable"):
+        if gain[i] <= GAIN:
+            break
+        j = last[i] + 1
+        if free[i : j + 1].all():
+            places[i + 1 : j] = places[i + 1 : j][::-1]
+            free[i : j + 1] = False
+    return None if free.all() else places
 
 
 METRIC = Metric(

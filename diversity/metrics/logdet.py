@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from diversity.metrics._covariance import about, influence_of, yes
-from diversity.moments import checked, moments, stack, unit_chunks
+from diversity.moments import checked, moments, stack, unit_rows
 from diversity.types import Array, Influence, InputError, Metric, TaskMoments
 
 
@@ -27,7 +27,7 @@ def logdet(x: Any, *, alpha: float = 1.0, centred: float = 0) -> float:
     n, d = checked(x).shape
     if n >= d:
         return float(mixtures(stack({"x": moments(x)}), [[1.0]], alpha=alpha, centred=centred)[0])
-    rows = np.concatenate(list(unit_chunks(x)))
+    rows = unit_rows(x)
     if yes(centred, "centred"):
         rows -= rows.mean(axis=0)
     return _logdet(rows @ rows.T / n, alpha)

@@ -9,7 +9,7 @@ import numpy as np
 from diversity.metrics._pairwise import Indices, exact, nearest, similarities, to_chosen, unit
 from diversity.types import Array, Metric
 
-NEIGHBOURS = 16  # remembered for each row; a list that runs out is filled again, only if its row could matter
+NEIGHBOURS = 6  # remembered for each row; a list that runs out is filled again, only if its row could matter
 
 
 def mst(x: Any) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._pairwise import unit
+from diversity.moments import PASS, checked, directions
 from diversity.types import InputError, Metric
 
 
@@ -22,12 +22,17 @@ def span(x: Any, *, percentile: float = 90) -> float:
     """
     if not 0 <= percentile <= 100:
         raise InputError(f"expected a percentile from 0 to 100, found {percentile!r}")
-    rows = unit(x)
-    centroid = rows.mean(axis=0)
-    length = float(np.linalg.norm(centroid))
-    if length < 1e-12:
+    rows = checked(x)
+    total, factors, cosines = np.zeros(rows.shape[1]), np.empty(len(rows)), np.empty(len(rows))
+    for here, part, factors[here] in directions(rows):
+        total += factors[here] @ part
+    length = float(np.linalg.norm(total))
+    if length < len(rows) * 1e-12:
         return 1.0
-    return float(np.percentile(np.maximum(1 - rows @ (centroid / length), 0), percentile))
+    for start in range(0, len(rows), PASS):
+        here = slice(start, start + PASS)
+        cosines[here] = np.asarray(rows[here], dtype=np.float64) @ (total / length)
+    return float(np.percentile(np.maximum(1 - cosines * factors, 0), percentile))
 
 
 METRIC = Metric(

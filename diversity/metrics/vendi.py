@@ -10,7 +10,7 @@ import numpy as np
 from diversity.metrics._gram import form
 from diversity.metrics._influence import quadratic_forms
 from diversity.metrics._spectrum import derivative, eigensystem, number, of_mixtures, of_rows
-from diversity.moments import checked, mix, moments, stack, unit_chunks
+from diversity.moments import checked, mix, moments, stack, unit_rows
 from diversity.types import Array, Influence, InputError, Metric, TaskMoments
 
 
@@ -31,7 +31,7 @@ def vendi(x: Any, *, q: float = 1.0, unbiased: bool = False) -> float:
     n, d = checked(x).shape
     if unbiased or (q == 2 and n >= d) or n > 4 * d:
         return float(mixtures(stack({"x": moments(x)}), [[1.0]], q=q, unbiased=unbiased)[0])
-    return number(of_rows(np.concatenate(list(unit_chunks(x)))), q)
+    return number(of_rows(unit_rows(x)), q)
 
 
 def _check(q: float, unbiased: bool) -> None:

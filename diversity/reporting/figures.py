@@ -33,6 +33,7 @@ def overview(
     """
     seaborn = _style()
     import matplotlib.pyplot as plt
+    import numpy as np
 
     order = alike(distances)
     figure, (left, right) = plt.subplots(1, 2, figsize=(14, 6.2), layout="constrained")
@@ -46,9 +47,11 @@ def overview(
     for label in left.get_xticklabels():
         label.set_horizontalalignment("right")
     chosen = scores[scores["metric"] == metric].assign(size=scores["tasks"].map(len))
-    seaborn.stripplot(chosen, x="size", y="value", jitter=0.25, size=4, alpha=0.6, color="C0", ax=right)
+    beside = np.random.default_rng(0).uniform(-0.25, 0.25, len(chosen))  # seaborn's jitter has no seed
+    right.scatter(chosen["size"] + beside, chosen["value"], s=16, alpha=0.6, color="C0", linewidths=0)
     medians = chosen.groupby("size")["value"].median()
-    right.plot(range(len(medians)), medians.to_numpy(), color="C1", marker="D", label="median")
+    right.plot(medians.index, medians.to_numpy(), color="C1", marker="D", label="median")
+    right.set_xticks(medians.index)
     right.set(
         xlabel="tasks in the mixture", ylabel=f"diversity ({metric})", title=f"All {len(chosen)} mixtures by size"
     )
@@ -114,11 +117,14 @@ def linked(distances: pd.DataFrame) -> Any:
 
 
 def save(figure: Figure, path: Path | str, *, dpi: int = 150) -> Path:
-    """Write a figure atomically, in the format that the file's name says."""
+    """Write a figure atomically, in the format that the file's name says; the same figure gives the same bytes."""
+    import matplotlib
     import matplotlib.pyplot as plt
 
     target = Path(path)
-    with store.replacing(target) as stream:
-        figure.savefig(stream, format=target.suffix.removeprefix("."), dpi=dpi)
+    kind = target.suffix.removeprefix(".")
+    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    with matplotlib.rc_context({"svg.hashsalt": "diversity"}), store.replacing(target) as stream:
+        figure.savefig(stream, format=kind, dpi=dpi, metadata=dates.get(kind))
     plt.close(figure)
     return target

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import cdist, pdist, squareform
 from scipy.special import softmax
-from scipy.stats import entropy
+from scipy.stats import chisquare, entropy
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics.pairwise import rbf_kernel
@@ -19,7 +19,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
 from diversity import catalog
-from diversity.metrics import _pairwise, hamiltonian, mst, rbf_vendi
+from diversity.metrics import _pairwise, _partition, hamiltonian, mst, rbf_vendi
 from diversity.metrics._partition import kmeans
 from diversity.types import InputError
 
@@ -279,6 +279,48 @@ def test_kmeans_ends_where_scikit_learn_ends():
     cells = KMeans(k, init=_fit(rows, k), n_init=1, max_iter=1).fit_predict(rows)
     shares = np.bincount(cells, minlength=k) / len(rows)
     assert value("partition_entropy", rows, reference=rows, clusters=k) == pytest.approx(entropy(shares), abs=1e-9)
+
+
+def test_kmeans_is_plain_lloyd_from_its_start():
+    """Only what changed is computed again, and nothing else is different; also with a cell that empties."""
+    for seed, k in ((0, 5), (1, 12), (2, 30)):
+        rows = normalize(gaussian(150, seed=seed))
+        rows[:40] = rows[0]
+        centres = _partition._start(rows, k, np.random.default_rng(seed))
+        cells = None
+        while True:
+            now = cdist(rows, centres, "sqeuclidean").argmin(axis=1)
+            if cells is not None and (now == cells).all():
+                break
+            cells = now
+            centres = np.array([rows[cells == c].mean(axis=0) if (cells == c).any() else centres[c] for c in range(k)])
+        np.testing.assert_allclose(kmeans(rows, k, np.random.default_rng(seed)), centres, atol=1e-12)
+
+
+def test_first_centres_are_drawn_by_squared_distance(monkeypatch):
+    """Frequencies of all pairs of first centres against their probabilities, with few and with many candidates a time."""
+    rows = normalize(np.array([[1, 0], [1, 0.2], [1, 1.5], [-0.3, 1]]))
+    squares = cdist(rows, rows, "sqeuclidean")
+    expected = squares / squares.sum(axis=1, keepdims=True) / 4
+    triple = np.array(
+        [
+            [[expected[a, b] * c for c in _shares(np.minimum(squares[a], squares[b]))] for b in range(4)]
+            for a in range(4)
+        ]
+    )
+    for candidates in (1, 16):
+        monkeypatch.setattr(_partition, "CANDIDATES", candidates)
+        rng, found = np.random.default_rng(0), np.zeros((4, 4, 4))
+        for _ in range(4000):
+            start = _partition._start(rows, 3, rng)
+            found[tuple(int(np.flatnonzero((rows == c).all(axis=1))[0]) for c in start)] += 1
+        where = triple > 0
+        assert found[~where].sum() == 0
+        assert chisquare(found[where], 4000 * triple[where]).pvalue > 0.001
+
+
+def _shares(values):
+    return values / values.sum() if values.sum() > 0 else values
 
 
 def _fit(rows, k):
