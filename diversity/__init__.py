@@ -25,6 +25,7 @@ _API = {
     "run_grid": "grid.running",
     "plan_mix": "training.mixing",
     "retrieve": "training.retrieving",
+    "published": "stats.literature",
     "score": "scoring",
     "task": "catalog",
     "train_mix": "training.mixing",
@@ -51,13 +52,14 @@ if TYPE_CHECKING:
     from diversity.measuring import Space as Space
     from diversity.measuring import from_arrays as from_arrays
     from diversity.measuring import measure as measure
+    from diversity.planning.designing import design as design
     from diversity.reporting.composing import report as report
     from diversity.scoring import contributions as contributions
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score
     from diversity.stats.comparing import compare as compare
-    from diversity.planning.designing import design as design
     from diversity.stats.fitting import fit as fit
+    from diversity.stats.literature import published as published
     from diversity.training.mixing import plan_mix as plan_mix
     from diversity.training.mixing import train_mix as train_mix
     from diversity.training.retrieving import Mining as Mining

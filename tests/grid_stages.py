@@ -78,6 +78,14 @@ def environment(inputs: dict[str, Path], settings: dict, folder: Path) -> list[d
     return [{"pid": os.getpid(), **{n: os.environ.get(n, "") for n in names}}]
 
 
+def ranked(inputs: dict[str, Path], settings: dict, folder: Path) -> list[dict]:
+    """Which of several processes this is."""
+    rank, of = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    with inputs["log"].open("a") as stream:
+        stream.write(f"{rank}\n")
+    return [{"rank": rank, "of": of, **settings}]
+
+
 def odd(inputs: dict[str, Path], settings: dict, folder: Path) -> object:
     """Give back what cannot be recorded, or leave by exit."""
     if settings["what"] == "exit":

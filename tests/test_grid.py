@@ -16,9 +16,10 @@ from diversity import InputError, store
 from diversity.grid import folder as folders
 from diversity.grid.driving import drive
 from diversity.grid.graph import Graph, Kind, Stage, resolve
-from diversity.grid.processes import Processes, gpus, shares
+from diversity.grid.launched import launch
+from diversity.grid.processes import Processes, shares
 from diversity.grid.progress import in_words
-from diversity.grid.work import Job, Outcome, perform
+from diversity.grid.work import Job, Outcome, gpus, perform
 
 HERE = Path(__file__).parent
 ADD = Kind("add", "grid_stages:add")
@@ -405,6 +406,26 @@ def test_no_gpu_is_used_where_none_is_visible(monkeypatch):
     assert gpus() == []
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert gpus() == []
+
+
+def test_a_stage_in_several_processes_gives_the_rows_of_the_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE.parent), str(HERE)]))
+    (tmp_path / "files").mkdir()
+    (row,) = launch("grid_stages:ranked", {"log": tmp_path / "log"}, {"a": 1}, tmp_path / "files", 2)
+    assert row == {"rank": 0, "of": 2, "a": 1}
+    assert sorted((tmp_path / "log").read_text().split()) == ["0", "1"]
+    with pytest.raises(RuntimeError, match="2 processes for grid_stages:fail ended with status 1"):
+        launch("grid_stages:fail", {"log": tmp_path / "x" / "log"}, {}, tmp_path / "files", 2)
+
+
+def test_a_stage_that_spreads_is_launched_on_all_its_gpus(run, monkeypatch):
+    from diversity.grid import work
+
+    launched = []
+    monkeypatch.setattr(work, "launch", lambda *given: launched.append(given[-1]) or [{"value": 1.0}])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
+    run(Stage(kind("add", spreads=True), {"number": 1}), Stage(kind("add"), {"number": 2}))
+    assert launched == [3]
 
 
 # --- Clocks --------------------------------------------------------------------------------------------

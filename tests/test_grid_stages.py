@@ -17,9 +17,10 @@ from diversity.planning.plans import parse_plan
 
 PLAN = {
     "model": "all-MiniLM-L6-v2",
-    "targets": ["tatoeba"],
+    "targets": ["tatoeba", "xquad", "mlqa"],
     "seeds": [1],
     "train": {"examples": 8, "batch": 4, "max_length": 32, "dev_examples": 2},
+    "target": {"examples": 4, "batch": 4, "max_length": 64, "stride": 16, "dev_examples": 2},
     "predict": {"languages": ["de"]},
     "diversity": {"sample": 6, "shards": 2, "metrics": ["cosine", "vendi(q=2)"]},
     "mixtures": [{"tasks": ["qqp", "squad_v1"]}],
@@ -72,13 +73,24 @@ def test_a_mixture_is_trained_to_an_ordinary_checkpoint(finished):
     assert not (folder / "run").exists()
 
 
-def test_retrieval_is_predicted_and_scored(finished):
-    ((folder, _),) = finished["predict"]
-    assert sorted(p.name for p in folder.iterdir()) == ["settings.json", "tatoeba"]
-    ((_, outcome),) = finished["score"]
-    (row,) = outcome.rows
-    assert (row["language"], row["metric"], row["split"], row["pooling"]) == ("de", "accuracy", "test", "mean")
-    assert 0 <= row["value"] <= 100
+def test_targets_are_predicted_and_scored(finished):
+    predicted = {next(p.name for p in f.iterdir() if p.is_dir()): f for f, _ in finished["predict"]}
+    assert set(predicted) == {"tatoeba", "xquad", "mlqa"}
+    assert sorted(p.name for p in predicted["tatoeba"].iterdir()) == ["settings.json", "tatoeba"]
+    rows = {r["metric"]: r for _, outcome in finished["score"] for r in outcome.rows}
+    assert set(rows) == {"accuracy", "exact_match", "f1"}
+    assert (rows["accuracy"]["language"], rows["accuracy"]["split"], rows["accuracy"]["pooling"]) == (
+        "de",
+        "test",
+        "mean",
+    )
+    assert all(0 <= r["value"] <= 100 for r in rows.values())
+
+
+def test_one_model_is_trained_for_both_targets_on_squad(finished):
+    ((folder, outcome),) = finished["target"]
+    assert {r["task"] for r in outcome.rows} == {"squad_v1"}
+    assert (folder / "heads.safetensors").exists()
 
 
 def test_stages_of_a_plan_hang_together(samples):

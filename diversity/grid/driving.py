@@ -72,7 +72,16 @@ class Driver:
         layout, kind = self.survey.layout, stage.kind
         inputs = {role: str(layout.files(key)) for role, key in stage.inputs.items()}
         folder = str(layout.work(stage.key))
-        return Job(stage.key, kind.function, {**stage.places, **inputs}, stage.settings, folder, kind.resumes, kind.gpu)
+        return Job(
+            key=stage.key,
+            function=kind.function,
+            inputs={**stage.places, **inputs},
+            settings=stage.settings,
+            folder=folder,
+            resumes=kind.resumes,
+            gpu=kind.gpu,
+            spreads=kind.spreads,
+        )
 
     def take(self, outcome: Outcome) -> None:
         """What follows from a job that ended."""

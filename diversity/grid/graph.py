@@ -23,8 +23,8 @@ class Kind:
     The function finds its inputs at the paths given by role, and leaves its files in `folder`. Raise `recipe` whenever
     the code of the function comes to give other results: it stands in the keys. `bulky` files (checkpoints) are removed
     when nothing needs them any more; a kind that `resumes` finds in `folder` what it left there when it was killed; `gpu`
-    says that it uses one. Of the stages that are ready, those of greatest `depth` run first: so checkpoints are used up
-    early.
+    says that it uses one, and `spreads` that it uses several, in a process for each. Of the stages that are ready, those
+    of greatest `depth` run first: so checkpoints are used up early.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Kind:
     bulky: bool = False
     resumes: bool = False
     gpu: bool = False
+    spreads: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from diversity.grid.graph import Kind, Rows
 
 if TYPE_CHECKING:
     from diversity.measuring import Measured
+    from diversity.training.mixing import Trained
 
 HERE = "diversity.grid.stages"
 ROWS = "settings.json"  # what predictions say of themselves in result rows, by language: layer, pooling
@@ -28,8 +29,8 @@ KINDS = {
         Kind("embed", f"{HERE}:embed", resumes=True, gpu=True),
         Kind("moments", f"{HERE}:moments", depth=1),
         Kind("diversity", f"{HERE}:diversity", depth=2),
-        Kind("train", f"{HERE}:train", depth=1, bulky=True, resumes=True, gpu=True),
-        Kind("target", f"{HERE}:target", depth=2, bulky=True, resumes=True, gpu=True),
+        Kind("train", f"{HERE}:train", depth=1, bulky=True, resumes=True, gpu=True, spreads=True),
+        Kind("target", f"{HERE}:target", depth=2, bulky=True, resumes=True, gpu=True, spreads=True),
         Kind("predict", f"{HERE}:predict", depth=3, gpu=True),
         Kind("score", f"{HERE}:score", depth=4),
     )
@@ -130,13 +131,43 @@ def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
         split=settings["split"],
         limit=settings["limit"],
     )
+    return _dev_rows(trained)
+
+
+def _dev_rows(trained: Trained) -> Rows:
     names = ("task", "metric", "score", "low", "high", "baseline", "n")
     return [{name: getattr(score, name) for name in names} for score in trained.dev]
 
 
+def target(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """Fine-tuning on a target's English data: a checkpoint with its head, and its dev score."""
+    from diversity.training.settings import Settings
+    from diversity.training.transferring import train_target
+
+    trained = train_target(
+        settings["task"],
+        model=_model(inputs, settings),
+        data=inputs["data"],
+        output=folder,
+        settings=Settings(**settings["training"]),
+    )
+    return _dev_rows(trained)
+
+
 def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """Zero-shot predictions of a target in its languages, in the leaderboard's layout."""
-    return _retrieved(inputs, settings, folder)
+    from diversity import catalog, sources
+    from diversity.training.transferring import load_tuned, write_predictions
+
+    task = catalog.task(settings["target"])
+    if task.kind == "retrieval":
+        return _retrieved(inputs, settings, folder)
+    tuned = load_tuned(inputs["checkpoint"])
+    for language in settings["languages"]:
+        split = sources.split_of(task, inputs["data"], settings["split"], language)
+        write_predictions(tuned, task.name, language, split, data=inputs["data"], folder=folder, cache=folder / "cache")
+    _remove(folder / "cache")
+    return []
 
 
 def _retrieved(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:

@@ -13,7 +13,7 @@ from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.graph import Graph, Stage
 from diversity.grid.results import Cell
 from diversity.grid.stages import KINDS
-from diversity.planning.plans import Plan, Planned, training_set
+from diversity.planning.plans import Plan, Planned
 from diversity.training import retrieving, vectors
 from diversity.training import settings as presets
 from diversity.types import InputError, Run
@@ -123,7 +123,7 @@ class Builder:
         chosen = {n: v for n, v in self.plan.target.items() if not isinstance(v, Mapping)}
         chosen |= self.plan.target.get(target, {})
         training = presets.preset(chosen.pop("preset", "phang2020"), target)
-        source = training_set(task)
+        source = sources.training_set(task)
         settings = {"task": source, "training": asdict(presets.changed(training, **chosen, seed=seed))}
         data, places, model = self._model() if checkpoint is None else ({}, {"data": str(self.data)}, {})
         data |= self._trained(source)
@@ -153,7 +153,7 @@ class Builder:
     def score(self, model: str | None, target: str, title: str) -> str:
         """The stage that scores a target's predictions, and the one that makes them."""
         languages, fingerprint = self.tested[target]
-        chosen = {"target": target, "split": self._split(), "languages": languages}
+        chosen = {"target": target, "split": self._split(target), "languages": languages}
         data, places, name = self._model() if model is None else ({}, {"data": str(self.data)}, {})
         task = catalog.task(target)
         retrieval = _retrieval(self.plan.predict) if task.kind == "retrieval" else {}
@@ -173,14 +173,16 @@ class Builder:
             "score", f"{target} by {title}", chosen, inputs=inputs, data=labels, places={"data": str(self.data)}
         )
 
-    def _split(self) -> str:
-        return str(self.plan.predict.get("split", TESTS))
+    def _split(self, name: str) -> str:
+        """The splits that a target is predicted on, in order of preference; never the one that is trained on."""
+        asked = str(self.plan.predict.get("split", TESTS))
+        return ",".join(sources.unseen(catalog.task(name), self.data, asked, SPLITS))
 
     def _tested(self, name: str) -> tuple[list[str], str]:
         """The languages of a target that are here and asked for, and the fingerprint of their data."""
         task = catalog.task(name)
         asked = self.plan.predict.get("languages", task.languages)
-        splits = [s.strip() for s in self._split().split(",")]
+        splits = self._split(name).split(",")
         known = [s for s in splits if s in task.splits]
         here = [
             lang for lang in task.languages

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 import shutil
 import socket
+import subprocess
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -19,6 +21,7 @@ from typing import Any, Literal, Protocol
 
 from diversity import __version__, store
 from diversity.grid.graph import Rows, resolve
+from diversity.grid.launched import launch
 from diversity.types import InputError
 
 FILES, LOCK, LOG = "files", "lock", "log.txt"
@@ -42,6 +45,7 @@ class Job:
     folder: str
     resumes: bool = False
     gpu: bool = False
+    spreads: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,9 +112,28 @@ def _run(job: Job, folder: Path) -> tuple[Rows, dict[str, int]]:
         shutil.rmtree(folder)
     folder.mkdir(exist_ok=True)
     inputs = {role: Path(path) for role, path in job.inputs.items()}
-    rows = [_plain(row) for row in resolve(job.function)(inputs, dict(job.settings), folder) or ()]
+    rows = [_plain(row) for row in _called(job, inputs, folder) or ()]
     store.canonical(rows)  # what cannot be recorded is the stage's own failure
     return rows, store.sync_tree(folder)
+
+
+def _called(job: Job, inputs: dict[str, Path], folder: Path) -> Rows | None:
+    devices = gpus() if job.spreads else ()
+    if len(devices) > 1:
+        return launch(job.function, inputs, job.settings, folder, len(devices))
+    return resolve(job.function)(inputs, dict(job.settings), folder)
+
+
+def gpus() -> list[str]:
+    """The GPUs that this process may use, found without loading torch."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [g for g in (s.strip() for s in given.split(",")) if g and g != "-1"]
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [str(i) for i, line in enumerate(s for s in listed.splitlines() if s.startswith("GPU "))]
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

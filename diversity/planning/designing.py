@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from diversity import catalog, embed, scoring
+from diversity import catalog, embed, scoring, sources
 from diversity.measuring import Measured, Space, load, measure
 from diversity.planning import choosing, confounders, writing
-from diversity.planning.plans import BASELINE, OUTCOMES, RULES, training_set
+from diversity.planning.plans import BASELINE, OUTCOMES, RULES
 from diversity.training.settings import PRESETS, Settings, changed, preset
 from diversity.types import Array, InputError, Mixture
 
@@ -360,7 +360,7 @@ def _work(table: pd.DataFrame, choice: Choice) -> tuple[dict[str, int], int]:
     sets = dict[str, str]()
     for target in choice.targets:
         if "train" in catalog.task(target).splits:
-            sets.setdefault(training_set(catalog.task(target)), target)
+            sets.setdefault(sources.training_set(catalog.task(target)), target)
     trained = int((table["k"] > 0).sum()) * choice.seeds
     tuned = len(table) * choice.seeds
     length = {t: _length(t, changed(preset(choice.preset, t))) for t in sets.values()}

@@ -11,7 +11,7 @@ from typing import Any
 from diversity import catalog
 from diversity.training import sampling
 from diversity.training.settings import PRESETS, Settings
-from diversity.types import InputError, Mixture, Task
+from diversity.types import InputError, Mixture
 
 OUTCOMES = ("mean9", "mean7", "retrieval", "mean")
 ROLES = ("diverse", "homogeneous", "space", "closed", "single", "baseline")
@@ -267,16 +267,3 @@ def _budget(train: Mapping[str, Any]) -> int | None:
         return int(train["examples"])
     preset = PRESETS.get(train.get("preset", ""), {}).get("intermediate", Settings())
     return int(train["steps"]) * int(train.get("batch", preset.batch)) if "steps" in train else None
-
-
-def training_set(task: Task) -> str:
-    """The task whose English training data a target uses: its own, or another's of which it is a copy.
-
-    >>> training_set(catalog.task("mlqa")), training_set(catalog.task("udpos"))
-    ('squad_v1', 'udpos')
-    """
-    for name in catalog.names("tasks"):
-        other = catalog.task(name)
-        if other.role == "intermediate" and other.splits.get("train") == task.splits["train"]:
-            return name
-    return task.name
