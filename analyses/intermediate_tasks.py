@@ -50,7 +50,7 @@ def learn(task: str, folder: Path, data: str, scale: float, precision: str) -> d
     settings = Settings(
         learning_rate=budget.rate, examples=max(64, round(scale * budget.examples)), max_length=budget.length,
         stride=64, weight_decay=0.01, dev_examples=1500, precision="bf16" if precision == "bf16" else "fp32",
-        tokens=4096, save_every=50,
+        tokens=4096, save_every=500,
     )  # fmt: skip
     begin = time.process_time()
     done = diversity.train_mix(
