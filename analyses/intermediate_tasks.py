@@ -31,15 +31,15 @@ class Budget:
 
 
 BUDGETS = {
-    "anli_plus": Budget(24_000, 1e-4, 96, 100 / 3),
-    "ccg": Budget(48_000, 5e-4, 64),
-    "commonsenseqa": Budget(20_000, 1e-4, 48, 20),
-    "cosmosqa": Budget(6_000, 1e-4, 160, 25),
-    "hellaswag": Budget(16_000, 1e-4, 112, 25),
-    "mnli": Budget(24_000, 1e-4, 96, 100 / 3),
-    "qqp": Budget(20_000, 1e-4, 64, 50),
-    "squad_v1": Budget(18_000, 2e-4, 256),
-    "squad_v2": Budget(12_000, 2e-4, 256),
+    "anli_plus": Budget(16_000, 1e-4, 96, 100 / 3),
+    "ccg": Budget(20_000, 5e-4, 64),
+    "commonsenseqa": Budget(16_000, 1e-4, 48, 20),
+    "cosmosqa": Budget(5_000, 1e-4, 160, 25),
+    "hellaswag": Budget(9_000, 1e-4, 112, 25),
+    "mnli": Budget(20_000, 1e-4, 96, 100 / 3),
+    "qqp": Budget(12_000, 1e-4, 64, 50),
+    "squad_v1": Budget(12_000, 2e-4, 256),
+    "squad_v2": Budget(9_000, 2e-4, 256),
 }
 AIMS = {"mnli": 55, "squad_v1": 40, "ccg": 80, "qqp": 70, "hellaswag": 25, "cosmosqa": 25, "commonsenseqa": 20}
 
