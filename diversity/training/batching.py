@@ -158,10 +158,13 @@ def _rounded(length: int) -> int:
 
 
 SPARE = 1.25  # sequences that are padded to less than this times their length need no pass of their own
-WORTH = 512  # tokens that are worth a pass of their own
+WORTH = {
+    "cpu": 512,
+    "cuda": 8192,
+}  # tokens that are worth one: each has gradients of all weights to add, and a GPU to start
 
 
-def passes(step: Mapping[str, Features], tokens: int, *, packed: bool) -> Iterator[list[Drawn]]:
+def passes(step: Mapping[str, Features], tokens: int, *, packed: bool, device: str = "cpu") -> Iterator[list[Drawn]]:
     """Units of a step in passes of at most `tokens` tokens (or of one unit), padding included; the long ones first.
 
     Packed units share a pass as they come; padded ones only with those of about their length.
@@ -170,19 +173,24 @@ def passes(step: Mapping[str, Features], tokens: int, *, packed: bool) -> Iterat
     task = np.repeat(np.arange(len(names)), [len(f) for f in step.values()])
     units = np.concatenate([np.arange(len(f)) for f in step.values()])
     longest = np.concatenate([unit_longest(f) for f in step.values()])
+    size = np.concatenate([unit_tokens(f) for f in step.values()])
     lengths = [run for f in step.values() for run in np.split(f.lengths, f.groups[1:-1])]
     order = np.argsort(-longest, kind="stable")
 
     def area(first: int, end: int) -> int:
-        size = _rounded(int(longest[order[first]]))
+        row = _rounded(int(longest[order[first]]))
         chosen = [lengths[i] for i in order[first:end]]
-        return size * (fit(np.concatenate(chosen), size)[2] if packed else sum(map(len, chosen)))
+        return row * (fit(np.concatenate(chosen), row)[2] if packed else sum(map(len, chosen)))
 
     first = 0
     while first < len(order):
-        end = _furthest(area, first, len(order), tokens)
+        room = first + 1 + int(np.searchsorted(np.cumsum(size[order[first + 1 :]]), tokens))
+        end = _furthest(area, first, min(room, len(order)), tokens)
+        here = order[first:end]
         if not packed:
-            end = _alike(longest[order[first:end]], [len(lengths[i]) for i in order[first:end]]) + first
+            apart = longest[here] * SPARE < longest[here[0]]
+            apart &= np.cumsum(size[here]) - size[here] >= WORTH.get(device, WORTH["cuda"])
+            end = first + int(np.argmax(apart)) if apart.any() else end
         chosen = np.sort(order[first:end])
         yield [(names[t], units[chosen[task[chosen] == t]]) for t in np.unique(task[chosen])]
         first = end
@@ -194,13 +202,6 @@ def _furthest(area: Callable[[int, int], int], first: int, last: int, tokens: in
         return last
     ends = range(first + 1, last)
     return max(first + 1, first + bisect.bisect_right(ends, tokens, key=lambda end: area(first, end)))
-
-
-def _alike(longest: Ints, sequences: Sequence[int]) -> int:
-    """How many units, by decreasing length, are padded together."""
-    used = np.cumsum(np.asarray(sequences) * longest[0]) - np.asarray(sequences) * longest[0]
-    apart = (longest * SPARE < longest[0]) & (used >= WORTH)
-    return int(np.argmax(apart)) if apart.any() else len(longest)
 
 
 @dataclass(frozen=True)

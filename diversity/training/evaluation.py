@@ -52,7 +52,7 @@ def predict(network: Any, task: str, features: Features, settings: Settings, *, 
         for start in range(0, len(order), BLOCK):
             block = np.sort(order[start : start + BLOCK])
             step = {task: batching.take(features, block)}
-            for drawn in batching.passes(step, settings.tokens, packed=packed):
+            for drawn in batching.passes(step, settings.tokens, packed=packed, device=device.type):
                 first = first_position(network["encoder"])
                 rows = batching.rows(step, drawn, packed=packed, pad=pad, first_position=first, every_token=True)
                 found = heads.logits(network, rows.to(device))[0].float().cpu().numpy()

@@ -147,12 +147,12 @@ def train(
 # --- One step ----------------------------------------------------------------------------------------
 
 
-def prepare(job: Job, number: int, processes: int = 1, process: int = 0, *, pin: bool = False) -> Batch:
+def prepare(job: Job, number: int, processes: int = 1, process: int = 0, device: str = "cpu") -> Batch:
     """The batch of a step: the same for the same step, whatever came before."""
     step = job.step(number)
     mine = batching.deal(step, processes, process)
-    drawn = batching.passes(mine, job.settings.tokens, packed=job.packed) if mine else ()
-    first = first_position(job.network["encoder"])
+    drawn = batching.passes(mine, job.settings.tokens, packed=job.packed, device=device) if mine else ()
+    first, pin = first_position(job.network["encoder"]), device == "cuda"
     made = tuple(
         batching.rows(mine, units, packed=job.packed, pad=job.pad, first_position=first, pin=pin) for units in drawn
     )
@@ -280,14 +280,14 @@ def _deterministic(settings: Settings, device: str) -> None:
 @contextmanager
 def _ahead(job: Job, accelerator: Accelerator) -> Iterator[Callable[[int], Batch]]:
     """A function that gives the batch of a step, while that of the next is being made."""
-    pin, waiting = accelerator.device.type == "cuda", dict[int, Future[Batch]]()
-    share = (accelerator.num_processes, accelerator.process_index)
+    waiting = dict[int, Future[Batch]]()
+    share = (accelerator.num_processes, accelerator.process_index, accelerator.device.type)
     with ThreadPoolExecutor(1) as executor:
 
         def batch(number: int) -> Batch:
-            made = waiting.pop(number, None) or executor.submit(prepare, job, number, *share, pin=pin)
+            made = waiting.pop(number, None) or executor.submit(prepare, job, number, *share)
             if number + 1 < job.plan.steps:
-                waiting[number + 1] = executor.submit(prepare, job, number + 1, *share, pin=pin)
+                waiting[number + 1] = executor.submit(prepare, job, number + 1, *share)
             return made.result()
 
         yield batch

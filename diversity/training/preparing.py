@@ -174,5 +174,5 @@ def _identity(
         digest.update(f"\n{name} {outputs[name]}\n".encode())
         for array in (features.ids, features.types, features.starts, features.groups, features.labels):
             digest.update(np.ascontiguousarray(array).data)
-    digest.update(json.dumps([asdict(plan), asdict(settings)], sort_keys=True).encode())
+    digest.update(json.dumps([asdict(plan), {**asdict(settings), "save_every": None}], sort_keys=True).encode())
     return digest.hexdigest()

@@ -39,7 +39,7 @@ def losses(net, step, *, packed, tokens=10_000, first=0, pad=0, backward=False):
         terms = []
         for part, scores in zip(made.parts, logits(net, made), strict=True):
             terms.append(heads.loss(part, scores) * scale[part.task])
-            found[part.task] += terms[-1].item()
+            found[part.task] += terms[-1].detach().item()
         if backward:
             sum(terms).backward()
     return found

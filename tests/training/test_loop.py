@@ -214,49 +214,51 @@ def without_dropout(made: Job) -> Job:
     return made
 
 
-def fresh(where: Path, function, small, *arguments) -> subprocess.Popen:
-    """A call in a new process: a fork would share this one's threads, which torch and gloo cannot do without."""
-    import cloudpickle
-
-    for module in (sys.modules[__name__], small):
-        cloudpickle.register_pickle_by_value(module)
-    call = where / f"{function.__name__}-{len(list(where.iterdir()))}.call"
-    call.write_bytes(cloudpickle.dumps((function, (small, *arguments))))
-    code = f"import cloudpickle; f, a = cloudpickle.loads(open({str(call)!r}, 'rb').read()); f(*a)"
-    return subprocess.Popen([sys.executable, "-c", code])
-
-
-def one_of_two(small, folder, rank: int, port: int, out: Path) -> None:
-    """One of two processes, set up as `accelerate launch --cpu --num_processes 2` does."""
-    from accelerate.state import AcceleratorState, PartialState
-    from safetensors.torch import save_file
-
-    AcceleratorState._reset_state()
-    PartialState._reset_state()
-    group = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    os.environ.update({k: str(v) for k, v in group.items()}, ACCELERATE_USE_CPU="true")
-    made = without_dropout(job(small, folder, steps=5, mixed=True, batch=7, tokens=60))
-    state = train(made, None)
-    save_file(weights(made.network), out / f"{rank}.safetensors")
-    (out / f"{rank}.json").write_text(
-        json.dumps([PartialState().num_processes, state.loss, state.examples, state.tokens])
-    )
-    torch.distributed.destroy_process_group()
+# One of two processes, set up as `accelerate launch --cpu --num_processes 2` does.
+WORKER = """
+import json, os, sys
+import torch
+from accelerate import PartialState
+from safetensors.torch import save_file
+sys.path.insert(0, sys.argv[1])
+import small
+from test_loop import job, train, weights, without_dropout
+made = without_dropout(job(small, sys.argv[2], steps=5, mixed=True, batch=7, tokens=60))
+state = train(made, None)
+out = f"{sys.argv[3]}/{os.environ['RANK']}"
+save_file(weights(made.network), out + ".safetensors")
+with open(out + ".json", "w") as file:
+    json.dump([PartialState().num_processes, state.loss, state.examples, state.tokens], file)
+torch.distributed.destroy_process_group()
+"""
 
 
 def test_two_processes_do_what_one_does(small, folder, tmp_path) -> None:
     from safetensors.torch import load_file
 
+    here = Path(__file__).parent
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    workers = [fresh(tmp_path, one_of_two, small, folder, rank, port, tmp_path) for rank in (0, 1)]
-    assert [worker.wait(120) for worker in workers] == [0, 0]
+    group = {"WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
+    shared = {**os.environ, **{k: str(v) for k, v in group.items()}, "ACCELERATE_USE_CPU": "true"}
+    shared["PYTHONPATH"] = str(here.parent.parent)
+    command = [sys.executable, "-c", WORKER, str(here), str(folder), str(tmp_path)]
+    workers = [
+        subprocess.Popen(command, env={**shared, "RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE, text=True)
+        for rank in "01"
+    ]
+    try:
+        errors = [w.communicate(timeout=300)[1] for w in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert [w.returncode for w in workers] == [0, 0], errors
     made = without_dropout(job(small, folder, steps=5, mixed=True, batch=7, tokens=60))
     state = train(made, None)
-    told = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
+    told = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in "01"]
     assert told[0] == told[1] == [2, pytest.approx(state.loss, rel=1e-5), state.examples, state.tokens]
-    two, other = (load_file(tmp_path / f"{rank}.safetensors") for rank in (0, 1))
+    two, other = (load_file(tmp_path / f"{rank}.safetensors") for rank in "01")
     assert same(two, other), "all processes have the same weights"
     assert close(two, weights(made.network))
 

@@ -1,0 +1,103 @@
+"""Does each intermediate task learn? `python analyses/intermediate_tasks.py FOLDER [--tasks ccg,qqp] [--scale 0.1]`.
+
+Trains the embedded encoder on each of the nine tasks alone, with a budget of minutes on a processor, on the data in
+$DIVERSITY_DATA, and prints the dev score with its 95 % interval beside the majority baseline and chance. The runs go on
+where they were interrupted. The table is written to FOLDER/intermediate_tasks.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+import diversity
+from diversity import catalog, store
+from diversity.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Examples that a task is trained on, the learning rate, the length in tokens, and what a guess scores."""
+
+    examples: int
+    rate: float
+    length: int
+    chance: float = 0.0
+
+
+BUDGETS = {
+    "anli_plus": Budget(16_000, 1e-4, 96, 100 / 3),
+    "ccg": Budget(20_000, 5e-4, 64),
+    "commonsenseqa": Budget(16_000, 1e-4, 48, 20),
+    "cosmosqa": Budget(5_000, 1e-4, 160, 25),
+    "hellaswag": Budget(9_000, 1e-4, 112, 25),
+    "mnli": Budget(20_000, 1e-4, 96, 100 / 3),
+    "qqp": Budget(12_000, 1e-4, 64, 50),
+    "squad_v1": Budget(12_000, 2e-4, 256),
+    "squad_v2": Budget(9_000, 2e-4, 256),
+}
+AIMS = {"mnli": 55, "squad_v1": 40, "ccg": 80, "qqp": 70, "hellaswag": 25, "cosmosqa": 25, "commonsenseqa": 20}
+
+
+def learn(task: str, folder: Path, data: str, scale: float, precision: str) -> dict[str, object]:
+    """One row of the table."""
+    budget = BUDGETS[task]
+    settings = Settings(
+        learning_rate=budget.rate, examples=max(64, round(scale * budget.examples)), max_length=budget.length,
+        stride=64, weight_decay=0.01, dev_examples=1500, precision="bf16" if precision == "bf16" else "fp32",
+        tokens=4096, save_every=500,
+    )  # fmt: skip
+    begin = time.process_time()
+    done = diversity.train_mix(
+        [task], model="all-MiniLM-L6-v2", data=data, output=folder / task, settings=settings, cache=folder / "cache"
+    )
+    score = done.dev[0]
+    return {
+        "task": task,
+        "metric": score.metric,
+        "score": score.score,
+        "low": score.low,
+        "high": score.high,
+        "majority": score.baseline,
+        "chance": budget.chance,
+        "aim": AIMS.get(task),
+        "n": score.n,
+        "examples": done.examples,
+        "tokens": done.tokens,
+        "loss": done.loss,
+        "cpu_minutes": (time.process_time() - begin) / 60,
+        "above": score.low > max(score.baseline, budget.chance),
+    }
+
+
+def main() -> None:
+    """Train, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--tasks", default=",".join(BUDGETS))
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the budgets")
+    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
+    given = parser.parse_args()
+    data = os.environ.get("DIVERSITY_DATA")
+    if not data:
+        raise SystemExit("expected $DIVERSITY_DATA to name a folder of data")
+    given.folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for task in given.tasks.split(","):
+        catalog.task(task)
+        rows.append(learn(task, given.folder, data, given.scale, given.precision))
+        table = pd.DataFrame(rows)
+        store.write(given.folder / "intermediate_tasks.csv", table.to_csv(index=False))
+        print(table.tail(1).round(2).to_string(index=False), flush=True)
+    print(f"\n{table.round(2).to_string(index=False)}")
+    weak = table.loc[~table["above"], "task"].tolist()
+    print(f"\nnot above majority and chance by their intervals: {', '.join(weak) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()
