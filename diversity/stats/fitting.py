@@ -141,6 +141,7 @@ def fit(
     if details:
         made_tables |= _details(made, laid, z, found, covariates, bootstrap, rng)
         made_tables["specifications"] = _specifications(runs, table, made)
+        made_tables["targets_by_metric"] = specification.targets_by_metric(runs, table, outcome=outcome)
     return Fit(
         made.metric, outcome, len(made.tasks), len(made.mixtures), found.slope, found.low, found.high,
         found.p_permutation, found.p_reml, association.naive_p(made.x, made.y),

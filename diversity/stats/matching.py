@@ -35,7 +35,7 @@ def split(x: Array, strata: Sequence[object], share: float = 1 / 3) -> list[str]
         low, high = x[ordered[count - 1]], x[ordered[-count]]
         if low == high:  # ties reach over the middle: they all go to one side
             above, below = x[index][x[index] > low], x[index][x[index] < low]
-            low, high = (low, above.min()) if above.size else (below.max(initial=low), high)
+            low, high = (low, above.min()) if above.size else (below.max() if below.size else low, high)
         for i in index:
             if low < high and x[i] <= low:
                 found[i] = "homogeneous"

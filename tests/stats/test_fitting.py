@@ -48,7 +48,7 @@ def test_an_effect_is_found_with_the_names_of_the_contract(designs, rng):
     assert "the effect is positive" in fit.sentence
     names = (
         "methods predictive members design mixtures correlations partial targets heterogeneity languages shapes prediction "
-        "influence cook choosing measurement degenerate left_out specifications"
+        "influence cook choosing measurement degenerate left_out specifications targets_by_metric"
     )
     assert set(fit.tables) == set(names.split())
     assert all(isinstance(t, pd.DataFrame) for t in fit.tables.values())
