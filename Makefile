@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: demo test lint package benchmarks clean
+.PHONY: demo test lint docs package benchmarks clean
 
 # Both commands below make the environment themselves, once; later runs find the stamp.
 demo: $(STAMP)
@@ -14,6 +14,10 @@ test: $(STAMP)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+# The documentation site, in site/.
+docs: $(STAMP)
+	@$(BIN)/python docs/reference.py --check && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # A wheel and an sdist, and the wheel tried alone in an environment of its own.
 package: $(STAMP)
@@ -30,4 +34,4 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) demo dist build
+	rm -rf $(VENV) demo dist build site

@@ -132,7 +132,7 @@ def load_encoder(
     model needs its full commit id; only safetensors are read and no code of the model's is run. Raises InputError where
     there is no such model.
     """
-    folder, revision = _locate(name)
+    folder, revision = locate(name)
     # Threads that wait should sleep: spinning ones take the processor from those that work when it is shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
@@ -177,7 +177,7 @@ def _display(name: str) -> str:
     return Path(name).name if Path(name).is_dir() else name.partition("@")[0].removeprefix("sentence-transformers/")
 
 
-def _locate(name: str) -> tuple[str, str]:
+def locate(name: str) -> tuple[str, str]:
     """The folder or hub id of a model, and what pins it: the hub's commit, or the hash of the local weights."""
     if name == DEFAULT:
         try:

@@ -29,7 +29,7 @@ class Measured:
     """A task's moments, a random sample of its unit rows (k, d) with their texts, and where they come from.
 
     The sample is what standard errors and the metrics of rows and of texts are computed from. `vectors` are all of them
-    (n, d), where they are here.
+    (n, d), where they are here, as they were given; `centre` (d,) is what was subtracted from the unit rows, if anything.
     """
 
     moments: Moments
@@ -37,6 +37,7 @@ class Measured:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     texts: tuple[str, ...] | None = None
     vectors: Any = None
+    centre: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,14 @@ class Space:
 
     @cached_property
     def stacked(self) -> TaskMoments:
-        """The tasks' moments as arrays, sorted by name."""
-        return stack({name: m.moments for name, m in self.tasks.items()})
+        """The tasks' moments as arrays, sorted by name, with their sampled rows."""
+        moments_of = {name: m.moments for name, m in self.tasks.items()}
+        return stack(moments_of, {name: m.rows for name, m in self.tasks.items()})
 
-    @cached_property
-    def rows(self) -> list[Array]:
+    @property
+    def rows(self) -> tuple[Array, ...]:
         """The sampled rows of each task, in the same order."""
-        return [self.tasks[name].rows for name in self.stacked.names]
+        return self.stacked.rows
 
 
 # --- Measuring tasks ---------------------------------------------------------------------------------
@@ -74,7 +76,7 @@ def measured(
     chosen = np.random.default_rng(0).permutation(len(rows))[:keep]
     kept = tuple(texts[i] for i in chosen) if texts is not None else None
     some = np.concatenate(list(unit_chunks(rows[chosen], centre=centre)))
-    return Measured(whole, some, dict(provenance or {}), kept, vectors)
+    return Measured(whole, some, dict(provenance or {}), kept, vectors, centre)
 
 
 def centred(space: Space) -> Space:

@@ -74,26 +74,33 @@ def _give_back(rows: np.ndarray[Any, Any], start: int, stop: int) -> None:
             base.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
-def moments(x: Any, *, normalize: bool = True, centre: Array | None = None) -> Moments:
+def moments(x: Any, *, normalize: bool = True, centre: Array | None = None, counts: Any = None) -> Moments:
     """Number, mean and second moment of rows (n, d), summed in float64 over chunks of unit rows.
 
     Rows of float16, float32 or float64, also memory-mapped. Raises InputError for NaN, infinity, rows of zeros (unless
-    `normalize` is false) and shapes that are not (n, d). `centre` as in `unit_chunks`.
+    `normalize` is false) and shapes that are not (n, d). `centre` as in `unit_chunks`; `counts` (n,) says how often each
+    row counts, once by default.
 
     >>> m = moments([[3.0, 0.0], [0.0, 2.0]])
     >>> m.n, m.mean.tolist(), m.second.tolist()
     (2, [0.5, 0.5], [[0.5, 0.0], [0.0, 0.5]])
     """
     n, d = checked(x).shape
-    total, second = np.zeros(d), np.zeros((d, d))
+    total, second, start = np.zeros(d), np.zeros((d, d)), 0
     for part in unit_chunks(x, normalize=normalize, centre=centre, reuse=True):
-        total += part.sum(axis=0)
-        second += part.T @ part
+        weighted = part if counts is None else part * counts[start : start + len(part), None]
+        total += weighted.sum(axis=0)
+        second += weighted.T @ part
+        start += len(part)
+    n = n if counts is None else int(np.sum(counts))
     return Moments(n, total / n, second / n)
 
 
-def stack(by_task: Mapping[str, Moments]) -> TaskMoments:
-    """The moments of several tasks as arrays, sorted by name; raises InputError where dimensions differ."""
+def stack(by_task: Mapping[str, Moments], rows: Mapping[str, Array] | None = None) -> TaskMoments:
+    """The moments of several tasks as arrays, sorted by name, with a sample of their unit rows where that is given.
+
+    Raises InputError where dimensions differ.
+    """
     names = tuple(sorted(by_task))
     if not names:
         raise InputError("expected the moments of at least one task, found none")
@@ -104,7 +111,8 @@ def stack(by_task: Mapping[str, Moments]) -> TaskMoments:
             raise InputError(f"expected embeddings of one dimension, found {d} for {names[0]} and {found} for {name}")
     n = np.array([by_task[name].n for name in names], dtype=np.float64)
     means = np.stack([by_task[name].mean for name in names])
-    return TaskMoments(names, n, means, np.stack([by_task[name].second for name in names]))
+    seconds = np.stack([by_task[name].second for name in names])
+    return TaskMoments(names, n, means, seconds, tuple(rows[name] for name in names) if rows else ())
 
 
 def mix(tasks: TaskMoments, weights: Any) -> tuple[Array, Array]:

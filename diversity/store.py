@@ -1,12 +1,22 @@
-"""Atomic writes: a file is there whole, or as it was before."""
+"""Files that are whole or not there: atomic writes, and the records of finished stages."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from diversity.types import InputError
+
+RECORD, ERROR = "record.json", "error.txt"
+_HEAD = '{"sha256":"'  # how a record starts: the hash of what follows it
+_BODY = len(_HEAD) + 64 + len('",')
 
 
 @contextmanager
@@ -18,6 +28,11 @@ def replacing(path: Path | str) -> Iterator[IO[bytes]]:
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(21, "Is a directory", str(target))
+    if target.exists() and not target.is_file():  # /dev/stdout, /dev/null, a pipe: nothing to replace
+        with target.open("wb") as stream:
+            yield stream
+        return
+    target = target.resolve()  # a link stays a link
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
@@ -31,13 +46,128 @@ def replacing(path: Path | str) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
-def write(path: Path | str, content: bytes | str) -> None:
-    """Write a whole file atomically; text is UTF-8."""
+def write(path: Path | str, content: bytes | str) -> Path:
+    """Write a whole file atomically and return its path; text is UTF-8."""
     with replacing(path) as stream:
         stream.write(content.encode() if isinstance(content, str) else content)
+    return Path(path)
 
 
 def shipped() -> Path:
     """The folder of data that comes with the toolkit: inside the package, or `data/` of a checkout."""
     inside = Path(__file__).parent / "_data"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "data"
+
+
+# --- What lies in a folder, and whether it has reached the disk ------------------------------------
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:  # a file system that does not sync folders keeps their order itself
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> dict[str, int]:
+    """Bring every file below a folder to the disk; their bytes by relative path, sorted."""
+    sizes = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() and not path.is_symlink():
+            sync_folder(path)
+        elif path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+            sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
+    sync_folder(folder)
+    return sizes
+
+
+def whole(folder: Path, sizes: Mapping[str, int]) -> bool:
+    """Is every file that was recorded there, at its recorded size?"""
+    try:
+        return folder.is_dir() and all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except OSError:
+        return False
+
+
+# --- Records of finished stages ----------------------------------------------------------------------
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, ASCII; raises ValueError for numbers that are not finite.
+
+    >>> canonical({"b": 1, "a": [0.5, None]})
+    '{"a":[0.5,null],"b":1}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON of a value: the same on every machine.
+
+    >>> digest({})[:8]
+    '44136fa3'
+    """
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished stage: what determined it, where and when it ran, and the result rows that it gave.
+
+    `inputs` are keys of other stages by role, `data` fingerprints of what was read from outside; `start` is the wall
+    clock (UTC, for people to read), `seconds` a monotonic one; `files` are bytes by path of what the stage left.
+    """
+
+    key: str
+    kind: str
+    recipe: int
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    data: Mapping[str, str]
+    rows: Sequence[Mapping[str, Any]]
+    files: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    start: str = ""
+    seconds: float = 0.0
+    host: str = ""
+
+
+_FIELDS = {f.name for f in fields(Record)}
+
+
+class BadRecord(InputError):
+    """A record that was cut short, changed or is not one."""
+
+
+def save_record(folder: Path, record: Record) -> None:
+    """Write FOLDER/record.json, atomically and with its own hash: its existence means that the stage is done."""
+    body = canonical(vars(record))
+    digested = hashlib.sha256(body.encode()).hexdigest()
+    write(folder / RECORD, f'{_HEAD}{digested}",{body[1:]}\n')
+    sync_folder(folder)
+
+
+def load_record(folder: Path | str) -> Record | None:
+    """The record of a stage's folder, None where there is none; raises BadRecord for one that is not as it was written."""
+    path = f"{folder}/{RECORD}"  # no Path: there may be ten thousand
+    try:
+        with open(path, "rb") as stream:
+            text = stream.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise BadRecord(f"{path}: expected a record, found {error.strerror}") from error
+    body = b"{" + text[_BODY:].rstrip(b"\n")
+    if text[len(_HEAD) : len(_HEAD) + 64].decode("ascii", "replace") != hashlib.sha256(body).hexdigest():
+        raise BadRecord(f"{path}: expected a whole record, found {len(text)} bytes that do not agree with their hash")
+    found = json.loads(body)
+    if set(found) != _FIELDS or found["key"] != os.path.basename(folder):
+        raise BadRecord(f"{path}: expected the record of {os.path.basename(folder)}, found one of {found.get('key')}")
+    return Record(**found)

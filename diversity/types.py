@@ -325,12 +325,16 @@ class Moments:
 
 @dataclass(frozen=True)
 class TaskMoments:
-    """The moments of T tasks in one space: names, n (T,), means (T, d), seconds (T, d, d)."""
+    """The moments of T tasks in one space: names, n (T,), means (T, d), seconds (T, d, d).
+
+    `rows` are a sample of each task's unit rows, (k, d) each, where they are kept: what a mean over rows is taken over.
+    """
 
     names: tuple[str, ...]
     n: Array
     means: Array
     seconds: Array
+    rows: tuple[Array, ...] = ()
 
     @cached_property
     def inner(self) -> Array:
@@ -348,6 +352,7 @@ Influence = Callable[[int, int], "Array"]
 
 
 Takes = Literal["rows", "partition", "weights", "texts", "labelled", "reference", "reference_texts"]
+Aggregate = Literal["mean", "sum", "extreme"]
 
 
 @dataclass(frozen=True)
@@ -358,10 +363,15 @@ class Metric:
     `weights` of a mixture (T,); `texts`; `labelled`: rows and a class of each; `reference`: rows and other rows (m, d);
     `reference_texts`: texts and other texts.
     `mixtures(tasks, weights, **options)`, where there is one, takes TaskMoments and weights (M, T) and returns M exact
-    values without touching a row; a metric without it is computed on rows drawn by weight.
-    `influence(tasks, weights, rows, **options)` gives, for mixture m and task a, the influence of each row of that task:
-    its variance is the sampling variance of the value (delta method). `options` are the numbers that may stand in the
+    values without touching a row; where `sampled`, they are means over the rows that `tasks` keeps, exact in all else. A
+    metric without it is computed on rows drawn by weight.
+    `influence(tasks, weights, rows, **options)` gives the influence (k,) of each row of task a on the value of mixture m:
+    its variance is the sampling variance of the value (delta method). That of a `sampled` metric has two columns: by way of
+    the moments of all rows, and by way of the mean over those that are kept. `options` are the numbers that may stand in the
     printed name, with their defaults; `unbiased(**options)` says whether there is a U estimator.
+
+    `aggregate` says how a set's value comes from its rows, which resampling has to know: a `sum` grows in proportion to their
+    number, an `extreme` hangs on very few of them; all else counts as a `mean`.
 
     Claims, all tested: `invariant_to` some of order, rotation, row scale, replication; `size_dependent` where the expected
     value moves with the number of rows alone; `axioms` of Mironov & Prokhorenkova 2024 that hold or fail (monotonicity:
@@ -376,10 +386,12 @@ class Metric:
     reference: str
     mixtures: Callable[..., Array] | None = None
     influence: Callable[..., Influence] | None = None
+    sampled: bool = False
     options: Mapping[str, float] = field(default_factory=dict)
     takes: Takes = "rows"
     invariant_to: frozenset[str] = frozenset()
     size_dependent: bool = False
+    aggregate: Aggregate = "mean"
     axioms: Mapping[str, bool] = field(default_factory=dict)
     unbiased: Callable[..., bool] = lambda **_: False
     note: str = ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from pathlib import Path
 
 import typer.main
 
+import diversity
 from diversity import catalog
 from diversity.cli import app
 
@@ -28,7 +30,13 @@ def metrics() -> str:
     lines = ["# Metrics", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for m in found:
         held = [yes(m.axioms[a]) if a in m.axioms else "" for a in axioms]
-        cells = [f"[`{m.printed()}`](#{m.name})", m.takes, m.range, m.cost, yes(m.mixtures is not None)]
+        cells = [
+            f"[`{m.printed()}`](#{m.name})",
+            m.takes,
+            m.range,
+            m.cost,
+            "on kept rows" if m.sampled else yes(m.mixtures is not None),
+        ]
         cells += [yes(m.size_dependent), ", ".join(sorted(m.invariant_to)), *held]
         lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
     lines += [
@@ -38,7 +46,7 @@ def metrics() -> str:
         "counterexample for each that fails.",
     ]
     for m in found:
-        lines += ["", f"## {m.name}", "", f"`{m.formula}`", "", inspect.cleandoc(m.function.__doc__ or "")]
+        lines += ["", f"## {m.name}", "", f"`{m.formula}`", "", *prose(inspect.cleandoc(m.function.__doc__ or ""))]
         lines += ["", f"Source: {m.reference}."]
         if m.note:
             lines += ["", m.note]
@@ -85,7 +93,33 @@ def commands() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"metrics.md": metrics, "tasks.md": tasks, "commands.md": commands}
+def api() -> str:
+    """What `import diversity` offers."""
+    lines = ["# Python", "", "Everything below is `diversity.NAME`; nothing heavy is loaded by the import."]
+    for name in diversity.__all__[1:]:
+        thing = getattr(diversity, name)
+        doc = inspect.getdoc(thing) or ""
+        if inspect.isclass(thing):
+            signature = "" if issubclass(thing, Exception) else str(inspect.signature(thing))
+        else:
+            signature = re.sub(r"<function .*? at 0x\w+>", "...", str(inspect.signature(thing)))
+        lines += ["", f"## {name}", "", "```text", f"{name}{signature}", "```", "", *prose(doc)]
+    return "\n".join(lines) + "\n"
+
+
+def prose(doc: str) -> list[str]:
+    """A docstring as Markdown: its examples fenced."""
+    lines, fenced = [], False
+    for line in doc.splitlines():
+        example = line.startswith((">>>", "...")) or (fenced and line.strip() != "")
+        if example != fenced:
+            lines.append("```pycon" if example else "```")
+            fenced = example
+        lines.append(line)
+    return [*lines, "```"] if fenced else lines
+
+
+PAGES = {"api.md": api, "metrics.md": metrics, "tasks.md": tasks, "commands.md": commands}
 
 
 def main(check: bool) -> int:

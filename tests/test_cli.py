@@ -13,6 +13,7 @@ import time
 import numpy as np
 import pytest
 
+import diversity
 from diversity import catalog, scoring, store
 from diversity.cli import app, main
 
@@ -137,6 +138,56 @@ def test_tasks_and_metrics_are_listed(run):
         assert f"\n{name}" in out
 
 
+def test_the_table_of_metrics_says_which_axioms_hold(run):
+    _, out, _ = run("metrics")
+    lines = {line.split()[0]: line.split()[1:5] for line in out.splitlines() if line}
+    assert re.match(r"metric +grows with n +monotone +unique +continuous +formula", out)
+    assert lines["chamfer"] == ["yes", "yes", "no", "yes"]
+    assert lines["cosine"] == ["no", "yes", "no", "yes"]
+    assert lines["hill(q=1)"] == ["no", "-", "-", "-"]
+    _, out, _ = run("metrics", "--format", "json")
+    records = {r["metric"]: r for r in json.loads(out)}
+    assert (records["vendi(q=1)"]["monotone"], records["hill(q=1)"]["unique"]) == (False, None)
+
+
+def test_distances_in_three_forms_and_a_dendrogram(run, vectors, tmp_path):
+    given = [a for n, p in vectors.items() for a in ("--embeddings", f"{n}={p}")]
+    status, out, err = run("distances", *given, "--distance", "mmd", "--figure", tmp_path / "tree.svg")
+    assert status == 0
+    assert out.startswith("mmd distance of tasks (encoder precomputed)\n")
+    assert re.search(r"\na +0\.0000 +\d\.\d{4} +\d\.\d{4}\n", out)
+    assert f"wrote {tmp_path / 'tree.svg'}" in err
+    assert (tmp_path / "tree.svg").read_bytes().startswith(b"<?xml")
+    records = json.loads(run("distances", *given, "--distance", "mmd", "--format", "json")[1])
+    assert [(r["first"], r["second"]) for r in records] == [(x, y) for x in "abc" for y in "abc"]
+    rows = list(csv.DictReader(run("distances", *given, "--distance", "mmd", "--format", "csv")[1].splitlines()))
+    assert [float(r["value"]) for r in rows] == [r["value"] for r in records]
+    table = diversity.distances(diversity.from_arrays(vectors), distance="mmd")
+    assert [r["value"] for r in records] == table.to_numpy().ravel().tolist()
+
+
+def test_contributions_in_three_forms(run):
+    arguments = ["contributions", "--mixture", "x=squad_v1:2,mnli", "--metrics", "cosine,vendi(q=1)"]
+    status, out, err = run(*arguments)
+    assert status == 0
+    assert out.startswith("x (encoder all-MiniLM-L6-v2, 5,800 rows)\n\ncosine (U)\n")
+    assert re.search(r"\nsquad_v1 +0\.667 +0\.\d{4} +0\.\d{4} +0\.\d{4} +0\.\d{4} to 0\.\d{4}\n", out)
+    assert "note: vendi(q=1) grows with the number of rows, which differs between the subsets" in err
+    records = json.loads(run(*arguments, "--format", "json")[1])
+    assert [(r["metric"], r["task"]) for r in records] == [
+        (m, t) for m in ("cosine", "vendi(q=1)") for t in ("mnli", "squad_v1")
+    ]
+    whole = diversity.score([], mixtures=["x=squad_v1:2,mnli"], metrics=["cosine"])["value"][0]
+    assert sum(r["shapley"] for r in records[:2]) == pytest.approx(whole)
+    rows = list(csv.DictReader(run(*arguments, "--format", "csv")[1].splitlines()))
+    assert [float(r["shapley"]) for r in rows] == [r["shapley"] for r in records]
+
+
+def test_distances_and_contributions_of_no_named_tasks_are_of_the_nine(run):
+    assert run("distances")[1].count("\n") == 12
+    assert run("contributions", "--metrics", "hill")[1].count("\n") == 14
+
+
 def test_check_reads_the_samples(run):
     status, out, _ = run("data", "check", "--data", SAMPLES)
     assert status == 0
@@ -172,9 +223,9 @@ def test_bad_rows_are_counted_and_reported_where_that_is_asked(run, tmp_path):
 
 
 def test_several_encoders_are_compared(run, tmp_path):
-    from diversity.embed import DEFAULT, _locate
+    from diversity.embed import DEFAULT, locate
 
-    shutil.copytree(_locate(DEFAULT)[0], tmp_path / "again")
+    shutil.copytree(locate(DEFAULT)[0], tmp_path / "again")
     arguments = ["score", "--tasks", "qqp,ccg", "--all-subsets", "--data", SAMPLES, "--cache", tmp_path / "cache"]
     arguments += ["--encoder", DEFAULT, "--encoder", tmp_path / "again", "--centred", "--metrics", "cosine"]
     status, out, _ = run(*arguments)
@@ -187,9 +238,9 @@ def test_several_encoders_are_compared(run, tmp_path):
 
 
 def test_several_encoders_read_the_data_once(run, tmp_path):
-    from diversity.embed import DEFAULT, _locate
+    from diversity.embed import DEFAULT, locate
 
-    shutil.copytree(_locate(DEFAULT)[0], tmp_path / "again")
+    shutil.copytree(locate(DEFAULT)[0], tmp_path / "again")
     shutil.copytree(SAMPLES / "qqp", tmp_path / "data" / "qqp")
     path = tmp_path / "data" / "qqp" / "QQP" / "train.tsv"
     path.write_text(path.read_text() + "1\t2\t3\tonly four\n")
@@ -247,6 +298,17 @@ def one_line(result):
         (["score", "--tasks", "mnli", "--rarefy", "1"], "expected --rarefy of at least 2 rows, found '1'"),
         (["score", "--tasks", "mnli", "--rarefy", "9999"], "expected at least 9999 rows by weight to rarefy to, found 512"),
         (["score", "--tasks", "mnli", "--metrics", "distinct_n"], "there are none of mnli here: use --data DIR"),
+        (["distances", "--distance", "cosin"], "unknown distance 'cosin': did you mean cosine"),
+        (["distances", "--tasks", "mnli,mnli"], "each task once in --tasks"),
+        (["distances", "--tasks", "mnli", "--figure", "a.png"], "at least two tasks for a figure"),
+        (["distances", "--figure", "a.txt"], "ends in .png, .svg or .pdf, found 'a.txt'"),
+        (["distances", "--figure", "/no/such/a.png"], "expected a file that can be written"),
+        (["distances", "--sample", "5"], "expected --data DIR with --sample"),
+        (["contributions", "--tasks", "mnli", "--mixture", "a=mnli"], "expected --tasks or --mixture, found both"),
+        (["contributions", "--mixture", "a=mnli:0,qqp"], "expected weights above 0"),
+        (["contributions", "--empty", "nan"], "--empty to be a finite number, found nan"),
+        (["contributions", "--tasks", "mnli", "--metrics", "vendy"], "did you mean vendi"),
+        (["contributions", "--tasks", "mnli", "--metrics", "logme"], "logme takes labelled"),
         (["score", "--embeddings", "a"], "expected NAME=FILE.npy, found 'a'"),
         (["score", "--embeddings", "a=/no.npy"], "/no.npy: expected a .npy file, found nothing"),
         (["score", "--tasks", "mnli", "--seed", "x"], "Invalid value for '--seed'"),

@@ -48,6 +48,47 @@ def test_commands_in_the_readme_exist(line, capsys):
     assert not stop.value.code
 
 
+PAGES = sorted(p for p in (ROOT / "docs").rglob("*.md") if "reference" not in p.parts)
+SHOWN = [
+    pytest.param(command, shown, id=f"{page.stem}-{n}")
+    for page in PAGES
+    for n, (command, shown) in enumerate(
+        re.findall(r"^```console\n\$ diversity (.*)\n((?:(?!```).*\n)*)```", page.read_text("utf8"), flags=re.MULTILINE)
+    )
+]
+CODE = [
+    pytest.param(code, id=f"{page.stem}-{n}")
+    for page in PAGES
+    for n, code in enumerate(
+        re.findall(r"^```python\n(.*?)^```", page.read_text("utf8"), flags=re.MULTILINE | re.DOTALL)
+    )
+]
+
+
+@pytest.mark.parametrize(("arguments", "shown"), SHOWN)
+def test_outputs_in_the_pages_are_the_commands_own(arguments, shown, capsys):
+    with pytest.raises(SystemExit):
+        main(shlex.split(arguments))
+    assert capsys.readouterr().out == shown
+
+
+@pytest.mark.parametrize("code", CODE)
+def test_python_in_the_pages_runs(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(code, {"__name__": "page"})
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = "".join(p.read_text("utf8") for p in (tmp_path / "site").rglob("*.html"))
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"https?://", pages), "the site asks another site"
+
+
 def test_the_reference_is_what_the_code_says():
     import subprocess
     import sys

@@ -50,7 +50,7 @@ def minilm():
 def test_the_default_encoder_gives_sentence_transformers_vectors(minilm):
     from sentence_transformers import SentenceTransformer
 
-    reference = SentenceTransformer(embed._locate(embed.DEFAULT)[0]).encode(TEXTS, normalize_embeddings=True)
+    reference = SentenceTransformer(embed.locate(embed.DEFAULT)[0]).encode(TEXTS, normalize_embeddings=True)
     found = minilm.encode(TEXTS)
     assert found.dtype == np.float32
     assert (1 - (found * reference).sum(axis=1)).max() < 1e-6
@@ -99,7 +99,7 @@ def test_bf16_is_close_and_another_setting(minilm):
 
 
 def test_a_local_folder_is_pinned_by_its_weights(minilm):
-    folder = embed._locate(embed.DEFAULT)[0]
+    folder = embed.locate(embed.DEFAULT)[0]
     local = embed.load_encoder(folder)
     assert local.settings["revision"].startswith("sha256:")
     np.testing.assert_array_equal(local.encode(TEXTS[:2]), minilm.encode(TEXTS[:2]))

@@ -62,3 +62,18 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
         signal.signal(signal.SIGXFSZ, handler)
     assert target.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_what_is_no_file_is_written_through(tmp_path):
+    import stat
+
+    store.write("/dev/null", "gone")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "b").symlink_to("a")
+    store.write(tmp_path / "b", "new")
+    assert (tmp_path / "b").is_symlink()
+    assert (tmp_path / "a").read_text() == "new"

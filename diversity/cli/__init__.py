@@ -13,7 +13,22 @@ import typer
 from diversity.types import InputError
 
 # The modules of this folder, in the order in which help lists their commands.
-COMMANDS = ("lists", "data", "score", "compare", "fit")
+COMMANDS = (
+    "lists",
+    "data",
+    "score",
+    "distances",
+    "contributions",
+    "design",
+    "training",
+    "transfer",
+    "retrieve",
+    "xtreme",
+    "grid",
+    "compare",
+    "fit",
+    "report",
+)
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+AXIOMS = {"monotonicity": "monotone", "uniqueness": "unique", "continuity": "continuous"}
+
 
 @app.command()
 def tasks(
@@ -74,7 +76,7 @@ def metrics(
     format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
 ) -> None:
-    """List the diversity metrics: formula, range, cost, estimators and what they do not depend on."""
+    """List the diversity metrics: formula, range, cost, axioms that hold, and what they do not depend on."""
     from diversity import catalog
 
     records = []
@@ -90,20 +92,22 @@ def metrics(
                 "grows_with_n": metric.size_dependent,
                 "unbiased": bool(metric.unbiased(**dict.fromkeys(metric.options, 2.0))),
                 "invariant_to": sorted(metric.invariant_to),
-                "axioms": metric.axioms,
+                **{column: metric.axioms.get(axiom) for axiom, column in AXIOMS.items()},
                 "reference": metric.reference,
             }
         )
-    rows = [
-        [
-            r["metric"],
-            r["formula"],
-            r["range"],
-            r["cost"],
-            "yes" if r["grows_with_n"] else "no",
-            ", ".join(r["invariant_to"]),
-        ]
+    flags = {"grows_with_n": "grows with n", **{column: column for column in AXIOMS.values()}}
+    words = ("formula", "range", "cost")
+    shown = [
+        [r["metric"], *(_yes(r[f]) for f in flags), *(r[w] for w in words), ", ".join(r["invariant_to"])]
         for r in records
     ]
-    header = ["metric", "formula", "range", "cost", "grows with n", "invariant to"]
-    show(records, format, out, text_table(header, rows))
+    header = ["metric", *flags.values(), *words, "invariant to"]
+    note = (
+        "\nmonotone, unique, continuous: the axioms of Mironov & Prokhorenkova 2024, of sets of rows (-: not stated)\n"
+    )
+    show(records, format, out, text_table(header, shown) + note)
+
+
+def _yes(value: bool | None) -> str:
+    return "-" if value is None else "yes" if value else "no"

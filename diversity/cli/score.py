@@ -21,6 +21,20 @@ from diversity.cli._common import (
     show,
     text_table,
 )
+from diversity.cli._source import (
+    Cache,
+    Data,
+    Embeddings,
+    Languages,
+    Sample,
+    Saved,
+    Seed,
+    Source,
+    Split,
+    arrays_in,
+    intermediate,
+    once,
+)
 from diversity.types import BadRow, InputError
 
 if TYPE_CHECKING:
@@ -47,34 +61,33 @@ def score(
         str, typer.Option(help="U leaves out the pairs of a row with itself; V does not; auto: U if any.")
     ] = "auto",
     intervals: Annotated[bool, typer.Option(help="95 % intervals for the sampling of rows.")] = True,
+    bootstrap: Annotated[
+        int, typer.Option(min=0, help="Intervals by N resamples of the rows in place of closed form and jackknife.")
+    ] = 0,
     rarefy: Annotated[str, typer.Option(help="Score N rows of each mixture, the mean of 20 draws: N or N,N,N.")] = "",
     rows: Annotated[int, typer.Option(help="Rows drawn for the metrics that are computed on rows.")] = 1000,
     reference: Annotated[
         str | None, typer.Option(help="Task that metrics of a reference compare with (default: all).")
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of the tasks' data; without it, the shipped moments.")
-    ] = None,
+    data: Data = None,
     encoder: Annotated[
         list[str] | None,
         typer.Option(help="Sentence encoder: a name, a folder, or owner/name@commit; several compare."),
     ] = None,
     centred: Annotated[bool, typer.Option("--centred", help="Score the vectors less their common mean, too.")] = False,
-    sample: Annotated[int | None, typer.Option(help="Rows of each task, drawn at random.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample.")] = 0,
-    split: Annotated[str, typer.Option(help="Split to read, or several in order of preference: train,dev.")] = "train",
-    languages: Annotated[str, typer.Option(help="Languages of the rows, separated by commas.")] = "en",
-    embeddings: Annotated[
-        list[str] | None, typer.Option(help="A task from vectors that are there: NAME=FILE.npy; any number of times.")
-    ] = None,
-    moments: Annotated[Path | None, typer.Option(help="Folder of saved moments, in place of the shipped ones.")] = None,
+    sample: Sample = None,
+    seed: Seed = 0,
+    split: Split = "train",
+    languages: Languages = "en",
+    embeddings: Embeddings = None,
+    moments: Saved = None,
     save_moments: Annotated[Path | None, typer.Option(help="Folder to write the tasks' moments to.")] = None,
     precision: Annotated[str, typer.Option(help="fp32, or bf16 where the processor has it.")] = "fp32",
     long: Annotated[
         str, typer.Option(help="Texts beyond the encoder's limit: truncate, or chunk (and average).")
     ] = "truncate",
     max_tokens: Annotated[int | None, typer.Option(help="A lower limit on a text's tokens.")] = None,
-    cache: Annotated[Path | None, typer.Option(help="Folder of cached vectors (default: ~/.cache/diversity).")] = None,
+    cache: Cache = None,
     skip_bad_rows: Annotated[
         bool, typer.Option("--skip-bad-rows", help="Count and report broken rows, and go on.")
     ] = False,
@@ -93,35 +106,16 @@ def score(
         catalog.parse_metric(printed)
     sizes = [at_least_two("--rarefy", n) for n in names_in(rarefy)]
     at_least_two("--rows", rows)
-    arrays = dict(_assignment(e) for e in embeddings or [])
-    names = _task_names(names_in(tasks), mixtures, list(arrays), all_subsets)
-    check_choice("--precision", precision, ("fp32", "bf16"))
-    check_choice("--long", long, ("truncate", "chunk"))
+    _check_bootstrap(bootstrap, intervals, rarefy)
+    source = Source(
+        arrays_in(embeddings), data, moments, sample, seed, split, languages, cache, precision, long, max_tokens
+    )
+    names = _task_names(names_in(tasks), mixtures, list(source.arrays), all_subsets)
     check_choice("--estimator", estimator, ("auto", "U", "V"))
     if out is not None:
         check_writable(out)
     bad: list[BadRow] | None = [] if skip_bad_rows else None
-    measured = [n for n in names if n not in arrays]
-    if sample is not None and data is None:
-        raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
-
-    texts = None
-    if data is not None and measured:
-        texts = measuring.read_texts(
-            measured, data=data, sample=sample, seed=seed, split=split, languages=names_in(languages), bad=bad
-        )
-
-    def space_of(name: str) -> Space:
-        if texts is None:
-            return measuring.load(measured, moments, name) if measured else measuring.Space("precomputed", {})
-        from diversity.embed import load_encoder
-
-        model = load_encoder(name, precision=precision, long=long, max_tokens=max_tokens)  # type: ignore[arg-type]
-        return measuring.embed_texts(texts, model, cache=cache)
-
-    own = measuring.from_arrays(arrays).tasks
-    spaces = [space_of(name) for name in encoder or [ENCODER]]
-    spaces = [measuring.Space(s.encoder, {**s.tasks, **own}) for s in spaces]
+    spaces = source.spaces(names, encoder or [ENCODER], bad)
     if save_moments is not None:
         for path in (p for s in spaces for p in measuring.save(s, save_moments)):
             note(f"wrote {path}")
@@ -130,15 +124,24 @@ def score(
     tables = [
         scoring.score(
             s, mixtures=mixtures, all_subsets=all_subsets, metrics=wanted, estimator=estimator, intervals=intervals,  # type: ignore[arg-type]
-            rarefy=sizes, rows=rows, reference=reference, seed=seed,
+            rarefy=sizes, rows=rows, reference=reference, bootstrap=bootstrap, seed=seed,
         )
         for s in spaces
     ]  # fmt: skip
-    if own and measured:
-        note(f"note: {', '.join(own)}: taken to be vectors of {spaces[0].encoder}")
+    if source.arrays and len(source.arrays) < len(names):
+        note(f"note: {', '.join(source.arrays)}: taken to be vectors of {spaces[0].encoder}")
     _score_notes(spaces[0], mixtures, bad, scoring.uneven(tables[0]))
     records = [{str(k): v for k, v in r.items()} for table in tables for r in table.to_dict("records")]
     show(records, format, out, "\n".join(map(_score_table, tables)) + _agreement(tables))
+
+
+def _check_bootstrap(resamples: int, intervals: bool, rarefy: str) -> None:
+    if resamples:
+        from diversity.bootstrap import checked
+
+        checked(resamples)
+        if rarefy or not intervals:
+            raise InputError(f"expected --bootstrap without {'--rarefy' if rarefy else '--no-intervals'}, found both")
 
 
 def _agreement(tables: Sequence[pd.DataFrame]) -> str:
@@ -156,13 +159,10 @@ def _agreement(tables: Sequence[pd.DataFrame]) -> str:
 
 
 def _task_names(tasks: list[str], mixtures: list[Any], arrays: list[str], all_subsets: bool) -> list[str]:
-    from diversity import catalog
-
     names = sorted({*tasks, *arrays, *(t for m in mixtures for t in m.tasks)})
-    if repeated := sorted({t for t in tasks if tasks.count(t) > 1}):
-        raise InputError(f"expected each task once in --tasks, found {repeated[0]} more than once")
+    once(tasks)
     if all_subsets and not names:
-        names = [t for t in catalog.names("tasks") if catalog.task(t).role == "intermediate"]
+        names = intermediate()
     if not names:
         raise InputError("expected --tasks a,b,c, --mixture NAME=a,b or --all-subsets, found none of them")
     if all_subsets and len(names) > 16:
@@ -172,13 +172,6 @@ def _task_names(tasks: list[str], mixtures: list[Any], arrays: list[str], all_su
 
         mixtures.insert(0, Mixture.of(tasks))
     return names
-
-
-def _assignment(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    if not equals or not name.strip() or not path.strip():
-        raise InputError(f"expected NAME=FILE.npy, found {text!r}")
-    return name.strip(), Path(path.strip())
 
 
 def _score_notes(space: Space, mixtures: Sequence[Any], bad: list[BadRow] | None, uneven: list[str]) -> None:

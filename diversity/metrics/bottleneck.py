@@ -30,5 +30,6 @@ METRIC = Metric(
     reference="Mironov, Prokhorenkova 2024",
     invariant_to=frozenset({"order", "rotation", "row scale"}),
     size_dependent=True,
+    aggregate="extreme",
     axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
 )

@@ -46,5 +46,6 @@ METRIC = Metric(
     cost="O(n d)",
     reference="Rao 1982; Cevallos et al. 2019 (remote clique)",
     invariant_to=frozenset({"order", "rotation", "row scale"}),
+    axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
     unbiased=lambda **_: True,
 )

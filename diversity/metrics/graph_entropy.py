@@ -39,5 +39,6 @@ METRIC = Metric(
     reference="Yu, Khadivi, Xu 2022",
     invariant_to=frozenset({"order", "rotation", "row scale"}),
     size_dependent=True,
+    aggregate="sum",
     axioms={"monotonicity": False, "uniqueness": False, "continuity": False},
 )

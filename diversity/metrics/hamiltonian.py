@@ -82,6 +82,7 @@ METRIC = Metric(
     cost="O(n^2 d) time, O(block n) memory",
     reference="Hu et al. 2024 (HamDiv)",
     size_dependent=True,
+    aggregate="sum",
     axioms={"monotonicity": False, "uniqueness": False, "continuity": False},
     note="a heuristic upper bound: the shortest circuit is invariant to order, rotation and row scale, monotone, continuous",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from diversity.metrics import _ordinariness_mixtures
 from diversity.metrics._ordinariness import number, ordinariness, shares_of
 from diversity.moments import checked
 from diversity.types import Metric
@@ -28,6 +29,9 @@ def leinster_cobbold(x: Any, *, q: float = 1.0, weights: Any = None) -> float:
 METRIC = Metric(
     name="leinster_cobbold",
     function=leinster_cobbold,
+    mixtures=_ordinariness_mixtures.gamma,
+    influence=_ordinariness_mixtures.gamma_influence,
+    sampled=True,
     options={"q": 1.0},
     formula="(sum p_i (Zp)_i^(q-1))^(1/(1-q)), (Zp)_i = (1 + x_i . m)/2",
     range="[1, 2]",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from diversity.metrics import _ordinariness_mixtures
 from diversity.metrics._ordinariness import number, of_tasks
 from diversity.types import Metric
 
@@ -25,6 +26,9 @@ def leinster_cobbold_alpha(x: Any, labels: Any, *, q: float = 1.0, weights: Mapp
 METRIC = Metric(
     name="leinster_cobbold_alpha",
     function=leinster_cobbold_alpha,
+    mixtures=_ordinariness_mixtures.alpha,
+    influence=_ordinariness_mixtures.alpha_influence,
+    sampled=True,
     options={"q": 1.0},
     formula="(sum_a w_a D_q(a)^(1-q))^(1/(1-q)), D_q(a) the Leinster-Cobbold diversity of task a",
     range="[1, 2]",

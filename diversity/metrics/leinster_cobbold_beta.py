@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from diversity.metrics import _ordinariness_mixtures
 from diversity.metrics._ordinariness import distinctness, of_tasks
 from diversity.types import Metric
 
@@ -27,6 +28,9 @@ def leinster_cobbold_beta(x: Any, labels: Any, *, q: float = 1.0, weights: Mappi
 METRIC = Metric(
     name="leinster_cobbold_beta",
     function=leinster_cobbold_beta,
+    mixtures=_ordinariness_mixtures.beta,
+    influence=_ordinariness_mixtures.beta_influence,
+    sampled=True,
     options={"q": 1.0},
     formula="M_(1-q) over w_a of 1 / M_(1-q) over p_i|a of (Zp)_i / (Zp_a)_i",
     range="(0, 1/min w]",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from diversity.metrics import _ordinariness_mixtures
 from diversity.metrics._ordinariness import number, of_tasks
 from diversity.types import Metric
 
@@ -25,6 +26,9 @@ def leinster_cobbold_gamma(x: Any, labels: Any, *, q: float = 1.0, weights: Mapp
 METRIC = Metric(
     name="leinster_cobbold_gamma",
     function=leinster_cobbold_gamma,
+    mixtures=_ordinariness_mixtures.gamma,
+    influence=_ordinariness_mixtures.gamma_influence,
+    sampled=True,
     options={"q": 1.0},
     formula="(sum p_i (Zp)_i^(q-1))^(1/(1-q)), p_i = w_a / n_a",
     range="[1, 2]",

@@ -93,5 +93,6 @@ METRIC = Metric(
     reference="Friedman, Dieng 2023; Pasarkar, Dieng 2024 (orders q)",
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
+    axioms={"monotonicity": False, "uniqueness": False, "continuity": True},
     unbiased=lambda *, q=1.0: q == 2,
 )

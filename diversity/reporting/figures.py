@@ -60,23 +60,57 @@ def overview(
     return figure
 
 
+def tree(distances: pd.DataFrame, name: str = "cosine") -> Figure:
+    """Dendrogram of the tasks (average linkage) beside the heat map of their distances, in the order of its leaves.
+
+    `distances` as `diversity.distances` gives them. Where the diagonal is not 0, the branches are of the distance beyond
+    that within the tasks. Raises ValueError for fewer than two tasks.
+    """
+    seaborn = _style()
+    import matplotlib.pyplot as plt
+    from scipy.cluster.hierarchy import dendrogram
+
+    size = 0.7 * len(distances) + 2
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(1.7 * size, size), width_ratios=[1, 2], layout="constrained", sharey=False
+    )
+    drawn = dendrogram(linked(distances), labels=list(distances.index), orientation="left", ax=left, color_threshold=0,
+                       above_threshold_color="0.3")  # fmt: skip
+    order = drawn["ivl"][::-1]  # from the top
+    left.set(yticks=[], xlabel="distance between groups of tasks")
+    seaborn.despine(ax=left, left=True)
+    seaborn.heatmap(distances.loc[order, order], annot=True, fmt=".2f", cmap="cividis", square=True, ax=right,
+                    cbar_kws={"label": f"{name} distance"})  # fmt: skip
+    right.tick_params(axis="x", rotation=45)
+    right.tick_params(axis="y", rotation=0)
+    for label in right.get_xticklabels():
+        label.set_horizontalalignment("right")
+    return figure
+
+
 def alike(distances: pd.DataFrame) -> list[str]:
     """The tasks in an order that puts those of small distance side by side (average linkage, optimal leaf order)."""
-    from scipy.cluster.hierarchy import leaves_list, linkage
-    from scipy.spatial.distance import squareform
+    from scipy.cluster.hierarchy import leaves_list
 
     names = list(distances.index)
-    if len(names) < 3:
-        return names
+    return names if len(names) < 3 else [names[i] for i in leaves_list(linked(distances))]
+
+
+def linked(distances: pd.DataFrame) -> Any:
+    """The tree of tasks as scipy's linkage (T - 1, 4): average linkage, optimal leaf order.
+
+    It is of distances proper: what two texts of different tasks differ by beyond those of one task.
+    """
+    import numpy as np
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
     values = distances.to_numpy(copy=True)
-    # a distance proper: what two texts of different tasks differ by beyond those of one task
     within = values.diagonal()
     values = values - (within[:, None] + within[None, :]) / 2
     values = (values + values.T) / 2 - min(0.0, float(values.min()))
-    for i in range(len(names)):
-        values[i, i] = 0
-    leaves = leaves_list(linkage(squareform(values, checks=False), "average", optimal_ordering=True))
-    return [names[i] for i in leaves]
+    np.fill_diagonal(values, 0)
+    return linkage(squareform(values, checks=False), "average", optimal_ordering=True)
 
 
 def save(figure: Figure, path: Path | str, *, dpi: int = 150) -> Path:

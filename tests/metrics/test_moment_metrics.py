@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import gmean, ortho_group
 
+import diversity
 from diversity import catalog
+from diversity.estimates import _variance
 from diversity.metrics import effective_rank, lai, logdet, vendi
 from diversity.metrics import leinster_cobbold as lc
 from diversity.metrics._ordinariness import number, ordinariness, partition
@@ -179,8 +181,7 @@ def test_lai_is_largest_where_every_axis_has_its_share(seed):
 
 # --- Leinster-Cobbold ---------------------------------------------------------------------------------
 
-# sentropy 1.5.0 on the rows and counts below, with similarity=(1 + cos)/2 and level="overall": measures normalized_alpha,
-# normalized_beta and gamma of the three communities, and alpha of the six rows with equal shares.
+# What `by_sentropy` below gives with sentropy 1.5.0, for the three communities and for the six rows with equal shares.
 SENTROPY = {
     0: (1.1603253182063875, 1.6697243129600623, 1.9048170888695977, 1.8656426236905659),
     0.5: (1.1555196603691373, 1.658618355050628, 1.9004821058551224, 1.8578365271504265),
@@ -202,6 +203,94 @@ def test_leinster_cobbold_is_another_programs(q):
     assert leinster_cobbold_beta(ROWS, TASKS, q=q, weights=WEIGHTS) == pytest.approx(beta, rel=1e-12)
     assert leinster_cobbold_gamma(ROWS, TASKS, q=q, weights=WEIGHTS) == pytest.approx(gamma, rel=1e-12)
     assert lc.leinster_cobbold(ROWS, q=q) == pytest.approx(equal, rel=1e-12)
+
+
+def by_sentropy(x, labels, weights, q):
+    """Normalised alpha and beta, and gamma, of communities; alpha of the rows with equal shares."""
+    sentropy = pytest.importorskip("sentropy").sentropy
+    z = (1 + unit(x) @ unit(x).T) / 2
+
+    def value(counts, measure):
+        found = sentropy(counts, similarity=z, q=q, measure=measure, level="overall")
+        return float(found(q=q, measure=measure) if callable(found) else found)
+
+    counts = np.stack([(labels == t) * w / (labels == t).sum() for t, w in weights.items()], axis=1)
+    parts = [value(counts, m) for m in ("normalized_alpha", "normalized_beta", "gamma")]
+    return *parts, value(np.full((len(x), 1), 1 / len(x)), "alpha")
+
+
+@pytest.mark.parametrize("q", ORDERS)
+def test_sentropy_gives_what_is_quoted_and_what_mixtures_have(q, rng):
+    """Runs where sentropy is installed, as an oracle of development: `pip install sentropy==1.5.0`."""
+    np.testing.assert_allclose(by_sentropy(ROWS, TASKS, WEIGHTS, q), SENTROPY[q], rtol=1e-12)
+    rows = {t: unit(rng.normal(size=(n, 5)) + rng.normal(size=5)) for t, n in (("a", 20), ("b", 35), ("c", 9))}
+    x, labels = np.concatenate(list(rows.values())), np.repeat(list(rows), [len(r) for r in rows.values()])
+    tasks = stack({t: moments(r) for t, r in rows.items()}, rows)
+    found = [catalog.get("metrics", f"leinster_cobbold_{part}").mixtures for part in ("alpha", "beta", "gamma")]
+    expected = by_sentropy(x, labels, {"a": 0.3, "b": 0.6, "c": 0.1}, q)[:3]
+    np.testing.assert_allclose([f(tasks, [[0.3, 0.6, 0.1]], q=q)[0] for f in found], expected, rtol=1e-10)
+
+
+PARTS = {
+    "leinster_cobbold_alpha": leinster_cobbold_alpha,
+    "leinster_cobbold_beta": leinster_cobbold_beta,
+    "leinster_cobbold_gamma": leinster_cobbold_gamma,
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+@given(seed=seeds, q=st.sampled_from(ORDERS))
+@settings(max_examples=30)
+def test_mixtures_from_means_and_all_rows_are_the_function_on_rows(name, seed, q):
+    rng = np.random.default_rng(seed)
+    rows = {
+        t: unit(rng.normal(size=(n, 3)) + rng.normal(size=3)) for t, n in zip("abc", rng.integers(1, 9, 3), strict=True)
+    }
+    weights = rng.dirichlet([1, 1, 1], size=4)
+    weights[0] = [0, 1, 0]
+    tasks = stack({t: moments(r) for t, r in rows.items()}, rows)
+    x, labels = np.concatenate(list(rows.values())), np.repeat(list("abc"), [len(rows[t]) for t in "abc"])
+    expected = [PARTS[name](x, labels, q=q, weights=dict(zip("abc", w, strict=True))) for w in weights]
+    np.testing.assert_allclose(catalog.get("metrics", name).mixtures(tasks, weights, q=q), expected, rtol=1e-9)
+    whole = catalog.get("metrics", "leinster_cobbold").mixtures(tasks, weights, q=q)
+    np.testing.assert_allclose(whole, catalog.get("metrics", "leinster_cobbold_gamma").mixtures(tasks, weights, q=q))
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_with_a_part_of_the_rows_kept_the_error_is_that_of_many_samples(name):
+    """400 samples of 2 x 300 rows, of which 40 are kept: the values vary by what one sample says."""
+    metric, weights = catalog.get("metrics", name), np.array([[0.4, 0.6]])
+
+    def sample(rng):
+        rows = {t: unit(rng.normal(size=(300, 4)) + shift) for t, shift in (("a", [1, 0, 0, 0]), ("b", [0, 0.5, 0, 0]))}
+        return stack({t: moments(r) for t, r in rows.items()}, {t: r[:40] for t, r in rows.items()})
+
+    samples = [sample(np.random.default_rng(seed)) for seed in range(400)]
+    values = np.array([metric.mixtures(tasks, weights)[0] for tasks in samples])
+    errors = []
+    for tasks in samples[:60]:
+        influence = metric.influence(tasks, weights, tasks.rows)
+        errors.append(math.sqrt(sum(_variance(influence(0, a), 300) for a in range(2))))
+    assert np.mean(errors) == pytest.approx(values.std(ddof=1), rel=0.12)
+
+
+def test_every_mixture_has_its_parts_and_the_table_says_how_many_rows_were_averaged(rng):
+    table = diversity.score(["mnli", "qqp", "ccg"], all_subsets=True, metrics=[*PARTS], intervals=False)
+    assert set(table["n"]) == {512, 1024, 1536}
+    assert set(table["estimator"]) == {"rows"}
+    wide = table.pivot(index="mixture", columns="metric", values="value")
+    names = [f"leinster_cobbold_{part}(q=1)" for part in ("alpha", "beta", "gamma")]
+    np.testing.assert_allclose(wide[names[0]] * wide[names[1]], wide[names[2]], rtol=1e-9)
+    whole = diversity.from_arrays({"a": rng.normal(size=(30, 4)), "b": rng.normal(size=(20, 4))})
+    table = diversity.score(whole, metrics=["leinster_cobbold_beta"], bootstrap=100)
+    assert (table["estimator"][0], table["n"][0]) == ("V", 50)
+    assert table["low"][0] < table["value"][0] < table["high"][0]
+
+
+def test_moments_alone_are_not_enough_for_an_average_over_rows():
+    tasks = stack({"a": moments(np.eye(3))})
+    with pytest.raises(InputError, match="expected rows of the tasks to average over, found their moments only"):
+        catalog.get("metrics", "leinster_cobbold_gamma").mixtures(tasks, [[1.0]])
 
 
 def dense(x, p, q):

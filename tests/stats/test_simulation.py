@@ -55,6 +55,8 @@ def test_coverage_and_the_known_slope(study, monkeypatch):
 
 
 def test_the_published_study_says_the_same():
+    if not (FOLDER / "rates.csv").exists():
+        pytest.skip("the study has not been run here: python analyses/simulation/study.py")
     rates = pd.read_csv(FOLDER / "rates.csv").set_index(["design", "method"])["rate"]
     for name in ("all 511", "84 triples", "36 pairs", "36 pairs + 9 singles", "9 singles"):
         assert 0.03 <= rates[name, "task labels"] <= 0.07

@@ -1,0 +1,102 @@
+"""Where the tasks of a command come from: texts of a data folder, moments that are saved, or vectors that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diversity.cli._common import check_choice, names_in
+from diversity.types import BadRow, InputError
+
+if TYPE_CHECKING:
+    from diversity.measuring import Space
+
+Data = Annotated[Path | None, typer.Option(help="Folder of the tasks' data; without it, the shipped moments.")]
+Sample = Annotated[int | None, typer.Option(help="Rows of each task, drawn at random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the sample.")]
+Split = Annotated[str, typer.Option(help="Split to read, or several in order of preference: train,dev.")]
+Languages = Annotated[str, typer.Option(help="Languages of the rows, separated by commas.")]
+Embeddings = Annotated[
+    list[str] | None, typer.Option(help="A task from vectors that are there: NAME=FILE.npy; any number of times.")
+]
+Saved = Annotated[Path | None, typer.Option(help="Folder of saved moments, in place of the shipped ones.")]
+Cache = Annotated[Path | None, typer.Option(help="Folder of cached vectors (default: ~/.cache/diversity).")]
+OneEncoder = Annotated[str, typer.Option(help="Sentence encoder: a name, a folder, or owner/name@commit.")]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The options that say where tasks come from, and how their texts are embedded."""
+
+    arrays: Mapping[str, Path] = field(default_factory=dict)
+    data: Path | None = None
+    moments: Path | None = None
+    sample: int | None = None
+    seed: int = 0
+    split: str = "train"
+    languages: str = "en"
+    cache: Path | None = None
+    precision: str = "fp32"
+    long: str = "truncate"
+    max_tokens: int | None = None
+
+    def check(self) -> None:
+        """InputError where the options contradict each other."""
+        check_choice("--precision", self.precision, ("fp32", "bf16"))
+        check_choice("--long", self.long, ("truncate", "chunk"))
+        if self.sample is not None and self.data is None:
+            raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
+
+    def spaces(self, names: Sequence[str], encoders: Sequence[str], bad: list[BadRow] | None = None) -> list[Space]:
+        """The tasks measured with each encoder; what several encoders embed is read once."""
+        from diversity import measuring
+
+        self.check()
+        measured = [n for n in names if n not in self.arrays]
+        texts = None
+        if self.data is not None and measured:
+            languages = names_in(self.languages)
+            texts = measuring.read_texts(
+                measured, data=self.data, sample=self.sample, seed=self.seed, split=self.split, languages=languages,
+                bad=bad,
+            )  # fmt: skip
+
+        def space_of(name: str) -> Space:
+            if texts is None:
+                return measuring.load(measured, self.moments, name) if measured else measuring.Space("precomputed", {})
+            from diversity.embed import load_encoder
+
+            model = load_encoder(name, precision=self.precision, long=self.long, max_tokens=self.max_tokens)  # type: ignore[arg-type]
+            return measuring.embed_texts(texts, model, cache=self.cache)
+
+        own = measuring.from_arrays(self.arrays).tasks
+        return [measuring.Space(s.encoder, {**s.tasks, **own}) for s in map(space_of, encoders)]
+
+
+def arrays_in(embeddings: Sequence[str] | None) -> dict[str, Path]:
+    """Files by name from NAME=FILE.npy; InputError for another form."""
+    return dict(_assignment(e) for e in embeddings or [])
+
+
+def _assignment(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not equals or not name.strip() or not path.strip():
+        raise InputError(f"expected NAME=FILE.npy, found {text!r}")
+    return name.strip(), Path(path.strip())
+
+
+def intermediate() -> list[str]:
+    """The nine intermediate tasks: what is meant where no task is named."""
+    from diversity import catalog
+
+    return [t for t in catalog.names("tasks") if catalog.task(t).role == "intermediate"]
+
+
+def once(tasks: Sequence[str]) -> None:
+    """InputError for a task that --tasks names twice."""
+    if repeated := sorted({t for t in tasks if list(tasks).count(t) > 1}):
+        raise InputError(f"expected each task once in --tasks, found {repeated[0]} more than once")

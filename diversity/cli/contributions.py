@@ -1,0 +1,125 @@
+"""`diversity contributions`: what each task adds to the diversity of a mixture."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diversity.cli._common import (
+    ENCODER,
+    Format,
+    at_least_two,
+    check_choice,
+    check_writable,
+    metrics_in,
+    names_in,
+    note,
+    show,
+    text_table,
+)
+from diversity.cli._source import (
+    Cache,
+    Data,
+    Embeddings,
+    Languages,
+    OneEncoder,
+    Sample,
+    Saved,
+    Seed,
+    Source,
+    Split,
+    arrays_in,
+    intermediate,
+    once,
+)
+from diversity.types import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer()
+
+
+@app.command()
+def contributions(
+    tasks: Annotated[
+        str, typer.Option(help="Tasks of the mixture, separated by commas (default: the nine intermediate ones).")
+    ] = "",
+    mixture: Annotated[str, typer.Option(help="The mixture with weights, NAME=a,b:2,c, in place of --tasks.")] = "",
+    metrics: Annotated[
+        str, typer.Option(help="Metrics, such as cosine,vendi(q=1),rao_beta; see `diversity metrics`.")
+    ] = "",
+    estimator: Annotated[
+        str, typer.Option(help="U leaves out the pairs of a row with itself; V does not; auto: U if any.")
+    ] = "auto",
+    empty: Annotated[float, typer.Option(help="Diversity of no task: the gain of the first one counts from it.")] = 0.0,
+    intervals: Annotated[bool, typer.Option(help="95 % intervals for the sampling of rows.")] = True,
+    rows: Annotated[int, typer.Option(help="Rows drawn for the metrics that are computed on rows.")] = 1000,
+    reference: Annotated[
+        str | None, typer.Option(help="Task that metrics of a reference compare with (default: all).")
+    ] = None,
+    data: Data = None,
+    encoder: OneEncoder = ENCODER,
+    sample: Sample = None,
+    seed: Seed = 0,
+    split: Split = "train",
+    languages: Languages = "en",
+    embeddings: Embeddings = None,
+    moments: Saved = None,
+    cache: Cache = None,
+    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
+    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+) -> None:
+    """What each task adds to a mixture's diversity: alone, marginal gain, and Shapley value over all its subsets.
+
+    diversity contributions --tasks squad_v1,mnli,hellaswag --metrics cosine
+    """
+    from diversity import catalog, scoring
+
+    if tasks and mixture:
+        raise InputError("expected --tasks or --mixture, found both")
+    whole = scoring.parse_mixture(mixture) if mixture else None
+    wanted = metrics_in(metrics) or list(scoring.METRICS)
+    for printed in wanted:
+        catalog.parse_metric(printed)
+    check_choice("--estimator", estimator, ("auto", "U", "V"))
+    at_least_two("--rows", rows)
+    if not math.isfinite(empty):
+        raise InputError(f"expected --empty to be a finite number, found {empty!r}")
+    source = Source(arrays_in(embeddings), data, moments, sample, seed, split, languages, cache)
+    once(names_in(tasks))
+    named = list(whole.tasks) if whole else names_in(tasks)
+    names = sorted({*named, *source.arrays}) or intermediate()
+    if out is not None:
+        check_writable(out)
+    (space,) = source.spaces(names, [encoder])
+    table = scoring.contributions(
+        space, mixture=whole, metrics=wanted, estimator=estimator, empty=empty, intervals=intervals, rows=rows,  # type: ignore[arg-type]
+        reference=reference, seed=seed,
+    )  # fmt: skip
+    for printed, kind in table[["metric", "estimator"]].drop_duplicates().to_numpy():
+        if kind == "V" and catalog.parse_metric(printed)[0].size_dependent:
+            note(f"note: {printed} grows with the number of rows, which differs between the subsets")
+    records = [{str(k): v for k, v in r.items()} for r in table.to_dict("records")]
+    show(records, format, out, _table(table))
+
+
+def _table(table: pd.DataFrame) -> str:
+    head, parts = table.iloc[0], []
+    for metric, part in table.groupby("metric", sort=False):
+        columns = ["task", "weight", "alone", "gain", "shapley", "low", "high"]
+        rows = [
+            [task, f"{w:.3g}", f"{alone:.4f}", f"{gain:.4f}", f"{share:.4f}", _interval(low, high)]
+            for task, w, alone, gain, share, low, high in part[columns].to_numpy()
+        ]
+        rows.append(["sum", "", "", "", f"{part['shapley'].sum():.4f}", ""])
+        header = ["task", "weight", "alone", "gain", "shapley", "95 % interval"]
+        parts.append(f"{metric} ({part['estimator'].iloc[0]})\n{text_table(header, rows, right=range(1, 6))}")
+    return f"{head['mixture']} (encoder {head['encoder']}, {head['n']:,} rows)\n\n" + "\n".join(parts)
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{low:.4f} to {high:.4f}" if math.isfinite(low) else "-"

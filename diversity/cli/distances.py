@@ -1,0 +1,89 @@
+"""`diversity distances`: how far apart the tasks lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diversity.cli._common import ENCODER, Format, check_writable, names_in, note, show, text_table
+from diversity.cli._source import (
+    Cache,
+    Data,
+    Embeddings,
+    Languages,
+    OneEncoder,
+    Sample,
+    Saved,
+    Seed,
+    Source,
+    Split,
+    arrays_in,
+    intermediate,
+    once,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def distances(
+    tasks: Annotated[str, typer.Option(help="Tasks, separated by commas (default: the nine intermediate ones).")] = "",
+    distance: Annotated[str, typer.Option(help="cosine, centroid, mmd, frechet or cka.")] = "cosine",
+    figure: Annotated[
+        Path | None, typer.Option(help="File of a dendrogram beside the heat map to write: .png, .svg or .pdf.")
+    ] = None,
+    data: Data = None,
+    encoder: OneEncoder = ENCODER,
+    sample: Sample = None,
+    seed: Seed = 0,
+    split: Split = "train",
+    languages: Languages = "en",
+    embeddings: Embeddings = None,
+    moments: Saved = None,
+    cache: Cache = None,
+    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
+    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+) -> None:
+    """Distance between each two tasks: mean cosine distance of their texts, or another; a dendrogram where asked for.
+
+    diversity distances --tasks squad_v1,mnli,hellaswag --distance frechet
+    """
+    from diversity import scoring
+
+    source = Source(arrays_in(embeddings), data, moments, sample, seed, split, languages, cache)
+    once(names_in(tasks))
+    names = sorted({*names_in(tasks), *source.arrays}) or intermediate()
+    scoring.distance_function(distance)
+    if out is not None:
+        check_writable(out)
+    if figure is not None:
+        _check_figure(figure, names)
+    (space,) = source.spaces(names, [encoder])
+    table = scoring.distances(space, distance=distance)  # type: ignore[arg-type]
+    if figure is not None:
+        from diversity.reporting import figures
+
+        note(f"wrote {figures.save(figures.tree(table, distance), figure)}")
+    records = [
+        {"first": a, "second": b, "distance": distance, "value": float(table.loc[a, b]), "encoder": space.encoder}
+        for a in table.index
+        for b in table.columns
+    ]
+    rows = [[str(name), *(f"{v:.4f}" for v in line)] for name, line in zip(table.index, table.to_numpy(), strict=True)]
+    title = f"{distance} distance of tasks (encoder {space.encoder}{WITHIN if distance == 'cosine' else ''})\n\n"
+    show(records, format, out, title + text_table(["", *names], rows, right=range(1, len(names) + 1)))
+
+
+WITHIN = "; diagonal: of two texts of one task"
+
+
+def _check_figure(path: Path, names: list[str]) -> None:
+    from diversity.types import InputError
+
+    check_writable(path)
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise InputError(f"expected --figure with a name that ends in .png, .svg or .pdf, found {str(path)!r}")
+    if len(names) < 2:
+        raise InputError("expected at least two tasks for a figure of their distances, found one")

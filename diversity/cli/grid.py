@@ -1,0 +1,106 @@
+"""`diversity grid`: run a plan, and see how far it is."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diversity.cli._common import note, text_table
+
+if TYPE_CHECKING:
+    from diversity.grid.running import GridStatus
+
+app = typer.Typer()
+folder = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Run a plan's grid, and see how far it is.")
+app.add_typer(folder, name="grid")
+
+Planned = Annotated[Path, typer.Argument(help="The plan, a TOML file, such as `diversity design` writes.")]
+Output = Annotated[Path, typer.Option(help="Folder of the grid: stages, records and tables of results.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the tasks' data, in place of the plan's.")]
+
+
+@folder.command()
+def run(
+    plan: Planned,
+    output: Output,
+    data: Data = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine; they share its threads.")] = 1,
+    gpus_each: Annotated[int, typer.Option("--gpus-each", min=1, help="GPUs of each worker, where there are any.")] = 1,
+    cpus_each: Annotated[int, typer.Option("--cpus-each", min=1, help="Processors of each run on Ray.")] = 1,
+    ray: Annotated[
+        str | None, typer.Option(help="Run on the Ray cluster at this address: host:port, auto, local.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep checkpoints that nothing needs any more.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try stages that failed again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and run nothing.")] = False,
+) -> None:
+    """Run what is not finished of a plan. Exit status 1 where a stage failed.
+
+    Interrupted in any way, the same command goes on from there: what is finished is never done again.
+
+    diversity grid run plan.toml --output grid --workers 2
+    """
+    from diversity.grid import running
+
+    signal.signal(signal.SIGTERM, _interrupt)  # a cluster's scheduler asks so before it kills
+    status = running.run_grid(
+        plan, output, data=data, workers=workers, gpus_each=gpus_each, cpus_each=cpus_each, ray=ray, keep=keep,
+        retry_failed=retry_failed, dry_run=dry_run, notify=note,
+    )  # fmt: skip
+    print(_text(status), end="")
+    if dry_run:
+        return
+    note(f"wrote {output / 'results.csv'}")
+    if status.failures:
+        raise typer.Exit(1)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@folder.command()
+def status(
+    plan: Planned,
+    output: Output,
+    data: Data = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that the time left is for.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+) -> None:
+    """Say which stages of a plan are finished, running, failed and missing, who is at work, and the time left."""
+    from diversity.grid import running
+
+    found = running.grid_status(plan, output, data=data, workers=workers)
+    print(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) if as_json else _text(found), end="\n" * as_json)
+
+
+def _text(status: GridStatus) -> str:
+    from diversity.grid.progress import in_words
+    from diversity.grid.running import STATES
+
+    shown = [s for s in STATES if status.total(s) or s in ("finished", "missing")]
+    rows = [[kind, *(_number(counts.get(s, 0)) for s in shown)] for kind, counts in status.counts.items()]
+    rows.append(["all", *(f"{status.total(s):,}" for s in shown)])
+    lines = [text_table(["stages", *shown], rows, right=range(1, len(shown) + 1))]
+    finished, all_cells = status.cells
+    lines.append(f"\n{finished:,} of {all_cells:,} cells (mixture, target, seed) have results in {status.folder}\n")
+    if status.driver:
+        lines.append("at work: process {pid} on {host} since {since}\n".format(**status.driver))
+    lines += [f"running: {title}\n" for title in status.running]
+    lines += [f"failed: {_failure(f)}\n" for f in status.failures]
+    lines += [f"damaged: {text}\n" for text in status.damaged]
+    if not status.done and (status.total("missing") or status.running):
+        lines.append(f"time left: {in_words(status.seconds_left)}\n")
+    return "".join(lines)
+
+
+def _failure(failure: Any) -> str:
+    return f"{failure['title']}: {failure['message']} ({failure['error']})"
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count else "-"

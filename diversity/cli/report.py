@@ -1,0 +1,51 @@
+"""`diversity report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diversity.cli._common import note
+
+app = typer.Typer()
+
+
+@app.command()
+def report(
+    results: Annotated[
+        Path, typer.Option(help="Results: CSV or Parquet with mixture, target, language, seed, metric, value.")
+    ],
+    scores: Annotated[
+        Path, typer.Option(help="Diversity: CSV or Parquet with mixture, metric, value, as `diversity score` writes.")
+    ],
+    metric: Annotated[str, typer.Option(help="The primary metric, chosen before the results were seen.")],
+    output: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report/report.html"),
+    outcome: Annotated[
+        str, typer.Option(help="mean9, mean7 (without retrieval), retrieval, mean (of all there are), or a target.")
+    ] = "mean9",
+    title: Annotated[str, typer.Option(help="Title of the report.")] = "",
+    alpha: Annotated[float, typer.Option(help="Level of the tests.")] = 0.05,
+    rope: Annotated[float, typer.Option(help="Points within which mixtures are practically equal.")] = 0.5,
+    permutations: Annotated[
+        int, typer.Option(min=100, help="Task labels drawn; up to nine tasks, all are used.")
+    ] = 10_000,
+    bootstrap: Annotated[int, typer.Option(min=100, help="Draws for the intervals of correlations.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything drawn.")] = 0,
+    exports: Annotated[bool, typer.Option(help="Tables as CSV and LaTeX, figures as PNG, SVG and PDF.")] = True,
+) -> None:
+    """Write one self-contained HTML report, with its tables and figures beside it.
+
+    diversity report --results results.csv --scores scores.csv --metric "vendi(q=2)" --output report/report.html
+    """
+    from diversity.reporting import composing
+
+    found = composing.report(
+        results, scores, metric=metric, outcome=outcome, output=output, title=title or composing.TITLE, alpha=alpha,
+        rope=rope, permutations=permutations, bootstrap=bootstrap, seed=seed, exports=exports,
+    )  # fmt: skip
+    print(found.html)
+    if found.files:
+        note(f"wrote {len(found.files)} tables and figures beside it")
+    print(found.fit if isinstance(found.fit, str) else found.fit.sentence)

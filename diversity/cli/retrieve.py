@@ -1,0 +1,135 @@
+"""`diversity retrieve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diversity.cli._common import ENCODER, Format, check_choice, check_writable, names_in, note, show, text_table
+from diversity.types import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer()
+
+
+@app.command()
+def retrieve(
+    model: Annotated[str, typer.Option(help="Encoder: a name, a folder, or owner/name@commit.")] = ENCODER,
+    targets: Annotated[str, typer.Option(help="Targets, separated by commas.")] = "tatoeba,bucc2018",
+    data: Annotated[Path, typer.Option(help="Folder of data.")] = Path("data"),
+    languages: Annotated[str, typer.Option(help="Languages, separated by commas (default: all that are there).")] = "",
+    split: Annotated[str, typer.Option(help="Split, or several in order of preference: test,dev.")] = "test",
+    layer: Annotated[
+        str, typer.Option(help="Hidden layer: an index (14; -1 is the last), or a fraction of the depth (0.58).")
+    ] = "0.58",
+    pooling: Annotated[str, typer.Option(help="mean over the tokens, or cls: the first token.")] = "mean",
+    precision: Annotated[str, typer.Option(help="fp32, or bf16 where the processor has it.")] = "fp32",
+    max_tokens: Annotated[int | None, typer.Option(help="Tokens that are read of a sentence (default: 512).")] = None,
+    k: Annotated[int, typer.Option(help="Neighbours in each direction that a margin is taken over.")] = 4,
+    margin: Annotated[str, typer.Option(help="ratio, distance or absolute.")] = "ratio",
+    retrieval: Annotated[str, typer.Option(help="Pairs by max, intersect, forward or backward.")] = "max",
+    repeated: Annotated[
+        str, typer.Option(help="Sentences that stand more than once: drop their pairs, or expand to all their ids.")
+    ] = "drop",
+    threshold: Annotated[
+        float | None, typer.Option(help="Score that a mined pair must reach (default: tuned on dev).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed that the model was trained with, for the rows.")] = 0,
+    cache: Annotated[Path | None, typer.Option(help="Folder of cached vectors (default: ~/.cache/diversity).")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the predictions, in the leaderboard's layout.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be matched, and how long it would take.")
+    ] = False,
+    format: Annotated[Format, typer.Option(help="Form of the results.")] = Format.table,
+    out: Annotated[Path | None, typer.Option(help="File for the results, in place of the screen.")] = None,
+) -> None:
+    """Match sentences across languages by an encoder's vectors: Tatoeba by nearest neighbour, BUCC by margin mining.
+
+    diversity retrieve --model M --targets tatoeba --data DIR --languages de,sw
+    """
+    for option, value, known in (
+        ("--pooling", pooling, ("mean", "cls")),
+        ("--precision", precision, ("fp32", "bf16")),
+        ("--margin", margin, ("ratio", "distance", "absolute")),
+        ("--retrieval", retrieval, ("max", "intersect", "forward", "backward")),
+        ("--repeated", repeated, ("drop", "expand")),
+    ):
+        check_choice(option, value, known)
+    if out is not None:
+        check_writable(out)
+    from diversity.training.retrieving import Mining, plan
+    from diversity.training.retrieving import retrieve as run
+
+    chosen: dict[str, Any] = {
+        "data": data,
+        "languages": names_in(languages) or None,
+        "split": split,
+        "layer": _layer(layer),
+        "pooling": pooling,
+        "precision": precision,
+        "max_tokens": max_tokens,
+        "mining": Mining(k, margin, retrieval, repeated, threshold),  # type: ignore[arg-type]
+    }
+    if dry_run:
+        table = plan(model, names_in(targets), **chosen)
+        show(_records(table), format, out, _planned(table))
+        return
+    table = run(model, names_in(targets), **chosen, seed=seed, cache=cache, output=output, notify=note)
+    if output is not None:
+        note(f"wrote predictions to {output}")
+    show(_records(table), format, out, _results(table))
+
+
+def _layer(text: str) -> int | float:
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError:
+        raise InputError(
+            f"expected --layer as an index such as 14, or a fraction such as 0.58, found {text!r}"
+        ) from None
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    plain = table.astype(object).where(table.notna(), None)
+    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
+
+
+def _results(table: pd.DataFrame) -> str:
+    """A line for each target and language, and the mean of each target over those languages."""
+    if table.empty:
+        return "no scores\n"
+    rows: list[list[str]] = []
+    for target in table["target"].unique():
+        part = table[table["target"] == target]
+        for language in part["language"].unique():
+            here = part[part["language"] == language]
+            split, n = str(here["split"].iloc[0]), int(here["n"].iloc[0])
+            rows.append([target, split, language, _scores(here), f"{n:,}"])
+        mean = part.groupby("metric", sort=False, as_index=False)["value"].mean()
+        rows.append([target, split, f"mean of {part['language'].nunique()}", _scores(mean), ""])
+    first = table.iloc[0]
+    title = f"{first['model']}, hidden state {first['layer']}, {first['pooling']}\n\n"
+    header = ["target", "split", "language", "score", "n"]
+    return title + text_table(header, rows, right=(4,))
+
+
+def _scores(part: pd.DataFrame) -> str:
+    return ", ".join(f"{r['metric']} {r['value']:.1f}" for r in part.to_dict("records"))
+
+
+def _planned(table: pd.DataFrame) -> str:
+    from diversity.training.retrieving import duration
+
+    rows = []
+    for r in table.to_dict("records"):
+        times = [duration(r["encode_seconds"]), duration(r["search_seconds"])]
+        rows.append([r["target"], r["split"], r["language"], f"{r['foreign']:,} x {r['english']:,}", *times])
+    total = duration(float(table["encode_seconds"].sum() + table["search_seconds"].sum()))
+    header = ["target", "split", "language", "sentences", "encoding", "search"]
+    return text_table(header, rows, right=(3, 4, 5)) + f"\nabout {total}, measured on a part of it\n"

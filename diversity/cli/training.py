@@ -1,0 +1,186 @@
+"""`diversity train-mix`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diversity.cli._common import ENCODER, Format, check_choice, names_in, note, show, text_table
+from diversity.types import BadRow, InputError
+
+if TYPE_CHECKING:
+    from diversity.training.mixing import Planned, Trained
+    from diversity.types import Mixture
+
+app = typer.Typer()
+
+
+@app.command()
+def train_mix(
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the checkpoint; the same call goes on with it.")
+    ] = None,
+    tasks: Annotated[str, typer.Option(help="Intermediate tasks, separated by commas.")] = "",
+    model: Annotated[str, typer.Option(help="Encoder: a folder, or owner/name@commit of the hub.")] = ENCODER,
+    data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
+    language: Annotated[str, typer.Option(help="Language of the rows.")] = "en",
+    split: Annotated[str, typer.Option(help="Split to train on, or several in order of preference.")] = "train,dev",
+    limit: Annotated[int | None, typer.Option(min=2, help="Rows of each task, drawn at random.")] = None,
+    mlm: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Text for masked language modelling: a file, or a folder of .txt files; any number of times."
+        ),
+    ] = None,
+    sampling: Annotated[
+        str, typer.Option(help="proportional, examples-proportional, temperature, uniform, or weights.")
+    ] = "examples-proportional",
+    cap: Annotated[int | None, typer.Option(help="Cap of examples-proportional (2^17) and temperature.")] = None,
+    temperature: Annotated[float, typer.Option(help="T of temperature: rates are n^(1/T).")] = 2.0,
+    weights: Annotated[str, typer.Option(help="Weights of the tasks, a:2,b; sets --sampling weights.")] = "",
+    mixed: Annotated[bool, typer.Option("--mixed", help="Batches of several tasks, not of one.")] = False,
+    budget: Annotated[int | None, typer.Option(min=1, help="Examples to train on.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps to train for, in place of --budget.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the rows, in place of --budget (1).")] = None,
+    preset: Annotated[
+        str, typer.Option(help="Settings: phang2020 or xtreme; options below change them.")
+    ] = "phang2020",
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Examples a step, over all processes.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens of a sequence at most.")] = None,
+    warmup: Annotated[float | None, typer.Option(help="Warm-up: steps, or below 1 a share of them.")] = None,
+    clip: Annotated[float | None, typer.Option(help="Norm that gradients are clipped to; 0: not.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Weight decay of AdamW.")] = None,
+    dev_every: Annotated[int | None, typer.Option(help="Steps between dev scores; 0: at the end only.")] = None,
+    dev_examples: Annotated[int | None, typer.Option(help="Dev rows of each task.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Dev scores without a new best one before it stops.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
+    packing: Annotated[str | None, typer.Option(help="Several sequences in a row: auto, on or off.")] = None,
+    tokens: Annotated[int | None, typer.Option(help="Tokens in one pass at most; lower it to save memory.")] = None,
+    save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.")] = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="The same weights again on a GPU, too.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all chance.")] = 0,
+    heads: Annotated[str, typer.Option(help="Heads of the tasks: drop, or keep (heads.safetensors).")] = "drop",
+    trackers: Annotated[str, typer.Option(help="tensorboard, mlflow, wandb: those installed.")] = "",
+    cache: Annotated[Path | None, typer.Option(help="Folder of tokenised rows (default: ~/.cache/diversity).")] = None,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Count and report broken rows.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, and show the plan.")] = False,
+    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
+    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+) -> None:
+    """Train an encoder on a mixture of intermediate tasks; saves a checkpoint that transformers loads.
+
+    diversity train-mix --tasks mnli,squad_v1 --data DIR --model FOLDER --output mix --budget 100000
+    """
+    from diversity.training import mixing
+    from diversity.training.sampling import Sampling
+    from diversity.training.settings import changed
+    from diversity.training.settings import preset as preset_of
+
+    check_choice("--heads", heads, ("drop", "keep"))
+    names, given = _tasks_and_weights(names_in(tasks), weights)
+    settings = changed(
+        preset_of(preset), examples=budget, steps=steps, epochs=epochs, learning_rate=learning_rate, batch=batch,
+        max_length=max_length, warmup=warmup, clip=clip, weight_decay=weight_decay, dev_every=dev_every,
+        dev_examples=dev_examples, patience=patience, precision=precision, packing=packing, tokens=tokens,
+        save_every=save_every, deterministic=deterministic or None, seed=seed,
+    )  # fmt: skip
+    drawing = Sampling("weights" if given else sampling, cap, temperature, given or None, mixed)
+    bad: list[BadRow] | None = [] if skip_bad_rows else None
+    common: dict[str, Any] = {
+        "model": model, "data": data, "settings": settings, "sampling": drawing, "language": language, "split": split,
+        "limit": limit, "mlm": mlm or (), "cache": cache, "bad": bad,
+    }  # fmt: skip
+    if dry_run:
+        if output is not None:
+            mixing.check_output(output)
+        _show_plan(mixing.plan_mix(names, **common), format, out)
+    else:
+        if output is None:
+            raise InputError("expected --output DIR, or --dry-run, found neither")
+        chosen: Any = heads
+        trained = mixing.train_mix(
+            names, output=output, heads=chosen, trackers=names_in(trackers), describe=_diversity, **common
+        )
+        _show_trained(trained, format, out)
+    if bad:
+        note(f"note: {len(bad)} bad rows were passed over, the first: {bad[0]}")
+
+
+def _tasks_and_weights(names: list[str], weights: str) -> tuple[list[str], dict[str, float]]:
+    """Tasks, and their weights where some are given: those that are not named have 1."""
+    if not weights:
+        return names, {}
+    given: dict[str, float] = {}
+    for item in names_in(weights):
+        name, colon, number = (s.strip() for s in item.partition(":"))
+        try:
+            given[name] = float(number) if colon else 1.0
+        except ValueError:
+            raise InputError(f"expected a number as the weight of {name}, found {number!r}") from None
+    named = names or [n for n in given if n != "mlm"]
+    return named, {**dict.fromkeys(named, 1.0), **given}
+
+
+def _diversity(mixture: Mixture) -> str:
+    """The diversity of a mixture for its model card, from the shipped moments where they have all its tasks."""
+    from diversity import measuring, scoring, store
+
+    here = {p.stem for p in (store.shipped() / "moments" / ENCODER).glob("*.npz")}
+    if not set(mixture.tasks) <= here:
+        return ""
+    table = scoring.score(measuring.load(mixture.tasks), mixtures=[mixture])
+    rows = [
+        f"| {metric} | {value:.4f} | {estimator} |"
+        for metric, value, estimator in table[["metric", "value", "estimator"]].to_numpy()
+    ]
+    lines = ["| metric | value | estimator |", "| --- | --- | --- |", *rows]
+    return f"With the shares of examples as weights, from texts encoded with {ENCODER}.\n\n" + "\n".join(lines)
+
+
+def _show_plan(plan: Planned, format: Format, out: Path | None) -> None:
+    records = [{**asdict(t), "epochs": t.epochs} for t in plan.tasks]
+    rows = [
+        [t.task, t.kind, f"{t.rows:,}", f"{t.dev:,}", f"{t.units:,}", f"{t.tokens:.1f}", f"{t.share:.4f}", f"{t.drawn:,}",
+         f"{t.epochs:.2f}"]
+        for t in plan.tasks
+    ]  # fmt: skip
+    header = ["task", "kind", "rows", "dev", "units", "tokens", "share", "drawn", "epochs"]
+    form = "packed" if plan.packed else "padded by length"
+    cost = [f"{plan.steps:,} steps, {plan.examples:,} examples, {plan.tokens:,} tokens, {form}"]
+    if plan.seconds is not None and plan.memory is not None:
+        cost += [f"about {_duration(plan.seconds)} and {plan.memory / 2**30:.1f} GiB, measured on the first steps here"]
+    text = f"{plan.mixture} on {plan.model} ({plan.parameters:,} parameters with heads)\n\n"
+    show(records, format, out, text + text_table(header, rows, right=range(2, 9)) + "\n" + "\n".join(cost) + "\n")
+
+
+def _duration(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
+
+
+def _show_trained(trained: Trained, format: Format, out: Path | None) -> None:
+    import os
+
+    if os.environ.get("RANK", "0") != "0":  # of several processes, one speaks
+        return
+    records = [{"folder": str(trained.folder), "mixture": trained.mixture, **asdict(d)} for d in trained.dev]
+    rows = [
+        [d.task, d.metric, f"{d.score:.2f}", f"{d.low:.2f} to {d.high:.2f}", f"{d.baseline:.2f}", f"{d.n:,}"]
+        for d in trained.dev
+    ]
+    header = ["task", "metric", "dev score", "95 % interval", "majority", "n"]
+    done = f"{trained.mixture}: {trained.steps:,} steps, {trained.examples:,} examples, {trained.tokens:,} tokens, "
+    title = f"{done}{_duration(trained.seconds)}; loss {trained.loss:.4f}\n\n"
+    table = text_table(header, rows, right=(2, 3, 4, 5)) if rows else "no dev rows\n"
+    show(records, format, out, f"{title}{table}\n{trained.folder}\n")

@@ -1,0 +1,134 @@
+"""Stages and how they hang together: what a stage is, its key, and which stages must run."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from diversity import store
+from diversity.types import InputError
+
+Rows = Sequence[Mapping[str, Any]]
+Function = Callable[[dict[str, Path], dict[str, Any], Path], "Rows | None"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of stage. `function` is `module:name` of a Function: (inputs, settings, folder) -> result rows.
+
+    The function finds its inputs at the paths given by role, and leaves its files in `folder`. Raise `recipe` whenever
+    the code of the function comes to give other results: it stands in the keys. `bulky` files (checkpoints) are removed
+    when nothing needs them any more; a kind that `resumes` finds in `folder` what it left there when it was killed; `gpu`
+    says that it uses one, and `spreads` that it uses several, in a process for each. Of the stages that are ready, those
+    of greatest `depth` run first: so checkpoints are used up early.
+    """
+
+    name: str
+    function: str
+    recipe: int = 1
+    depth: int = 0
+    bulky: bool = False
+    resumes: bool = False
+    gpu: bool = False
+    spreads: bool = False
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One piece of work, determined by its kind, its settings, its inputs and the data that it reads.
+
+    `inputs` are the keys of other stages by role, `data` fingerprints of what comes from outside. `places` are paths of
+    that, by role: where they lie is no part of the key. Neither is `title`, which is for people.
+    """
+
+    kind: Kind
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of the canonical JSON of everything that determines the stage: the same on every machine."""
+        return store.digest(
+            {
+                "kind": self.kind.name,
+                "recipe": self.kind.recipe,
+                "settings": self.settings,
+                "inputs": self.inputs,
+                "data": self.data,
+            }
+        )
+
+    @property
+    def label(self) -> str:
+        """What a person calls it: `train mnli+qqp, seed 1`."""
+        return f"{self.kind.name} {self.title or self.key[:12]}"
+
+
+class Graph:
+    """Stages by key, each after its inputs; equal stages are one.
+
+    >>> load = Stage(Kind("load", "m:f"))
+    >>> graph = Graph([load, Stage(Kind("fit", "m:f"), {"seed": 1}, {"rows": load.key}), load])
+    >>> len(graph.stages), len(graph.sinks)
+    (2, 1)
+    """
+
+    def __init__(self, stages: Iterable[Stage]) -> None:
+        self.stages: dict[str, Stage] = {}
+        self.consumers: dict[str, list[str]] = {}
+        for stage in stages:
+            if stage.key in self.stages:
+                continue
+            for role, key in stage.inputs.items():
+                if key not in self.stages:
+                    raise InputError(f"{stage.label}: expected its {role} to be a stage before it, found {key[:12]}")
+            self.stages[stage.key] = stage
+            self.consumers[stage.key] = []
+            for key in set(stage.inputs.values()):
+                self.consumers[key].append(stage.key)
+        self.order = {key: place for place, key in enumerate(self.stages)}
+
+    @property
+    def sinks(self) -> list[str]:
+        """Stages that no other uses: what the grid is for."""
+        return [key for key, users in self.consumers.items() if not users]
+
+    def needed(self, done: Callable[[str], bool], usable: Callable[[str], bool]) -> set[str]:
+        """The keys of stages that must run: sinks not `done`, and what they use that is not `usable`.
+
+        A stage whose consumers are all done is not needed, whatever has become of its files.
+        """
+        found: set[str] = set()
+        for key in reversed(self.stages):
+            users = self.consumers[key]
+            wanted = not done(key) if not users else any(u in found for u in users) and not usable(key)
+            if wanted:
+                found.add(key)
+        return found
+
+    def below(self, key: str) -> set[str]:
+        """Every stage that uses a stage, directly or through others."""
+        found: set[str] = set()
+        todo = [key]
+        while todo:
+            new = [u for u in self.consumers[todo.pop()] if u not in found]
+            found.update(new)
+            todo += new
+        return found
+
+
+def resolve(function: str) -> Function:
+    """The function of `module:name`; raises InputError where there is none."""
+    module, _, name = function.partition(":")
+    try:
+        found: Function = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"expected a function {function!r}, found: {error}") from error
+    return found

@@ -1,0 +1,217 @@
+"""The kinds of stages, and the one place where the grid calls the rest of the toolkit.
+
+A function takes the paths of its inputs by role (stages and outside places alike), its settings, and the folder to leave
+its files in; it returns result rows. Change what one computes, and raise its recipe in KINDS.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diversity import store
+from diversity.grid.graph import Kind, Rows
+
+if TYPE_CHECKING:
+    from diversity.measuring import Measured
+    from diversity.training.mixing import Trained
+
+HERE = "diversity.grid.stages"
+ROWS = "settings.json"  # what predictions say of themselves in result rows, by language: layer, pooling
+
+# Deeper kinds run first where both are ready, so that checkpoints are used up before new ones are made.
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("embed", f"{HERE}:embed", resumes=True, gpu=True),
+        Kind("moments", f"{HERE}:moments", depth=1),
+        Kind("diversity", f"{HERE}:diversity", depth=2),
+        Kind("train", f"{HERE}:train", depth=1, bulky=True, resumes=True, gpu=True, spreads=True),
+        Kind("target", f"{HERE}:target", depth=2, bulky=True, resumes=True, gpu=True, spreads=True),
+        Kind("predict", f"{HERE}:predict", depth=3, gpu=True),
+        Kind("score", f"{HERE}:score", depth=4),
+    )
+}
+
+
+# --- Diversity of the mixtures ---------------------------------------------------------------------
+
+
+def embed(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """The moments of one shard of a task's texts: every `shards`-th text of the sample, from number `shard` on."""
+    from diversity import measuring
+
+    texts = measuring.read_texts(
+        [settings["task"]],
+        data=inputs["data"],
+        sample=settings["sample"],
+        seed=settings["seed"],
+        split=settings["split"],
+    )
+    chosen, provenance = texts[settings["task"]]
+    part = chosen[settings["shard"] :: settings["shards"]]
+    encoder = str(inputs.get("encoder", settings["encoder"]))
+    space = measuring.embed_texts({settings["task"]: (part, provenance)}, encoder, cache=folder / "cache")
+    measuring.save(replace(space, encoder="moments"), folder, rows=measuring.ROWS_KEPT)
+    _remove(folder / "cache")
+    return [{"task": settings["task"], "rows": len(part), "encoder": space.encoder}]
+
+
+def moments(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """The moments of a task: those of its shards, merged."""
+    from diversity import measuring
+
+    task = settings["task"]
+    shards = [measuring.load([task], inputs[role], "moments").tasks[task] for role in sorted(inputs)]
+    merged = _merged(shards)
+    measuring.save(measuring.Space("moments", {task: merged}), folder, rows=measuring.ROWS_KEPT)
+    return [{"task": task, "rows": merged.moments.n}]
+
+
+def _merged(shards: Sequence[Measured]) -> Measured:
+    """One task from its shards: exact moments, and a random sample of the rows that the shards kept."""
+    import numpy as np
+
+    from diversity import measuring
+
+    rows = np.concatenate([s.rows for s in shards])
+    chosen = np.random.default_rng(0).permutation(len(rows))[: measuring.ROWS_KEPT]
+    return measuring.Measured(
+        sum((s.moments for s in shards[1:]), shards[0].moments), rows[chosen], shards[0].provenance
+    )
+
+
+def diversity(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """Diversity scores of one mixture, in the columns of `score`."""
+    from diversity import measuring, scoring
+    from diversity.types import Mixture
+
+    tasks = {task: measuring.load([task], path, "moments").tasks[task] for task, path in inputs.items()}
+    space = measuring.Space(settings["encoder"], tasks)
+    mixture = Mixture.of(settings["weights"], settings["mixture"])
+    table = scoring.score(space, mixtures=[mixture], metrics=settings["metrics"], seed=settings["seed"])
+    return [{str(k): _cell(v) for k, v in row.items()} for row in table.to_dict("records")]
+
+
+def _cell(value: Any) -> Any:
+    """Lists as the CSV of `score` has them."""
+    return "+".join(v if isinstance(v, str) else repr(float(v)) for v in value) if isinstance(value, tuple) else value
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+# --- Training, predictions, scores -------------------------------------------------------------------
+
+
+def _model(inputs: dict[str, Path], settings: dict[str, Any]) -> str:
+    """The checkpoint that a stage starts from, or the model that everything does."""
+    return str(inputs.get("checkpoint") or inputs.get("model") or settings["model"])
+
+
+def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """Intermediate training on a mixture: a checkpoint, and the dev scores of its tasks."""
+    from diversity.training.mixing import train_mix
+    from diversity.training.sampling import Sampling
+    from diversity.training.settings import Settings
+
+    trained = train_mix(
+        settings["tasks"],
+        model=_model(inputs, settings),
+        data=inputs["data"],
+        output=folder,
+        settings=Settings(**settings["training"]),
+        sampling=Sampling(**settings["sampling"]),
+        split=settings["split"],
+        limit=settings["limit"],
+    )
+    return _dev_rows(trained)
+
+
+def _dev_rows(trained: Trained) -> Rows:
+    names = ("task", "metric", "score", "low", "high", "baseline", "n")
+    return [{name: getattr(score, name) for name in names} for score in trained.dev]
+
+
+def target(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """Fine-tuning on a target's English data: a checkpoint with its head, and its dev score."""
+    from diversity.training.settings import Settings
+    from diversity.training.transferring import train_target
+
+    trained = train_target(
+        settings["task"],
+        model=_model(inputs, settings),
+        data=inputs["data"],
+        output=folder,
+        settings=Settings(**settings["training"]),
+    )
+    return _dev_rows(trained)
+
+
+def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """Zero-shot predictions of a target in its languages, in the leaderboard's layout."""
+    from diversity import catalog, sources
+    from diversity.training.transferring import load_tuned, write_predictions
+
+    task = catalog.task(settings["target"])
+    if task.kind == "retrieval":
+        return _retrieved(inputs, settings, folder)
+    tuned = load_tuned(inputs["checkpoint"])
+    for language in settings["languages"]:
+        split = sources.split_of(task, inputs["data"], settings["split"], language)
+        write_predictions(tuned, task.name, language, split, data=inputs["data"], folder=folder, cache=folder / "cache")
+    _remove(folder / "cache")
+    return []
+
+
+def _retrieved(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """Predictions of a retrieval target, and beside them the settings that stand in the result rows."""
+    from diversity.training.retrieving import COLUMNS, Mining, retrieve
+
+    table = retrieve(
+        _model(inputs, settings),
+        [settings["target"]],
+        data=inputs["data"],
+        languages=settings["languages"],
+        split=settings["split"],
+        layer=settings["layer"],
+        pooling=settings["pooling"],
+        mining=Mining(**settings["mining"]),
+        cache=folder / "cache",
+        output=folder,
+    )
+    _remove(folder / "cache")
+    own = table.drop_duplicates("language").set_index("language")[list(COLUMNS[COLUMNS.index("layer") :])]
+    store.write(folder / ROWS, own.to_json(orient="index"))
+    return []
+
+
+def score(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """The official scores of a target's predictions, in each language."""
+    from diversity import catalog, sources
+    from diversity.xtreme.report import evaluate
+
+    task, languages = catalog.task(settings["target"]), settings["languages"]
+    made = evaluate(inputs["predictions"], data=inputs["data"], split=settings["split"], languages=languages)
+    known = (
+        json.loads((inputs["predictions"] / ROWS).read_text("utf8")) if (inputs["predictions"] / ROWS).exists() else {}
+    )
+    splits = {lang: sources.split_of(task, inputs["data"], settings["split"], lang) for lang in languages}
+    return [
+        {
+            "language": s.language,
+            "metric": s.metric,
+            "value": s.value,
+            "n": s.n,
+            "split": splits[s.language],
+            **known.get(s.language, {}),
+        }
+        for s in made.scores
+        if s.task == task.name
+    ]

@@ -1,0 +1,161 @@
+"""`report`: from a table of results and a table of scores to one HTML file, with its tables and figures beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from diversity import store
+from diversity.reporting import page, sections
+from diversity.reporting.page import Section
+from diversity.types import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from diversity.stats.comparing import Comparison
+    from diversity.stats.fitting import Fit
+    from diversity.stats.tables import Outcomes, Scores
+
+TITLE = "Semantic diversity of intermediate tasks and zero-shot transfer"
+PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "seaborn", "matplotlib")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Report:
+    """The files of a report and the numbers that stand in it; `fit` and `comparison` are the reason where there is none."""
+
+    html: Path
+    files: tuple[Path, ...]
+    fit: Fit | str
+    comparison: Comparison | str
+
+
+def report(
+    results: pd.DataFrame | Path | str,
+    scores: pd.DataFrame | Path | str,
+    *,
+    metric: str,
+    output: Path | str,
+    outcome: str = "mean9",
+    title: str = TITLE,
+    alpha: float = 0.05,
+    rope: float = 0.5,
+    permutations: int = 10_000,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    exports: bool = True,
+) -> Report:
+    """Write the report to OUTPUT (an `.html` file); `exports` writes its tables and figures to folders beside it.
+
+    `results` and `scores` are those of `fit`; `metric` and `outcome` are the primary ones, declared before. What the
+    tables do not allow (one seed, one target, three mixtures) is explained in its place. Raises InputError only where
+    the tables cannot be read at all.
+    """
+    from tqdm import tqdm
+
+    from diversity.stats import tables
+    from diversity.stats.comparing import compare
+    from diversity.stats.fitting import fit
+
+    target = Path(output)
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{target}: expected a file that ends in .html")
+    known = tables.scores_of(scores)
+    runs = tables.outcomes_of(results)
+    common: dict[str, Any] = {"metric": metric, "outcome": outcome, "permutations": permutations, "seed": seed}
+    bar = tqdm(total=4, desc="report", unit="step", disable=None)
+    fitted = _step(
+        bar, "slopes", lambda: _or_why(lambda: fit(results, scores, **common, alpha=alpha, bootstrap=bootstrap))
+    )
+    compared = _step(bar, "pairs", lambda: _or_why(lambda: compare(results, scores, **common, rope=rope)))
+    settings = {"alpha": alpha, "rope": rope, "seed": seed, "version": _version()}
+    whole = _sections(fitted, compared, known, runs, settings, metric)
+    whole.append(sections.provenance(_facts(results, scores, {**common, **settings, "bootstrap": bootstrap})))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    html = _step(bar, "page", lambda: store.write(target, page.render(title, whole)))
+    files = _step(bar, "files", lambda: tuple(page.export(whole, target.parent)) if exports else ())
+    bar.close()
+    return Report(html, files, fitted, compared)
+
+
+def _step(bar: Any, name: str, work: Callable[[], Found]) -> Found:
+    bar.set_postfix_str(name)
+    found = work()
+    bar.update()
+    return found
+
+
+def _or_why(work: Callable[[], Found]) -> Found | str:
+    try:
+        return work()
+    except InputError as error:
+        return str(error)
+
+
+def _sections(
+    fit: Fit | str, comparison: Comparison | str, scores: Scores, runs: Outcomes, settings: Mapping[str, object], metric: str
+) -> list[Section]:  # fmt: skip
+    left_out = runs.failed if isinstance(fit, str) else fit.tables["left_out"]
+    degenerate = None if isinstance(fit, str) else fit.tables["degenerate"]
+    return [
+        sections.verdict(fit, comparison),
+        sections.design(fit, runs.runs),
+        sections.mixtures(scores.of(metric), scores.frame),
+        sections.accuracy(runs.runs),
+        sections.compared(comparison),
+        sections.slopes(fit),
+        sections.retrieval(fit),
+        sections.specifications(fit),
+        sections.influence(fit),
+        sections.checks(fit),
+        sections.failed(left_out, degenerate),
+        sections.methods(fit, settings),
+    ]
+
+
+def _version() -> str:
+    import diversity
+
+    return diversity.__version__
+
+
+def _facts(results: object, scores: object, settings: Mapping[str, object]) -> list[tuple[str, object]]:
+    facts: list[tuple[str, object]] = [("diversity", settings["version"]), ("commit", _commit() or "not a checkout")]
+    facts += [(name, metadata.version(name)) for name in PACKAGES]
+    facts += [("Python", platform.python_version()), ("system", platform.platform())]
+    facts += [(name, value) for name, value in settings.items() if name != "version"]
+    for name, table in (("results", results), ("scores", scores)):
+        facts.append((name, table if isinstance(table, str | Path) else "a DataFrame"))
+        facts.append((f"{name}, SHA-256", _hash(table)))
+    return facts
+
+
+def _hash(table: Any) -> str:
+    content = Path(table).read_bytes() if isinstance(table, str | Path) else table.to_csv(index=False).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _commit() -> str:
+    """The commit of the checkout that the code runs from; '' where it is no checkout."""
+    folder = Path(__file__).resolve().parents[2]
+    if not (folder / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()

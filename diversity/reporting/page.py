@@ -1,0 +1,186 @@
+"""A page: sections of text, tables and figures, rendered to one HTML file that asks nothing of anybody."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diversity import store
+from diversity.reporting import style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as Drawing
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; `kind` is plain, lead (larger), note, or missing (a part that cannot be shown, and why)."""
+
+    text: str
+    kind: str = "plain"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption; `slug` is the name of its files; the first column heads the rows."""
+
+    frame: pd.DataFrame
+    caption: str
+    slug: str
+    shown: int = 40
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure: how it is drawn, what it shows in words, its caption, the name of its files."""
+
+    draw: Callable[[], Drawing]
+    alt: str
+    caption: str
+    slug: str
+
+
+Block = Text | Table | Figure
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section: an anchor, a heading and its blocks."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def render(title: str, sections: Sequence[Section], *, language: str = "en") -> str:
+    """The page as HTML: no script, no request, every text escaped.
+
+    >>> "&lt;script&gt;" in render("<script>", [Section("a", "A", (Text("b"),))])
+    True
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("diversity.reporting", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    shown = [(s, [_shown(b) for b in s.blocks]) for s in sections]
+    return environment.get_template("page.html.j2").render(title=title, sections=shown, language=language)
+
+
+def _shown(block: Block) -> dict[str, Any]:
+    if isinstance(block, Text):
+        return {"kind": block.kind, "text": block.text}
+    if isinstance(block, Table):
+        head = block.frame.head(block.shown)
+        return {
+            "kind": "table",
+            "slug": block.slug,
+            "caption": block.caption,
+            "columns": [str(c) for c in head.columns],
+            "numeric": [_numeric(head[c]) for c in head.columns],
+            "rows": [[cell(v) for v in row] for row in head.itertuples(index=False)],
+            "left_out": len(block.frame) - len(head),
+        }
+    light, dark = (_svg(block, dark) for dark in (False, True))
+    return {
+        "kind": "figure",
+        "slug": block.slug,
+        "alt": block.alt,
+        "caption": block.caption,
+        "light": light,
+        "dark": dark,
+    }
+
+
+def _numeric(column: pd.Series[Any]) -> bool:
+    import pandas as pd
+
+    return bool(pd.api.types.is_numeric_dtype(column)) and not pd.api.types.is_bool_dtype(column)
+
+
+def cell(value: Any) -> str:
+    """A value as a reader wants it: numbers to four significant digits, nothing where there is none.
+
+    >>> cell(0.123456), cell(1234567), cell(float("nan")), cell(12.0), cell(123456.789), cell(-0.5)
+    ('0.1235', '1,234,567', '–', '12', '123,457', '-0.5')
+    """
+    import numpy as np
+
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+        return "–"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}"
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return f"{number:,.0f}" if abs(number) >= 10_000 else f"{number:.4g}"
+    return str(value)
+
+
+def _svg(figure: Figure, dark: bool) -> str:
+    import matplotlib.pyplot as plt
+
+    with style.theme(dark):
+        drawn = figure.draw()
+        stream = io.BytesIO()
+        drawn.savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
+        plt.close(drawn)
+    return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def export(sections: Sequence[Section], folder: Path | str) -> Iterator[Path]:
+    """Write each table as CSV and LaTeX and each figure as PNG, SVG and PDF; yields the files as they are written."""
+    for section in sections:
+        for block in section.blocks:
+            if isinstance(block, Table):
+                yield from _export_table(block, Path(folder) / "tables")
+            elif isinstance(block, Figure):
+                yield from _export_figure(block, Path(folder) / "figures")
+
+
+def _export_table(table: Table, folder: Path) -> Iterator[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    yield store.write(folder / f"{table.slug}.csv", table.frame.to_csv(index=False))
+    latex = table.frame.to_latex(
+        index=False, escape=True, na_rep="--", float_format=lambda v: cell(float(v)), caption=latex_text(table.caption),
+        label=f"tab:{table.slug}", position="tbp",
+    )  # fmt: skip
+    yield store.write(folder / f"{table.slug}.tex", latex)
+
+
+def latex_text(text: str) -> str:
+    r"""Text with LaTeX's own characters escaped.
+
+    >>> print(latex_text("50 % of a_b"))
+    50 \% of a\_b
+    """
+    special = {c: f"\\{c}" for c in "&%$#_{}"} | {
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "\\": r"\textbackslash{}",
+    }
+    return "".join(special.get(c, c) for c in text)
+
+
+def _export_figure(figure: Figure, folder: Path) -> Iterator[Path]:
+    import matplotlib.pyplot as plt
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with style.theme(dark=False):
+        drawn = figure.draw()
+        for form, metadata in (("png", {}), ("svg", {"Date": None}), ("pdf", {"CreationDate": None})):
+            path = folder / f"{figure.slug}.{form}"
+            with store.replacing(path) as stream:
+                drawn.savefig(stream, format=form, dpi=200, metadata=metadata)
+            yield path
+        plt.close(drawn)

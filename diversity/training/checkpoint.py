@@ -1,0 +1,123 @@
+"""Checkpoints that a run goes on from exactly: tensors as safetensors, the rest as JSON, whole or not there at all.
+
+All chance is a function of seed and step, and so is the plan of batches: model, moments of the optimiser and the number
+of the step are the whole state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diversity.types import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MODEL, OPTIMISER, STATE = "model.safetensors", "optimiser.safetensors", "state.json"
+
+
+def tensors(network: Any) -> dict[str, Tensor]:
+    """Parameters and buffers by name; of those that several layers share, one."""
+    unique: dict[int, tuple[str, Tensor]] = {}
+    for name, tensor in network.state_dict().items():
+        unique.setdefault(tensor.data_ptr() if tensor.numel() else id(tensor), (name, tensor))
+    return dict(unique.values())
+
+
+def moments(network: Any, optimiser: Any) -> dict[str, Tensor]:
+    """The optimiser's state, each tensor under its own name and that of its parameter."""
+    found = {}
+    for name, parameter in network.named_parameters():
+        for key, value in optimiser.state.get(parameter, {}).items():
+            found[f"{key}/{name}"] = value
+    return found
+
+
+def save(folder: Path, step: int, network: Any, optimiser: Any, state: Mapping[str, Any]) -> None:
+    """Write a checkpoint, and only when it is whole and on the disk remove the one before."""
+    final, temporary = folder / f"step-{step:08d}", folder / f".step-{step:08d}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    write(temporary / MODEL, tensors(network))
+    write(temporary / OPTIMISER, moments(network, optimiser))
+    (temporary / STATE).write_text(json.dumps({**state, "step": step}, indent=1, sort_keys=True, allow_nan=False))
+    _sync(temporary / STATE)
+    _sync(temporary)
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(temporary, final)
+    _sync(folder)
+    for old in folder.glob("step-*"):
+        if old != final:
+            shutil.rmtree(old)
+    for old in folder.glob("best-*.safetensors"):
+        if old != best(folder, state.get("best_step") or 0):
+            old.unlink()
+
+
+def best(folder: Path, step: int) -> Path:
+    """The file of the weights that scored best, at that step."""
+    return folder / f"best-{step:08d}.safetensors"
+
+
+def write(path: Path, values: Mapping[str, Tensor]) -> None:
+    """Tensors to a file, on the disk when this returns."""
+    from safetensors.torch import save_file
+
+    temporary = path.with_name(f".{path.name}.tmp")
+    save_file({k: v.detach().contiguous().cpu() for k, v in values.items()}, temporary)
+    _sync(temporary)
+    os.replace(temporary, path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def latest(folder: Path) -> Path | None:
+    """The last checkpoint of a run; None where there is none."""
+    return max(folder.glob("step-*"), default=None)
+
+
+def load_weights(path: Path, network: Any) -> None:
+    """Read weights into a network of the same shape; raises InputError where they are of another."""
+    from safetensors.torch import load_file
+
+    found, expected = load_file(path), tensors(network)
+    if set(found) != set(expected) or any(found[k].shape != expected[k].shape for k in expected):
+        raise InputError(f"{path}: expected the weights of this model and its heads, found those of others")
+    for name, tensor in expected.items():
+        tensor.copy_(found[name])  # state_dict's tensors are detached: this writes the parameters
+
+
+def load(path: Path, network: Any, optimiser: Any, identity: str) -> dict[str, Any]:
+    """Read a checkpoint into network and optimiser, and give its state; InputError where it is of another run."""
+    from safetensors.torch import load_file
+
+    try:
+        state: dict[str, Any] = json.loads((path / STATE).read_text())
+        if state["identity"] != identity:
+            raise InputError(f"{path.parent}: expected no run or this one, found another one's checkpoint")
+        load_weights(path / MODEL, network)
+        parameters = dict(network.named_parameters())
+        for name, tensor in load_file(path / OPTIMISER).items():
+            key, _, parameter = name.partition("/")
+            owner = parameters[parameter]
+            optimiser.state[owner][key] = tensor.to(owner.device)
+    except (OSError, ValueError, KeyError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: expected a checkpoint of this run, found {reason}; remove it to begin anew"
+        ) from error
+    return state

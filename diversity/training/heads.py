@@ -1,0 +1,200 @@
+"""One shared encoder, and one head a task."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diversity.training.batching import Part, Rows
+from diversity.training.features import IGNORE
+from diversity.training.model import Loaded
+from diversity.training.sampling import generator
+from diversity.types import InputError, Kind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Linear, Sequential
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a task's head has to give: its kind, and the number of its classes (classification and tagging)."""
+
+    kind: Kind
+    classes: int = 0
+
+
+# --- Through the encoder -----------------------------------------------------------------------------
+
+
+def states(encoder: PreTrainedModel, rows: Rows) -> Tensor:
+    """The last hidden states of the rows, flattened (b * t, d)."""
+    given: dict[str, Any] = {"input_ids": rows.ids, "attention_mask": (rows.segments > 0).long()}
+    if _takes_types(encoder.__class__.forward) and getattr(encoder.config, "type_vocab_size", 0) > 1:
+        given["token_type_ids"] = rows.types
+    if rows.packed:
+        given |= {"attention_mask": attention(encoder, rows.segments), "position_ids": rows.positions}
+    hidden: Tensor = encoder(**given).last_hidden_state
+    return hidden.reshape(-1, hidden.shape[-1])
+
+
+@cache
+def _takes_types(forward: Any) -> bool:
+    return "token_type_ids" in inspect.signature(forward).parameters
+
+
+def attention(encoder: PreTrainedModel, segments: Tensor) -> Any:
+    """Which tokens attend to which, (b, 1, t, t): those of one sequence to each other, and within its window if it has.
+
+    transformers hands masks of four dimensions to `sdpa` as they are (True: attends), and takes one for each kind of
+    layer where a model has several kinds.
+    """
+    import torch
+
+    same = (segments[:, None, :, None] == segments[:, None, None, :]).contiguous()
+    kinds = set(getattr(encoder.config, "layer_types", None) or ())
+    if "sliding_attention" not in kinds:
+        return same
+    place = torch.arange(segments.shape[1], device=segments.device)
+    near = (place[:, None] - place[None, :]).abs() <= encoder.config.sliding_window
+    return {"full_attention": same, "sliding_attention": same & near}
+
+
+# --- Heads -------------------------------------------------------------------------------------------
+
+
+def network(loaded: Loaded, outputs: Mapping[str, Output], seed: int) -> Any:
+    """The encoder of `loaded` (`encoder`) and a head for each task (`heads`), drawn with `seed` and the task's name."""
+    import torch
+    from torch import nn
+
+    heads = nn.ModuleDict()
+    for task, output in outputs.items():
+        torch.manual_seed(int(generator(seed, "head", task).integers(2**31)))
+        heads[task] = _mlm_head(loaded) if output.kind == "mlm" else _head(loaded.encoder.config, output)
+    return nn.ModuleDict({"encoder": loaded.encoder, "heads": heads})
+
+
+def logits(network: Any, rows: Rows) -> list[Tensor]:
+    """What the heads say of each part of a pass, (n, k) for the n states that it reads."""
+    flat = states(network["encoder"], rows)
+    return [network["heads"][p.task](flat[p.reads]) for p in rows.parts]
+
+
+def _dropout(config: Any) -> float:
+    """The dropout of a model's own heads."""
+    names = ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob", "dropout", "mlp_dropout")
+    found = [v for n in names if (v := getattr(config, n, None)) is not None]
+    return float(found[0]) if found else 0.1
+
+
+def _linear(inputs: int, outputs: int, std: float, *, bias: bool = True) -> Linear:
+    from torch import nn
+
+    layer = nn.Linear(inputs, outputs, bias=bias)
+    nn.init.normal_(layer.weight, std=std)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _head(config: Any, output: Output) -> Sequential:
+    """Logits (n, k) from states (n, d): of a whole sequence through a tanh layer, of single tokens directly."""
+    from torch import nn
+
+    width, std = int(config.hidden_size), float(getattr(config, "initializer_range", 0.02))
+    if output.kind in ("tagging", "span"):
+        classes = 2 if output.kind == "span" else output.classes
+        return nn.Sequential(nn.Dropout(_dropout(config)), _linear(width, classes, std))
+    classes = 1 if output.kind == "multiple_choice" else output.classes
+    drop = nn.Dropout(_dropout(config))
+    return nn.Sequential(drop, _linear(width, width, std), nn.Tanh(), drop, _linear(width, classes, std))
+
+
+# Where checkpoints keep the weights of their own masked-language-modelling head: dense layer, norm, output bias.
+OWN_HEADS = (
+    ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias"),
+    ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
+    ("vocab_transform", "vocab_layer_norm", "vocab_projector.bias"),
+    ("head.dense", "head.norm", "decoder.bias"),
+)
+
+
+def _mlm_head(loaded: Loaded) -> Sequential:
+    """Dense layer, GELU, norm, and the input embeddings as output weights; from the checkpoint's own head if it has one."""
+    from torch import nn
+
+    config, own = loaded.encoder.config, _own_head(loaded.source)
+    embeddings: Any = loaded.encoder.get_input_embeddings()
+    vocabulary, width = embeddings.weight.shape
+    dense = _linear(width, width, config.initializer_range, bias=not own or "0.bias" in own)
+    norm = nn.LayerNorm(width, eps=_epsilon(config), bias=not own or "2.bias" in own)
+    decoder = _linear(width, vocabulary, 0.0)
+    decoder.weight = embeddings.weight
+    head = nn.Sequential(dense, nn.GELU(), norm, decoder)
+    if own:
+        head.load_state_dict({**own, "3.weight": embeddings.weight})
+    return head
+
+
+def _epsilon(config: Any) -> float:
+    found = getattr(config, "layer_norm_eps", None) or getattr(config, "norm_eps", None)
+    return float(found or 1e-12)  # DistilBERT's configuration does not say
+
+
+def _own_head(source: str) -> dict[str, Tensor]:
+    """The weights of a checkpoint's own head under our names; empty where it has none."""
+    from safetensors import safe_open
+
+    folder = Path(source)
+    found: dict[str, Tensor] = {}
+    for path in sorted(folder.glob("*.safetensors")) if folder.is_dir() else _cached(source):
+        with safe_open(path, framework="pt") as tensors:
+            names = set(tensors.keys())
+            for dense, norm, bias in OWN_HEADS:
+                ours = {f"{dense}.weight": "0.weight", f"{dense}.bias": "0.bias", bias: "3.bias"}
+                ours |= {f"{norm}.weight": "2.weight", f"{norm}.bias": "2.bias"}
+                found |= {ours[n]: tensors.get_tensor(n).float() for n in sorted(names & set(ours))}
+    return found if {"0.weight", "2.weight", "3.bias"} <= set(found) else {}
+
+
+def _cached(repo: str) -> list[Path]:
+    """The weights of a hub model that was loaded already."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repo, "model.safetensors")
+    return [Path(found)] if isinstance(found, str) else []
+
+
+# --- Losses and predictions --------------------------------------------------------------------------
+
+
+def grouped(logits: Tensor, groups: Tensor) -> Tensor:
+    """Scores of what a unit chooses among, (units, m, k); -inf where there are fewer than m."""
+    chosen = logits[groups.clamp(min=0)]
+    return chosen.masked_fill((groups < 0)[..., None], float("-inf"))
+
+
+def loss(part: Part, logits: Tensor) -> Tensor:
+    """The sum of the cross-entropies of the labelled units, or tokens, of a part; a span's is the mean of its two ends."""
+    from torch.nn.functional import cross_entropy
+
+    scores = logits.float()
+    if part.groups is None:
+        return cross_entropy(scores, part.labels, ignore_index=IGNORE, reduction="sum")
+    scores = grouped(scores, part.groups)
+    if part.kind == "multiple_choice":
+        return cross_entropy(scores[..., 0], part.labels, ignore_index=IGNORE, reduction="sum")
+    ends = [cross_entropy(scores[..., i], part.labels[:, i], ignore_index=IGNORE, reduction="sum") for i in (0, 1)]
+    return (ends[0] + ends[1]) / 2
+
+
+def check_classes(task: str, classes: int) -> None:
+    """Raise InputError where there is nothing to tell apart."""
+    if classes < 2:
+        raise InputError(f"{task}: expected at least 2 classes among its labels, found {classes}")

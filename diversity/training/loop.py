@@ -1,0 +1,359 @@
+"""The training loop: the steps of a plan, on a processor, one GPU or several, on from the last checkpoint."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diversity.training import batching, checkpoint, heads, progress
+from diversity.training.batching import Masking, Rows
+from diversity.training.features import Features
+from diversity.training.model import first_position
+from diversity.training.progress import Progress
+from diversity.training.sampling import Plan, generator
+from diversity.training.settings import Settings
+from diversity.types import InputError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from torch import Tensor
+
+Evaluate = Callable[[Any], Mapping[str, float]]  # dev scores of a network; their mean decides
+NO_DECAY = ("bias", "norm")  # names of parameters without weight decay, as in BERT's own training
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that the weights which come out depend on, beside the machine.
+
+    `pad` is the padding token. `identity` stands for what made network and data: a run goes on from no checkpoint that
+    has another one.
+    """
+
+    network: Any
+    data: Mapping[str, Features]
+    plan: Plan
+    settings: Settings
+    packed: bool
+    pad: int
+    masking: Masking | None = None
+    identity: str = ""
+
+    def step(self, number: int) -> dict[str, Features]:
+        """The units of a step by task, the masks of masked language modelling drawn."""
+        found = {}
+        for task, units in self.plan.step(number):
+            taken = batching.take(self.data[task], units)
+            if taken.kind == "mlm":
+                if self.masking is None:
+                    raise ValueError(f"expected masking for {task}, found none")
+                taken = batching.masked(taken, self.masking, generator(self.settings.seed, "masks", task, number))
+            found[task] = taken
+        return found
+
+
+@dataclass
+class State:
+    """Where a run is: steps done, sums over them, and its dev scores: the best, where it was, how many since."""
+
+    step: int = 0
+    examples: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    loss: float = math.nan
+    best: float = -math.inf
+    best_step: int | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    stale: int = 0
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        """What a checkpoint keeps, in JSON, which has no NaN and no infinity."""
+        return {k: v for k, v in asdict(self).items() if not isinstance(v, float) or math.isfinite(v)}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The passes of a step that one process does; `weights`, `counts` (units by task) and `tokens` of the whole step."""
+
+    passes: tuple[Rows, ...]
+    weights: Mapping[str, float]
+    counts: Mapping[str, int]
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step that is under way on the device: its loss and the norm of its gradient have not been read."""
+
+    number: int
+    batch: Batch
+    loss: Tensor
+    norm: Tensor
+    rate: float
+    seconds: float
+
+
+def train(
+    job: Job, folder: Path | None, *, evaluate: Evaluate | None = None, trackers: Sequence[str] = (), until: int = 0
+) -> State:
+    """Train `job.network` by its plan. In `folder` are then checkpoints, log.jsonl and loss.png; nothing where it is None.
+
+    A run that was interrupted goes on from its last checkpoint, to the same weights. With `evaluate` and `dev_every`,
+    it ends early where the mean dev score has not risen `patience` times, and the network is left with the best weights.
+    `until` a step, if given, it goes in this call. Every process of `accelerate launch` calls this alike.
+
+    Raises InputError for a loss that is no number, too little memory, and a folder with another run's checkpoint.
+    """
+    accelerator = _accelerator(folder, trackers)
+    settings, plan, network = job.settings, job.plan, job.network.to(accelerator.device).train()
+    _deterministic(settings, accelerator.device.type)
+    optimiser = _optimiser(network, settings)
+    state = _resumed(job, folder, network, optimiser)
+    accelerator.wait_for_everyone()
+    if trackers:
+        accelerator.init_trackers("diversity", config={k: v for k, v in asdict(settings).items() if v is not None})
+    last = until or plan.steps
+    with progress.following(accelerator, folder, state.step, plan.steps) as shown, _ahead(job, accelerator) as ahead:
+        begin, pending = time.perf_counter() - state.seconds, None
+        while state.step < last and state.stale < settings.patience:
+            done = _step(job, network, optimiser, ahead(state.step), state.step, accelerator, begin)
+            # The loss is read one step late: a GPU has the next step to work on while this process waits for it.
+            if pending is not None:
+                state.loss = _read(job, pending, shown)
+            _count(state, done)
+            pending, over = done, state.step == plan.steps
+            scored = evaluate is not None and settings.dev_every and (over or state.step % settings.dev_every == 0)
+            kept = folder is not None and (over or state.step % settings.save_every == 0)
+            if scored or kept or state.step == last:
+                state.loss, pending = _read(job, done, shown), None
+            if scored and evaluate is not None:
+                _score(state, network, evaluate, folder, shown)
+            if folder is not None and (kept or state.stale >= settings.patience):
+                _save(folder, state, network, optimiser, job.identity, accelerator)
+    accelerator.end_training() if trackers else None
+    if folder is not None:
+        _finish(folder, state, network, accelerator)
+    return state
+
+
+# --- One step ----------------------------------------------------------------------------------------
+
+
+def prepare(job: Job, number: int, processes: int = 1, process: int = 0, *, pin: bool = False) -> Batch:
+    """The batch of a step: the same for the same step, whatever came before."""
+    step = job.step(number)
+    mine = batching.deal(step, processes, process)
+    drawn = batching.passes(mine, job.settings.tokens, packed=job.packed) if mine else ()
+    first = first_position(job.network["encoder"])
+    made = tuple(
+        batching.rows(mine, units, packed=job.packed, pad=job.pad, first_position=first, pin=pin) for units in drawn
+    )
+    counts = {t: len(f) for t, f in step.items()}
+    return Batch(made, batching.weights(step), counts, sum(len(f.ids) for f in step.values()))
+
+
+def _step(
+    job: Job, network: Any, optimiser: Any, batch: Batch, number: int, accelerator: Accelerator, begin: float
+) -> Done:
+    """One optimiser step; its chance is of the seed, the step and the process."""
+    import torch
+
+    settings, rate = job.settings, job.settings.rate(number, job.plan.steps)
+    torch.manual_seed(int(generator(settings.seed, "dropout", number, accelerator.process_index).integers(2**63)))
+    with _memory(settings, number, batch):
+        loss = _backward(network, batch, settings, accelerator.device)
+        parameters = [p for p in network.parameters() if p.requires_grad]
+        if accelerator.num_processes > 1:
+            _sum_over_processes(parameters, loss)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip or math.inf)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+    return Done(number, batch, loss, norm, rate, time.perf_counter() - begin)
+
+
+def _backward(network: Any, batch: Batch, settings: Settings, device: Any) -> Tensor:
+    """Gradients of all passes of a step, and the sum of their losses."""
+    import torch
+
+    total = torch.zeros((), device=device)
+    for rows in batch.passes:
+        given = rows.to(device)
+        with autocast(device, settings):
+            scores = heads.logits(network, given)
+        terms = [heads.loss(p, s) * batch.weights[p.task] for p, s in zip(given.parts, scores, strict=True)]
+        loss: Any = torch.stack(terms).sum()
+        loss.backward()
+        total += loss.detach()
+    return total
+
+
+def autocast(device: Any, settings: Settings) -> Any:
+    """bf16 where the settings say so."""
+    import torch
+
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.precision == "bf16")
+
+
+def _sum_over_processes(parameters: Sequence[Any], loss: Tensor) -> None:
+    """Sum gradients and loss over processes: each was weighted by the whole step, so the sum is the step's mean.
+
+    A parameter that no process used keeps no gradient; one that some used gets zeros on the others.
+    """
+    import torch
+    from torch.distributed import all_reduce
+
+    used = torch.tensor([float(p.grad is not None) for p in parameters], device=loss.device)
+    all_reduce(used)
+    waits = [all_reduce(loss, async_op=True)]
+    for parameter, anywhere in zip(parameters, used.tolist(), strict=True):
+        if anywhere:
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            waits.append(all_reduce(parameter.grad, async_op=True))
+    for wait in waits:
+        wait.wait()
+
+
+def _optimiser(network: Any, settings: Settings) -> Any:
+    """Fused AdamW; weights decay, biases and norms do not."""
+    import torch
+
+    decayed: list[Any] = []
+    plain: list[Any] = []
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            without = parameter.ndim < 2 or any(part in name.lower() for part in NO_DECAY)
+            (plain if without else decayed).append(parameter)
+    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+
+
+@contextmanager
+def _memory(settings: Settings, number: int, batch: Batch) -> Iterator[None]:
+    """Say which setting to lower where memory runs out."""
+    import torch
+
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+        if type(error) is RuntimeError and "allocate memory" not in str(error):
+            raise
+        largest = max((p.ids.numel() for p in batch.passes), default=0)
+        raise InputError(
+            f"out of memory at step {number + 1}, in passes of up to {largest:,} tokens: lower --tokens (now "
+            f"{settings.tokens:,}), which leaves the result as it is, or --max-length"
+        ) from error
+
+
+# --- What surrounds the steps ------------------------------------------------------------------------
+
+
+def _accelerator(folder: Path | None, trackers: Sequence[str]) -> Accelerator:
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedType
+
+    for name in trackers:
+        progress.check_tracker(name)
+    made = Accelerator(mixed_precision="no", log_with=list(trackers) or None, project_dir=folder)
+    if made.distributed_type not in (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU):
+        raise InputError(f"expected one process or data parallelism, found {made.distributed_type} (accelerate config)")
+    return made
+
+
+def _deterministic(settings: Settings, device: str) -> None:
+    import torch
+
+    if device == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(settings.deterministic, warn_only=True)
+
+
+@contextmanager
+def _ahead(job: Job, accelerator: Accelerator) -> Iterator[Callable[[int], Batch]]:
+    """A function that gives the batch of a step, while that of the next is being made."""
+    pin, waiting = accelerator.device.type == "cuda", dict[int, Future[Batch]]()
+    share = (accelerator.num_processes, accelerator.process_index)
+    with ThreadPoolExecutor(1) as executor:
+
+        def batch(number: int) -> Batch:
+            made = waiting.pop(number, None) or executor.submit(prepare, job, number, *share, pin=pin)
+            if number + 1 < job.plan.steps:
+                waiting[number + 1] = executor.submit(prepare, job, number + 1, *share, pin=pin)
+            return made.result()
+
+        yield batch
+
+
+def _count(state: State, done: Done) -> None:
+    state.step, state.seconds = done.number + 1, done.seconds
+    state.examples += sum(done.batch.counts.values())
+    state.tokens += done.batch.tokens
+
+
+def _read(job: Job, done: Done, shown: Progress) -> float:
+    """The loss of a step, told; InputError, with the batch written to the log, where it is no number."""
+    loss, norm, step = float(done.loss), float(done.norm), done.number + 1
+    if math.isfinite(loss) and math.isfinite(norm):
+        entry = {"step": step, "loss": loss, "rate": done.rate, "norm": norm, "seconds": round(done.seconds, 3)}
+        shown.step({**entry, "tasks": done.batch.counts, "tokens": done.batch.tokens})
+        return loss
+    units = {task: units.tolist() for task, units in job.plan.step(done.number)}
+    shown.write({"step": step, "stopped": f"loss {loss}, norm of the gradient {norm}", "batch": units})
+    some = "; ".join(f"{task}: {', '.join(map(str, u[:8]))}{', ...' * (len(u) > 8)}" for task, u in units.items())
+    raise InputError(
+        f"step {step}: expected a finite loss and gradient, found {loss} and {norm} on units of {some} (all of them in "
+        f"{progress.LOG}). Lower --learning-rate, or use --precision fp32"
+    )
+
+
+def _resumed(job: Job, folder: Path | None, network: Any, optimiser: Any) -> State:
+    """The state of the last checkpoint, read into network and optimiser; a new one where there is none."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    path = checkpoint.latest(folder) if folder is not None else None
+    if path is None:
+        return State()
+    found = checkpoint.load(path, network, optimiser, job.identity)
+    return State(**{k: v for k, v in found.items() if k in State.__dataclass_fields__})
+
+
+def _save(folder: Path, state: State, network: Any, optimiser: Any, identity: str, accelerator: Accelerator) -> None:
+    if accelerator.is_main_process:
+        checkpoint.save(folder, state.step, network, optimiser, {**state.saved, "identity": identity})
+    accelerator.wait_for_everyone()
+
+
+def _score(state: State, network: Any, evaluate: Evaluate, folder: Path | None, shown: Progress) -> None:
+    """Dev scores at this step; the best weights so far are kept."""
+    import torch
+    from accelerate.utils import broadcast
+
+    found, accelerator = dict(evaluate(network)), shown.accelerator
+    network.train()
+    # The first process decides for all: scores may differ in the last digit, and a run that ends on some of them hangs.
+    agreed = broadcast(torch.tensor(list(found.values()), dtype=torch.float64, device=accelerator.device)).tolist()
+    scores, mean = dict(zip(found, agreed, strict=True)), sum(agreed) / len(agreed)
+    shown.dev(state.step, scores, mean)
+    state.stale += 1
+    if mean > state.best:
+        state.best, state.best_step, state.scores, state.stale = mean, state.step, scores, 0
+        if folder is not None and accelerator.is_main_process:
+            checkpoint.write(checkpoint.best(folder, state.step), checkpoint.tensors(network))
+
+
+def _finish(folder: Path, state: State, network: Any, accelerator: Accelerator) -> None:
+    """Leave the network with its best weights, and draw the loss."""
+    accelerator.wait_for_everyone()
+    if state.best_step is not None:
+        checkpoint.load_weights(checkpoint.best(folder, state.best_step), network)
+    if accelerator.is_main_process:
+        progress.plot(folder)

@@ -1,0 +1,118 @@
+"""What a person sees of a run: progress bar, log of JSON lines, trackers, plot of the loss."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TextIO
+
+from diversity import catalog, store
+from diversity.types import InputError
+
+LOG, PLOT = "log.jsonl", "loss.png"
+TRACKERS = ("tensorboard", "mlflow", "wandb")
+
+
+def check_tracker(name: str) -> None:
+    """Raise InputError for an unknown tracker or one that is not installed."""
+    if name not in TRACKERS:
+        raise catalog.near(name, list(TRACKERS), "tracker")
+    if find_spec(name) is None:
+        raise InputError(f"tracker {name}: expected the package {name}, found none: pip install {name}")
+
+
+@dataclass
+class Progress:
+    """One place to tell what happens to: the log and the bar of the main process, and the trackers."""
+
+    accelerator: Any
+    bar: Any
+    log: TextIO | None
+    begin: float = field(default_factory=time.perf_counter)
+    examples: int = 0
+    tokens: int = 0
+
+    def write(self, entry: Mapping[str, Any]) -> None:
+        """Add a line to the log."""
+        if self.log is not None:
+            self.log.write(json.dumps(entry) + "\n")
+            self.log.flush()
+
+    def step(self, entry: Mapping[str, Any]) -> None:
+        """A step that is done: its loss, norm, rate, the units of each task, and tokens."""
+        self.write(entry)
+        self.accelerator.log({k: entry[k] for k in ("loss", "rate", "norm")}, step=entry["step"])
+        self.examples += sum(entry["tasks"].values())
+        self.tokens += entry["tokens"]
+        spent = time.perf_counter() - self.begin
+        rates = f"{self.examples / spent:,.0f} examples/s, {self.tokens / spent:,.0f} tokens/s"
+        self.bar.set_postfix_str(f"loss {entry['loss']:.4f}, {rates}", refresh=False)
+        self.bar.update()
+
+    def dev(self, step: int, scores: Mapping[str, float], mean: float) -> None:
+        """Dev scores at a step."""
+        self.write({"step": step, "dev": dict(scores), "mean": mean})
+        self.accelerator.log({f"dev/{k}": v for k, v in scores.items()}, step=step)
+
+
+@contextmanager
+def following(accelerator: Any, folder: Path | None, done: int, steps: int) -> Iterator[Progress]:
+    """Progress of a run that goes on after `done` of its steps; logged in a folder if there is one.
+
+    Lines of the log beyond that step are of an interrupted run, and will be written again.
+    """
+    from tqdm import tqdm
+
+    main = accelerator.is_main_process
+    stream = _opened(folder / LOG, done) if folder is not None and main else None
+    with tqdm(total=steps, initial=done, unit="step", disable=None if main else True, delay=1) as bar:
+        try:
+            yield Progress(accelerator, bar, stream)
+        finally:
+            if stream is not None:
+                stream.close()
+
+
+def _opened(path: Path, done: int) -> TextIO:
+    kept = [json.dumps(line) + "\n" for line in lines(path) if line["step"] <= done]
+    store.write(path, "".join(kept))
+    return path.open("a", encoding="utf-8")
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a log; a run that was killed may have left half of one."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return [json.loads(line) for line in text.split("\n")[:-1] if line.endswith("}")]
+
+
+def plot(folder: Path) -> None:
+    """Draw the losses and mean dev scores of the log to loss.png."""
+    from matplotlib.figure import Figure
+
+    found = lines(folder / LOG)
+    losses = [(e["step"], e["loss"]) for e in found if "rate" in e]
+    dev = [(e["step"], e["mean"]) for e in found if "dev" in e]
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlabel="step", ylabel="loss")
+    if losses:
+        width = max(1, len(losses) // 50)
+        axes.plot(*zip(*losses, strict=True), linewidth=0.6, alpha=0.4, color="tab:blue")
+        axes.plot(*_smooth(losses, width), color="tab:blue", label=f"loss (means of {width} steps)")
+        axes.legend(frameon=False)
+    if dev:
+        right = axes.twinx()
+        right.plot(*zip(*dev, strict=True), color="tab:orange", marker="o", markersize=3)
+        right.set_ylabel("mean dev score", color="tab:orange")
+    with store.replacing(folder / PLOT) as stream:
+        figure.savefig(stream, format="png", dpi=120)
+
+
+def _smooth(points: Sequence[tuple[int, float]], width: int) -> tuple[list[float], list[float]]:
+    groups = [points[i : i + width] for i in range(0, len(points), width)]
+    return [sum(s for s, _ in g) / len(g) for g in groups], [sum(v for _, v in g) / len(g) for g in groups]

@@ -1,0 +1,210 @@
+"""The leaderboard's layout: `TASK/test-LANG.tsv` or `.json`, for predictions and for gold labels; read and written.
+
+labels (pawsx, xnli, tatoeba): one a line. tags (udpos, panx): one a line, a blank line after each sentence. pairs
+(bucc2018): foreign id, tab, English id. answers (xquad, mlqa, tydiqa): JSON from question id to text; the gold is JSON
+as SQuAD has it. Line ends of any kind, a byte-order mark and blank lines at the end make no difference.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from diversity import store
+from diversity.types import InputError
+from diversity.xtreme.benchmark import form_of
+from diversity.xtreme.scores import Gold, Predicted, Question
+
+
+def path_of(folder: Path | str, task: str, language: str, split: str = "test") -> Path:
+    """Where the file of a task in one language lies.
+
+    >>> path_of("predictions", "xquad", "th").as_posix()
+    'predictions/xquad/test-th.json'
+    """
+    suffix = "json" if form_of(task) == "answers" else "tsv"
+    return Path(folder) / task / f"{split}-{language}.{suffix}"
+
+
+# --- Reading ------------------------------------------------------------------------------------------
+
+
+def read_predictions(folder: Path | str, task: str, language: str, *, split: str = "test") -> Predicted:
+    """The predictions of a task in one language, in the form that `scores_of` takes.
+
+    Raises InputError for a file that is not in the layout, FileNotFoundError for one that is not there. Blank lines at
+    the end of a file of labels are kept, for a blank line may be an empty prediction: see `as_long_as`.
+    """
+    path = path_of(folder, task, language, split)
+    form = form_of(task)
+    if form == "labels":
+        return _labels(path)
+    if form == "tags":
+        return _sentences(path)
+    if form == "pairs":
+        return _pairs(path)
+    return _answers(path)
+
+
+def read_gold(folder: Path | str, task: str, language: str, *, split: str = "test") -> Gold:
+    """The gold labels of a task in one language, in the form that `scores_of` takes; raises as `read_predictions`."""
+    path = path_of(folder, task, language, split)
+    form = form_of(task)
+    if form == "labels":
+        labels = as_long_as(0, _labels(path))
+        if "" in labels:
+            raise InputError(f"{path}:{labels.index('') + 1}: expected a gold label, found a blank line")
+        return labels
+    if form == "tags":
+        return _sentences(path)
+    if form == "pairs":
+        return _pairs(path)
+    return _questions(path)
+
+
+def as_long_as(number: int, labels: list[str]) -> list[str]:
+    """Labels without the blank ones at the end that are beyond a number of lines.
+
+    >>> as_long_as(2, ["1", "", "", ""])
+    ['1', '']
+    """
+    end = len(labels)
+    while end > number and not labels[end - 1]:
+        end -= 1
+    return labels[:end]
+
+
+def _text(path: Path) -> str:
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        number = raw.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}:{number}: expected UTF-8, found byte 0x{raw[error.start]:02x}") from None
+
+
+def _lines(path: Path) -> list[str]:
+    """Lines without the white space around them; the last one's end makes no further line."""
+    found = _text(path).split("\n")
+    return [line.strip() for line in (found if found[-1] else found[:-1])]
+
+
+def _labels(path: Path) -> list[str]:
+    found = _lines(path)
+    if number := next((n for n, line in enumerate(found, 1) if "\t" in line), 0):
+        columns = found[number - 1].count("\t") + 1
+        raise InputError(f"{path}:{number}: expected one label a line, found {columns} columns")
+    return found
+
+
+_BLANK = re.compile(r"\n(?:[^\S\n]*\n)+")
+
+
+def _sentences(path: Path) -> list[list[str]]:
+    text = _text(path)
+    blocks = _BLANK.split(text.strip()) if text.strip() else []
+    sentences = [block.split() for block in blocks]
+    if any(len(tags) != block.count("\n") + 1 for tags, block in zip(sentences, blocks, strict=True)):
+        number, line = next((n, line) for n, line in enumerate(text.split("\n"), 1) if len(line.split()) > 1)
+        raise InputError(f"{path}:{number}: expected one tag a line, found {len(line.split())} columns")
+    return sentences
+
+
+def _pairs(path: Path) -> list[tuple[str, str]]:
+    pairs = []
+    for number, line in enumerate(_lines(path), 1):
+        cells = line.split("\t")
+        if len(cells) == 2:
+            pairs.append((cells[0], cells[1]))
+        elif line:
+            raise InputError(f"{path}:{number}: expected two ids with a tab between them, found {len(cells)} columns")
+    return pairs
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(_text(path))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}:{error.lineno}: expected JSON, found {error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise InputError(f"{path}: expected JSON, found it nested too deeply") from None
+
+
+def _answers(path: Path) -> dict[str, str]:
+    found = _json(path)
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: expected an object from question id to answer, found {type(found).__name__}")
+    if wrong := next((id for id, answer in found.items() if not isinstance(answer, str)), None):
+        raise InputError(f"{path}: expected a text as answer to {wrong!r}, found {type(found[wrong]).__name__}")
+    return found
+
+
+def _questions(path: Path) -> list[Question]:
+    found = _json(path)
+    try:
+        articles = found["data"] if isinstance(found, dict) else found
+        questions = [q for article in articles for paragraph in article["paragraphs"] for q in paragraph["qas"]]
+        return [(str(q["id"]), tuple(str(a["text"]) for a in q["answers"])) for q in questions]
+    except (TypeError, KeyError, AttributeError):
+        where = "data[].paragraphs[].qas[] with id and answers[].text"
+        raise InputError(f"{path}: expected gold answers as SQuAD has them ({where}), found other JSON") from None
+
+
+# --- Writing ------------------------------------------------------------------------------------------
+
+
+def write_predictions(
+    folder: Path | str, task: str, language: str, predicted: Predicted, *, split: str = "test"
+) -> Path:
+    """Write the predictions of a task in one language, atomically; what `read_predictions` reads back is the same.
+
+    `predicted` in the form of the task, as `scores_of` takes it; numbers may stand for labels (tatoeba's line numbers,
+    from 0). Folders are made. Returns the path. Raises InputError for what the layout cannot hold: an empty label or
+    tag, a sentence without tags, a line end or a tab in a label or an id.
+    """
+    path = path_of(folder, task, language, split)
+    form = form_of(task)
+    if form == "answers":
+        if wrong := next((id for id, answer in predicted.items() if not isinstance(answer, str)), None):
+            raise InputError(f"{path}: expected a text as answer to {wrong!r}, found {predicted[wrong]!r}")
+        return _write(path, json.dumps(dict(predicted), ensure_ascii=False, indent=1) + "\n")
+    return _write(path, _tsv(path, task, predicted))
+
+
+def write_gold(folder: Path | str, task: str, language: str, gold: Gold, *, split: str = "test") -> Path:
+    """Write gold labels in the layout, as `write_predictions` does; gold answers as SQuAD has them, without contexts."""
+    path = path_of(folder, task, language, split)
+    if form_of(task) != "answers":
+        return _write(path, _tsv(path, task, gold))
+    questions = [
+        {"id": id, "question": "", "answers": [{"text": text, "answer_start": 0} for text in answers]}
+        for id, answers in gold
+    ]
+    squad = {"version": "1.1", "data": [{"title": "", "paragraphs": [{"context": "", "qas": questions}]}]}
+    return _write(path, json.dumps(squad, ensure_ascii=False, indent=1) + "\n")
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store.write(path, text)
+    return path
+
+
+def _tsv(path: Path, task: str, rows: Any) -> str:
+    form = form_of(task)
+    if form == "labels":
+        return "".join(f"{_cell(path, label)}\n" for label in rows)
+    if form == "pairs":
+        return "".join(f"{_cell(path, a)}\t{_cell(path, b)}\n" for a, b in rows)
+    if any(not len(sentence) for sentence in rows):
+        raise InputError(f"{path}: expected tags in every sentence, found a sentence without one")
+    return "".join("".join(f"{_cell(path, tag)}\n" for tag in sentence) + "\n" for sentence in rows)
+
+
+def _cell(path: Path, value: object) -> str:
+    text = str(value)
+    if not text or text != text.strip() or any(c in text for c in "\t\r\n\ufeff"):
+        raise InputError(f"{path}: expected text without tabs, line ends or blanks around it, found {text!r}")
+    return text

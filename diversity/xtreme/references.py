@@ -1,0 +1,139 @@
+"""Gold labels: of a folder in the leaderboard's layout, or of the toolkit's data; placeholders are refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Protocol
+
+from diversity import catalog, sources
+from diversity.types import Classification, Example, InputError, Retrieval, Span, Tagging
+from diversity.xtreme import layout
+from diversity.xtreme.benchmark import form_of
+from diversity.xtreme.scores import Gold
+
+MARKS = frozenset({"", "NS", "-", "?", "_", "-1", "None", "none", "null", "NA", "nan"})  # what stands for no label
+
+
+def gold(task: str, data: Path | str, split: str = "test", language: str = "en") -> Gold:
+    """The gold labels of a split in one language from the toolkit's folder of data, as `scores_of` takes them.
+
+    Row by row in the order of `diversity.sources.rows`: labels; tags of each sentence; (question id, answers); pairs of
+    ids. For tatoeba, for each English sentence, sorted as XTREME publishes them, the line of its translation, from 0.
+    `split` may name several in order of preference (`test,dev`). Raises InputError where the rows are not there, or
+    their labels are withheld.
+    """
+    form_of(task)
+    rows = sources.rows(catalog.task(task), data, split=split, languages=[language])
+    found = _retrieved(task, rows) if catalog.task(task).kind == "retrieval" else [_label(task, row) for row in rows]
+    check(task, found, f"{task} ({split}, {language}) in {data}")
+    return found
+
+
+def gold_in(labels: Path | str, task: str, language: str) -> Gold:
+    """The gold labels of a task in one language from a folder in the leaderboard's layout; raises as `gold` does."""
+    found = layout.read_gold(labels, task, language)
+    check(task, found, str(layout.path_of(labels, task, language)))
+    return found
+
+
+class Source(Protocol):
+    """Where gold labels are looked for."""
+
+    def split(self, task: str, language: str) -> str | None:
+        """The split that would be read; None where there are no labels of that task in that language."""
+        ...
+
+    def gold(self, task: str, language: str) -> Gold:
+        """Its labels, checked."""
+        ...
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A folder of labels in the leaderboard's layout."""
+
+    folder: Path
+
+    def split(self, task: str, language: str) -> str | None:
+        """`test`, or None."""
+        return "test" if layout.path_of(self.folder, task, language).is_file() else None
+
+    def gold(self, task: str, language: str) -> Gold:
+        """Its labels, checked."""
+        return gold_in(self.folder, task, language)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The toolkit's folder of data: the first of the preferred splits that is there."""
+
+    folder: Path
+    preference: str
+
+    def split(self, task: str, language: str) -> str | None:
+        """The split, or None."""
+        noun = catalog.task(task)
+        if language not in noun.languages:
+            return None
+        wanted = [name.strip() for name in self.preference.split(",")]
+        return next((name for name in wanted if sources.find(noun, self.folder, name, language)), None)
+
+    def gold(self, task: str, language: str) -> Gold:
+        """Its labels, checked."""
+        return gold(task, self.folder, self.preference, language)
+
+
+def _label(task: str, row: Example) -> object:
+    if isinstance(row, Classification) and row.label is not None:
+        return row.label
+    if isinstance(row, Tagging) and row.tags is not None:
+        return row.tags
+    if isinstance(row, Span) and row.answers:
+        return row.id, tuple(answer.text for answer in row.answers)
+    raise InputError(f"{task}: expected gold labels, found a row without one ({row.id}): they are withheld")
+
+
+def _retrieved(task: str, rows: Iterable[Example]) -> list[str] | list[tuple[str, str]]:
+    sentences = [row for row in rows if isinstance(row, Retrieval)]
+    foreign = [row for row in sentences if row.language != "en"]
+    if form_of(task) == "pairs":
+        return [(row.id, match) for row in foreign for match in row.matches]
+    line = {row.id: str(number) for number, row in enumerate(foreign)}
+    english = sorted((row for row in sentences if row.language == "en"), key=lambda row: row.text)
+    return [line[match] for row in english for match in row.matches]
+
+
+def check(task: str, found: Gold, where: str) -> None:
+    """Raise InputError for gold labels that are none: placeholders, or other text than labels."""
+    form = form_of(task)
+    if not len(found):
+        raise InputError(f"{where}: expected gold labels, found none")
+    if form == "answers":
+        if all(text == "" for _, answers in found for text in answers):
+            raise InputError(f"{where}: expected gold answers, found none or empty ones: they are withheld")
+        return
+    if form == "pairs":
+        return
+    tally = Counter(chain.from_iterable(found) if form == "tags" else found)
+    if tally.keys() <= MARKS or _constant(task, tally, len(found)):
+        shown = ", ".join(map(repr, sorted(tally)))
+        raise InputError(f"{where}: expected gold labels, found nothing but {shown}: placeholders for labels withheld")
+    if form == "tags":
+        _tags(task, tally, where)
+
+
+def _constant(task: str, tally: Counter[str], rows: int) -> bool:
+    """One label throughout, in so many rows that it cannot be chance; in tatoeba each row has another."""
+    return len(tally) == 1 and rows >= (2 if task == "tatoeba" else 20)
+
+
+def _tags(task: str, tally: Counter[str], where: str) -> None:
+    known = catalog.task(task).labels
+    other = {tag: count for tag, count in tally.items() if tag not in known}
+    if 2 * sum(other.values()) > tally.total():
+        shown = ", ".join(map(repr, sorted(other)[:3]))
+        raise InputError(f"{where}: expected tags such as {', '.join(known[:3])}, found {shown}: are these the words?")

@@ -1,0 +1,38 @@
+"""Figures: what stands in them, and that the same data give the same figure."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from diversity.reporting import figures
+
+
+@pytest.fixture
+def distances():
+    """Two pairs of tasks; within a pair 1 beyond what the tasks themselves spread, between pairs 4."""
+    values = np.array([[2.0, 6, 3, 6], [6, 2, 6, 3], [3, 6, 2, 6], [6, 3, 6, 2]])
+    return pd.DataFrame(values, index=list("abcd"), columns=list("abcd"))
+
+
+def test_the_tree_joins_tasks_at_their_distance_beyond_that_within(distances):
+    tree = figures.linked(distances)
+    assert tree[:, 2].tolist() == [1, 1, 4]
+    assert [set(pair) for pair in tree[:2, :2].astype(int).tolist()] == [{0, 2}, {1, 3}]
+    assert "".join(figures.alike(distances)) in {"acbd", "acdb", "cabd", "cadb", "bdac", "bdca", "dbac", "dbca"}
+
+
+def test_rows_of_the_map_stand_beside_their_leaves(distances):
+    figure = figures.tree(distances, "mmd")
+    left, right = figure.axes[:2]
+    leaves = [t.get_text() for t in left.get_yticklabels()]
+    shown = [t.get_text() for t in right.get_yticklabels()]
+    assert leaves == []
+    assert "".join(shown) in {"acbd", "acdb", "cabd", "cadb", "bdac", "bdca", "dbac", "dbca"}
+    assert sorted({round(v, 9) for line in left.collections for path in line.get_paths() for v in path.vertices[:, 0]}) == [
+        0, 1, 4,
+    ]  # fmt: skip
+    assert figure.axes[2].get_ylabel() == "mmd distance"
+
+
+def test_two_tasks_have_a_tree(distances):
+    assert figures.tree(distances.iloc[:2, :2]).axes

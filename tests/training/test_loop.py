@@ -1,0 +1,338 @@
+"""The loop: it learns, it divides a step as it likes, it goes on bit for bit after SIGKILL, it stops where it must."""
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from diversity.training import checkpoint, loop, progress
+from diversity.training.batching import Masking
+from diversity.training.heads import Output, network
+from diversity.training.loop import Job, train
+from diversity.training.model import first_position, load_model
+from diversity.training.sampling import Plan
+from diversity.training.settings import Settings
+from diversity.types import InputError
+
+KINDS = ("classification", "multiple_choice", "span", "tagging", "mlm")
+MASKING = Masking(mask=4, special=(0, 1, 2, 3), vocabulary=120)
+
+
+@pytest.fixture(scope="module")
+def folder(small, tmp_path_factory):
+    """A tiny XLM-R with dropout."""
+    return small.folder(tmp_path_factory.mktemp("model"), "xlm-roberta", initializer_range=0.05)
+
+
+def job(small, folder, *, kinds=KINDS, steps=12, mixed=False, packed=True, units=40, identity="x", **settings) -> Job:
+    """A job on written features; everything in it is new, so that nothing is shared between runs."""
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    data = {kind: small.features(kind, units, rng, longest=14) for kind in kinds}
+    chosen = Settings(**{"learning_rate": 2e-3, "batch": 8, "steps": steps, "save_every": 3, **settings})
+    outputs = {k: Output(k, 3 if k in ("classification", "tagging") else 0) for k in kinds}
+    net = network(load_model(str(folder)), outputs, seed=chosen.seed)
+    sizes = tuple(len(f) for f in data.values())
+    plan = Plan(tuple(kinds), sizes, (1 / len(kinds),) * len(kinds), chosen.batch, steps * chosen.batch, 0, mixed)
+    return Job(net, data, plan, chosen, packed, 1, MASKING, identity)
+
+
+def weights(net) -> dict[str, torch.Tensor]:
+    return {k: v.clone() for k, v in checkpoint.tensors(net).items()}
+
+
+def same(one, two) -> bool:
+    return set(one) == set(two) and all(torch.equal(one[k], two[k]) for k in one)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_head_learns(small, folder, kind) -> None:
+    made = job(small, folder, kinds=(kind,), steps=60, units=64, batch=16)
+    first = train(made, None, until=1).loss
+    made = job(small, folder, kinds=(kind,), steps=60, units=64, batch=16)
+    last = train(made, None).loss
+    # The written words tell the labels of the first four kinds; the texts of the last are random, but their share of
+    # tokens that are left as they are is not.
+    assert last < (0.95 if kind == "mlm" else 0.6) * first
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(small, folder) -> None:
+    found = []
+    for seed in (0, 0, 1):
+        made = job(small, folder, steps=4, seed=seed)
+        train(made, None)
+        found.append(weights(made.network))
+    assert same(found[0], found[1])
+    assert not same(found[0], found[2])
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_passes_change_the_weights_by_rounding_alone(small, folder, mixed) -> None:
+    found = []
+    for packed, tokens in ((True, 16_384), (True, 80), (False, 16_384), (False, 120)):
+        made = without_dropout(job(small, folder, steps=6, mixed=mixed, packed=packed, tokens=tokens))
+        state = train(made, None)
+        assert (state.examples, state.step) == (48, 6)
+        found.append(weights(made.network))
+    assert all(close(other, found[0]) for other in found[1:])
+
+
+# A softmax does not see what is added to all its scores: the gradients of these are rounding, which AdamW scales up.
+UNSEEN = ("key.bias", "multiple_choice.4.bias", "span.1.bias")
+
+
+def close(one, two) -> bool:
+    """Equal but for rounding; AdamW carries that far where a gradient is near 0, hence medians."""
+    return all((one[k] - two[k]).abs().median() < 1e-5 for k in one if not k.endswith(UNSEEN))
+
+
+# --- Killed and gone on ------------------------------------------------------------------------------
+
+
+def killed(small, folder, target: Path, *, step: int | None = None, sync: int | None = None, **options) -> None:
+    """Train in a process that SIGKILL ends: before a step, or at the n-th time that a file is put on the disk."""
+
+    def run() -> None:
+        made = job(small, folder, **options)
+        real_step, real_sync, calls = loop._step, checkpoint._sync, [0]
+
+        def stepping(*arguments):
+            if arguments[4] == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real_step(*arguments)
+
+        def syncing(path):
+            calls[0] += 1
+            if calls[0] == sync:
+                os.kill(os.getpid(), signal.SIGKILL)
+            real_sync(path)
+
+        loop._step, checkpoint._sync = stepping, syncing
+        train(made, target, evaluate=options.get("dev_every") and evaluate)
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def evaluate(net) -> dict[str, float]:
+    """A dev score that falls and rises: the best weights are not the last."""
+    value = float(net["heads"]["tagging"][1].bias.detach().sum())
+    return {"bias": round(abs(value), 9)}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(small, folder, tmp_path_factory):
+    """The weights of the run that nothing stopped, its log, and those with early stopping."""
+    made = job(small, folder)
+    target = tmp_path_factory.mktemp("whole")
+    train(made, target)
+    return weights(made.network), progress.lines(target / progress.LOG)
+
+
+def without_times(lines):
+    return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
+
+
+@pytest.mark.parametrize("steps", [(2,), (3, 7), (10, 11, 5)])
+def test_killed_at_a_step_and_resumed_the_weights_are_the_same_bits(
+    small, folder, uninterrupted, tmp_path, steps
+) -> None:
+    done = 0
+    for step in steps:
+        if step >= done:
+            killed(small, folder, tmp_path, step=step)
+            done = step - step % 3
+    made = job(small, folder)
+    state = train(made, tmp_path)
+    assert same(weights(made.network), uninterrupted[0])
+    assert state.step == 12
+    assert without_times(progress.lines(tmp_path / progress.LOG)) == without_times(uninterrupted[1])
+    assert [p.name for p in tmp_path.glob("*step-*")] == ["step-00000012"]
+
+
+# A save puts 6 things on the disk: two files and their folder each (1-4), the state (5), the folder (6), the name (7).
+@pytest.mark.parametrize("sync", [2, 5, 6, 7, 9, 14])
+def test_killed_in_the_middle_of_a_save(small, folder, uninterrupted, tmp_path, sync) -> None:
+    killed(small, folder, tmp_path, sync=sync)
+    made = job(small, folder)
+    train(made, tmp_path)
+    assert same(weights(made.network), uninterrupted[0])
+
+
+def test_killed_with_early_stopping_the_best_weights_are_the_same_bits(small, folder, tmp_path) -> None:
+    options = {"dev_every": 2, "patience": 3, "steps": 14, "mixed": True}
+    made = job(small, folder, **options)
+    state = train(made, tmp_path / "whole", evaluate=evaluate)
+    expected = weights(made.network)
+    assert state.best_step is not None
+    assert state.best == max(line["mean"] for line in progress.lines(tmp_path / "whole" / "log.jsonl") if "dev" in line)
+    for step in (5, 8):
+        killed(small, folder, tmp_path / "again", step=step, **options)
+    made = job(small, folder, **options)
+    again = train(made, tmp_path / "again", evaluate=evaluate)
+    assert same(weights(made.network), expected)
+    assert (again.step, again.best_step, again.scores) == (state.step, state.best_step, state.scores)
+
+
+def test_a_finished_run_is_not_done_again(small, folder, tmp_path) -> None:
+    made = job(small, folder, steps=3)
+    train(made, tmp_path)
+    before = (tmp_path / "log.jsonl").read_text()
+    again = job(small, folder, steps=3)
+    assert train(again, tmp_path).step == 3
+    assert same(weights(again.network), weights(made.network))
+    assert (tmp_path / "log.jsonl").read_text() == before
+
+
+def test_a_folder_of_another_run_is_left_alone(small, folder, tmp_path) -> None:
+    train(job(small, folder, steps=3), tmp_path)
+    with pytest.raises(InputError, match="found another one's checkpoint"):
+        train(job(small, folder, steps=3, identity="y"), tmp_path)
+    (tmp_path / "step-00000003" / "state.json").write_text("{")
+    with pytest.raises(InputError, match="expected a checkpoint of this run"):
+        train(job(small, folder, steps=3), tmp_path)
+
+
+# --- Several processes -------------------------------------------------------------------------------
+
+
+def without_dropout(made: Job) -> Job:
+    for part in made.network.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+    return made
+
+
+def fresh(where: Path, function, small, *arguments) -> subprocess.Popen:
+    """A call in a new process: a fork would share this one's threads, which torch and gloo cannot do without."""
+    import cloudpickle
+
+    for module in (sys.modules[__name__], small):
+        cloudpickle.register_pickle_by_value(module)
+    call = where / f"{function.__name__}-{len(list(where.iterdir()))}.call"
+    call.write_bytes(cloudpickle.dumps((function, (small, *arguments))))
+    code = f"import cloudpickle; f, a = cloudpickle.loads(open({str(call)!r}, 'rb').read()); f(*a)"
+    return subprocess.Popen([sys.executable, "-c", code])
+
+
+def one_of_two(small, folder, rank: int, port: int, out: Path) -> None:
+    """One of two processes, set up as `accelerate launch --cpu --num_processes 2` does."""
+    from accelerate.state import AcceleratorState, PartialState
+    from safetensors.torch import save_file
+
+    AcceleratorState._reset_state()
+    PartialState._reset_state()
+    group = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ.update({k: str(v) for k, v in group.items()}, ACCELERATE_USE_CPU="true")
+    made = without_dropout(job(small, folder, steps=5, mixed=True, batch=7, tokens=60))
+    state = train(made, None)
+    save_file(weights(made.network), out / f"{rank}.safetensors")
+    (out / f"{rank}.json").write_text(
+        json.dumps([PartialState().num_processes, state.loss, state.examples, state.tokens])
+    )
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_do_what_one_does(small, folder, tmp_path) -> None:
+    from safetensors.torch import load_file
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    workers = [fresh(tmp_path, one_of_two, small, folder, rank, port, tmp_path) for rank in (0, 1)]
+    assert [worker.wait(120) for worker in workers] == [0, 0]
+    made = without_dropout(job(small, folder, steps=5, mixed=True, batch=7, tokens=60))
+    state = train(made, None)
+    told = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
+    assert told[0] == told[1] == [2, pytest.approx(state.loss, rel=1e-5), state.examples, state.tokens]
+    two, other = (load_file(tmp_path / f"{rank}.safetensors") for rank in (0, 1))
+    assert same(two, other), "all processes have the same weights"
+    assert close(two, weights(made.network))
+
+
+# --- Where it stops ----------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_its_batch(small, folder, tmp_path) -> None:
+    made = job(small, folder, kinds=("tagging",), steps=9, learning_rate=0.1)
+    train(job(small, folder, kinds=("tagging",), steps=9, learning_rate=0.1), tmp_path, until=4)
+    real, count = loop.heads.logits, [3]  # steps that the checkpoint has
+
+    def logits(net, rows):
+        count[0] += 1
+        return [s * float("nan") if count[0] == 5 else s for s in real(net, rows)]
+
+    loop.heads.logits = logits
+    try:
+        with pytest.raises(
+            InputError, match=r"step 5: expected a finite loss and gradient, found nan .* units of tagging"
+        ):
+            train(made, tmp_path)
+    finally:
+        loop.heads.logits = real
+    last = progress.lines(tmp_path / "log.jsonl")[-1]
+    assert last["batch"] == {"tagging": made.plan.step(4)[0][1].tolist()}
+    assert checkpoint.latest(tmp_path).name == "step-00000003", "the last good checkpoint is there"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("x"), RuntimeError("can't allocate memory")])
+def test_too_little_memory_says_what_to_lower(small, folder, monkeypatch, error) -> None:
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr(loop, "_backward", full)
+    with pytest.raises(InputError, match=r"out of memory at step 1, .*: lower --tokens \(now 16,384\)"):
+        train(job(small, folder, steps=2), None)
+
+
+def test_other_errors_are_not_called_memory(small, folder, monkeypatch) -> None:
+    def wrong(*_):
+        raise RuntimeError("shapes")
+
+    monkeypatch.setattr(loop, "_backward", wrong)
+    with pytest.raises(RuntimeError, match="shapes"):
+        train(job(small, folder, steps=2), None)
+
+
+def test_trackers_are_checked_first(small, folder) -> None:
+    with pytest.raises(InputError, match="did you mean tensorboard"):
+        train(job(small, folder, steps=1), None, trackers=["tensorbord"])
+    with pytest.raises(InputError, match="pip install mlflow"):
+        progress.check_tracker("mlflow")
+
+
+def test_what_a_run_leaves_behind(small, folder, tmp_path) -> None:
+    train(job(small, folder, steps=3, dev_every=2), tmp_path, evaluate=evaluate)
+    lines = progress.lines(tmp_path / "log.jsonl")
+    assert [line["step"] for line in lines] == [1, 2, 2, 3, 3]
+    assert set(lines[0]) == {"step", "loss", "rate", "norm", "seconds", "tasks", "tokens"}
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+    state = json.loads((tmp_path / "step-00000003" / "state.json").read_text())
+    assert state["step"] == 3
+    assert not list(tmp_path.rglob("*.tmp")), "nothing half-written is left"
+    assert not list(tmp_path.rglob("*.pt")) + list(tmp_path.rglob("*.bin")) + list(tmp_path.rglob("*.pkl"))
+
+
+def test_weight_decay_is_for_weights_alone(small, folder) -> None:
+    made = job(small, folder)
+    decayed, plain = loop._optimiser(made.network, replace(made.settings, weight_decay=0.1)).param_groups
+    names = {id(p): n for n, p in made.network.named_parameters()}
+    assert decayed["weight_decay"] == 0.1
+    assert plain["weight_decay"] == 0.0
+    assert all("bias" not in names[id(p)] and "LayerNorm" not in names[id(p)] for p in decayed["params"])
+    assert all(
+        names[id(p)].endswith("bias") or "Norm" in names[id(p)] or "heads.mlm.2" in names[id(p)]
+        for p in plain["params"]
+    )
+    assert first_position(made.network["encoder"]) == 2
