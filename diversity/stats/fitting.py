@@ -141,6 +141,7 @@ def fit(
     if details:
         made_tables |= _details(made, laid, z, found, covariates, bootstrap, rng)
         made_tables["specifications"] = _specifications(runs, table, made)
+        made_tables["targets_by_metric"] = specification.targets_by_metric(runs, table, outcome=outcome)
     return Fit(
         made.metric, outcome, len(made.tasks), len(made.mixtures), found.slope, found.low, found.high,
         found.p_permutation, found.p_reml, association.naive_p(made.x, made.y),
@@ -247,7 +248,9 @@ def _notes(
     if math.isnan(found.p_permutation):
         notes.append("the design is not closed under relabelling of its tasks: REML is the primary test")
     if found.p_permutation > alpha and not math.isfinite(found.low):
-        notes.append(f"{len(made.tasks)} tasks are too few: no permutation of their labels can reach p = {alpha:g}")
+        notes.append(
+            f"no permutation of the labels of these {len(made.tasks)} tasks can reach p = {alpha:g}: the design is too small"
+        )
     if np.ptp(made.y) == 0:
         notes.append("the outcome is the same for all mixtures: there is nothing to explain")
     return notes

@@ -107,7 +107,7 @@ class LabelTest:
         if within <= 0 or between <= 0:
             return np.zeros_like(slope)
         ratio = np.maximum(total - tasks, 0.0) / within / np.maximum(tasks / between, 1e-300)
-        return np.asarray(np.clip(1 - ratio, 0.0, None) / g)
+        return np.asarray(np.clip(1 - ratio, 0.0, 1 - 1e-6) / g)  # never all: then nothing would be left to test
 
     def p(self, slope: Array | float = 0.0) -> Array:
         """Two-sided p-values (D,) of the hypotheses of these slopes, at least 1 / number of permutations."""

@@ -117,7 +117,7 @@ def _codes(names: Any) -> tuple[Any, int]:
 
 def _mixed(made: Study, z: Array, laid: Design) -> list[tuple[Any, ...]]:
     """Mixed model of mixture x target outcomes, a random slope for each target (statsmodels)."""
-    if len(made.targets) < 3:
+    if len(made.targets) < 3 or np.ptp(made.y) == 0:
         return []
     from statsmodels.regression.mixed_linear_model import MixedLM
 

@@ -56,6 +56,28 @@ def specifications(
     return found.assign(same_sign=found["slope"] * found["slope"].median() > 0)
 
 
+def targets_by_metric(runs: tables.Outcomes, scores: tables.Scores, *, outcome: str) -> pd.DataFrame:
+    """Every target by every metric and encoder, with Holm's and Benjamini and Hochberg's p over all of them.
+
+    Columns `metric, encoder, target, slope, low, high, p, p_holm, p_bh`, by REML within sizes, on the mixtures that have
+    the outcome; targets that lack one of these are left out, as are metrics that do not differ between them.
+    """
+    import pandas as pd
+
+    parts = []
+    for metric, encoder in scores.pairs:
+        try:
+            made = study(runs, scores, metric=metric, encoder=encoder, outcome=outcome)
+            whole = made.by_target.loc[:, made.by_target.notna().all()]
+            found = slopes(made.weights, standardised(made.x), whole.to_numpy(float), design(made).fixed)
+        except InputError:
+            continue
+        low, high = found.interval()
+        numbers = {"slope": found.slope, "low": low, "high": high, "p": found.p()}
+        parts.append(pd.DataFrame({"metric": metric, "encoder": encoder, "target": whole.columns, **numbers}))
+    return multiplicity.adjusted(pd.concat(parts, ignore_index=True))
+
+
 def _row(made: tables.Study, names: Sequence[str], encoder: str) -> dict[str, object] | None:
     z = standardised(made.x)
     if "single_mean" in names:

@@ -123,7 +123,8 @@ def _from_file(path: Path) -> pd.DataFrame:
 
 
 def _text(value: object) -> str:
-    return "" if value is None or (isinstance(value, float) and np.isnan(value)) else str(value).strip()
+    missing = value is None or (isinstance(value, float) and np.isnan(value)) or type(value).__name__ == "NAType"
+    return "" if missing else str(value).strip()
 
 
 def _numbers(values: pd.Series, where: str) -> pd.Series:
@@ -155,13 +156,13 @@ def filtered(frame: pd.DataFrame, where: Mapping[str, object], what: str) -> pd.
 def tasks_in(value: object) -> tuple[str, ...]:
     """Names of tasks from a list, or from text joined by `+` or commas.
 
-    >>> tasks_in("mnli+qqp"), tasks_in(["mnli"]), tasks_in("")
-    (('mnli', 'qqp'), ('mnli',), ())
+    >>> tasks_in("mnli+qqp"), tasks_in(["mnli"]), tasks_in("['mnli', 'qqp']"), tasks_in("")
+    (('mnli', 'qqp'), ('mnli',), ('mnli', 'qqp'), ())
     """
     if isinstance(value, list | tuple | np.ndarray):
         return tuple(str(v) for v in value)
-    text = _text(value)
-    return tuple(t for t in (s.strip() for s in text.replace(",", "+").split("+")) if t)
+    text = _text(value).strip("[]()")  # a list that was written to a CSV as it is printed
+    return tuple(t for t in (s.strip(" '\"") for s in text.replace(",", "+").split("+")) if t)
 
 
 def membership(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -189,7 +190,7 @@ def _weights(value: object, tasks: Sequence[str], name: str) -> list[float]:
         return []
     if value is None or (not isinstance(value, list | tuple | np.ndarray) and not _text(value)):
         return [1 / len(tasks)] * len(tasks)
-    parts = list(value) if isinstance(value, list | tuple | np.ndarray) else _text(value).replace(",", "+").split("+")
+    parts = list(value) if isinstance(value, list | tuple | np.ndarray) else tasks_in(value)
     try:
         weights = np.array([float(p) for p in parts])
     except ValueError:

@@ -9,6 +9,7 @@ import pytest
 from diversity.stats import influence, measurement, model, multiplicity, robust, specification, targets
 from diversity.stats.multimembership import slopes
 from diversity.stats.study import study
+from diversity.stats.tables import outcomes_of, scores_of
 from diversity.types import InputError
 
 
@@ -168,5 +169,12 @@ def test_specifications(designs, rng, made):
     z = model.standardised(made.x)
     assert whole["slope"].iloc[0] == pytest.approx(slopes(weights, z, made.y, model.design(made).fixed).slope[0])
     assert (found["p_holm"] >= found["p"]).all()
+    every = specification.targets_by_metric(outcomes_of(results), scores_of(table), outcome="mean9")
+    assert len(every) == 9 * 4  # the constant metric is left out
+    assert every["p_holm"].to_numpy() == pytest.approx(multiplicity.holm(every["p"].to_numpy()))
+    line = every[(every["metric"] == "noise") & (every["target"] == "mlqa")].iloc[0]
+    alone = study(results, scores_of(table), metric="noise", encoder="e", outcome="mlqa")
+    fixed = model.design(alone).fixed
+    assert line["slope"] == pytest.approx(slopes(alone.weights, model.standardised(alone.x), alone.y, fixed).slope[0])
     with pytest.raises(InputError, match="to differ between the mixtures"):
         specification.specifications(results, designs.scores(weights, 1.0, "constant"))

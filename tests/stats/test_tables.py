@@ -248,6 +248,7 @@ def test_lists_of_tasks():
     assert tasks_in(np.array(["a", "b"])) == ("a", "b")
     assert tasks_in("a, b") == ("a", "b")
     assert tasks_in(None) == ()
+    assert tasks_in(pd.NA) == ()
 
 
 def test_scores_of_two_encoders_can_be_chosen(results, scores):
