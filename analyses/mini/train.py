@@ -115,14 +115,14 @@ def _batch(tokenizer: Any, texts: list[str]) -> list[Any]:
     return list(tokenizer.encode_batch(texts, add_special_tokens=False))
 
 
-def read(work: Path) -> dict[str, Ragged]:
-    """`english` (all languages' teacher rows), `pairs` and `mono` as tokens."""
+def read(work: Path, names: tuple[str, ...] = ("english", "pairs", "mono")) -> dict[str, Ragged]:
+    """The English sentences, the translations and the monolingual text as tokens."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(work / "tokenizer" / "tokenizer.json"))
     links = np.load(work / "links.npz")
     out, codes = {}, {}
-    for name in ("english", "pairs", "mono"):
+    for name in names:
         table = pd.read_parquet(work / "corpus" / f"{name}.parquet")
         language = table["language"].tolist() if name != "english" else ["en"] * len(table)
         for code in sorted(set(language)):
@@ -498,9 +498,10 @@ def go(
         run.save()
     if decay and run.progress.decay is None:
         run.progress.decay = (run.progress.step, decay)
+    names = ("english", "pairs") if s.route == "distil" else ("english", "pairs", "mono")
     teacher = None
     if s.route != "mask":
         parts = [np.load(work / f"{n}.npy", mmap_mode="r") for n in ("teacher", "states", "starts")]
         teacher = Teacher(np.asarray(parts[0]), parts[1], np.asarray(parts[2]))
-    progress = train(run, read(work), teacher, minutes=minutes, steps=steps)
+    progress = train(run, read(work, names), teacher, minutes=minutes, steps=steps)
     print(f"stopped at step {progress.step:,}, {progress.cpu:,.0f} processor seconds", flush=True)
