@@ -17,9 +17,10 @@ from diversity.planning.plans import parse_plan
 
 PLAN = {
     "model": "all-MiniLM-L6-v2",
-    "targets": ["tatoeba"],
+    "targets": ["tatoeba", "xquad"],
     "seeds": [1],
     "train": {"examples": 8, "batch": 4, "max_length": 32, "dev_examples": 2},
+    "target": {"steps": 2, "batch": 2, "max_length": 64, "stride": 16, "dev_examples": 2},
     "predict": {"languages": ["de"]},
     "diversity": {"sample": 6, "shards": 2, "metrics": ["cosine", "vendi(q=2)"]},
     "mixtures": [{"tasks": ["qqp", "squad_v1"]}],
@@ -72,13 +73,34 @@ def test_a_mixture_is_trained_to_an_ordinary_checkpoint(finished):
     assert not (folder / "run").exists()
 
 
-def test_retrieval_is_predicted_and_scored(finished):
-    ((folder, _),) = finished["predict"]
-    assert sorted(p.name for p in folder.iterdir()) == ["settings.json", "tatoeba"]
-    ((_, outcome),) = finished["score"]
-    (row,) = outcome.rows
-    assert (row["language"], row["metric"], row["split"], row["pooling"]) == ("de", "accuracy", "test", "mean")
-    assert 0 <= row["value"] <= 100
+def test_targets_are_predicted_and_scored(finished, samples):
+    folders = {next(p.name for p in folder.iterdir() if p.is_dir()): folder for folder, _ in finished["predict"]}
+    assert sorted(p.name for p in folders["tatoeba"].iterdir()) == ["settings.json", "tatoeba"]
+    rows = [row for _, outcome in finished["score"] for row in outcome.rows]
+    assert sorted(r["metric"] for r in rows) == ["accuracy", "exact_match", "f1"]
+    assert {(r["language"], r["split"]) for r in rows} == {("de", "test")}
+    assert [r["pooling"] for r in rows if "pooling" in r] == ["mean"]
+    direct = diversity.evaluate(folders["xquad"], data=samples, languages=["de"])
+    assert {s.metric: s.value for s in direct.scores} == {
+        r["metric"]: r["value"] for r in rows if r["metric"] != "accuracy"
+    }
+
+
+def test_a_target_is_tuned_with_its_head(finished):
+    ((folder, outcome),) = finished["target"]
+    assert json.loads((folder / "training.json").read_text())["result"]["steps"] == 2
+    assert (folder / "heads.safetensors").exists()
+    assert [r["task"] for r in outcome.rows] == ["squad_v1"]
+
+
+def test_labels_that_are_withheld_are_told_in_the_rows(finished, samples, tmp_path):
+    predictions = next(f for f, _ in finished["predict"] if (f / "xquad").is_dir())
+    settings = {"target": "xquad", "splits": {"de": "test", "el": "test"}}
+    rows = stages.score({"predictions": predictions, "data": samples}, settings, tmp_path)
+    (lost,) = (r for r in rows if r["language"] == "el")
+    assert (lost["status"], "value" in lost) == ("not scored", False)
+    with pytest.raises(diversity.InputError, match="xquad: no language can be scored"):
+        stages.score({"predictions": predictions, "data": samples}, {**settings, "splits": {"el": "test"}}, tmp_path)
 
 
 def test_stages_of_a_plan_hang_together(samples):

@@ -13,8 +13,9 @@ import numpy as np
 from diversity import catalog, embed, scoring
 from diversity.measuring import Measured, Space, load, measure
 from diversity.planning import choosing, confounders, writing
-from diversity.planning.plans import BASELINE, OUTCOMES, RULES, training_set
+from diversity.planning.plans import BASELINE, OUTCOMES, RULES
 from diversity.training.settings import PRESETS, Settings, changed, preset
+from diversity.training.transferring import trained_on
 from diversity.types import Array, InputError, Mixture
 
 if TYPE_CHECKING:
@@ -359,8 +360,8 @@ def _work(table: pd.DataFrame, choice: Choice) -> tuple[dict[str, int], int]:
     """Runs by kind, and the examples that they train on: intermediate, then one for each training set of the targets."""
     sets = dict[str, str]()
     for target in choice.targets:
-        if "train" in catalog.task(target).splits:
-            sets.setdefault(training_set(catalog.task(target)), target)
+        if catalog.task(target).kind != "retrieval":
+            sets.setdefault(trained_on(target), target)
     trained = int((table["k"] > 0).sum()) * choice.seeds
     tuned = len(table) * choice.seeds
     length = {t: _length(t, changed(preset(choice.preset, t))) for t in sets.values()}

@@ -11,7 +11,7 @@ from typing import Any
 from diversity import catalog
 from diversity.training import sampling
 from diversity.training.settings import PRESETS, Settings
-from diversity.types import InputError, Mixture, Task
+from diversity.types import InputError, Mixture
 
 OUTCOMES = ("mean9", "mean7", "retrieval", "mean")
 ROLES = ("diverse", "homogeneous", "space", "closed", "single", "baseline")
@@ -74,7 +74,7 @@ TRAIN: dict[str, tuple[Check, str]] = {
     "limit": (_whole, "a whole number"),
     **{name: check for name, check in TRAINING.items() if name != "seed"},
 }
-TARGET = {name: check for name, check in TRAINING.items() if name != "seed"}
+TARGET = {name: TRAIN[name] for name in ("split", "limit", *TRAINING) if name != "seed"}
 PREDICT: dict[str, tuple[Check, str]] = {
     "split": (_text, "a split, or several in order of preference"),
     "languages": (_texts, "a list of languages"),
@@ -216,7 +216,7 @@ def _training(table: Mapping[str, Any], known: Mapping[str, tuple[Check, str]], 
     if (rule := found.get("sampling")) is not None and rule not in RULES:
         raise catalog.near(rule, list(RULES), f"sampling rule in {where}")
     try:
-        Settings(**{n: v for n, v in found.items() if n in TARGET and n != "preset"})
+        Settings(**{n: v for n, v in found.items() if n in TRAINING and n != "preset"})
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     return found
@@ -267,16 +267,3 @@ def _budget(train: Mapping[str, Any]) -> int | None:
         return int(train["examples"])
     preset = PRESETS.get(train.get("preset", ""), {}).get("intermediate", Settings())
     return int(train["steps"]) * int(train.get("batch", preset.batch)) if "steps" in train else None
-
-
-def training_set(task: Task) -> str:
-    """The task whose English training data a target uses: its own, or another's of which it is a copy.
-
-    >>> training_set(catalog.task("mlqa")), training_set(catalog.task("udpos"))
-    ('squad_v1', 'udpos')
-    """
-    for name in catalog.names("tasks"):
-        other = catalog.task(name)
-        if other.role == "intermediate" and other.splits.get("train") == task.splits["train"]:
-            return name
-    return task.name
