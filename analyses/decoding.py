@@ -64,16 +64,18 @@ def _lines(path: Path, count: int) -> list[str]:
 
 
 def unigram(texts: Sequence[str], size: int = 16_000) -> Any:
-    """Sentencepiece's recipe as XLM-R has it: NFKC, ▁ before words, <s> a </s></s> b </s>."""
+    """Sentencepiece's recipe as XLM-R has it: NFKC, ▁ before words, no piece of two scripts, <s> a </s></s> b </s>."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     fast = Tokenizer(models.Unigram())
     fast.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()])
-    fast.pre_tokenizer = pre_tokenizers.Metaspace()
+    words = pre_tokenizers.Metaspace(prepend_scheme="never")
+    fast.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.UnicodeScripts(), words])  # in training alone
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     trainer = trainers.UnigramTrainer(vocab_size=size, special_tokens=special, unk_token="<unk>", show_progress=False)
-    fast.train_from_iterator(texts, trainer)
+    fast.train_from_iterator([f" {text}" for text in texts], trainer)
+    fast.pre_tokenizer = pre_tokenizers.Metaspace()
     fast.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=False)
     roles = {"cls_token": "<s>", "sep_token": "</s>", "unk_token": "<unk>", "mask_token": "<mask>"}
     return PreTrainedTokenizerFast(tokenizer_object=fast, model_input_names=["input_ids"], **roles)
@@ -143,7 +145,10 @@ def spans(task: str, language: str, rows: Sequence[Span], source: tokens.Subword
     }
     rules = partial(normalise.mlqa, language=language) if task == "mlqa" else normalise.squad
     answers = [(str(i), tuple(a.text for a in r.answers or ()) or ("",)) for i, r in enumerate(rows)]
-    official = scores.answer_counts(answers, {str(i): b.text for i, b in enumerate(back)}, rules).mean(axis=0)
+    counts = scores.answer_counts(answers, {str(i): b.text for i, b in enumerate(back)}, rules)
+    none = np.array([not r.answers for r in rows])
+    counts[none, 1] = counts[none, 0]  # as SQuAD 2.0 scores questions without an answer
+    official = counts.mean(axis=0)
     limited = np.mean([b.text == g for b, g in zip(narrow, gold, strict=True)])
     return {
         "equal": 100 * (1 - len(wrong) / len(rows)),

@@ -25,6 +25,7 @@ _API = {
     "run_grid": "grid.running",
     "plan_mix": "training.mixing",
     "retrieve": "training.retrieving",
+    "published": "stats.literature",
     "score": "scoring",
     "task": "catalog",
     "train_mix": "training.mixing",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from diversity.scoring import score as score
     from diversity.stats.comparing import compare as compare
     from diversity.stats.fitting import fit as fit
+    from diversity.stats.literature import published as published
     from diversity.training.mixing import plan_mix as plan_mix
     from diversity.training.mixing import train_mix as train_mix
     from diversity.training.retrieving import Mining as Mining

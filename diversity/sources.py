@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diversity import types
+from diversity import catalog, types
 from diversity.types import BadRow, Example, Hub, InputError, Layout, Part, Task
 
 
@@ -144,6 +144,33 @@ def split_of(task: Task, data: Path | str, preference: str, language: str) -> st
     looked = [_looked(p, language) for s in wanted for p in task.splits.get(s, ())]
     what = f"{task.name} ({' or '.join(wanted)}, {language})"
     raise InputError(f"{data}: expected files of {what}, such as {looked[0] if looked else 'none'}, found none{hint}")
+
+
+def training_set(task: Task) -> str:
+    """The task whose training rows a target is trained on: XQuAD's and MLQA's are SQuAD's, XNLI's are MultiNLI's.
+
+    >>> from diversity import catalog
+    >>> [training_set(catalog.task(name)) for name in ("mlqa", "xnli", "panx")]
+    ['squad_v1', 'mnli', 'panx']
+    """
+    own = task.splits.get("train")
+    same = (n for n in catalog.names("tasks") if n != task.name and catalog.task(n).splits.get("train") == own)
+    return next((n for n in same if catalog.task(n).role == "intermediate"), task.name)
+
+
+def unseen(
+    task: Task, data: Path | str, preference: str, trained: str = "train,dev", language: str = "en"
+) -> list[str]:
+    """Of the preferred splits those that a target may be predicted on: not the one that it is trained on.
+
+    Where only dev rows are there to train on, the same rows in other languages are translations of them, so no row of that
+    split is unseen. `trained` are the splits that training takes the first of, in `language`.
+    """
+    wanted = [s.strip() for s in preference.split(",") if s.strip()]
+    if task.kind == "retrieval" or training_set(task) != task.name:
+        return wanted
+    used = split_of(task, data, trained, language)
+    return [s for s in wanted if s != used]
 
 
 def _read(found: Found, language: str) -> Iterator[Example | BadRow]:

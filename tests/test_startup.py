@@ -33,7 +33,16 @@ def ast_list(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["tasks"], ["metrics"], ["score", "--help"], ["distances", "--help"], ["data", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["tasks"],
+        ["metrics"],
+        ["score", "--help"],
+        ["distances", "--help"],
+        ["data", "--help"],
+        ["retrieve", "--help"],
+    ],
 )
 def test_help_and_lists_load_nothing_heavy(arguments: list[str]) -> None:
     assert loaded_by(arguments) == set()

@@ -95,16 +95,15 @@ def sampled(texts: Sequence[str], characters: int, rng: np.random.Generator) -> 
 
 
 def mixture(parts: dict[str, dict[str, float]], weights: dict[str, float], size: int) -> list[tuple[str, float]]:
-    """All single characters and the entries of most weight in any language, each with the log of its probability in the
-    mixture of all languages."""
+    """All single characters, and of each language its most probable entries, as many as its weight says, until the
+    vocabulary is full; each with the log of its probability in the mixture of all languages."""
     probability: dict[str, float] = defaultdict(float)
-    rank: dict[str, float] = defaultdict(float)
-    total = sum(weights[language] for language in parts)
+    rank: dict[str, float] = defaultdict(lambda: float("inf"))
     for language, part in parts.items():
-        for piece, p in part.items():
-            probability[piece] += weights[language] / total * p
-            rank[piece] = max(rank[piece], weights[language] * p, len(piece) == 1)
-    kept = sorted(rank, key=lambda piece: (-rank[piece], piece))[: size - len(SPECIAL)]
+        for place, piece in enumerate(sorted(part, key=lambda piece: (-part[piece], piece))):
+            probability[piece] += part[piece] / len(parts)
+            rank[piece] = 0 if len(piece) == 1 else min(rank[piece], place / weights[language])
+    kept = sorted(rank, key=lambda piece: (rank[piece], piece))[: size - len(SPECIAL)]
     return [(piece, round(log(probability[piece]), 4)) for piece in kept]
 
 
@@ -143,7 +142,7 @@ def parts(corpus: Path, out: Path, *, seed: int = 0) -> dict[str, dict[str, floa
     return found
 
 
-def train(corpus: Path, work: Path, *, size: int = 65_536, english: float = 10.0, seed: int = 0) -> Tokenizer:
+def train(corpus: Path, work: Path, *, size: int = 65_536, english: float = 5.0, seed: int = 0) -> Tokenizer:
     """The vocabulary of a corpus: English (the teacher's language) of more weight, the other languages of weight 1."""
     found = parts(corpus, work / "vocabulary.json", seed=seed)
     return assemble(mixture(found, {language: english if language == "en" else 1.0 for language in found}, size))

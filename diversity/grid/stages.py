@@ -160,15 +160,12 @@ def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> 
     """Zero-shot predictions of a target in its languages, in the leaderboard's layout."""
     if "mining" in settings:
         return _retrieved(inputs, settings, folder)
-    from diversity import catalog, sources
-    from diversity.training import transferring
-    from diversity.xtreme import layout
+    from diversity.training.transferring import load_tuned, write_predictions
 
-    tuned, task = transferring.load_tuned(inputs["checkpoint"]), catalog.task(settings["target"])
+    tuned, cache = load_tuned(inputs["checkpoint"]), folder / "cache"
     for language, split in settings["splits"].items():
-        rows = list(sources.rows(task, inputs["data"], split=split, languages=[language]))
-        said = transferring.predict(tuned, rows, label=f"{task.name} {language}")
-        layout.write_predictions(folder, task.name, language, said, split=split)
+        write_predictions(tuned, settings["target"], language, split, data=inputs["data"], folder=folder, cache=cache)
+    _remove(cache)
     return []
 
 

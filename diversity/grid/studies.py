@@ -16,7 +16,6 @@ from diversity.grid.stages import KINDS
 from diversity.planning.plans import Plan, Planned
 from diversity.training import retrieving, vectors
 from diversity.training import settings as presets
-from diversity.training.transferring import trained_on
 from diversity.types import InputError, Run
 
 SPLITS = "train,dev"  # trained on: the first that is there
@@ -121,7 +120,11 @@ class Builder:
         if catalog.task(target).kind == "retrieval":
             return checkpoint
         chosen = self._chosen(target)
-        source, split, limit = trained_on(target), chosen.pop("split", SPLITS), chosen.pop("limit", None)
+        source, split, limit = (
+            sources.training_set(catalog.task(target)),
+            chosen.pop("split", SPLITS),
+            chosen.pop("limit", None),
+        )
         training = presets.changed(presets.preset(chosen.pop("preset", "phang2020"), target), **chosen, seed=seed)
         settings = {"task": source, "split": split, "limit": limit, "training": asdict(training)}
         data, places, model = self._model() if checkpoint is None else ({}, {"data": str(self.data)}, {})
@@ -187,15 +190,13 @@ class Builder:
         """
         task, preference = catalog.task(name), str(self.plan.predict.get("split", TESTS))
         asked = [lang for lang in self.plan.predict.get("languages", task.languages) if lang in task.languages]
-        taken = ""
-        if task.kind != "retrieval" and trained_on(name) == name:
-            taken = sources.split_of(task, self.data, self._chosen(name).get("split", SPLITS), "en")
-        known = [s for s in (p.strip() for p in preference.split(",")) if s in task.splits and s != taken]
+        trained = self._chosen(name).get("split", SPLITS)
+        known = [s for s in sources.unseen(task, self.data, preference, trained) if s in task.splits]
         found = {lang: next((s for s in known if sources.find(task, self.data, s, lang)), "") for lang in asked}
         here = {lang: split for lang, split in found.items() if split}
         if not here:
-            spare = f" besides {taken}, which is trained on" if taken else ""
-            raise InputError(f"{self.data}: expected rows of {name} ({preference}){spare}, found none")
+            wanted = " or ".join(known) or "a split that is not trained on"
+            raise InputError(f"{self.data}: expected rows of {name} ({wanted}), found none")
         if missing := [lang for lang in asked if lang not in here]:
             self.notes.append(f"{name}: not here in {' '.join(missing)}")
         return here, store.digest({lang: self.prints.task(name, self.data, s, [lang]) for lang, s in here.items()})

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from diversity import catalog
+from diversity import catalog, sources
 from diversity.training.settings import Settings, changed, preset
-from diversity.training.transferring import trained_on
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ def work(table: pd.DataFrame, choice: Choice) -> tuple[dict[str, int], int]:
     sets = dict[str, str]()
     for target in choice.targets:
         if catalog.task(target).kind != "retrieval":
-            sets.setdefault(trained_on(target), target)
+            sets.setdefault(sources.training_set(catalog.task(target)), target)
     trained = int((table["k"] > 0).sum()) * choice.seeds
     tuned = len(table) * choice.seeds
     length = {t: _length(t, changed(preset(choice.preset, t))) for t in sets.values()}

@@ -134,6 +134,7 @@ def fit(
         "methods": robust.table(made, z, laid, found, all_methods=details),
         "predictive": predicted,
         "members": _members(found, members),
+        "mixtures": _mixtures(made),
     }
     spread = {"sd_task": float(found.reml.sd_task[0]), "sd_noise": float(found.reml.sd_noise[0])}
     made_tables["design"] = power.design_table(made.weights, made.x, **spread, least=least)
@@ -183,9 +184,6 @@ def _details(
     differ = targets.heterogeneity(single["slope"].to_numpy(float), single["se"].to_numpy(float))
     grid = np.linspace(made.x.min(), made.x.max(), 50)
     return {
-        "mixtures": pd.DataFrame(
-            {"mixture": made.mixtures, "k": made.k.astype(int), "diversity": made.x, "outcome": made.y}
-        ),
         "correlations": association.correlations(made.weights, made.x, made.y, laid.fixed, draws=bootstrap, rng=rng),
         "partial": _partial(made),
         "targets": by_target,
@@ -213,6 +211,13 @@ def _partial(made: tables.Study) -> pd.DataFrame:
             r, p, df = association.partial(made.x[keep], made.y[keep], values[keep][:, None])
             rows.append((name, r, p, df))
     return pd.DataFrame(rows, columns=["given", "r", "p_naive", "df"])
+
+
+def _mixtures(made: tables.Study) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {"mixture": made.mixtures, "k": made.k.astype(int), "diversity": made.x, "outcome": made.y}
+    return pd.DataFrame({**columns, "single_mean": made.single_mean})
 
 
 def _members(found: model.Estimate, members: model.Estimate | None) -> pd.DataFrame:

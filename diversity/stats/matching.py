@@ -27,21 +27,27 @@ def split(x: Array, strata: Sequence[object], share: float = 1 / 3) -> list[str]
     """
     if not 0 < share <= 0.5:
         raise InputError(f"expected a share above 0 and at most 0.5, found {share:g}")
+    x = np.round(x / (float(np.abs(x).max(initial=0)) or 1.0), 9)  # what differs by rounding does not differ
     found = [""] * len(x)
     for stratum in dict.fromkeys(strata):
         index = np.array([i for i, s in enumerate(strata) if s == stratum])
-        ordered = index[np.argsort(x[index], kind="stable")]
-        count = max(1, int(len(ordered) * share))
-        low, high = x[ordered[count - 1]], x[ordered[-count]]
-        if low == high:  # ties reach over the middle: they all go to one side
-            above, below = x[index][x[index] > low], x[index][x[index] < low]
-            low, high = (low, above.min()) if above.size else (below.max(initial=low), high)
+        low, high = _ends(np.sort(x[index]), max(1, int(len(index) * share)))
         for i in index:
             if low < high and x[i] <= low:
                 found[i] = "homogeneous"
             elif low < high and x[i] >= high:
                 found[i] = "diverse"
     return found
+
+
+def _ends(ordered: Array, count: int) -> tuple[float, float]:
+    """The greatest of the least `count` values and the least of the greatest; apart where the values are not all equal."""
+    low, high = float(ordered[count - 1]), float(ordered[-count])
+    if low == high and ordered[0] < high:
+        low = float(ordered[ordered < high].max())
+    elif low == high and ordered[-1] > low:
+        high = float(ordered[ordered > low].min())
+    return low, high
 
 
 def pairs(groups: Sequence[str], strata: Sequence[object], x: Array, weights: Array) -> list[tuple[int, int]]:

@@ -228,7 +228,7 @@ def _product(x: _Side, y: _Side, k: int, asked: Product) -> _Product:
 
 def _choose(x: _Side, y: _Side, k: int) -> Literal["fp32", "bf16"]:
     """Half precision where it is faster here and tells these vectors apart, else single."""
-    if len(x.vectors) * len(y.vectors) < SMALL:
+    if len(x.vectors) * len(y.vectors) < SMALL or k > GROUPS:
         return "fp32"
     some = [_Side.of(s.unit(np.linspace(0, len(s.vectors) - 1, BLOCK // 2).astype(np.int64))) for s in (x, y)]
     half, single = _Half(*some), _Single(*some)

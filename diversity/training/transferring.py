@@ -56,17 +56,6 @@ class Tuned:
     packed: bool
 
 
-def trained_on(target: str) -> str:
-    """The task whose training rows a target is trained on: XQuAD's and MLQA's are SQuAD's, XNLI's are MultiNLI's.
-
-    >>> trained_on("mlqa"), trained_on("xnli"), trained_on("panx")
-    ('squad_v1', 'mnli', 'panx')
-    """
-    own = catalog.task(target).splits.get("train")
-    same = (n for n in catalog.names("tasks") if n != target and catalog.task(n).splits.get("train") == own)
-    return next((n for n in same if catalog.task(n).role == "intermediate"), target)
-
-
 def transfer(
     model: str,
     targets: Sequence[str],
@@ -211,7 +200,7 @@ def _settings(name: str, target: str, overrides: Mapping[str, Any] | None, seed:
 def _groups(chosen: Mapping[str, Settings]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for target in chosen:
-        groups.setdefault(trained_on(target), []).append(target)
+        groups.setdefault(sources.training_set(catalog.task(target)), []).append(target)
     return groups
 
 
@@ -228,15 +217,11 @@ def _cells(
     for language in languages or ():
         if language not in task.languages:
             raise catalog.near(language, list(task.languages), f"language of {task.name}")
-    taken = ""
-    if task.kind != "retrieval":
-        source = trained_on(task.name)
-        used = sources.split_of(catalog.task(source), data, train_split, source_language)
-        taken = used if source == task.name else ""
-    found = list(_there(task, data, [s.strip() for s in split.split(",") if s.strip() != taken], languages))
+    splits = sources.unseen(task, data, split, train_split, source_language)
+    found = list(_there(task, data, splits, languages))
     if not found:
-        spare = f" besides {taken}, which is trained on" if taken else ""
-        raise InputError(f"{task.name}: expected rows of {split} in {data}{spare}, found none")
+        unseen = "" if ",".join(splits) == split else " that are not trained on"
+        raise InputError(f"{task.name}: expected rows of {split} in {data}{unseen}, found none")
     return found
 
 
@@ -253,19 +238,33 @@ def _there(
 # --- One language ------------------------------------------------------------------------------------
 
 
+def write_predictions(
+    tuned: Tuned,
+    target: str,
+    language: str,
+    split: str,
+    *,
+    data: Path | str,
+    folder: Path | str,
+    cache: Path | str | None = None,
+) -> tuple[int, Any]:
+    """Predict a split of a target in one language and write it in the leaderboard's layout: its rows, and what is said."""
+    rows = list(sources.rows(catalog.task(target), data, split=split, languages=[language]))
+    said = predict(tuned, rows, cache=cache, label=f"{target} {language}")
+    layout.write_predictions(folder, target, language, said, split=split)
+    return len(rows), said
+
+
 def _cell(
     tuned: Tuned, target: str, language: str, split: str, data: Path | str, folder: Path, cache: Path | str | None
 ) -> tuple[list[tuple[str, float, int]], list[str]]:
     """Predict, write, score: (metric, value, n) for each metric, and what is to be said."""
-    task = catalog.task(target)
-    rows = list(sources.rows(task, data, split=split, languages=[language]))
-    said = predict(tuned, rows, cache=cache, label=f"{target} {language}")
-    layout.write_predictions(folder, target, language, said, split=split)
+    n, said = write_predictions(tuned, target, language, split, data=data, folder=folder, cache=cache)
     try:
         gold = references.gold(target, data, split, language)
     except InputError as error:
         return [], [f"{target} ({split}, {language}) is predicted and not scored: {error}"]
-    return [(metric, value, len(rows)) for metric, value in scores_of(target, language, gold, said).items()], []
+    return [(metric, value, n) for metric, value in scores_of(target, language, gold, said).items()], []
 
 
 def _about(model: str, mixture: Mixture, seed: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,6 +133,9 @@ def layer_encoder(
         raise InputError(f"expected pooling to be one of {', '.join(get_args(Pooling))}, found {pooling!r}")
     if precision not in get_args(Precision):
         raise InputError(f"expected precision to be one of {', '.join(get_args(Precision))}, found {precision!r}")
+    # Threads that wait should sleep: spinning ones take the processor from those that work when it is shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     loaded = load_model(model) if isinstance(model, str) else model
     if max_tokens is not None:
         check_length(loaded, max_tokens)

@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -212,6 +214,18 @@ def without_dropout(made: Job) -> Job:
     return made
 
 
+def fresh(where: Path, function, small, *arguments) -> subprocess.Popen:
+    """A call in a new process: a fork would share this one's threads, which torch and gloo cannot do without."""
+    import cloudpickle
+
+    for module in (sys.modules[__name__], small):
+        cloudpickle.register_pickle_by_value(module)
+    call = where / f"{function.__name__}-{len(list(where.iterdir()))}.call"
+    call.write_bytes(cloudpickle.dumps((function, (small, *arguments))))
+    code = f"import cloudpickle; f, a = cloudpickle.loads(open({str(call)!r}, 'rb').read()); f(*a)"
+    return subprocess.Popen([sys.executable, "-c", code])
+
+
 def one_of_two(small, folder, rank: int, port: int, out: Path) -> None:
     """One of two processes, set up as `accelerate launch --cpu --num_processes 2` does."""
     from accelerate.state import AcceleratorState, PartialState
@@ -236,13 +250,8 @@ def test_two_processes_do_what_one_does(small, folder, tmp_path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    fork = multiprocessing.get_context("fork")
-    workers = [fork.Process(target=one_of_two, args=(small, folder, rank, port, tmp_path)) for rank in (0, 1)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(120)
-    assert [w.exitcode for w in workers] == [0, 0]
+    workers = [fresh(tmp_path, one_of_two, small, folder, rank, port, tmp_path) for rank in (0, 1)]
+    assert [worker.wait(120) for worker in workers] == [0, 0]
     made = without_dropout(job(small, folder, steps=5, mixed=True, batch=7, tokens=60))
     state = train(made, None)
     told = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]

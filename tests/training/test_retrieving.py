@@ -13,8 +13,10 @@ import pytest
 
 from diversity import InputError, Mixture
 from diversity.cli import main
+from diversity.embed import embed
 from diversity.training import retrieving
 from diversity.training.retrieving import COLUMNS, Mining, bitext, plan, retrieve
+from diversity.training.vectors import layer_encoder
 from diversity.xtreme import layout, references
 from diversity.xtreme.scores import scores_of
 
@@ -274,3 +276,65 @@ def test_the_default_encoder_on_tatoeba(real, tmp_path):
     assert table["value"].iloc[0] == 100 * np.mean(nearest == np.array(side.lines, dtype=int))
     assert 5 < table["value"].iloc[0] < 50
     assert Path(tmp_path).is_dir()
+
+
+def reduced(source: Path, language: str, target: Path, pairs: int) -> Path:
+    """The first gold pairs of a BUCC dev set and as many other sentences of each side, in a folder of their own."""
+
+    def read(suffix: str) -> list[str]:
+        return (source / f"{language}-en.dev.{suffix}").read_text("utf8").splitlines()
+
+    gold = read("gold")[:pairs]
+    (target / "bucc2018").mkdir(parents=True)
+    for column, suffix in enumerate((language, "en")):
+        wanted = {line.split("\t")[column] for line in gold}
+        lines = read(suffix)
+        others = [line for line in lines if line.split("\t")[0] not in wanted][:pairs]
+        kept = {*others, *(line for line in lines if line.split("\t")[0] in wanted)}
+        text = "".join(f"{line}\n" for line in lines if line in kept)
+        (target / "bucc2018" / f"{language}-en.dev.{suffix}").write_text(text, "utf8")
+    (target / "bucc2018" / f"{language}-en.dev.gold").write_text("".join(f"{line}\n" for line in gold))
+    return target
+
+
+@pytest.mark.parametrize(("folder", "language"), [("bucc2018", "zh"), ("bucc_substitute", "de")])
+def test_the_default_encoder_on_bucc(real, tmp_path, folder, language):
+    if not (real / folder).is_dir():
+        pytest.skip(f"there is no {folder}")
+    data = reduced(real / folder, language, tmp_path / "data", 100)
+    settings = {"split": "dev", "languages": [language], "layer": -1, "cache": tmp_path}
+    table = retrieve(data=data, targets=["bucc2018"], **settings).set_index("metric")["value"]
+    side = bitext("bucc2018", data, split="dev", language=language)
+    texts = [list(dict.fromkeys(row.text for row in rows)) for rows in (side.foreign, side.english)]
+    vectors = [embed(t, layer_encoder(layer=-1), cache=tmp_path).vectors.astype(float) for t in texts]
+    x, y = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in vectors)
+    assert np.isclose(table["f1"], 100 * best_f1(x @ y.T, side, *texts), atol=1e-9)
+    assert table["f1"] > (20 if language == "de" else 0)
+
+
+def best_f1(cosines: np.ndarray, side: Any, foreign: list[str], english: list[str]) -> float:
+    """The best F1 of greedy pairs by the ratio margin: the whole matrix, in plain loops."""
+    means = [np.sort(table, axis=1)[:, -4:].mean(axis=1) for table in (cosines, cosines.T)]
+    ratio = cosines / ((means[0][:, None] + means[1]) / 2)
+    candidates = set()
+    for table, scores, turned in ((cosines, ratio, False), (cosines.T, ratio.T, True)):
+        for i, row in enumerate(table):
+            near = np.argsort(-row)[:4]
+            j = int(near[scores[i, near].argmax()])
+            candidates.add((j, i) if turned else (i, j))
+    ids = [{}, {}]
+    for at, rows in enumerate((side.foreign, side.english)):
+        for row in rows:
+            ids[at].setdefault(row.text, []).append(row.id)
+    gold, taken, right, mined, best = set(side.pairs), (set(), set()), 0, 0, 0.0
+    for i, j in sorted(candidates, key=lambda pair: -ratio[pair]):
+        if i in taken[0] or j in taken[1]:
+            continue
+        taken[0].add(i)
+        taken[1].add(j)
+        here, there = ids[0][foreign[i]], ids[1][english[j]]
+        if len(here) == len(there) == 1:
+            mined += 1
+            right += (here[0], there[0]) in gold
+            best = max(best, 2 * right / (mined + len(gold)))
+    return best

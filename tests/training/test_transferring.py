@@ -7,12 +7,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from diversity import catalog, evaluate
+from diversity import catalog, evaluate, sources
 from diversity.cli import main
 from diversity.training import transferring
 from diversity.training.mixing import train_mix
 from diversity.training.settings import Settings
-from diversity.training.transferring import load_tuned, mixture_of, predict, trained_on, transfer
+from diversity.training.transferring import load_tuned, mixture_of, predict, transfer
 from diversity.types import InputError
 
 SHORT = {"steps": 2, "batch": 4, "max_length": 48, "tokens": 400, "save_every": 1, "dev_every": 0}
@@ -32,7 +32,7 @@ def done(model, samples, tmp_path_factory):
 
 
 def test_what_targets_are_trained_on():
-    found = {t: trained_on(t) for t in NINE if catalog.task(t).kind != "retrieval"}
+    found = {t: sources.training_set(catalog.task(t)) for t in NINE if catalog.task(t).kind != "retrieval"}
     assert found == {
         "mlqa": "squad_v1", "panx": "panx", "pawsx": "pawsx", "tydiqa": "tydiqa", "udpos": "udpos", "xnli": "mnli",
         "xquad": "squad_v1",
@@ -65,7 +65,7 @@ def test_the_split_that_was_trained_on_is_never_predicted(model, samples, tmp_pa
     (data / "pawsx").mkdir(parents=True)
     for path in (samples / "pawsx").rglob("dev*"):
         (data / "pawsx" / path.name).write_bytes(path.read_bytes())
-    with pytest.raises(InputError, match="besides dev, which is trained on"):
+    with pytest.raises(InputError, match="that are not trained on"):
         transfer(model, ["pawsx"], data=data, output=tmp_path / "out", overrides=SHORT)
     assert not (tmp_path / "out").exists()
 
@@ -83,8 +83,6 @@ def test_the_same_call_goes_on_and_gives_the_same(done, model, samples, monkeypa
 
 
 def test_a_tuned_model_is_loaded_with_its_head(done, samples):
-    from diversity import sources
-
     tuned = load_tuned(done.folder / "models" / "mnli")
     rows = list(sources.rows(catalog.task("xnli"), samples, split="test", languages=["sw"]))
     written = (done.folder / "predictions" / "xnli" / "test-sw.tsv").read_text("utf8").split()
