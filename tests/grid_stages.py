@@ -110,7 +110,7 @@ def pretend(inputs: dict[str, Path], settings: dict, folder: Path) -> list[dict]
         raise ValueError("it was asked to fail")
     if "mixture" in settings:
         return [{"mixture": settings["mixture"], "metric": m, "value": number / 10} for m in settings["metrics"]]
-    languages = settings.get("languages", ())
+    languages = settings.get("splits", ())
     return [{"language": lang, "metric": "accuracy", "value": number / 10, "n": 2} for lang in languages]
 
 

@@ -172,6 +172,28 @@ def test_runs_and_hours_by_hand():
     assert made.hours == pytest.approx(made.examples / 360_000)
 
 
+def test_the_rate_is_measured_on_this_machine(samples, monkeypatch):
+    from types import SimpleNamespace
+
+    from diversity.training import mixing
+
+    asked = []
+
+    def plan_mix(tasks, **options):
+        asked.append((tasks, options["model"], options["settings"].examples))
+        return SimpleNamespace(examples=640, seconds=3.2)
+
+    monkeypatch.setattr(mixing, "plan_mix", plan_mix)
+    space = measuring.load(TASKS[:3])
+    options = {"k": 2, "scheme": "closed", "targets": ["tatoeba"], "draws": 20, "budget": 64, "measure_rate": True}
+    made = design(space, data=samples, **options)
+    assert asked == [(TASKS[:3], "all-MiniLM-L6-v2", 64)]
+    assert made.hours == pytest.approx(made.examples / 200 / 3600)
+    assert any("likeness to tatoeba is not known: there are no English texts" in n for n in made.notes)
+    with pytest.raises(InputError, match="expected a folder of data"):
+        design(space, **options)
+
+
 def test_the_plan_says_what_was_designed(tmp_path):
     made = design(k=2, scheme="matched", mixtures=3, targets=["udpos", "tatoeba"], seeds=2, budget=5000, draws=20)
     path = tmp_path / "plan.toml"

@@ -147,7 +147,7 @@ def test_fingerprints_are_read_once_and_again_when_a_file_changes(tmp_path, writ
 def test_data_that_is_not_there_is_told_before_anything_runs(plan_of, tmp_path):
     with pytest.raises(InputError, match="expected a folder of data"):
         run_grid(plan_of(), tmp_path / "grid", data=tmp_path / "none")
-    with pytest.raises(InputError, match="expected xquad"):
+    with pytest.raises(InputError, match="expected rows of xquad"):
         run_grid(plan_of(), tmp_path / "grid", data=tmp_path)
     assert list(tmp_path.iterdir()) == []
 

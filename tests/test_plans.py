@@ -72,6 +72,7 @@ def test_the_budget_follows_from_steps():
         ({"target": {"udpos": {}}}, "unknown target of [target] 'udpos'"),
         ({"target": {"xnli": {"epoch": 1}}}, "unknown setting of [target.xnli] 'epoch': did you mean epochs"),
         ({"predict": {"splits": "dev"}}, "unknown setting of [predict] 'splits': did you mean split"),
+        ({"predict": {"languages": ["de", "ger"]}}, "unknown language of the targets 'ger'"),
         ({"hypothesis": {"primary_metric": "vendy"}}, "unknown metric 'vendy': did you mean vendi"),
         ({"hypothesis": {"outcome": "mean8"}}, "unknown outcome 'mean8': did you mean mean"),
         ({"diversity": {"metrics": ["vendi(p=2)"]}}, "unknown option 'p' of metric vendi"),

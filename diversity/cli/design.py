@@ -40,8 +40,10 @@ def design(
     preset: Annotated[str, typer.Option(help="Published settings of training: phang2020 or xtreme.")] = "phang2020",
     data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data; else the shipped moments.")] = None,
     encoder: Annotated[str, typer.Option(help="Sentence encoder that diversity is measured with.")] = ENCODER,
+    sample: Annotated[int, typer.Option(min=2, help="Texts of each task that are measured from --data.")] = 2900,
     results: Annotated[Path | None, typer.Option(help="Results with the single tasks, for their strength.")] = None,
     rate: Annotated[float | None, typer.Option(help="Examples trained a second, for the hours.")] = None,
+    measure: Annotated[bool, typer.Option("--measure", help="Measure the rate of training here, on --data.")] = False,
     sd_task: Annotated[float | None, typer.Option(help="Standard deviation of the outcome between tasks.")] = None,
     sd_noise: Annotated[float | None, typer.Option(help="Standard deviation of one mixture's outcome besides.")] = None,
     draws: Annotated[int, typer.Option(min=20, help="Draws of the simulated power.")] = 400,
@@ -61,8 +63,8 @@ def design(
     made = designing.design(
         names_in(tasks), k=[int(s) for s in sizes], scheme=scheme, mixtures=mixtures, metric=metric, outcome=outcome,  # type: ignore[arg-type]
         targets=names_in(targets), seeds=seeds, budget=budget, model=model, sampling=sampling, preset=preset, data=data,
-        results=results, rate=rate, sd_task=sd_task, sd_noise=sd_noise, draws=draws, seed=seed, name=output.stem,
-        encoder=encoder,
+        results=results, rate=rate, measure_rate=measure, sd_task=sd_task, sd_noise=sd_noise, draws=draws, seed=seed,
+        name=output.stem, encoder=encoder, **({"sample": sample} if data else {}),
     )  # fmt: skip
     print(_text(made, metric), end="")
     for text in made.notes:

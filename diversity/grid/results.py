@@ -60,7 +60,7 @@ def results(cells: Iterable[Cell], survey: Survey, failed: Mapping[str, str]) ->
     records: list[dict[str, Any]] = []
     for cell in cells:
         if (record := survey.records.get(cell.stage)) is not None:
-            records += [{**row, **cell.columns, "status": "finished"} for row in record.rows]
+            records += [{"status": "finished", **row, **cell.columns} for row in record.rows]
         elif cell.stage in failed:
             records.append({**cell.columns, "status": "failed", "error": failed[cell.stage]})
     return _frame(records, COLUMNS, ORDER)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from diversity import store
 from diversity.grid.graph import Kind, Rows
+from diversity.types import InputError
 
 if TYPE_CHECKING:
     from diversity.measuring import Measured
-    from diversity.training.mixing import Trained
+    from diversity.training.mixing import DevScore
 
 HERE = "diversity.grid.stages"
 ROWS = "settings.json"  # what predictions say of themselves in result rows, by language: layer, pooling
@@ -131,16 +132,11 @@ def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
         split=settings["split"],
         limit=settings["limit"],
     )
-    return _dev_rows(trained)
-
-
-def _dev_rows(trained: Trained) -> Rows:
-    names = ("task", "metric", "score", "low", "high", "baseline", "n")
-    return [{name: getattr(score, name) for name in names} for score in trained.dev]
+    return [_dev(score) for score in trained.dev]
 
 
 def target(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
-    """Fine-tuning on a target's English data: a checkpoint with its head, and its dev score."""
+    """Fine-tuning on a target's English data: a model with its head, and its dev score."""
     from diversity.training.settings import Settings
     from diversity.training.transferring import train_target
 
@@ -150,23 +146,26 @@ def target(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> R
         data=inputs["data"],
         output=folder,
         settings=Settings(**settings["training"]),
+        split=settings["split"],
+        limit=settings["limit"],
     )
-    return _dev_rows(trained)
+    return [_dev(score) for score in trained.dev]
+
+
+def _dev(score: DevScore) -> dict[str, Any]:
+    return {name: getattr(score, name) for name in ("task", "metric", "score", "low", "high", "baseline", "n")}
 
 
 def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """Zero-shot predictions of a target in its languages, in the leaderboard's layout."""
-    from diversity import catalog, sources
+    if "mining" in settings:
+        return _retrieved(inputs, settings, folder)
     from diversity.training.transferring import load_tuned, write_predictions
 
-    task = catalog.task(settings["target"])
-    if task.kind == "retrieval":
-        return _retrieved(inputs, settings, folder)
-    tuned = load_tuned(inputs["checkpoint"])
-    for language in settings["languages"]:
-        split = sources.split_of(task, inputs["data"], settings["split"], language)
-        write_predictions(tuned, task.name, language, split, data=inputs["data"], folder=folder, cache=folder / "cache")
-    _remove(folder / "cache")
+    tuned, cache = load_tuned(inputs["checkpoint"]), folder / "cache"
+    for language, split in settings["splits"].items():
+        write_predictions(tuned, settings["target"], language, split, data=inputs["data"], folder=folder, cache=cache)
+    _remove(cache)
     return []
 
 
@@ -174,44 +173,49 @@ def _retrieved(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) 
     """Predictions of a retrieval target, and beside them the settings that stand in the result rows."""
     from diversity.training.retrieving import COLUMNS, Mining, retrieve
 
-    table = retrieve(
-        _model(inputs, settings),
-        [settings["target"]],
-        data=inputs["data"],
-        languages=settings["languages"],
-        split=settings["split"],
-        layer=settings["layer"],
-        pooling=settings["pooling"],
-        mining=Mining(**settings["mining"]),
-        cache=folder / "cache",
-        output=folder,
-    )
+    known = {}
+    for language, split in settings["splits"].items():
+        table = retrieve(
+            _model(inputs, settings),
+            [settings["target"]],
+            data=inputs["data"],
+            languages=[language],
+            split=split,
+            layer=settings["layer"],
+            pooling=settings["pooling"],
+            mining=Mining(**settings["mining"]),
+            cache=folder / "cache",
+            output=folder,
+        )
+        own = table[list(COLUMNS[COLUMNS.index("layer") :])].head(1)
+        known[language] = dict(*json.loads(own.to_json(orient="records")))
     _remove(folder / "cache")
-    own = table.drop_duplicates("language").set_index("language")[list(COLUMNS[COLUMNS.index("layer") :])]
-    store.write(folder / ROWS, own.to_json(orient="index"))
+    store.write(folder / ROWS, json.dumps(known))
     return []
 
 
 def score(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
-    """The official scores of a target's predictions, in each language."""
-    from diversity import catalog, sources
+    """The official scores of a target's predictions in each language; one whose labels are withheld has a row that says so.
+
+    Raises InputError where no language can be scored.
+    """
+    name, predictions = settings["target"], inputs["predictions"]
+    file = predictions / ROWS
+    known = json.loads(file.read_text("utf8")) if file.exists() else {}
+    rows: list[dict[str, Any]] = []
+    for language, split in settings["splits"].items():
+        shared = {"language": language, "split": split, **known.get(language, {})}
+        rows += [{**shared, **row} for row in _scored(name, predictions, inputs["data"], split, language)]
+    if not any("value" in row for row in rows):
+        raise InputError(f"{name}: no language can be scored: {rows[0]['error']}")
+    return rows
+
+
+def _scored(name: str, predictions: Path, data: Path, split: str, language: str) -> list[dict[str, Any]]:
     from diversity.xtreme.report import evaluate
 
-    task, languages = catalog.task(settings["target"]), settings["languages"]
-    made = evaluate(inputs["predictions"], data=inputs["data"], split=settings["split"], languages=languages)
-    known = (
-        json.loads((inputs["predictions"] / ROWS).read_text("utf8")) if (inputs["predictions"] / ROWS).exists() else {}
-    )
-    splits = {lang: sources.split_of(task, inputs["data"], settings["split"], lang) for lang in languages}
-    return [
-        {
-            "language": s.language,
-            "metric": s.metric,
-            "value": s.value,
-            "n": s.n,
-            "split": splits[s.language],
-            **known.get(s.language, {}),
-        }
-        for s in made.scores
-        if s.task == task.name
-    ]
+    try:
+        made = evaluate(predictions, data=data, split=split, languages=[language])
+    except InputError as error:
+        return [{"metric": "", "status": "not scored", "error": str(error)}]
+    return [{"metric": s.metric, "value": s.value, "n": s.n} for s in made.scores if s.task == name]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from diversity import catalog, sources
+from diversity import catalog, sources, store
 from diversity import embed as embedding
 from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.graph import Graph, Stage
@@ -117,20 +117,30 @@ class Builder:
 
     def tuned(self, checkpoint: str | None, target: str, title: str, seed: int) -> str | None:
         """The stage that trains on a target's English data, shared by targets of one training set; None for retrieval."""
-        task = catalog.task(target)
-        if "train" not in task.splits:
+        if catalog.task(target).kind == "retrieval":
             return checkpoint
-        chosen = {n: v for n, v in self.plan.target.items() if not isinstance(v, Mapping)}
-        chosen |= self.plan.target.get(target, {})
-        training = presets.preset(chosen.pop("preset", "phang2020"), target)
-        source = sources.training_set(task)
-        settings = {"task": source, "training": asdict(presets.changed(training, **chosen, seed=seed))}
-        data, places, model = self._model() if checkpoint is None else ({}, {"data": str(self.data)}, {})
-        data |= self._trained(source)
-        inputs = {"checkpoint": checkpoint} if checkpoint else {}
-        return self.add(
-            "target", f"{source} from {title}", {**settings, **model}, inputs=inputs, data=data, places=places
+        chosen = self._chosen(target)
+        source, split, limit = (
+            sources.training_set(catalog.task(target)),
+            chosen.pop("split", SPLITS),
+            chosen.pop("limit", None),
         )
+        training = presets.changed(presets.preset(chosen.pop("preset", "phang2020"), target), **chosen, seed=seed)
+        settings = {"task": source, "split": split, "limit": limit, "training": asdict(training)}
+        data, places, model = self._model() if checkpoint is None else ({}, {"data": str(self.data)}, {})
+        return self.add(
+            "target",
+            f"{source} from {title}",
+            {**settings, **model},
+            inputs={"checkpoint": checkpoint} if checkpoint else {},
+            data={**data, **self._trained(source, split)},
+            places=places,
+        )
+
+    def _chosen(self, target: str) -> dict[str, Any]:
+        """The settings of a target's training: those for all, and its own."""
+        shared = {n: v for n, v in self.plan.target.items() if not isinstance(v, Mapping)}
+        return {**shared, **self.plan.target.get(target, {})}
 
     def _model(self) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
         """The model that everything starts from: its fingerprint, its place, and its name where that is no folder."""
@@ -152,13 +162,13 @@ class Builder:
 
     def score(self, model: str | None, target: str, title: str) -> str:
         """The stage that scores a target's predictions, and the one that makes them."""
-        languages, fingerprint = self.tested[target]
-        chosen = {"target": target, "split": self._split(target), "languages": languages}
+        splits, fingerprint = self.tested[target]
+        chosen = {"target": target, "splits": splits}
         data, places, name = self._model() if model is None else ({}, {"data": str(self.data)}, {})
         task = catalog.task(target)
         retrieval = _retrieval(self.plan.predict) if task.kind == "retrieval" else {}
         if retrieval and "dev" in task.splits:  # on which the threshold of mining is tuned
-            dev = [lang for lang in languages if sources.find(task, self.data, "dev", lang)]
+            dev = [lang for lang in splits if sources.find(task, self.data, "dev", lang)]
             data = {**data, f"{target}:dev": self.prints.task(target, self.data, "dev", dev)}
         predictions = self.add(
             "predict",
@@ -173,26 +183,23 @@ class Builder:
             "score", f"{target} by {title}", chosen, inputs=inputs, data=labels, places={"data": str(self.data)}
         )
 
-    def _split(self, name: str) -> str:
-        """The splits that a target is predicted on, in order of preference; never the one that is trained on."""
-        asked = str(self.plan.predict.get("split", TESTS))
-        return ",".join(sources.unseen(catalog.task(name), self.data, asked, SPLITS))
+    def _tested(self, name: str) -> tuple[dict[str, str], str]:
+        """The split that is predicted of each language of a target that is here and asked for, and a fingerprint.
 
-    def _tested(self, name: str) -> tuple[list[str], str]:
-        """The languages of a target that are here and asked for, and the fingerprint of their data."""
-        task = catalog.task(name)
-        asked = self.plan.predict.get("languages", task.languages)
-        splits = self._split(name).split(",")
-        known = [s for s in splits if s in task.splits]
-        here = [
-            lang for lang in task.languages
-            if lang in asked and any(sources.find(task, self.data, s, lang) for s in known)
-        ]  # fmt: skip
+        Never the split that was trained on, whose rows may be translations of those in English.
+        """
+        task, preference = catalog.task(name), str(self.plan.predict.get("split", TESTS))
+        asked = [lang for lang in self.plan.predict.get("languages", task.languages) if lang in task.languages]
+        trained = self._chosen(name).get("split", SPLITS)
+        known = [s for s in sources.unseen(task, self.data, preference, trained) if s in task.splits]
+        found = {lang: next((s for s in known if sources.find(task, self.data, s, lang)), "") for lang in asked}
+        here = {lang: split for lang, split in found.items() if split}
         if not here:
-            raise InputError(f"{self.data}: expected {name} ({' or '.join(splits)}) in a language, found none")
-        if missing := [lang for lang in asked if lang in task.languages and lang not in here]:
+            wanted = " or ".join(known) or "a split that is not trained on"
+            raise InputError(f"{self.data}: expected rows of {name} ({wanted}), found none")
+        if missing := [lang for lang in asked if lang not in here]:
             self.notes.append(f"{name}: not here in {' '.join(missing)}")
-        return here, self.prints.task(name, self.data, ",".join(known), here)
+        return here, store.digest({lang: self.prints.task(name, self.data, s, [lang]) for lang, s in here.items()})
 
 
 def _retrieval(given: Mapping[str, Any]) -> dict[str, Any]:

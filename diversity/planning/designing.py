@@ -12,9 +12,9 @@ import numpy as np
 
 from diversity import catalog, embed, scoring, sources
 from diversity.measuring import Measured, Space, load, measure
-from diversity.planning import choosing, confounders, writing
+from diversity.planning import choosing, confounders, costs, writing
 from diversity.planning.plans import BASELINE, OUTCOMES, RULES
-from diversity.training.settings import PRESETS, Settings, changed, preset
+from diversity.training.settings import PRESETS
 from diversity.types import Array, InputError, Mixture
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def design(
     data: Path | str | None = None,
     results: pd.DataFrame | Path | str | None = None,
     rate: float | None = None,
+    measure_rate: bool = False,
     sd_task: float | None = None,
     sd_noise: float | None = None,
     draws: int = 400,
@@ -98,8 +99,9 @@ def design(
 
     Tasks (default: all intermediate ones) are measured from `data`, or taken from the shipped moments, or are a Space.
     `metric` and `outcome` (default: mean9 where all nine targets are in, else their mean) are declared in the plan.
-    `budget` is the examples each mixture is trained on, `rate` the examples trained a second, for the hours. Power is
-    simulated with effects of tasks of `sd_task` and noise of `sd_noise`, by default from the results, else 1 and 0.25.
+    `budget` is the examples each mixture is trained on, `rate` the examples trained a second, for the hours;
+    `measure_rate` takes that of some steps on this machine, from `data`. Power is simulated with effects of tasks of
+    `sd_task` and noise of `sd_noise`, by default from the results, else 1 and 0.25.
     Raises InputError for names, numbers and designs that cannot be.
 
     >>> made = design(["mnli", "qqp", "squad_v1", "ccg"], k=2, scheme="closed", targets=["xnli"], draws=20)
@@ -124,9 +126,12 @@ def design(
     balance = confounders.balance(measured[choice.metric].to_numpy(float), covariates, list(measured["role"]))
     spread = _spread(sd_task, sd_noise, strength, notes)
     power = _power(table, space.stacked.names, choice.metric, spread, draws, np.random.default_rng(seed))
-    runs, examples = _work(table, choice)
+    runs, examples = costs.work(table, choice)
+    if measure_rate and rate is None:
+        rate = costs.measured_rate(space.stacked.names, choice)
+        notes.append(f"measured here: {rate:,.1f} examples a second")
     hours = None if rate is None else examples / rate / 3600
-    notes += _overlaps(table) + ([] if hours is not None else ["hours are known with a rate of examples a second"])
+    notes += _overlaps(table) + ([] if hours is not None else ["hours are known with a rate: --rate, or --measure"])
     plan = writing.toml(choice, table, balance, power, runs, examples, hours, notes)
     return Design(table, balance, power, runs, examples, hours, plan, tuple(notes))
 
@@ -198,17 +203,24 @@ def _measured_targets(
     notes: list[str],
 ) -> dict[str, Measured]:
     """The English texts of the targets: from the data, or those of a task of the space that they are trained on."""
-    if data:
-        return dict(_read(targets, data, seed, source).tasks)
-    found = {}
-    for name in targets:
+    found: dict[str, Measured] = {}
+    if data and (here := [t for t in targets if _english(t, data)]):
+        found |= _read(here, data, seed, source).tasks
+    for name in () if data else targets:
         own = catalog.task(name).splits.get("train")
         same = [t for t in space.tasks if t in catalog.names("tasks") and catalog.task(t).splits.get("train") == own]
         if own is not None and same:
             found[name] = space.tasks[same[0]]
     if missing := [t for t in targets if t not in found]:
-        notes.append(f"likeness to {', '.join(missing)} is not known without --data")
+        why = "there are no English texts of them" if data else "that needs --data"
+        notes.append(f"likeness to {', '.join(missing)} is not known: {why}")
     return found
+
+
+def _english(target: str, data: Path | str) -> bool:
+    """Has a target English rows here? Those of retrieval stand with the other language's."""
+    task = catalog.task(target)
+    return any(sources.find(task, data, s, "en") for s in SPLITS.split(",") if s in task.splits)
 
 
 def _strength(
@@ -353,25 +365,6 @@ def _power(
         ),
     ]
     return pd.DataFrame(rows, columns=["quantity", "value", "meaning"])
-
-
-def _work(table: pd.DataFrame, choice: Choice) -> tuple[dict[str, int], int]:
-    """Runs by kind, and the examples that they train on: intermediate, then one for each training set of the targets."""
-    sets = dict[str, str]()
-    for target in choice.targets:
-        if "train" in catalog.task(target).splits:
-            sets.setdefault(sources.training_set(catalog.task(target)), target)
-    trained = int((table["k"] > 0).sum()) * choice.seeds
-    tuned = len(table) * choice.seeds
-    length = {t: _length(t, changed(preset(choice.preset, t))) for t in sets.values()}
-    examples = trained * choice.budget + tuned * sum(length.values())
-    cells = len(table) * len(choice.targets) * choice.seeds
-    return {"intermediate": trained, "target": tuned * len(sets), "cells": cells}, examples
-
-
-def _length(target: str, settings: Settings) -> int:
-    rows = catalog.task(target).expected("train", "en") or 0
-    return settings.length(rows)[1]
 
 
 def _overlaps(table: pd.DataFrame) -> list[str]:

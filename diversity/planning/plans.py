@@ -74,7 +74,7 @@ TRAIN: dict[str, tuple[Check, str]] = {
     "limit": (_whole, "a whole number"),
     **{name: check for name, check in TRAINING.items() if name != "seed"},
 }
-TARGET = {name: check for name, check in TRAINING.items() if name != "seed"}
+TARGET = {name: TRAIN[name] for name in ("split", "limit", *TRAINING) if name != "seed"}
 PREDICT: dict[str, tuple[Check, str]] = {
     "split": (_text, "a split, or several in order of preference"),
     "languages": (_texts, "a list of languages"),
@@ -161,7 +161,7 @@ def parse_plan(content: Mapping[str, Any], file: Path) -> Plan:
         outcome=_outcome(hypothesis.get("outcome", ""), targets),
         train=train,
         target=_target(content.get("target", {}), targets),
-        predict=_checked(content.get("predict", {}), PREDICT, "[predict]"),
+        predict=_predict(content.get("predict", {}), targets),
         diversity=_diversity(content.get("diversity", {})),
     )
 
@@ -216,7 +216,7 @@ def _training(table: Mapping[str, Any], known: Mapping[str, tuple[Check, str]], 
     if (rule := found.get("sampling")) is not None and rule not in RULES:
         raise catalog.near(rule, list(RULES), f"sampling rule in {where}")
     try:
-        Settings(**{n: v for n, v in found.items() if n in TARGET and n != "preset"})
+        Settings(**{n: v for n, v in found.items() if n in TRAINING and n != "preset"})
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     return found
@@ -230,6 +230,15 @@ def _target(table: Mapping[str, Any], targets: Sequence[str]) -> dict[str, Any]:
             raise catalog.near(name, list(targets), "target of [target]")
     shared = _training({n: v for n, v in table.items() if n not in own}, TARGET, "[target]")
     return {**shared, **{name: _training(value, TARGET, f"[target.{name}]") for name, value in own.items()}}
+
+
+def _predict(table: Mapping[str, Any], targets: Sequence[str]) -> dict[str, Any]:
+    found = _checked(table, PREDICT, "[predict]")
+    known = sorted({language for name in targets for language in catalog.task(name).languages})
+    for language in found.get("languages", ()):
+        if language not in known:
+            raise catalog.near(language, known, "language of the targets")
+    return found
 
 
 def _diversity(table: Mapping[str, Any]) -> dict[str, Any]:
