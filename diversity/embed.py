@@ -146,7 +146,7 @@ def load_encoder(
             revision=None if Path(folder).is_dir() else revision,
             device=device,
             trust_remote_code=False,
-            model_kwargs={"use_safetensors": True},
+            model_kwargs={"use_safetensors": True, "dtype": "float32"},  # also of weights stored in half precision
         )
     except Exception as error:  # the hub client, transformers and safetensors share no base class
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

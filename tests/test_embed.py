@@ -47,6 +47,19 @@ def minilm():
 # --- The encoder -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_weights_stored_in_half_precision_are_computed_with_in_single(tmp_path, minilm, precision) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    SentenceTransformer(embed.locate(embed.DEFAULT)[0], model_kwargs={"dtype": "float16"}).save(str(tmp_path / "half"))
+    encoder = embed.load_encoder(str(tmp_path / "half"), precision=precision)
+    assert {str(w.dtype) for w in encoder.model.parameters()} == {"torch.float32"}
+    texts = ["A boat crossed the bay.", "Nobody knew why."]
+    assert (encoder.encode(texts) * minilm.encode(texts)).sum(axis=1).min() > (
+        0.9999 if precision == "bf16" else 0.99999
+    )
+
+
 def test_the_default_encoder_gives_sentence_transformers_vectors(minilm):
     from sentence_transformers import SentenceTransformer
 

@@ -62,11 +62,7 @@ def main() -> None:
 
     torch.set_num_threads(given.threads)
     work, run = given.work, given.work / given.run
-    steps = (
-        ["corpus", "tokenizer", "teacher", "start", "train", "evaluate", "export"]
-        if given.step == "all"
-        else [given.step]
-    )
+    steps = STEPS if given.step == "all" else [given.step]
     for step in steps:
         if step == "corpus" and not (work / "corpus" / "counts.json").exists():
             print(corpus.prepare(given.text, given.data, work / "corpus"), flush=True)
@@ -75,7 +71,7 @@ def main() -> None:
         elif step == "teacher":
             teacher.vectors(work / "corpus", work / "teacher.npy", device=device(given))
             teacher.states(work / "corpus", work / "states.npy", device=device(given))
-        elif step == "align" and not (work / "links.npz").exists():
+        elif step == "align" and not (work / "counts.npz").exists():
             teacher.align(work)
         elif step == "start" and not (work / "start" / "model.safetensors").exists():
             student.begin(work, work / "start", RANK)

@@ -198,33 +198,65 @@ def _as_bytes(found: list[tuple[NDArray, NDArray]]) -> tuple[NDArray[np.uint8], 
 
 
 def align(work: Path, *, power: float = 0.5) -> None:
-    """Find what each token translates, and write it (`links.npz`: for every token of the corpus its best English token's
-    place and weight) and its sums (`counts.npz`: entries x teacher's entries, each language to a power of its size)."""
+    """Find what each token translates, a file a language in `align/`, so that a run that was cut off goes on: of every token
+    of the language's rows the place and weight of its best English token, and the sums by entry. Then write all sums
+    (`counts.npz`: entries x teacher's entries, each language to a power of its size)."""
     from tokenizers import Tokenizer
     from tqdm import tqdm
 
     mine = Tokenizer.from_file(str(work / "tokenizer" / "tokenizer.json"))
     theirs = model_and_tokenizer()[1]
+    shape = mine.get_vocab_size(), theirs.get_vocab_size()
     english = paired(work / "corpus")
     sides = [t.encode_batch(english, add_special_tokens=False) for t in (mine, theirs)]
-    found = [covered(*both) for both in zip(*sides, strict=True)]
-    f, e, w = np.array([link for links_, _, _ in found for link in links_]).T
-    total = sparse.csr_matrix((w, (f.astype(int), e.astype(int))), (mine.get_vocab_size(), theirs.get_vocab_size()))
-    total = total / total.sum()
-    out = dict(zip(("english_place", "english_weight"), _as_bytes([x[1:] for x in found]), strict=True))
+    if not (work / "align" / "en.npz").exists():
+        found = [covered(*both) for both in zip(*sides, strict=True)]
+        f, e, w = np.array([link for links_, _, _ in found for link in links_]).T
+        _write(
+            work / "align" / "en.npz",
+            [x[1:] for x in found],
+            sparse.csr_matrix((w, (f.astype(int), e.astype(int))), shape),
+        )
     ids = [np.array(x.ids) for x in sides[1]]
-    pairs = pd.read_parquet(work / "corpus" / "pairs.parquet").reset_index(drop=True)
-    most, best = pairs.groupby("language").size().max(), [(np.zeros(0), np.zeros(0))] * len(pairs)
-    for _, table in tqdm(pairs.groupby("language"), desc="alignment", disable=None):
-        table = table.sample(frac=1, random_state=0)
-        foreign = [np.array(x.ids) for x in mine.encode_batch(table["text"].tolist(), add_special_tokens=False)]
-        here = [ids[row] for row in table["english"]]
+    groups = dict(list(pd.read_parquet(work / "corpus" / "pairs.parquet").reset_index(drop=True).groupby("language")))
+    for language, table in tqdm(groups.items(), desc="alignment", disable=None):
+        if (work / "align" / f"{language}.npz").exists():
+            continue
+        drawn = table.sample(frac=1, random_state=0)  # the first ones fill the memory that there is
+        foreign = [np.array(x.ids) for x in mine.encode_batch(drawn["text"].tolist(), add_special_tokens=False)]
+        here = [ids[row] for row in drawn["english"]]
         f, e, w = aligned(foreign, here)
-        counts = aligned_counts(f, e, w, total.shape)
-        total = total + counts / counts.sum() * (len(table) / most) ** power
-        for row, one in zip(table.index, partners(foreign, here, w), strict=True):
-            best[row] = one
-    out |= dict(zip(("pairs_place", "pairs_weight"), _as_bytes(best), strict=True))
-    with store.replacing(work / "links.npz") as stream:
-        np.savez(stream, **out)
-    sparse.save_npz(work / "counts.npz", total.tocsr())
+        best = dict(zip(drawn.index, partners(foreign, here, w), strict=True))
+        _write(work / "align" / f"{language}.npz", [best[row] for row in table.index], aligned_counts(f, e, w, shape))
+    most = max(map(len, groups.values()))
+    shares = {"en": 1.0} | {language: (len(table) / most) ** power for language, table in groups.items()}
+    sums = {language: _counts(work / "align" / f"{language}.npz") for language in shares}
+    sparse.save_npz(work / "counts.npz", sum(c / c.sum() * shares[k] for k, c in sums.items()).tocsr())
+
+
+def _write(path: Path, best: list[tuple[NDArray, NDArray]], counts: sparse.csr_matrix) -> None:
+    """The links of one language."""
+    place, weight = _as_bytes(best)
+    c = counts.tocoo()
+    path.parent.mkdir(exist_ok=True)
+    with store.replacing(path) as stream:
+        np.savez(stream, place=place, weight=weight, row=c.row, col=c.col, data=c.data, shape=c.shape)
+
+
+def _counts(path: Path) -> sparse.csr_matrix:
+    with np.load(path) as arrays:
+        return sparse.csr_matrix((arrays["data"], (arrays["row"], arrays["col"])), tuple(arrays["shape"]))
+
+
+def best_links(
+    work: Path, languages: pd.Series, sizes: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Place and weight of every token of rows with these languages and numbers of tokens; 0 where there are no links."""
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    place, weight = np.zeros((2, starts[-1]), np.uint8)
+    for language, rows in languages.groupby(languages).groups.items():
+        where = np.concatenate([np.arange(starts[r], starts[r + 1]) for r in rows])
+        with np.load(work / "align" / f"{language}.npz") as arrays:
+            known = where[: len(arrays["place"])]  # English sentences without a translation come last
+            place[known], weight[known] = arrays["place"], arrays["weight"]
+    return place, weight

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analyses.mini.teacher import best_links
 from diversity import store
 from diversity.embed import token_batches
 
@@ -120,7 +121,6 @@ def read(work: Path, names: tuple[str, ...] = ("english", "pairs", "mono")) -> d
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(work / "tokenizer" / "tokenizer.json"))
-    links = np.load(work / "links.npz")
     out, codes = {}, {}
     for name in names:
         table = pd.read_parquet(work / "corpus" / f"{name}.parquet")
@@ -130,14 +130,9 @@ def read(work: Path, names: tuple[str, ...] = ("english", "pairs", "mono")) -> d
         row = {"english": np.arange(len(table)), "mono": np.full(len(table), -1)}.get(name)
         row = table["english"].to_numpy(np.int64) if row is None else row
         ids, starts = _encoded(work / "corpus" / f"{name}.npz", table["text"].tolist(), tokenizer)
-        known = [_to_length(links[f"{name}_{x}"], len(ids)) if name != "mono" else None for x in ("place", "weight")]
+        known = best_links(work, pd.Series(language), np.diff(starts)) if name != "mono" else (None, None)
         out[name] = Ragged(ids, starts, np.array([codes[c] for c in language]), row, *known)
     return out
-
-
-def _to_length(array: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
-    """English sentences without a translation come last and have no links."""
-    return np.concatenate([array, np.zeros(length - len(array), np.uint8)])
 
 
 # --- Batches -----------------------------------------------------------------------------------------
