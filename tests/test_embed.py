@@ -72,7 +72,7 @@ def test_the_default_encoder_gives_sentence_transformers_vectors(minilm):
 
 
 def test_its_weights_are_checked(monkeypatch):
-    monkeypatch.setattr(embed, "DEFAULT_SHA256", "0" * 64)
+    monkeypatch.setitem(embed.EMBEDDED, embed.DEFAULT, "0" * 64)
     with pytest.raises(InputError, match="expected weights of SHA-256 000000000000…, found 53aa51172d14…"):
         embed.load_encoder()
 

@@ -486,6 +486,8 @@ def go(
     work: Path, folder: Path, s: Settings, device: str, minutes: float | None, steps: int | None, decay: int | None
 ) -> None:
     """Begin a run in a folder, or continue the one that is there."""
+    names = ("english", "pairs") if s.route == "distil" else ("english", "pairs", "mono")
+    data = read(work, names)  # before the clock of the run begins
     model = begun(work, s)
     model.config.save_pretrained(folder)
     run = Run(folder, model, s, device)
@@ -493,10 +495,9 @@ def go(
         run.save()
     if decay and run.progress.decay is None:
         run.progress.decay = (run.progress.step, decay)
-    names = ("english", "pairs") if s.route == "distil" else ("english", "pairs", "mono")
     teacher = None
     if s.route != "mask":
         parts = [np.load(work / f"{n}.npy", mmap_mode="r") for n in ("teacher", "states", "starts")]
         teacher = Teacher(np.asarray(parts[0]), parts[1], np.asarray(parts[2]))
-    progress = train(run, read(work, names), teacher, minutes=minutes, steps=steps)
+    progress = train(run, data, teacher, minutes=minutes, steps=steps)
     print(f"stopped at step {progress.step:,}, {progress.cpu:,.0f} processor seconds", flush=True)

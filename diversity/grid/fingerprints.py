@@ -57,8 +57,8 @@ class Fingerprints:
         return self.models[name]
 
     def _model(self, name: str) -> str:
-        if name == embed.DEFAULT:
-            return embed.DEFAULT_SHA256
+        if name in embed.EMBEDDED:
+            return embed.EMBEDDED[name]
         source, revision = embed.locate(name)
         if not Path(source).is_dir():
             return revision

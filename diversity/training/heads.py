@@ -122,6 +122,7 @@ OWN_HEADS = (
     ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
     ("vocab_transform", "vocab_layer_norm", "vocab_projector.bias"),
     ("head.dense", "head.norm", "decoder.bias"),
+    ("generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.bias"),
 )
 
 
@@ -131,8 +132,8 @@ def _mlm_head(loaded: Loaded) -> Sequential:
 
     config, own = loaded.encoder.config, _own_head(loaded.source)
     embeddings: Any = loaded.encoder.get_input_embeddings()
-    vocabulary, width = embeddings.weight.shape
-    dense = _linear(width, width, config.initializer_range, bias=not own or "0.bias" in own)
+    vocabulary, width = embeddings.weight.shape  # ELECTRA's are narrower than its states
+    dense = _linear(int(config.hidden_size), width, config.initializer_range, bias=not own or "0.bias" in own)
     norm = nn.LayerNorm(width, eps=_epsilon(config), bias=not own or "2.bias" in own)
     decoder = _linear(width, vocabulary, 0.0)
     decoder.weight = embeddings.weight

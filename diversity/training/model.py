@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 # Architectures (`model_type`) whose packed outputs are tested to be equal to padded ones.
-PACKED = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "modernbert")
+PACKED = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra", "modernbert")
 
 
 @dataclass(frozen=True)

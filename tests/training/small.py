@@ -32,7 +32,8 @@ def config(architecture: str, **changes: Any) -> Any:
             **common, pad_token_id=0, cls_token_id=2, sep_token_id=3, bos_token_id=2, eos_token_id=3,
             local_attention=8, global_attn_every_n_layers=2,
         ),
-        "electra": lambda: t.ElectraConfig(**common, embedding_size=32),
+        "electra": lambda: t.ElectraConfig(**common, embedding_size=24),
+        "mpnet": lambda: t.MPNetConfig(**common, pad_token_id=1),
     }[architecture]()  # fmt: skip
     for name, value in changes.items():
         setattr(made, name, value)

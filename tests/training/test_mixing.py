@@ -216,8 +216,8 @@ def test_a_folder_with_other_things_is_left_alone(given, tmp_path) -> None:
 
 
 def test_packing_that_is_not_tested_is_refused(small, given, tmp_path) -> None:
-    other = str(small.folder(tmp_path / "m", "electra"))
-    with pytest.raises(InputError, match="found 'electra': use --packing auto"):
+    other = str(small.folder(tmp_path / "m", "mpnet"))
+    with pytest.raises(InputError, match="found 'mpnet': use --packing auto"):
         prepare(["mnli"], **{**given, "model": other, "settings": Settings(max_length=48, packing="on")})
     assert not prepare(["mnli"], **{**given, "model": other}).job.packed
 

@@ -95,7 +95,7 @@ def test_an_architecture_without_packing_still_trains(small, loaded) -> None:
     from diversity.training.sampling import Plan
     from diversity.training.settings import Settings
 
-    made = loaded("electra")
+    made = loaded("mpnet")
     data = {"x": small.features("classification", 20, np.random.default_rng(0))}
     net = network(made, {"x": Output("classification", 3)}, 0)
     settings = Settings(steps=2, batch=4)
