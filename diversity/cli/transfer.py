@@ -17,7 +17,9 @@ app = typer.Typer()
 
 @app.command()
 def transfer(
-    model: Annotated[str, typer.Option(help="Checkpoint to start from: a folder, a name, or owner/name@commit.")],
+    model: Annotated[
+        str, typer.Option(help="Checkpoint to start from: a folder, all-MiniLM-L6-v2, mini, or owner/name@commit.")
+    ],
     targets: Annotated[str, typer.Option(help="Targets, separated by commas; all: every target.")],
     data: Annotated[Path, typer.Option(help="Folder of the tasks' data.")],
     output: Annotated[Path, typer.Option(help="Folder for predictions, models and results.csv.")],

@@ -104,7 +104,7 @@ def train_mix(
 ) -> Trained:
     """Train an encoder on a mixture of intermediate tasks and save it as an ordinary checkpoint.
 
-    `model` is the default encoder, a local folder, or `owner/name@commit` of the hub. `output` is then a folder that
+    `model` is the default encoder, `mini`, a local folder, or `owner/name@commit` of the hub. `output` is then a folder that
     `AutoModel.from_pretrained` loads, with the tokenizer, a model card (README.md), training.json, log.jsonl, loss.png,
     and heads.safetensors where `heads` are kept. The same call goes on where it was interrupted, to the same weights, and
     does nothing where it is finished. `describe` gives text for the card, such as diversity scores of the mixture.
