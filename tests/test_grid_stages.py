@@ -16,7 +16,7 @@ from diversity.grid.work import Job, perform
 from diversity.planning.plans import parse_plan
 
 PLAN = {
-    "model": "all-MiniLM-L6-v2",
+    "model": "mini",
     "targets": ["tatoeba", "xquad"],
     "seeds": [1],
     "train": {"examples": 8, "batch": 4, "max_length": 32, "dev_examples": 2},
