@@ -59,6 +59,7 @@ def train_mix(
     patience: Annotated[int | None, typer.Option(help="Dev scores without a new best one before it stops.")] = None,
     precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
     packing: Annotated[str | None, typer.Option(help="Several sequences in a row: auto, on or off.")] = None,
+    attention: Annotated[str | None, typer.Option(help="Attention in training: auto, sdpa or eager.")] = None,
     tokens: Annotated[int | None, typer.Option(help="Tokens in one pass at most; lower it to save memory.")] = None,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.")] = None,
     deterministic: Annotated[
@@ -87,7 +88,8 @@ def train_mix(
     settings = changed(
         preset_of(preset), examples=budget, steps=steps, epochs=epochs, learning_rate=learning_rate, batch=batch,
         max_length=max_length, warmup=warmup, clip=clip, weight_decay=weight_decay, dev_every=dev_every,
-        dev_examples=dev_examples, patience=patience, precision=precision, packing=packing, tokens=tokens,
+        dev_examples=dev_examples, patience=patience, precision=precision, packing=packing,
+        attention=attention, tokens=tokens,
         save_every=save_every, deterministic=deterministic or None, seed=seed,
     )  # fmt: skip
     drawing = Sampling("weights" if given else sampling, cap, temperature, given or None, mixed)

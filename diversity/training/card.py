@@ -80,8 +80,9 @@ def _data(task: str, about: Mapping[str, Any]) -> str:
 
 def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {k: v for k, v in record["settings"].items() if v is not None}
-    model = {"model": record["model"]["name"], "revision": record["model"]["revision"], "packed": record["packed"]}
-    return {**model, **chosen, "toolkit": record["toolkit"], **record["versions"]}
+    model = {"model": record["model"]["name"], "revision": record["model"]["revision"]}
+    found = {k: record[k] for k in ("packed", "attention", "device")}
+    return {**model, **chosen, **found, "toolkit": record["toolkit"], **record["versions"]}
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

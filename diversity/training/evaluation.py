@@ -15,7 +15,7 @@ from diversity import types
 from diversity.training import batching, decoding, heads
 from diversity.training.features import IGNORE, Features
 from diversity.training.loop import autocast
-from diversity.training.model import first_position
+from diversity.training.model import attending, first_position
 from diversity.training.sampling import Ints
 from diversity.training.settings import Settings
 from diversity.types import Array, Example
@@ -48,7 +48,7 @@ def predict(network: Any, task: str, features: Features, settings: Settings, *, 
     network.eval()
     out: Array | None = None
     order = np.argsort(batching.unit_longest(features), kind="stable")[::-1]
-    with torch.inference_mode(), autocast(device, settings):
+    with torch.inference_mode(), autocast(device, settings), attending(network["encoder"], "sdpa"):
         for start in range(0, len(order), BLOCK):
             block = np.sort(order[start : start + BLOCK])
             step = {task: batching.take(features, block)}

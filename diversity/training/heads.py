@@ -51,18 +51,29 @@ def _takes_types(forward: Any) -> bool:
 def attention(encoder: PreTrainedModel, segments: Tensor) -> Any:
     """Which tokens attend to which, (b, 1, t, t): those of one sequence to each other, and within its window if it has.
 
-    transformers hands masks of four dimensions to `sdpa` as they are (True: attends), and takes one for each kind of
-    layer where a model has several kinds.
+    transformers hands masks of four dimensions on as they are, to `sdpa` (True: attends) and to `eager`, which adds them
+    to the scores, and takes one for each kind of layer where a model has several kinds.
     """
     import torch
 
     same = (segments[:, None, :, None] == segments[:, None, None, :]).contiguous()
     kinds = set(getattr(encoder.config, "layer_types", None) or ())
     if "sliding_attention" not in kinds:
-        return same
+        return _mask(encoder, same)
     place = torch.arange(segments.shape[1], device=segments.device)
     near = (place[:, None] - place[None, :]).abs() <= encoder.config.sliding_window
-    return {"full_attention": same, "sliding_attention": same & near}
+    return {"full_attention": _mask(encoder, same), "sliding_attention": _mask(encoder, same & near)}
+
+
+def _mask(encoder: PreTrainedModel, attends: Tensor) -> Tensor:
+    """What attention takes of such a mask; to add, in the type that the scores will have."""
+    import torch
+
+    if encoder.config._attn_implementation == "sdpa":
+        return attends
+    device = attends.device
+    kind = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
+    return torch.zeros(attends.shape, dtype=kind, device=device).masked_fill(~attends, torch.finfo(kind).min)
 
 
 # --- Heads -------------------------------------------------------------------------------------------

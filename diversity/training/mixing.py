@@ -238,7 +238,9 @@ def _dev_score(prepared: Prepared, dev: Dev) -> DevScore:
 
 def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
     """All that is known of a run, for training.json and the card."""
-    planned = asdict(_planned(prepared))
+    from accelerate import PartialState
+
+    planned, device = asdict(_planned(prepared)), PartialState().device.type
     return {
         "identity": prepared.job.identity,
         "toolkit": __version__,
@@ -246,6 +248,8 @@ def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
         "mixture": {"name": trained.mixture, "shares": dict(prepared.shares), "sampling": asdict(prepared.sampling)},
         "tasks": planned["tasks"],
         "packed": planned["packed"],
+        "device": device,
+        "attention": prepared.job.settings.attends(device),
         "data": {t.name: dict(t.provenance) for t in prepared.tasks},
         "labels": {t.name: t.labels for t in prepared.tasks if t.labels},
         "settings": asdict(prepared.job.settings),
