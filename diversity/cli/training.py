@@ -51,6 +51,7 @@ def train_mix(
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     batch: Annotated[int | None, typer.Option(help="Examples a step, over all processes.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Tokens of a sequence at most.")] = None,
+    stride: Annotated[int | None, typer.Option(min=1, help="Tokens that windows of a passage share.")] = None,
     warmup: Annotated[float | None, typer.Option(help="Warm-up: steps, or below 1 a share of them.")] = None,
     clip: Annotated[float | None, typer.Option(help="Norm that gradients are clipped to; 0: not.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay of AdamW.")] = None,
@@ -87,7 +88,7 @@ def train_mix(
     names, given = _tasks_and_weights(names_in(tasks), weights)
     settings = changed(
         preset_of(preset), examples=budget, steps=steps, epochs=epochs, learning_rate=learning_rate, batch=batch,
-        max_length=max_length, warmup=warmup, clip=clip, weight_decay=weight_decay, dev_every=dev_every,
+        max_length=max_length, stride=stride, warmup=warmup, clip=clip, weight_decay=weight_decay, dev_every=dev_every,
         dev_examples=dev_examples, patience=patience, precision=precision, packing=packing,
         attention=attention, tokens=tokens,
         save_every=save_every, deterministic=deterministic or None, seed=seed,

@@ -17,7 +17,7 @@ def card(record: Mapping[str, Any], text: str = "") -> str:
         "`transformers.AutoModel.from_pretrained`; the heads of the intermediate tasks are not part of it.",
         "## Mixture",
         f"Sampling: {_sampling(record['mixture']['sampling'])}. {result['examples']:,} examples in {result['steps']:,} "
-        f"steps, {result['tokens']:,} tokens.",
+        f"steps, {result['tokens']:,} tokens, {result['seconds']:,.0f} s ({record['device']}).",
         _table(
             ["task", "kind", "rows", "share", "examples drawn"],
             [[t["task"], t["kind"], f"{t['rows']:,}", f"{t['share']:.4f}", f"{t['drawn']:,}"] for t in record["tasks"]],

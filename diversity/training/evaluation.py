@@ -37,18 +37,22 @@ class Dev:
     labels: tuple[str, ...]
 
 
-def predict(network: Any, task: str, features: Features, settings: Settings, *, packed: bool, pad: int) -> Array:
-    """Logits of a task's head in evaluation mode, flat as `decoding` reads them, float32.
+def predict(
+    network: Any, task: str, features: Features, settings: Settings, *, packed: bool, pad: int, label: str = ""
+) -> Array:
+    """Logits of a task's head in evaluation mode, flat as `decoding` reads them, float32; `label` names a progress bar.
 
     classification (units, classes), multiple_choice (sequences,), span (tokens, 2), tagging (tokens, classes).
     """
     import torch
+    from tqdm import tqdm
 
     device = next(network.parameters()).device
     network.eval()
     out: Array | None = None
     order = np.argsort(batching.unit_longest(features), kind="stable")[::-1]
-    with torch.inference_mode(), autocast(device, settings), attending(network["encoder"], "sdpa"):
+    bar = tqdm(total=len(order), desc=label or task, unit="unit", delay=2, disable=None, leave=False)
+    with bar, torch.inference_mode(), autocast(device, settings), attending(network["encoder"], "sdpa"):
         for start in range(0, len(order), BLOCK):
             block = np.sort(order[start : start + BLOCK])
             step = {task: batching.take(features, block)}
@@ -59,6 +63,7 @@ def predict(network: Any, task: str, features: Features, settings: Settings, *, 
                 if out is None:
                     out = np.empty((_entries(features), found.shape[1]), dtype=np.float32)
                 out[_places(features, block[drawn[0][1]])] = found
+                bar.update(len(drawn[0][1]))
     assert out is not None
     return out[:, 0] if features.kind == "multiple_choice" else out
 

@@ -119,7 +119,7 @@ def train(
     state = _resumed(job, folder, network, optimiser)
     accelerator.wait_for_everyone()
     if trackers:
-        accelerator.init_trackers("diversity", config={k: v for k, v in asdict(settings).items() if v is not None})
+        accelerator.init_trackers(progress.PROJECT, config={k: v for k, v in asdict(settings).items() if v is not None})
     last = until or plan.steps
     attention = attending(network["encoder"], settings.attends(accelerator.device.type))
     with (

@@ -15,6 +15,7 @@ from diversity import catalog, store
 from diversity.types import InputError
 
 LOG, PLOT = "log.jsonl", "loss.png"
+PROJECT = "diversity"  # what trackers call a run, and the folder that some of them write to
 TRACKERS = ("tensorboard", "mlflow", "wandb")
 
 
