@@ -55,6 +55,7 @@ def train_mix(
     warmup: Annotated[float | None, typer.Option(help="Warm-up: steps, or below 1 a share of them.")] = None,
     clip: Annotated[float | None, typer.Option(help="Norm that gradients are clipped to; 0: not.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay of AdamW.")] = None,
+    dropout: Annotated[float | None, typer.Option(help="Dropout in place of the model's own; 0: none.")] = None,
     dev_every: Annotated[int | None, typer.Option(help="Steps between dev scores; 0: at the end only.")] = None,
     dev_examples: Annotated[int | None, typer.Option(help="Dev rows of each task.")] = None,
     patience: Annotated[int | None, typer.Option(help="Dev scores without a new best one before it stops.")] = None,
@@ -90,7 +91,7 @@ def train_mix(
         preset_of(preset), examples=budget, steps=steps, epochs=epochs, learning_rate=learning_rate, batch=batch,
         max_length=max_length, stride=stride, warmup=warmup, clip=clip, weight_decay=weight_decay, dev_every=dev_every,
         dev_examples=dev_examples, patience=patience, precision=precision, packing=packing,
-        attention=attention, tokens=tokens,
+        attention=attention, tokens=tokens, dropout=dropout,
         save_every=save_every, deterministic=deterministic or None, seed=seed,
     )  # fmt: skip
     drawing = Sampling("weights" if given else sampling, cap, temperature, given or None, mixed)

@@ -36,6 +36,7 @@ def transfer(
     stride: Annotated[int | None, typer.Option(min=1, help="Tokens that windows of a passage share.")] = None,
     warmup: Annotated[float | None, typer.Option(help="Warm-up: steps, or below 1 a share of them.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay of AdamW.")] = None,
+    dropout: Annotated[float | None, typer.Option(help="Dropout in place of the model's own; 0: none.")] = None,
     dev_every: Annotated[int | None, typer.Option(help="Steps between dev scores; 0: at the end only.")] = None,
     dev_examples: Annotated[int | None, typer.Option(help="Dev rows in the source language.")] = None,
     patience: Annotated[int | None, typer.Option(help="Dev scores without a new best one before it stops.")] = None,
@@ -69,6 +70,7 @@ def transfer(
         steps=steps, examples=budget, epochs=epochs, learning_rate=learning_rate, batch=batch, max_length=max_length,
         stride=stride, warmup=warmup, weight_decay=weight_decay, dev_every=dev_every, dev_examples=dev_examples,
         patience=patience, precision=precision, packing=packing, tokens=tokens, save_every=save_every,
+        dropout=dropout,
     )  # fmt: skip
     found = transferring.transfer(
         model, every if targets == "all" else names_in(targets), data=data, output=output, preset=preset,

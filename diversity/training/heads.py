@@ -79,8 +79,11 @@ def _mask(encoder: PreTrainedModel, attends: Tensor) -> Tensor:
 # --- Heads -------------------------------------------------------------------------------------------
 
 
-def network(loaded: Loaded, outputs: Mapping[str, Output], seed: int) -> Any:
-    """The encoder of `loaded` (`encoder`) and a head for each task (`heads`), drawn with `seed` and the task's name."""
+def network(loaded: Loaded, outputs: Mapping[str, Output], seed: int, dropout: float | None = None) -> Any:
+    """The encoder of `loaded` (`encoder`) and a head for each task (`heads`), drawn with `seed` and the task's name.
+
+    `dropout`, if given, takes the place of each that the model has; its configuration keeps its own.
+    """
     import torch
     from torch import nn
 
@@ -88,7 +91,21 @@ def network(loaded: Loaded, outputs: Mapping[str, Output], seed: int) -> Any:
     for task, output in outputs.items():
         torch.manual_seed(int(generator(seed, "head", task).integers(2**31)))
         heads[task] = _mlm_head(loaded) if output.kind == "mlm" else _head(loaded.encoder.config, output)
-    return nn.ModuleDict({"encoder": loaded.encoder, "heads": heads})
+    made = nn.ModuleDict({"encoder": loaded.encoder, "heads": heads})
+    if dropout is not None:
+        _set_dropout(made, dropout)
+    return made
+
+
+def _set_dropout(network: Any, share: float) -> None:
+    """In its layers, and in the attention of those that keep it as a number."""
+    from torch import nn
+
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = share
+        for name in [n for n, v in vars(module).items() if "dropout" in n and isinstance(v, float)]:
+            setattr(module, name, share)
 
 
 def logits(network: Any, rows: Rows) -> list[Tensor]:

@@ -157,7 +157,7 @@ def _job(
     masking = _masking(loaded) if MLM in names else None
     packed = loaded.packs and settings.packing != "off"
     identity = _identity(loaded, made, plan, settings, outputs)
-    made_network = network(loaded, outputs, settings.seed)
+    made_network = network(loaded, outputs, settings.seed, settings.dropout)
     return Job(made_network, made, plan, settings, packed, loaded.tokenizer.pad_token_id, masking, identity)
 
 

@@ -20,7 +20,8 @@ class Settings:
 
     Optimisation: peak `learning_rate` of AdamW with `weight_decay` (none on biases and norms), linear warm-up over
     `warmup` steps (a share of them below 1), then linear decay to 0; gradients clipped to the norm `clip`; `batch` units
-    an optimiser step, whatever the number of processes and of passes. The length of the run is one of `steps`,
+    an optimiser step, whatever the number of processes and of passes; `dropout` in place of the model's own, in encoder
+    and heads (0: none, by which a processor trains about 1.4 times as fast). The length of the run is one of `steps`,
     `examples` (units) and `epochs`. Sequences have at most `max_length` tokens; windows of a passage overlap by `stride`.
     `seed` is that of all chance.
 
@@ -42,6 +43,7 @@ class Settings:
     steps: int | None = None
     examples: int | None = None
     epochs: float | None = None
+    dropout: float | None = None
     max_length: int = 256
     stride: int = 128
     seed: int = 0
@@ -69,6 +71,8 @@ class Settings:
                 raise InputError(
                     f"expected {name} to be one of {', '.join(get_args(known))}, found {getattr(self, name)!r}"
                 )
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise InputError(f"expected dropout of at least 0 and below 1, found {self.dropout}")
         if self.epochs is not None and not 0 < self.epochs < math.inf:
             raise InputError(f"expected epochs above 0, found {self.epochs}")
         given = [n for n in ("steps", "examples", "epochs") if getattr(self, n) is not None]

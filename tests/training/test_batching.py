@@ -66,6 +66,26 @@ def test_packed_outputs_are_padded_ones(architecture, attention, loaded, step) -
         assert (padded - packed).abs().max() < 1e-6 * max(1.0, float(padded.abs().max()))
 
 
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("architecture", PACKED)
+def test_a_given_dropout_takes_the_place_of_all_of_the_model(architecture, attention, loaded, step) -> None:
+    own = dict.fromkeys(
+        ("hidden_dropout_prob", "attention_probs_dropout_prob", "attention_dropout", "mlp_dropout"), 0.3
+    )
+    encoder = loaded(architecture, **own)
+    made = rows(step, [(k, np.arange(7)) for k in KINDS], packed=True, pad=0)
+    found = {}
+    for dropout in (None, 0.0, 0.9):
+        net = network(encoder, outputs(), seed=0, dropout=dropout)
+        for training in (False, True):
+            with torch.no_grad(), attending(net["encoder"], attention):
+                found[dropout, training] = torch.cat([x.flatten() for x in logits(net.train(training), made)])
+    assert torch.equal(found[0.0, True], found[0.0, False]), "no chance is left"
+    change = {d: float((found[d, True] - found[d, False]).std()) for d in (None, 0.9)}
+    assert 0 < change[None] < change[0.9]
+    assert {encoder.encoder.config.to_dict().get(k, 0.3) for k in own} == {0.3}, "its configuration keeps its own"
+
+
 @pytest.mark.parametrize("architecture", PACKED)
 def test_packed_outputs_are_the_same_with_either_attention(architecture, loaded, step) -> None:
     encoder = loaded(architecture)
