@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from diversity.types import Kind
 
 BLOCK = 2048  # units that are sorted by length together
+Z = 1.959963984540054  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -132,17 +133,23 @@ def score(counts: Array) -> float:
 
 
 def interval(counts: Array) -> tuple[float, float]:
-    """A 95 % interval of the score for the sampling of examples: delta method for a ratio of sums.
+    """A 95 % interval of the score for the sampling of examples, within 0 and 100.
 
-    Source: Cochran 1977, Sampling Techniques, section 2.11.
+    Wilson's interval for as many independent trials as have the variance of the score, which is that of a ratio of sums by
+    the delta method; where no example differs from the others, as many as there are examples.
+
+    Source: Wilson 1927; Cochran 1977, Sampling Techniques, section 2.11; Franco et al. 2019 (J. Surv. Stat. Methodol. 7).
 
     >>> [round(v, 2) for v in interval(np.array([[1.0, 1.0], [0.0, 1.0]] * 50))]
-    [40.15, 59.85]
+    [40.38, 59.62]
     """
-    n, ratio = len(counts), counts[:, 0].sum() / counts[:, 1].sum()
-    residual = counts[:, 0] - ratio * counts[:, 1]
-    half = 1.96 * float(np.sqrt((residual**2).sum() / (n - 1) / n) / counts[:, 1].mean())
-    return float(100 * (ratio - half)), float(100 * (ratio + half))
+    n, share = len(counts), counts[:, 0].sum() / counts[:, 1].sum()
+    residual = counts[:, 0] - share * counts[:, 1]
+    variance = float((residual**2).mean() / n / counts[:, 1].mean() ** 2)
+    trials = share * (1 - share) / variance if variance > 0 else float(n)
+    middle = (share + Z**2 / (2 * trials)) / (1 + Z**2 / trials)
+    half = Z / (1 + Z**2 / trials) * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2))
+    return float(max(0.0, 100 * (middle - half))), float(min(100.0, 100 * (middle + half)))
 
 
 def majority(dev: Dev, train: Features) -> Array:
