@@ -22,35 +22,39 @@ from diversity.training.settings import Settings
 
 @dataclass(frozen=True)
 class Budget:
-    """Examples that a task is trained on, the learning rate, the length in tokens, and what a guess scores."""
+    """Examples trained on, learning rate, examples a step, tokens at most, what a guess scores, dev rows."""
 
     examples: int
     rate: float
+    batch: int
     length: int
     chance: float = 0.0
+    dev: int = 1500
 
 
 BUDGETS = {
-    "anli_plus": Budget(16_000, 1e-4, 96, 100 / 3),
-    "ccg": Budget(20_000, 5e-4, 64),
-    "commonsenseqa": Budget(16_000, 1e-4, 48, 20),
-    "cosmosqa": Budget(5_000, 1e-4, 160, 25),
-    "hellaswag": Budget(9_000, 1e-4, 112, 25),
-    "mnli": Budget(20_000, 1e-4, 96, 100 / 3),
-    "qqp": Budget(12_000, 1e-4, 64, 50),
-    "squad_v1": Budget(12_000, 2e-4, 256),
-    "squad_v2": Budget(9_000, 2e-4, 256),
+    "mnli": Budget(10_000, 2e-4, 32, 96, 100 / 3),
+    "anli_plus": Budget(6_000, 2e-4, 32, 96, 100 / 3),
+    "commonsenseqa": Budget(5_000, 2e-4, 16, 40, 20),
+    "squad_v1": Budget(5_500, 3e-4, 16, 224),
+    "hellaswag": Budget(1_600, 2e-4, 16, 72, 25),
+    "cosmosqa": Budget(1_200, 2e-4, 16, 128, 25, 1000),
+    "squad_v2": Budget(3_000, 3e-4, 16, 224),
+    "ccg": Budget(16_000, 1e-3, 32, 64),
+    "qqp": Budget(8_000, 2e-4, 32, 64, 50),
 }
 AIMS = {"mnli": 55, "squad_v1": 40, "ccg": 80, "qqp": 70, "hellaswag": 25, "cosmosqa": 25, "commonsenseqa": 20}
 
 
-def learn(task: str, folder: Path, data: str, scale: float, precision: str) -> dict[str, object]:
+def learn(
+    task: str, folder: Path, data: str, scale: float, rate: float | None, precision: str, dropout: float | None
+) -> dict[str, object]:
     """One row of the table."""
     budget = BUDGETS[task]
     settings = Settings(
-        learning_rate=budget.rate, examples=max(64, round(scale * budget.examples)), max_length=budget.length,
-        stride=64, weight_decay=0.01, dev_examples=1500, precision="bf16" if precision == "bf16" else "fp32",
-        tokens=4096, save_every=500,
+        learning_rate=rate or budget.rate, examples=max(64, round(scale * budget.examples)), batch=budget.batch,
+        max_length=budget.length, stride=64, weight_decay=0.01, dev_examples=budget.dev,
+        precision="bf16" if precision == "bf16" else "fp32", tokens=4096, save_every=500, dropout=dropout,
     )  # fmt: skip
     begin = time.process_time()
     done = diversity.train_mix(
@@ -69,6 +73,10 @@ def learn(task: str, folder: Path, data: str, scale: float, precision: str) -> d
         "n": score.n,
         "examples": done.examples,
         "tokens": done.tokens,
+        "learning_rate": settings.learning_rate,
+        "batch": settings.batch,
+        "dropout": settings.dropout,
+        "precision": settings.precision,
         "loss": done.loss,
         "cpu_minutes": (time.process_time() - begin) / 60,
         "above": score.low > max(score.baseline, budget.chance),
@@ -81,7 +89,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tasks", default=",".join(BUDGETS))
     parser.add_argument("--scale", type=float, default=1.0, help="share of the budgets")
-    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
+    parser.add_argument("--rate", type=float, help="learning rate, in place of the tasks' own")
+    parser.add_argument("--dropout", type=float, default=0.0, help="0: none, the fastest on a processor")
+    parser.add_argument("--precision", default="bf16", choices=["fp32", "bf16"])
     given = parser.parse_args()
     data = os.environ.get("DIVERSITY_DATA")
     if not data:
@@ -90,7 +100,7 @@ def main() -> None:
     rows = []
     for task in given.tasks.split(","):
         catalog.task(task)
-        rows.append(learn(task, given.folder, data, given.scale, given.precision))
+        rows.append(learn(task, given.folder, data, given.scale, given.rate, given.precision, given.dropout))
         table = pd.DataFrame(rows)
         store.write(given.folder / "intermediate_tasks.csv", table.to_csv(index=False))
         print(table.tail(1).round(2).to_string(index=False), flush=True)

@@ -148,7 +148,8 @@ def located(task: Task, data: Path | str, preference: str, language: str) -> tup
     hint = f"; there is {', '.join(here)}: use --split {here[0]}" if here else ""
     looked = [_looked(p, language) for s in wanted for p in task.splits.get(s, ())]
     what = f"{task.name} ({' or '.join(wanted)}, {language})"
-    raise InputError(f"{data}: expected files of {what}, such as {looked[0] if looked else 'none'}, found none{hint}")
+    example = f", such as {looked[0]}" if looked else ""
+    raise InputError(f"{data}: expected files of {what}{example}, found none{hint}")
 
 
 def training_set(task: Task) -> str:

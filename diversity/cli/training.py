@@ -53,14 +53,17 @@ def train_mix(
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     batch: Annotated[int | None, typer.Option(help="Examples a step, over all processes.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Tokens of a sequence at most.")] = None,
+    stride: Annotated[int | None, typer.Option(min=1, help="Tokens that windows of a passage share.")] = None,
     warmup: Annotated[float | None, typer.Option(help="Warm-up: steps, or below 1 a share of them.")] = None,
     clip: Annotated[float | None, typer.Option(help="Norm that gradients are clipped to; 0: not.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay of AdamW.")] = None,
+    dropout: Annotated[float | None, typer.Option(help="Dropout in place of the model's own; 0: none.")] = None,
     dev_every: Annotated[int | None, typer.Option(help="Steps between dev scores; 0: at the end only.")] = None,
     dev_examples: Annotated[int | None, typer.Option(help="Dev rows of each task.")] = None,
     patience: Annotated[int | None, typer.Option(help="Dev scores without a new best one before it stops.")] = None,
     precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
     packing: Annotated[str | None, typer.Option(help="Several sequences in a row: auto, on or off.")] = None,
+    attention: Annotated[str | None, typer.Option(help="Attention in training: auto, sdpa or eager.")] = None,
     tokens: Annotated[int | None, typer.Option(help="Tokens in one pass at most; lower it to save memory.")] = None,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.")] = None,
     deterministic: Annotated[
@@ -88,8 +91,9 @@ def train_mix(
     names, given = _tasks_and_weights(names_in(tasks), weights)
     settings = changed(
         preset_of(preset), examples=budget, steps=steps, epochs=epochs, learning_rate=learning_rate, batch=batch,
-        max_length=max_length, warmup=warmup, clip=clip, weight_decay=weight_decay, dev_every=dev_every,
-        dev_examples=dev_examples, patience=patience, precision=precision, packing=packing, tokens=tokens,
+        max_length=max_length, stride=stride, warmup=warmup, clip=clip, weight_decay=weight_decay, dev_every=dev_every,
+        dev_examples=dev_examples, patience=patience, precision=precision, packing=packing,
+        attention=attention, tokens=tokens, dropout=dropout,
         save_every=save_every, deterministic=deterministic or None, seed=seed,
     )  # fmt: skip
     drawing = Sampling("weights" if given else sampling, cap, temperature, given or None, mixed)

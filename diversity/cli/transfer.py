@@ -35,13 +35,24 @@ def transfer(
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Examples a step.")] = None,
     max_length: Annotated[int | None, typer.Option(min=8, help="Tokens of a sequence at most.")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
+    stride: Annotated[int | None, typer.Option(min=1, help="Tokens that windows of a passage share.")] = None,
+    warmup: Annotated[float | None, typer.Option(help="Warm-up: steps, or below 1 a share of them.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Weight decay of AdamW.")] = None,
+    dropout: Annotated[float | None, typer.Option(help="Dropout in place of the model's own; 0: none.")] = None,
+    dev_every: Annotated[int | None, typer.Option(help="Steps between dev scores; 0: at the end only.")] = None,
+    dev_examples: Annotated[int | None, typer.Option(help="Dev rows in the source language.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Dev scores without a new best one before it stops.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16, in training and prediction.")] = None,
+    packing: Annotated[str | None, typer.Option(help="Several sequences in a row: auto, on or off.")] = None,
+    tokens: Annotated[int | None, typer.Option(help="Tokens in one pass at most; lower it to save memory.")] = None,
+    save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.")] = None,
     layer: Annotated[
         float, typer.Option(help="Retrieval: layer of the sentence vectors, or share of the depth.")
     ] = 0.58,
     pooling: Annotated[str, typer.Option(help="Retrieval: mean or cls.")] = "mean",
     cache: Annotated[Path | None, typer.Option(help="Folder of tokenised rows and vectors.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of heads, batches and dropout.")] = 0,
+    trackers: Annotated[str, typer.Option(help="tensorboard, mlflow, wandb: those installed.")] = "",
     format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
 ) -> None:
@@ -59,12 +70,15 @@ def transfer(
     every = [n for n in catalog.names("tasks") if catalog.task(n).role == "target"]
     overrides = dict(
         steps=steps, examples=budget, epochs=epochs, learning_rate=learning_rate, batch=batch, max_length=max_length,
-        precision=precision,
+        stride=stride, warmup=warmup, weight_decay=weight_decay, dev_every=dev_every, dev_examples=dev_examples,
+        patience=patience, precision=precision, packing=packing, tokens=tokens, save_every=save_every,
+        dropout=dropout,
     )  # fmt: skip
     found = transferring.transfer(
         model, every if targets == "all" else names_in(targets), data=data, output=output, preset=preset,
         overrides=overrides, languages=names_in(languages) or None, split=split, train_split=train_split,
-        source_language=source_language, limit=limit, seed=seed, cache=cache, **vectors,
+        source_language=source_language, limit=limit, seed=seed, cache=cache,
+        trackers=names_in(trackers), **vectors,
         notify=lambda text: note(f"note: {text}"),
     )  # fmt: skip
     records = [{str(k): v for k, v in r.items()} for r in found.rows.to_dict("records")]

@@ -62,7 +62,7 @@ TRAINING: dict[str, tuple[Check, str]] = {
         f.name: (_number, "a number") if "float" in str(f.type) else (_whole, "a whole number")
         for f in fields(Settings)
     },
-    **dict.fromkeys(("precision", "packing"), (_text, "a text")),
+    **dict.fromkeys(("precision", "packing", "attention"), (_text, "a text")),
     "deterministic": (_is(bool), "true or false"),
 }
 TRAIN: dict[str, tuple[Check, str]] = {

@@ -17,7 +17,7 @@ def card(record: Mapping[str, Any], text: str = "") -> str:
         "`transformers.AutoModel.from_pretrained`; the heads of the intermediate tasks are not part of it.",
         "## Mixture",
         f"Sampling: {_sampling(record['mixture']['sampling'])}. {result['examples']:,} examples in {result['steps']:,} "
-        f"steps, {result['tokens']:,} tokens.",
+        f"steps, {result['tokens']:,} tokens, {result['seconds']:,.0f} s ({record['device']}).",
         _table(
             ["task", "kind", "rows", "share", "examples drawn"],
             [[t["task"], t["kind"], f"{t['rows']:,}", f"{t['share']:.4f}", f"{t['drawn']:,}"] for t in record["tasks"]],
@@ -80,8 +80,9 @@ def _data(task: str, about: Mapping[str, Any]) -> str:
 
 def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {k: v for k, v in record["settings"].items() if v is not None}
-    model = {"model": record["model"]["name"], "revision": record["model"]["revision"], "packed": record["packed"]}
-    return {**model, **chosen, "toolkit": record["toolkit"], **record["versions"]}
+    model = {"model": record["model"]["name"], "revision": record["model"]["revision"]}
+    found = {k: record[k] for k in ("packed", "attention", "device")}
+    return {**model, **chosen, **found, "toolkit": record["toolkit"], **record["versions"]}
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -15,7 +15,7 @@ from diversity import types
 from diversity.training import batching, decoding, heads
 from diversity.training.features import IGNORE, Features
 from diversity.training.loop import autocast
-from diversity.training.model import first_position
+from diversity.training.model import attending, first_position
 from diversity.training.sampling import Ints
 from diversity.training.settings import Settings
 from diversity.types import Array, Example
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from diversity.types import Kind
 
 BLOCK = 2048  # units that are sorted by length together
+Z = 1.959963984540054  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,22 @@ class Dev:
     labels: tuple[str, ...]
 
 
-def predict(network: Any, task: str, features: Features, settings: Settings, *, packed: bool, pad: int) -> Array:
-    """Logits of a task's head in evaluation mode, flat as `decoding` reads them, float32.
+def predict(
+    network: Any, task: str, features: Features, settings: Settings, *, packed: bool, pad: int, label: str = ""
+) -> Array:
+    """Logits of a task's head in evaluation mode, flat as `decoding` reads them, float32; `label` names a progress bar.
 
     classification (units, classes), multiple_choice (sequences,), span (tokens, 2), tagging (tokens, classes).
     """
     import torch
+    from tqdm import tqdm
 
     device = next(network.parameters()).device
     network.eval()
     out: Array | None = None
     order = np.argsort(batching.unit_longest(features), kind="stable")[::-1]
-    with torch.inference_mode(), autocast(device, settings):
+    bar = tqdm(total=len(order), desc=label or task, unit="unit", delay=2, disable=None, leave=False)
+    with bar, torch.inference_mode(), autocast(device, settings), attending(network["encoder"], "sdpa"):
         for start in range(0, len(order), BLOCK):
             block = np.sort(order[start : start + BLOCK])
             step = {task: batching.take(features, block)}
@@ -59,6 +64,7 @@ def predict(network: Any, task: str, features: Features, settings: Settings, *, 
                 if out is None:
                     out = np.empty((_entries(features), found.shape[1]), dtype=np.float32)
                 out[_places(features, block[drawn[0][1]])] = found
+                bar.update(len(drawn[0][1]))
     assert out is not None
     return out[:, 0] if features.kind == "multiple_choice" else out
 
@@ -127,17 +133,23 @@ def score(counts: Array) -> float:
 
 
 def interval(counts: Array) -> tuple[float, float]:
-    """A 95 % interval of the score for the sampling of examples: delta method for a ratio of sums.
+    """A 95 % interval of the score for the sampling of examples, within 0 and 100.
 
-    Source: Cochran 1977, Sampling Techniques, section 2.11.
+    Wilson's interval for as many independent trials as have the variance of the score, which is that of a ratio of sums by
+    the delta method; where no example differs from the others, as many as there are examples.
+
+    Source: Wilson 1927; Cochran 1977, Sampling Techniques, section 2.11; Franco et al. 2019 (J. Surv. Stat. Methodol. 7).
 
     >>> [round(v, 2) for v in interval(np.array([[1.0, 1.0], [0.0, 1.0]] * 50))]
-    [40.15, 59.85]
+    [40.38, 59.62]
     """
-    n, ratio = len(counts), counts[:, 0].sum() / counts[:, 1].sum()
-    residual = counts[:, 0] - ratio * counts[:, 1]
-    half = 1.96 * float(np.sqrt((residual**2).sum() / (n - 1) / n) / counts[:, 1].mean())
-    return float(100 * (ratio - half)), float(100 * (ratio + half))
+    n, share = len(counts), counts[:, 0].sum() / counts[:, 1].sum()
+    residual = counts[:, 0] - share * counts[:, 1]
+    variance = float((residual**2).mean() / n / counts[:, 1].mean() ** 2)
+    trials = share * (1 - share) / variance if variance > 0 else float(n)
+    middle = (share + Z**2 / (2 * trials)) / (1 + Z**2 / trials)
+    half = Z / (1 + Z**2 / trials) * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2))
+    return float(max(0.0, 100 * (middle - half))), float(min(100.0, 100 * (middle + half)))
 
 
 def majority(dev: Dev, train: Features) -> Array:

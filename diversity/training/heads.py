@@ -51,25 +51,39 @@ def _takes_types(forward: Any) -> bool:
 def attention(encoder: PreTrainedModel, segments: Tensor) -> Any:
     """Which tokens attend to which, (b, 1, t, t): those of one sequence to each other, and within its window if it has.
 
-    transformers hands masks of four dimensions to `sdpa` as they are (True: attends), and takes one for each kind of
-    layer where a model has several kinds.
+    transformers hands masks of four dimensions on as they are, to `sdpa` (True: attends) and to `eager`, which adds them
+    to the scores, and takes one for each kind of layer where a model has several kinds.
     """
     import torch
 
     same = (segments[:, None, :, None] == segments[:, None, None, :]).contiguous()
     kinds = set(getattr(encoder.config, "layer_types", None) or ())
     if "sliding_attention" not in kinds:
-        return same
+        return _mask(encoder, same)
     place = torch.arange(segments.shape[1], device=segments.device)
     near = (place[:, None] - place[None, :]).abs() <= encoder.config.sliding_window
-    return {"full_attention": same, "sliding_attention": same & near}
+    return {"full_attention": _mask(encoder, same), "sliding_attention": _mask(encoder, same & near)}
+
+
+def _mask(encoder: PreTrainedModel, attends: Tensor) -> Tensor:
+    """What attention takes of such a mask; to add, in the type that the scores will have."""
+    import torch
+
+    if encoder.config._attn_implementation == "sdpa":
+        return attends
+    device = attends.device
+    kind = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
+    return torch.zeros(attends.shape, dtype=kind, device=device).masked_fill(~attends, torch.finfo(kind).min)
 
 
 # --- Heads -------------------------------------------------------------------------------------------
 
 
-def network(loaded: Loaded, outputs: Mapping[str, Output], seed: int) -> Any:
-    """The encoder of `loaded` (`encoder`) and a head for each task (`heads`), drawn with `seed` and the task's name."""
+def network(loaded: Loaded, outputs: Mapping[str, Output], seed: int, dropout: float | None = None) -> Any:
+    """The encoder of `loaded` (`encoder`) and a head for each task (`heads`), drawn with `seed` and the task's name.
+
+    `dropout`, if given, takes the place of each that the model has; its configuration keeps its own.
+    """
     import torch
     from torch import nn
 
@@ -77,7 +91,21 @@ def network(loaded: Loaded, outputs: Mapping[str, Output], seed: int) -> Any:
     for task, output in outputs.items():
         torch.manual_seed(int(generator(seed, "head", task).integers(2**31)))
         heads[task] = _mlm_head(loaded) if output.kind == "mlm" else _head(loaded.encoder.config, output)
-    return nn.ModuleDict({"encoder": loaded.encoder, "heads": heads})
+    made = nn.ModuleDict({"encoder": loaded.encoder, "heads": heads})
+    if dropout is not None:
+        _set_dropout(made, dropout)
+    return made
+
+
+def _set_dropout(network: Any, share: float) -> None:
+    """In its layers, and in the attention of those that keep it as a number."""
+    from torch import nn
+
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = share
+        for name in [n for n, v in vars(module).items() if "dropout" in n and isinstance(v, float)]:
+            setattr(module, name, share)
 
 
 def logits(network: Any, rows: Rows) -> list[Tensor]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from diversity.training import batching, checkpoint, heads, progress
 from diversity.training.batching import Masking, Rows
 from diversity.training.features import Features
-from diversity.training.model import first_position
+from diversity.training.model import attending, first_position
 from diversity.training.progress import Progress
 from diversity.training.sampling import Plan, generator
 from diversity.training.settings import Settings
@@ -119,9 +119,14 @@ def train(
     state = _resumed(job, folder, network, optimiser)
     accelerator.wait_for_everyone()
     if trackers:
-        accelerator.init_trackers("diversity", config={k: v for k, v in asdict(settings).items() if v is not None})
+        accelerator.init_trackers(progress.PROJECT, config={k: v for k, v in asdict(settings).items() if v is not None})
     last = until or plan.steps
-    with progress.following(accelerator, folder, state.step, plan.steps) as shown, _ahead(job, accelerator) as ahead:
+    attention = attending(network["encoder"], settings.attends(accelerator.device.type))
+    with (
+        progress.following(accelerator, folder, state.step, plan.steps) as shown,
+        _ahead(job, accelerator) as ahead,
+        attention,
+    ):
         begin, pending = time.perf_counter() - state.seconds, None
         while state.step < last and state.stale < settings.patience:
             done = _step(job, network, optimiser, ahead(state.step), state.step, accelerator, begin)

@@ -22,7 +22,7 @@ from diversity.training.sampling import Sampling
 from diversity.training.settings import Settings
 from diversity.types import InputError, Mixture
 
-RECORD, HEADS, RUN, EXPORT = "training.json", "heads.safetensors", "run", ".export.tmp"
+RECORD, HEADS, RUN, EXPORT, TRACKED = "training.json", "heads.safetensors", "run", ".export.tmp", "trackers"
 Heads = Literal["drop", "keep"]
 
 
@@ -106,8 +106,9 @@ def train_mix(
 
     `model` is the default encoder, `mini`, a local folder, or `owner/name@commit` of the hub. `output` is then a folder that
     `AutoModel.from_pretrained` loads, with the tokenizer, a model card (README.md), training.json, log.jsonl, loss.png,
-    and heads.safetensors where `heads` are kept. The same call goes on where it was interrupted, to the same weights, and
-    does nothing where it is finished. `describe` gives text for the card, such as diversity scores of the mixture.
+    heads.safetensors where `heads` are kept, and the files that trackers wrote (trackers/). The same call goes on where
+    it was interrupted, to the same weights, and does nothing where it is finished. `describe` gives text for the card,
+    such as diversity scores of the mixture.
 
     `settings` are those of `phang2020` unless given; `examples` and `steps` count units (a window of a long passage is
     one), and without either the run is one epoch. `source` says what rows: `language`, `split` in order of preference,
@@ -238,7 +239,9 @@ def _dev_score(prepared: Prepared, dev: Dev) -> DevScore:
 
 def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
     """All that is known of a run, for training.json and the card."""
-    planned = asdict(_planned(prepared))
+    from accelerate import PartialState
+
+    planned, device = asdict(_planned(prepared)), PartialState().device.type
     return {
         "identity": prepared.job.identity,
         "toolkit": __version__,
@@ -246,6 +249,8 @@ def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
         "mixture": {"name": trained.mixture, "shares": dict(prepared.shares), "sampling": asdict(prepared.sampling)},
         "tasks": planned["tasks"],
         "packed": planned["packed"],
+        "device": device,
+        "attention": prepared.job.settings.attends(device),
         "data": {t.name: dict(t.provenance) for t in prepared.tasks},
         "labels": {t.name: t.labels for t in prepared.tasks if t.labels},
         "settings": asdict(prepared.job.settings),
@@ -277,6 +282,8 @@ def _export(prepared: Prepared, trained: Trained, heads: Heads, text: str) -> No
     (temporary / "README.md").write_text(card.card(record, text), encoding="utf-8")
     for name in (progress.LOG, progress.PLOT):
         shutil.copyfile(run / name, temporary / name)
+    if (run / progress.PROJECT).is_dir():
+        shutil.copytree(run / progress.PROJECT, folder / TRACKED, dirs_exist_ok=True)
     for path in sorted(temporary.iterdir()):
         path.chmod((folder.stat().st_mode & 0o666) | 0o600)  # safetensors writes for the owner alone
         os.replace(path, folder / path.name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ from diversity.types import InputError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-# Architectures (`model_type`) whose packed outputs are tested to be equal to padded ones.
+# Architectures (`model_type`) whose packed outputs are tested to be equal to padded ones, with either attention.
 PACKED = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra", "modernbert")
 
 
@@ -45,6 +47,19 @@ def first_position(encoder: PreTrainedModel) -> int:
     if hasattr(embeddings, "create_position_ids_from_input_ids"):
         return int(encoder.config.pad_token_id) + 1
     return 0
+
+
+@contextmanager
+def attending(encoder: PreTrainedModel, attention: str) -> Iterator[None]:
+    """The encoder with `sdpa` or `eager` attention, where its architecture is tested with both."""
+    before = encoder.config._attn_implementation
+    if encoder.config.model_type in PACKED and before != attention:
+        encoder.set_attn_implementation(attention)
+    try:
+        yield
+    finally:
+        if encoder.config._attn_implementation != before:
+            encoder.set_attn_implementation(str(before))
 
 
 def load_model(name: str) -> Loaded:

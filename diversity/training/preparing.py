@@ -147,14 +147,17 @@ def _job(
     _, drawn = settings.length(sum(sizes))
     weights = tuple(shares[n] for n in names)
     plan = Plan(names, sizes, weights, settings.batch, drawn, settings.seed, sampling.mixed)
-    if settings.packing == "on" and not loaded.packs:
-        kind = loaded.encoder.config.model_type
-        raise InputError(f"expected an architecture that packing is tested for, found {kind!r}: use --packing auto")
+    for option, value in (("packing", "on"), ("attention", "eager")):
+        if getattr(settings, option) == value and not loaded.packs:
+            kind = loaded.encoder.config.model_type
+            raise InputError(
+                f"expected an architecture that --{option} {value} is tested for, found {kind!r}: use --{option} auto"
+            )
     outputs = {t.name: Output(t.kind, len(t.labels)) for t in tasks}
     masking = _masking(loaded) if MLM in names else None
     packed = loaded.packs and settings.packing != "off"
     identity = _identity(loaded, made, plan, settings, outputs)
-    made_network = network(loaded, outputs, settings.seed)
+    made_network = network(loaded, outputs, settings.seed, settings.dropout)
     return Job(made_network, made, plan, settings, packed, loaded.tokenizer.pad_token_id, masking, identity)
 
 

@@ -15,6 +15,7 @@ from diversity import catalog, store
 from diversity.types import InputError
 
 LOG, PLOT = "log.jsonl", "loss.png"
+PROJECT = "diversity"  # what trackers call a run, and the folder that some of them write to
 TRACKERS = ("tensorboard", "mlflow", "wandb")
 
 
@@ -36,6 +37,7 @@ class Progress:
     begin: float = field(default_factory=time.perf_counter)
     examples: int = 0
     tokens: int = 0
+    score: str = ""
 
     def write(self, entry: Mapping[str, Any]) -> None:
         """Add a line to the log."""
@@ -51,11 +53,12 @@ class Progress:
         self.tokens += entry["tokens"]
         spent = time.perf_counter() - self.begin
         rates = f"{self.examples / spent:,.0f} examples/s, {self.tokens / spent:,.0f} tokens/s"
-        self.bar.set_postfix_str(f"loss {entry['loss']:.4f}, {rates}", refresh=False)
+        self.bar.set_postfix_str(f"loss {entry['loss']:.4f}, {self.score}{rates}", refresh=False)
         self.bar.update()
 
     def dev(self, step: int, scores: Mapping[str, float], mean: float) -> None:
         """Dev scores at a step."""
+        self.score = f"dev {mean:.2f}, "
         self.write({"step": step, "dev": dict(scores), "mean": mean})
         self.accelerator.log({f"dev/{k}": v for k, v in scores.items()}, step=step)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diversity import catalog, sources, store
-from diversity.training import evaluation, retrieving
+from diversity import __version__, catalog, embed, sources, store
+from diversity.training import evaluation, progress, retrieving
 from diversity.training.feature_cache import cached
 from diversity.training.heads import Output, network
 from diversity.training.mixing import HEADS, RECORD, Trained, train_mix
@@ -30,7 +30,7 @@ COLUMNS = (
     "split", "source_language", "trained_on", "preset", "steps", "examples", "layer", "pooling",
 )  # fmt: skip
 WHOLE = ("budget", "n", "seed", "steps", "examples", "layer")  # columns of whole numbers, which may be missing
-PREDICTIONS, MODELS, RESULTS = "predictions", "models", "results.csv"
+PREDICTIONS, MODELS, CELLS, RESULTS = "predictions", "models", "cells", "results.csv"
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Tuned:
     split: str
     settings: Settings
     packed: bool
+    identity: str = ""
 
 
 def transfer(
@@ -74,6 +75,7 @@ def transfer(
     cache: Path | str | None = None,
     layer: float = DEPTH,
     pooling: Pooling = "mean",
+    trackers: Sequence[str] = (),
     notify: Notify = lambda _: None,
 ) -> Transferred:
     """Fine-tune on each target's training rows in the source language and predict every language, zero-shot.
@@ -82,7 +84,8 @@ def transfer(
     `model` itself (`layer`, `pooling`). `preset` is phang2020 or xtreme, `overrides` change single settings of it. Of each
     language the first of `split` that is there is predicted, never the split that was trained on: its rows may be
     translations of those in the source language. Model selection sees rows of the source language alone. OUTPUT gets
-    predictions/ in the leaderboard's layout, models/ and results.csv; the same call goes on where it was interrupted.
+    predictions/ in the leaderboard's layout, models/, cells/ (what each language scored) and results.csv; the same call
+    goes on where it was interrupted.
     `mixture` says what `model` was trained on; a checkpoint of `train_mix` says it itself.
 
     Raises InputError, before any training, for targets, languages, settings or data that do not fit.
@@ -93,6 +96,8 @@ def transfer(
     plans = {t: _cells(catalog.task(t), data, languages, split, train_split, source_language) for t in wanted}
     chosen = {t: _settings(preset, t, overrides, seed) for t in wanted if catalog.task(t).kind != "retrieval"}
     about = mixture if mixture is not None else mixture_of(model)
+    for name in trackers:
+        progress.check_tracker(name)
     notes: list[str] = []
     records: list[dict[str, Any]] = []
     trained: dict[str, Trained] = {}
@@ -101,7 +106,7 @@ def transfer(
         into = folder / MODELS / source
         trained[source] = train_target(
             source, model=model, data=data, output=into, settings=own, language=source_language, split=train_split,
-            limit=limit, cache=cache,
+            limit=limit, cache=cache, trackers=trackers,
         )  # fmt: skip
         tuned = load_tuned(into)
         shared = {
@@ -113,7 +118,7 @@ def transfer(
         shared |= {"steps": trained[source].steps, "examples": trained[source].examples}
         for target in group:
             for language, chosen_split in plans[target]:
-                found, unscored = _cell(tuned, target, language, chosen_split, data, folder / PREDICTIONS, cache)
+                found, unscored = _kept_or_new(tuned, target, language, chosen_split, data, folder, cache)
                 records += [_row(shared, target, language, chosen_split, r, own) for r in found]
                 notes.extend(unscored)
     records += _retrieval(
@@ -147,9 +152,8 @@ def load_tuned(folder: Path | str) -> Tuned:
     made["heads"].load_state_dict(load_file(path / HEADS))
     made.eval()
     settings = Settings(**record["settings"])
-    return Tuned(
-        loaded, made, task, tuple(labels), record["data"][task]["split"], settings, loaded.packs and record["packed"]
-    )
+    split, packed = record["data"][task]["split"], loaded.packs and record["packed"]
+    return Tuned(loaded, made, task, tuple(labels), split, settings, packed, record["identity"])
 
 
 def predict(tuned: Tuned, rows: Sequence[Example], *, cache: Path | str | None = None, label: str = "") -> Any:
@@ -163,7 +167,9 @@ def predict(tuned: Tuned, rows: Sequence[Example], *, cache: Path | str | None =
         max_length=tuned.settings.max_length, stride=tuned.settings.stride, unseen="ignore",
     )  # fmt: skip
     pad = tuned.loaded.tokenizer.pad_token_id
-    logits = evaluation.predict(tuned.network, tuned.task, made, tuned.settings, packed=tuned.packed, pad=pad)
+    logits = evaluation.predict(
+        tuned.network, tuned.task, made, tuned.settings, packed=tuned.packed, pad=pad, label=label
+    )
     return predictions(made, rows, logits, tuned.labels)
 
 
@@ -253,6 +259,24 @@ def write_predictions(
     said = predict(tuned, rows, cache=cache, label=f"{target} {language}")
     layout.write_predictions(folder, target, language, said, split=split)
     return len(rows), said
+
+
+def _kept_or_new(
+    tuned: Tuned, target: str, language: str, split: str, data: Path | str, folder: Path, cache: Path | str | None
+) -> tuple[list[tuple[str, float, int]], list[str]]:
+    """What `_cell` gives, or gave an earlier call with the same model and the same files."""
+    parts = sources.find(catalog.task(target), data, split, language)
+    digests = sorted(embed.sha256_file(f) for p in parts for f in p.all_files)
+    key = {"model": tuned.identity, "split": split, "files": digests, "toolkit": __version__}
+    path = folder / CELLS / target / f"{split}-{language}.json"
+    if path.is_file() and layout.path_of(folder / PREDICTIONS, target, language, split).is_file():
+        kept = json.loads(path.read_text("utf8"))
+        if kept["key"] == key:
+            return [(m, v, n) for m, v, n in kept["found"]], kept["notes"]
+    found, notes = _cell(tuned, target, language, split, data, folder / PREDICTIONS, cache)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store.write(path, json.dumps({"key": key, "found": found, "notes": notes}, indent=1) + "\n")
+    return found, notes
 
 
 def _cell(

@@ -11,7 +11,7 @@ from diversity.training import batching, heads
 from diversity.training.batching import Masking, deal, fit, masked, passes, rows, take, unit_tokens, weights
 from diversity.training.features import IGNORE
 from diversity.training.heads import Output, logits, network
-from diversity.training.model import PACKED, first_position
+from diversity.training.model import PACKED, attending, first_position
 from diversity.types import InputError
 
 KINDS = ("classification", "multiple_choice", "span", "tagging", "mlm")
@@ -45,8 +45,9 @@ def losses(net, step, *, packed, tokens=10_000, first=0, pad=0, backward=False):
     return found
 
 
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("architecture", PACKED)
-def test_packed_outputs_are_padded_ones(architecture, loaded, step) -> None:
+def test_packed_outputs_are_padded_ones(architecture, attention, loaded, step) -> None:
     encoder = loaded(architecture)
     assert encoder.packs
     net = network(encoder, outputs(), seed=0).eval()
@@ -57,11 +58,62 @@ def test_packed_outputs_are_padded_ones(architecture, loaded, step) -> None:
         one = rows(step, drawn, packed=False, pad=encoder.tokenizer.pad_token_id)
         two = rows(step, drawn, packed=True, pad=encoder.tokenizer.pad_token_id, first_position=first)
         assert len(two.ids) < len(one.ids), "nothing was packed"
-        with torch.no_grad():
+        with torch.no_grad(), attending(net["encoder"], attention):
+            assert net["encoder"].config._attn_implementation == attention
             padded, packed = logits(net, one)[0], logits(net, two)[0]
         assert padded.shape == packed.shape
         assert padded.std() > 0.01
         assert (padded - packed).abs().max() < 1e-6 * max(1.0, float(padded.abs().max()))
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("architecture", PACKED)
+def test_a_given_dropout_takes_the_place_of_all_of_the_model(architecture, attention, loaded, step) -> None:
+    own = dict.fromkeys(
+        ("hidden_dropout_prob", "attention_probs_dropout_prob", "attention_dropout", "mlp_dropout"), 0.3
+    )
+    encoder = loaded(architecture, **own)
+    made = rows(step, [(k, np.arange(7)) for k in KINDS], packed=True, pad=0)
+    found = {}
+    for dropout in (None, 0.0, 0.9):
+        net = network(encoder, outputs(), seed=0, dropout=dropout)
+        for training in (False, True):
+            with torch.no_grad(), attending(net["encoder"], attention):
+                found[dropout, training] = torch.cat([x.flatten() for x in logits(net.train(training), made)])
+    assert torch.equal(found[0.0, True], found[0.0, False]), "no chance is left"
+    change = {d: float((found[d, True] - found[d, False]).std()) for d in (None, 0.9)}
+    assert 0 < change[None] < change[0.9]
+    assert {encoder.encoder.config.to_dict().get(k, 0.3) for k in own} == {0.3}, "its configuration keeps its own"
+
+
+@pytest.mark.parametrize("architecture", PACKED)
+def test_packed_outputs_are_the_same_with_either_attention(architecture, loaded, step) -> None:
+    encoder = loaded(architecture)
+    net, first = network(encoder, outputs(), seed=0).eval(), first_position(encoder.encoder)
+    made = rows(step, [(k, np.arange(7)) for k in KINDS], packed=True, pad=0, first_position=first)
+    found = []
+    for attention in ("sdpa", "eager"):
+        with torch.no_grad(), attending(net["encoder"], attention):
+            found.append(torch.cat([x.flatten() for x in logits(net, made)]))
+    assert (found[0] - found[1]).abs().max() < 3e-6 * found[0].abs().max()
+
+
+@pytest.mark.parametrize("architecture", ["xlm-roberta", "modernbert"])
+def test_in_bf16_either_attention_is_fp32_but_for_its_rounding(architecture, loaded, step) -> None:
+    encoder = loaded(architecture, initializer_range=0.05)
+    net, first = network(encoder, outputs(), seed=0).eval(), first_position(encoder.encoder)
+    made = rows(step, [(k, np.arange(7)) for k in KINDS], packed=True, pad=0, first_position=first)
+    found = {}
+    for attention, bf16 in (("sdpa", False), ("sdpa", True), ("eager", True)):
+        net.zero_grad()
+        with attending(net["encoder"], attention), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            scores = logits(net, made)
+        sum(heads.loss(p, s) for p, s in zip(made.parts, scores, strict=True)).backward()
+        found[attention, bf16] = torch.cat([p.grad.flatten() for p in net["encoder"].parameters()])
+    exact = found.pop(("sdpa", False))
+    errors = {k: float((v - exact).norm() / exact.norm()) for k, v in found.items()}
+    assert 0 < max(errors.values()) < 0.02
+    assert errors["eager", True] < 1.5 * errors["sdpa", True]
 
 
 @pytest.mark.parametrize("architecture", ["bert", "xlm-roberta", "modernbert"])

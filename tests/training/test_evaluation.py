@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from diversity.training import evaluation
 from diversity.training.evaluation import Dev, interval, items, majority, predict, score
 from diversity.training.features import build
 from diversity.training.heads import Output, network
@@ -72,7 +71,23 @@ def test_the_interval_of_a_ratio_beside_a_bootstrap() -> None:
     counts = np.stack([rng.binomial(words, 0.7), words], axis=1).astype(float)
     drawn = [score(counts[rng.integers(400, size=400)]) for _ in range(4000)]
     assert interval(counts) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.3)
-    # With one unit an example, the delta method is the normal interval of a share.
-    right = np.repeat([1.0, 0.0], [70, 30])
-    low, high = evaluation.interval(np.stack([right, np.ones(100)], axis=1))
-    assert (high - low) / 2 == pytest.approx(100 * 1.96 * np.sqrt(0.7 * 0.3 / 99))
+
+
+@pytest.mark.parametrize(("right", "n"), [(70, 100), (0, 8), (8, 8), (1, 30)])
+def test_the_interval_of_a_share_beside_statsmodels(right: int, n: int) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
+    counts = np.stack([np.arange(n) < right, np.ones(n)], axis=1).astype(float)
+    expected = proportion_confint(right, n, method="wilson")
+    assert interval(counts) == pytest.approx([100 * e for e in expected], abs=1e-9)
+
+
+def test_few_sentences_with_rare_tags_have_intervals_that_cover() -> None:
+    """Wald's cover 92.7 % of these draws, and some of them begin below 0."""
+    rng = np.random.default_rng(0)
+    inside = []
+    for _ in range(1000):
+        words = rng.integers(5, 30, 60)
+        low, high = interval(np.stack([rng.binomial(words, 0.01), words], axis=1).astype(float))
+        inside.append(0 <= low <= 1 <= high)
+    assert 0.93 < np.mean(inside) < 0.995

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from diversity.training import checkpoint, loop, progress
+from diversity.training import checkpoint, evaluation, loop, progress
 from diversity.training.batching import Masking
 from diversity.training.heads import Output, network
 from diversity.training.loop import Job, train
@@ -324,6 +324,39 @@ def test_what_a_run_leaves_behind(small, folder, tmp_path) -> None:
     assert state["step"] == 3
     assert not list(tmp_path.rglob("*.tmp")), "nothing half-written is left"
     assert not list(tmp_path.rglob("*.pt")) + list(tmp_path.rglob("*.bin")) + list(tmp_path.rglob("*.pkl"))
+
+
+def test_in_bf16_a_processor_trains_with_eager_attention_and_predicts_with_sdpa(small, folder, monkeypatch) -> None:
+    """And learns the same: the losses of 20 steps are those with `sdpa`, but for rounding."""
+    losses = {}
+    for attention, precision in (("auto", "bf16"), ("sdpa", "bf16"), ("auto", "fp32")):
+        made = without_dropout(job(small, folder, steps=20, attention=attention, precision=precision, dev_every=5))
+        encoder, seen, real = made.network["encoder"], [], loop._backward
+        monkeypatch.setattr(
+            loop, "_backward", lambda *a, e=encoder, s=seen, r=real: (s.append(implementation(e)), r(*a))[1]
+        )
+        predicted = []
+        train(made, None, evaluate=lambda net, p=predicted, m=made: (p.append(predicts_with(net, m)), {"x": 0.0})[1])
+        monkeypatch.undo()
+        assert set(seen) == {"eager" if (attention, precision) == ("auto", "bf16") else "sdpa"}
+        assert set(predicted) == {"sdpa"}
+        assert implementation(encoder) == "sdpa", "the network is left as it was"
+        losses[attention, precision] = weights(made.network)
+    one, two = losses["auto", "bf16"], losses["sdpa", "bf16"]
+    assert all((one[k] - two[k]).abs().median() < 2e-3 for k in one if not k.endswith(UNSEEN))
+
+
+def implementation(encoder) -> str:
+    return encoder.config._attn_implementation
+
+
+def predicts_with(net, made: Job) -> str:
+    """The attention that dev scores are computed with."""
+    seen = []
+    hook = net["encoder"].register_forward_pre_hook(lambda module, _: seen.append(implementation(module)))
+    evaluation.predict(net, "tagging", made.data["tagging"], made.settings, packed=True, pad=1)
+    hook.remove()
+    return seen[0]
 
 
 def test_weight_decay_is_for_weights_alone(small, folder) -> None:

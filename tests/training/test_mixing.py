@@ -155,6 +155,21 @@ def test_early_stopping_keeps_the_best_weights(given, tmp_path) -> None:
     assert result.dev[0].score == pytest.approx(best)
 
 
+def test_what_trackers_write_is_kept(given, tmp_path, monkeypatch) -> None:
+    """TensorBoard writes into the folder of the run, which is removed when all is done."""
+    real = loop.train
+
+    def tracked(job, folder, **options):
+        (folder / "diversity").mkdir(parents=True)
+        (folder / "diversity" / "events.1").write_text("x")
+        return real(job, folder, **options)
+
+    monkeypatch.setattr(loop, "train", tracked)
+    train_mix(["mnli"], output=tmp_path / "mix", **given)
+    assert (tmp_path / "mix" / "trackers" / "events.1").read_text() == "x"
+    assert not (tmp_path / "mix" / "run").exists()
+
+
 def test_overlapping_tasks_lose_rows_and_say_so(given) -> None:
     found = {t.name: t for t in prepare(["squad_v2", "squad_v1"], **given).tasks}
     both = {t.name: t for t in prepare(["squad_v2"], **given).tasks}

@@ -55,6 +55,8 @@ def test_presets_have_the_targets_and_what_the_table_says() -> None:
         ({"precision": "fp16"}, "expected precision to be one of fp32, bf16, found 'fp16'"),
         ({"steps": 1, "epochs": 2}, "expected one length of the run, found steps and epochs"),
         ({"epochs": 0.0}, "expected epochs above 0"),
+        ({"dropout": 1.0}, "expected dropout of at least 0 and below 1, found 1.0"),
+        ({"attention": "flash"}, "expected attention to be one of auto, sdpa, eager, found 'flash'"),
         ({"learning_rate": float("nan")}, "expected learning_rate"),
     ],
 )

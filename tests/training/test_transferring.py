@@ -1,6 +1,7 @@
 """transfer on the written samples with a tiny model: every target in every language, written, scored, and resumed."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -80,6 +81,21 @@ def test_the_same_call_goes_on_and_gives_the_same(done, model, samples, monkeypa
     pd.testing.assert_frame_equal(again.rows, kept, check_like=True)
     after = load_file(done.folder / "models" / "mnli" / "model.safetensors")
     assert all(torch.equal(before[k], after[k]) for k in before)
+
+
+def test_what_is_predicted_is_not_predicted_again(done, model, samples, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    shutil.copytree(done.folder, out)
+    again = {"data": samples, "output": out, "overrides": SHORT, "cache": done.folder / "cache"}
+    (out / "predictions" / "xnli" / "test-sw.tsv").unlink()
+    cell = out / "cells" / "xnli" / "test-de.json"
+    cell.write_text(cell.read_text().replace('"split": "test"', '"split": "other"'))
+    predicted, real = [], transferring.write_predictions
+    monkeypatch.setattr(transferring, "write_predictions", lambda *a, **k: (predicted.append(a[2]), real(*a, **k))[1])
+    rows = transfer(model, ["xnli"], **again).rows
+    assert sorted(predicted) == ["de", "sw"], "one has lost its file, the other is of something else"
+    kept = done.rows[done.rows["target"] == "xnli"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows, kept, check_like=True, check_dtype=False)
 
 
 def test_a_tuned_model_is_loaded_with_its_head(done, samples):
