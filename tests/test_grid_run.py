@@ -94,6 +94,7 @@ def test_retrieval_uses_the_checkpoint_as_it_is(plan_of):
     [
         ({"predict": {"layer": 5}}, {"predict": 5, "score": 5}),  # of tatoeba alone
         ({"predict": {"languages": ["en", "de"]}}, {"predict": 23, "score": 23}),
+        ({"predict": {"udpos": {"languages": ["en", "ar"]}}}, {"predict": 6, "score": 6}),
         ({"target": {"udpos": {"epochs": 1}}}, {"target": 6, "predict": 6, "score": 6}),
         ({"target": {"epochs": 1}}, {"target": 12, "predict": 18, "score": 18}),
         ({"train": {"examples": 65}}, {"train": 4, "target": 8, "predict": 16, "score": 16}),

@@ -73,6 +73,9 @@ def test_the_budget_follows_from_steps():
         ({"target": {"xnli": {"epoch": 1}}}, "unknown setting of [target.xnli] 'epoch': did you mean epochs"),
         ({"predict": {"splits": "dev"}}, "unknown setting of [predict] 'splits': did you mean split"),
         ({"predict": {"languages": ["de", "ger"]}}, "unknown language of the targets 'ger'"),
+        ({"predict": {"udpos": {}}}, "unknown target of [predict] 'udpos'"),
+        ({"predict": {"xquad": {"languages": ["sw"]}}}, "unknown language of xquad 'sw'"),
+        ({"predict": {"xquad": {"language": ["de"]}}}, "unknown setting of [predict.xquad] 'language'"),
         ({"hypothesis": {"primary_metric": "vendy"}}, "unknown metric 'vendy': did you mean vendi"),
         ({"hypothesis": {"outcome": "mean8"}}, "unknown outcome 'mean8': did you mean mean"),
         ({"diversity": {"metrics": ["vendi(p=2)"]}}, "unknown option 'p' of metric vendi"),
@@ -106,6 +109,12 @@ def test_a_metric_is_kept_as_it_is_printed():
 
 def test_targets_have_settings_of_their_own():
     assert parsed(target={"epochs": 1, "xnli": {"steps": 3}}).target == {"epochs": 1, "xnli": {"steps": 3}}
+
+
+def test_targets_are_predicted_in_languages_of_their_own():
+    plan = parsed(predict={"languages": ["de", "sw"], "split": "dev", "xquad": {"languages": ["ar", "de"]}})
+    assert plan.settings("predict", "xnli") == {"languages": ["de", "sw"], "split": "dev"}
+    assert plan.settings("predict", "xquad") == {"languages": ["ar", "de"], "split": "dev"}
 
 
 def test_a_model_beside_the_plan_is_found(write):

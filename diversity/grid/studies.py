@@ -119,7 +119,7 @@ class Builder:
         """The stage that trains on a target's English data, shared by targets of one training set; None for retrieval."""
         if catalog.task(target).kind == "retrieval":
             return checkpoint
-        chosen = self._chosen(target)
+        chosen = self.plan.settings("target", target)
         source, split, limit = (
             sources.training_set(catalog.task(target)),
             chosen.pop("split", SPLITS),
@@ -136,11 +136,6 @@ class Builder:
             data={**data, **self._trained(source, split)},
             places=places,
         )
-
-    def _chosen(self, target: str) -> dict[str, Any]:
-        """The settings of a target's training: those for all, and its own."""
-        shared = {n: v for n, v in self.plan.target.items() if not isinstance(v, Mapping)}
-        return {**shared, **self.plan.target.get(target, {})}
 
     def _model(self) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
         """The model that everything starts from: its fingerprint, its place, and its name where that is no folder."""
@@ -166,7 +161,7 @@ class Builder:
         chosen = {"target": target, "splits": splits}
         data, places, name = self._model() if model is None else ({}, {"data": str(self.data)}, {})
         task = catalog.task(target)
-        retrieval = _retrieval(self.plan.predict) if task.kind == "retrieval" else {}
+        retrieval = _retrieval(self.plan.settings("predict", target)) if task.kind == "retrieval" else {}
         if retrieval and "dev" in task.splits:  # on which the threshold of mining is tuned
             dev = [lang for lang in splits if sources.find(task, self.data, "dev", lang)]
             data = {**data, f"{target}:dev": self.prints.task(target, self.data, "dev", dev)}
@@ -188,9 +183,10 @@ class Builder:
 
         Never the split that was trained on, whose rows may be translations of those in English.
         """
-        task, preference = catalog.task(name), str(self.plan.predict.get("split", TESTS))
-        asked = [lang for lang in self.plan.predict.get("languages", task.languages) if lang in task.languages]
-        trained = self._chosen(name).get("split", SPLITS)
+        task, chosen = catalog.task(name), self.plan.settings("predict", name)
+        preference = str(chosen.get("split", TESTS))
+        asked = [lang for lang in chosen.get("languages", task.languages) if lang in task.languages]
+        trained = self.plan.settings("target", name).get("split", SPLITS)
         known = [s for s in sources.unseen(task, self.data, preference, trained) if s in task.splits]
         found = {lang: next((s for s in known if sources.find(task, self.data, s, lang)), "") for lang in asked}
         here = {lang: split for lang, split in found.items() if split}

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from diversity import catalog
 from diversity.training import sampling
@@ -118,6 +118,12 @@ class Plan:
     predict: Mapping[str, Any] = field(default_factory=dict)
     diversity: Mapping[str, Any] = field(default_factory=dict)
 
+    def settings(self, table: Literal["target", "predict"], target: str) -> dict[str, Any]:
+        """The settings of a target: those that a table has for all, and its own in their place."""
+        given: Mapping[str, Any] = getattr(self, table)
+        shared = {name: value for name, value in given.items() if not isinstance(value, Mapping)}
+        return {**shared, **given.get(target, {})}
+
     @property
     def tasks(self) -> tuple[str, ...]:
         """Every task of a mixture, sorted."""
@@ -224,21 +230,33 @@ def _training(table: Mapping[str, Any], known: Mapping[str, tuple[Check, str]], 
 
 def _target(table: Mapping[str, Any], targets: Sequence[str]) -> dict[str, Any]:
     """Settings for all targets, and in tables of their own those for one: `[target.xnli]`."""
-    own = {name: value for name, value in table.items() if isinstance(value, Mapping)}
-    for name in own:
-        if name not in targets:
-            raise catalog.near(name, list(targets), "target of [target]")
-    shared = _training({n: v for n, v in table.items() if n not in own}, TARGET, "[target]")
+    own, rest = _own(table, targets, "[target]")
+    shared = _training(rest, TARGET, "[target]")
     return {**shared, **{name: _training(value, TARGET, f"[target.{name}]") for name, value in own.items()}}
 
 
+def _own(table: Mapping[str, Any], targets: Sequence[str], where: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The tables of single targets, and the rest."""
+    own = {name: value for name, value in table.items() if isinstance(value, Mapping)}
+    for name in own:
+        if name not in targets:
+            raise catalog.near(name, list(targets), f"target of {where}")
+    return own, {name: value for name, value in table.items() if name not in own}
+
+
 def _predict(table: Mapping[str, Any], targets: Sequence[str]) -> dict[str, Any]:
-    found = _checked(table, PREDICT, "[predict]")
+    """What is predicted of all targets, and in tables of their own of one: `[predict.xquad]`."""
+    own, rest = _own(table, targets, "[predict]")
+    shared = _languages(_checked(rest, PREDICT, "[predict]"), targets, "the targets")
+    return {**shared, **{n: _languages(_checked(v, PREDICT, f"[predict.{n}]"), [n], n) for n, v in own.items()}}
+
+
+def _languages(table: dict[str, Any], targets: Sequence[str], whose: str) -> dict[str, Any]:
     known = sorted({language for name in targets for language in catalog.task(name).languages})
-    for language in found.get("languages", ()):
+    for language in table.get("languages", ()):
         if language not in known:
-            raise catalog.near(language, known, "language of the targets")
-    return found
+            raise catalog.near(language, known, f"language of {whose}")
+    return table
 
 
 def _diversity(table: Mapping[str, Any]) -> dict[str, Any]:
