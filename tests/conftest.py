@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent
 
-# Two workers with a thread each, where tests run side by side: threads that wait for each other by spinning are slower than one.
+# A thread for each worker where tests run side by side: threads that spin while they wait are slower than one.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
