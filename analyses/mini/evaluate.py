@@ -122,7 +122,6 @@ def export(run: Path, tokenizer: Path, out: Path, *, longest: int = 512) -> Path
     ):
         (out / name).parent.mkdir(exist_ok=True)
         (out / name).write_text(json.dumps(content, indent=1))
-    (out / "2_Normalize").mkdir(exist_ok=True)
     return out
 
 
