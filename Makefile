@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: demo test lint docs package benchmarks clean
+.PHONY: demo test lint docs package benchmarks browser clean
 
 # Both commands below make the environment themselves, once; later runs find the stamp.
 demo: $(STAMP)
@@ -25,6 +25,16 @@ package: $(STAMP)
 
 benchmarks: $(STAMP)
 	@$(BIN)/python benchmarks/scoring.py && $(BIN)/python benchmarks/encoding.py
+
+# A Chromium for the tests of the report in a browser, where there is none: the system's for root, else playwright's own.
+browser: $(STAMP)
+	@set -- "$$DIVERSITY_BROWSER" chromium chromium-browser google-chrome google-chrome-stable; \
+	for name; do [ -n "$$name" ] && command -v "$$name" && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		(timeout 120 apt-get -qq update; timeout 300 apt-get -qq install -y chromium) > /dev/null 2>&1 && exit 0; \
+	fi; \
+	timeout 300 $(BIN)/python -m playwright install --no-shell chromium > /dev/null 2>&1 \
+		|| { echo "no Chromium here and none could be had: tests in a browser are skipped"; exit 1; }
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else "Python 3.11 to 3.13 is needed, found %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'

@@ -24,6 +24,7 @@ _API = {
     "metric": "catalog",
     "run_grid": "grid.running",
     "plan_mix": "training.mixing",
+    "plot": "reporting.drawing",
     "retrieve": "training.retrieving",
     "published": "stats.literature",
     "score": "scoring",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from diversity.measuring import measure as measure
     from diversity.planning.designing import design as design
     from diversity.reporting.composing import report as report
+    from diversity.reporting.drawing import plot as plot
     from diversity.scoring import contributions as contributions
     from diversity.scoring import distances as distances
     from diversity.scoring import score as score

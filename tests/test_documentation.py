@@ -24,11 +24,38 @@ def test_the_readme_shows_an_output():
     assert len(EXAMPLES) == 1
 
 
-@pytest.mark.parametrize("page", ["README.md", "data/README.md"])
+@pytest.mark.parametrize("page", ["README.md", "data/README.md", "CONTRIBUTING.md"])
 def test_links_lead_somewhere(page):
     path = ROOT / page
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf8")):
         assert target.startswith("http") or (path.parent / target).exists(), target
+
+
+def test_the_citation_is_valid_and_of_this_version():
+    import yaml  # of mkdocs
+
+    import diversity
+
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf8"))
+    known = "cff-version message type title abstract authors version license keywords".split()
+    assert set(cited) <= set(known)  # of the keys of version 1.2.0 those in use
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)  # the keys that it requires
+    assert (cited["cff-version"], cited["type"], cited["license"]) == ("1.2.0", "software", "Apache-2.0")
+    assert cited["authors"]
+    assert all(set(author) == {"name"} for author in cited["authors"])
+    assert cited["version"] == diversity.__version__
+    assert len(set(cited["keywords"])) == len(cited["keywords"])
+
+
+def test_what_contributing_names_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf8")
+    targets = re.findall(r"^make (\w+)", text, flags=re.MULTILINE)
+    assert len(targets) == 5
+    made = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf8"), flags=re.MULTILINE)
+    assert set(targets) <= set(made)
+    named = [p for p in re.findall(r"`([\w./]+/[\w./]*)`", text) if p != "site/"]
+    assert len(named) > 8
+    assert all((ROOT / path).exists() for path in named)
 
 
 def test_python_in_the_readme_runs(rng):
@@ -41,11 +68,22 @@ def test_python_in_the_readme_runs(rng):
     assert isinstance(names["space"], diversity.Space)
 
 
-@pytest.mark.parametrize("line", re.findall(r"^diversity (score|tasks|data) .*$", README, flags=re.MULTILINE))
-def test_commands_in_the_readme_exist(line, capsys):
+def shown_options(text):
+    """The options that are shown of each command: {("grid", "run"): {"--output", ...}}."""
+    found = {}
+    for line in re.findall(r"^diversity (.*?)(?:  #.*)?$", text, flags=re.MULTILINE):
+        words = shlex.split(line)
+        name = tuple(words[: 2 if words[0] in ("grid", "data") else 1])
+        found.setdefault(name, set()).update(w for w in words if w.startswith("--"))
+    return found
+
+
+@pytest.mark.parametrize(("name", "options"), shown_options(README).items())
+def test_commands_in_the_readme_have_the_options_that_are_shown(name, options, capsys):
     with pytest.raises(SystemExit) as stop:
-        main([line, "--help"])
+        main([*name, "--help"])
     assert not stop.value.code
+    assert options <= set(re.findall(r"--[a-z][a-z-]*", capsys.readouterr().out))
 
 
 PAGES = sorted(p for p in (ROOT / "docs").rglob("*.md") if "reference" not in p.parts)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from diversity import store
-from diversity.reporting import page, sections
+from diversity.reporting import page, sections, words
 from diversity.reporting.page import Section
 from diversity.types import InputError
 
@@ -78,7 +78,9 @@ def report(
     compared = _step(bar, "pairs", lambda: _or_why(lambda: compare(results, scores, **common, rope=rope)))
     settings = {"alpha": alpha, "rope": rope, "seed": seed, "version": _version()}
     whole = _sections(fitted, compared, known, runs, settings, metric)
-    whole.append(sections.provenance(_facts(results, scores, {**common, **settings, "bootstrap": bootstrap})))
+    encoders = ", ".join(sorted(e for e in known.frame["encoder"].unique() if e)) or "not told"
+    all_settings = {**common, **settings, "bootstrap": bootstrap, "encoder of the scores": encoders}
+    whole.append(sections.provenance(_facts(results, scores, all_settings)))
     target.parent.mkdir(parents=True, exist_ok=True)
     html = _step(bar, "page", lambda: store.write(target, page.render(title, whole)))
     files = _step(bar, "files", lambda: tuple(page.export(whole, target.parent)) if exports else ())
@@ -106,9 +108,9 @@ def _sections(
     left_out = runs.failed if isinstance(fit, str) else fit.tables["left_out"]
     degenerate = None if isinstance(fit, str) else fit.tables["degenerate"]
     return [
-        sections.verdict(fit, comparison),
+        sections.verdict(fit, comparison, runs.runs),
         sections.design(fit, runs.runs),
-        sections.mixtures(scores.of(metric), scores.frame),
+        sections.mixtures(scores.of(metric), scores.frame, set(runs.runs["mixture"])),
         sections.accuracy(runs.runs),
         sections.compared(comparison),
         sections.slopes(fit),
@@ -117,7 +119,7 @@ def _sections(
         sections.influence(fit),
         sections.checks(fit),
         sections.failed(left_out, degenerate),
-        sections.methods(fit, settings),
+        words.methods(fit, comparison, runs.runs, settings),
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diversity import store
+from diversity.reporting import style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
 
 
 def _style() -> Any:
-    import matplotlib
-
-    matplotlib.use("Agg", force=False)
+    style.ground()
     import seaborn
 
     seaborn.set_theme(context="notebook", style="ticks", palette="colorblind")

@@ -27,12 +27,16 @@ class Text:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its caption; `slug` is the name of its files; the first column heads the rows."""
+    """A table with its caption; `slug` is the name of its files; the first column heads the rows.
+
+    Numbers of a column have the same decimals where they are `alike`, of one kind.
+    """
 
     frame: pd.DataFrame
     caption: str
     slug: str
     shown: int = 40
+    alike: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,23 +85,24 @@ def _shown(block: Block) -> dict[str, Any]:
         return {"kind": block.kind, "text": block.text}
     if isinstance(block, Table):
         head = block.frame.head(block.shown)
+        columns = [_cells(head[c], alike=block.alike) for c in head.columns]
         return {
             "kind": "table",
             "slug": block.slug,
             "caption": block.caption,
-            "columns": [str(c) for c in head.columns],
+            "columns": [str(c).split("_") for c in head.columns],
             "numeric": [_numeric(head[c]) for c in head.columns],
-            "rows": [[cell(v) for v in row] for row in head.itertuples(index=False)],
+            "rows": list(zip(*columns, strict=True)),
             "left_out": len(block.frame) - len(head),
         }
-    light, dark = (_svg(block, dark) for dark in (False, True))
+    light = svg(block)
     return {
         "kind": "figure",
         "slug": block.slug,
         "alt": block.alt,
         "caption": block.caption,
-        "light": light,
-        "dark": dark,
+        "light": _embedded(light),
+        "dark": _embedded(style.darkened(light)),
     }
 
 
@@ -107,11 +112,34 @@ def _numeric(column: pd.Series[Any]) -> bool:
     return bool(pd.api.types.is_numeric_dtype(column)) and not pd.api.types.is_bool_dtype(column)
 
 
-def cell(value: Any) -> str:
-    """A value as a reader wants it: numbers to four significant digits, nothing where there is none.
+def _cells(column: pd.Series[Any], *, alike: bool) -> list[str]:
+    """A column as a reader wants it: as many decimals as give its greatest number four digits."""
+    import numpy as np
+    import pandas as pd
 
-    >>> cell(0.123456), cell(1234567), cell(float("nan")), cell(12.0), cell(123456.789), cell(-0.5)
-    ('0.1235', '1,234,567', '–', '12', '123,457', '-0.5')
+    if not (alike and pd.api.types.is_float_dtype(column)):
+        return [cell(v) for v in column]
+    finite = column[np.isfinite(column.to_numpy(dtype=float))]
+    if (finite == finite.round()).all():
+        return [cell(v) for v in column]
+    digits = min(max(0, 3 - int(np.floor(np.log10(finite.abs().max())))), 4)
+    return [_fixed(float(v), digits) for v in column]
+
+
+def _fixed(value: float, digits: int) -> str:
+    import numpy as np
+
+    if not np.isfinite(value):
+        return cell(value)
+    shown = f"{value:,.{digits}f}"
+    return shown if value == 0 or float(shown.replace(",", "")) else f"{value:.1e}"
+
+
+def cell(value: Any) -> str:
+    """A value as a reader wants it: numbers to four significant digits, a dash where there is none.
+
+    >>> cell(0.123456), cell(1234567), cell(float("nan")), cell(12.0), cell(123456.789), cell(float("inf"))
+    ('0.1235', '1,234,567', '–', '12', '123,457', '∞')
     """
     import numpy as np
 
@@ -123,11 +151,14 @@ def cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float | np.floating):
         number = float(value)
+        if np.isinf(number):
+            return "∞" if number > 0 else "-∞"
         return f"{number:,.0f}" if abs(number) >= 10_000 else f"{number:.4g}"
     return str(value)
 
 
-def _svg(figure: Figure, dark: bool) -> str:
+def svg(figure: Figure, *, dark: bool = False) -> str:
+    """The figure as SVG, for light or for dark ground."""
     import matplotlib.pyplot as plt
 
     with style.theme(dark):
@@ -135,7 +166,11 @@ def _svg(figure: Figure, dark: bool) -> str:
         stream = io.BytesIO()
         drawn.savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
         plt.close(drawn)
-    return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode()
+    return stream.getvalue().decode()
+
+
+def _embedded(drawing: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(drawing.encode()).decode()
 
 
 def export(sections: Sequence[Section], folder: Path | str) -> Iterator[Path]:
@@ -151,11 +186,22 @@ def export(sections: Sequence[Section], folder: Path | str) -> Iterator[Path]:
 def _export_table(table: Table, folder: Path) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     yield store.write(folder / f"{table.slug}.csv", table.frame.to_csv(index=False))
-    latex = table.frame.to_latex(
-        index=False, escape=True, na_rep="--", float_format=lambda v: cell(float(v)), caption=latex_text(table.caption),
-        label=f"tab:{table.slug}", position="tbp",
+    yield store.write(folder / f"{table.slug}.tex", _latex(table))
+
+
+def _latex(table: Table) -> str:
+    """The table for a paper that loads booktabs, its numbers as on the page."""
+    frame = table.frame.astype(object)
+    for place, name in enumerate(table.frame.columns):
+        column = table.frame.iloc[:, place]
+        shown = [latex_text(v) for v in _cells(column, alike=table.alike)]
+        frame.isetitem(place, [{"–": "--", "∞": r"$\infty$", "-∞": r"$-\infty$"}.get(v, v) for v in shown])
+        frame = frame.rename(columns={name: latex_text(str(name))})
+    align = "".join("r" if _numeric(table.frame.iloc[:, i]) else "l" for i in range(frame.shape[1]))
+    return "% needs \\usepackage{booktabs}\n" + frame.to_latex(
+        index=False, escape=False, column_format=align, caption=latex_text(table.caption), label=f"tab:{table.slug}",
+        position="tbp",
     )  # fmt: skip
-    yield store.write(folder / f"{table.slug}.tex", latex)
 
 
 def latex_text(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MARKS = "osD^vPX*"
+SHOWN = 24  # mixtures of a plot of intervals
+
+
 def _axes(width: float, height: float, **options: Any) -> tuple[Figure, Any]:
     import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=(width, height), **options)
 
 
-def forest(estimates: pd.DataFrame, *, xlabel: str, pooled: Sequence[str] = ()) -> Figure:
-    """Estimates with their intervals, one line each: columns label, estimate, low, high; zero is marked.
+def forest(estimates: pd.DataFrame, *, xlabel: str, pooled: Sequence[str] = (), reference: float = 0.0) -> Figure:
+    """Estimates with their intervals, one line each: columns label, estimate, low, high; the reference is marked.
 
     Labels in `pooled` are drawn as diamonds. An interval that is not known is left out.
     """
@@ -28,30 +33,29 @@ def forest(estimates: pd.DataFrame, *, xlabel: str, pooled: Sequence[str] = ()) 
         special = label in pooled
         ax.plot([low, high], [y, y], color="C1" if special else "C0", linewidth=2)
         ax.plot([value], [y], marker="D" if special else "o", color="C1" if special else "C0", markersize=7)
-    _zero(ax)
+    ax.axvline(reference, color="C7", linewidth=1.2, zorder=0)
     ax.set(yticks=range(len(rows)), yticklabels=rows["label"], xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5))
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     return figure
 
 
-def _zero(ax: Axes) -> None:
-    import matplotlib
-
-    ax.axvline(0, color=matplotlib.rcParams["grid.color"], linewidth=1.2, zorder=0)
-
-
-def intervals(values: pd.DataFrame, *, xlabel: str, shown: int = 24) -> Figure:
-    """Values with their intervals, the largest first: columns label, value, low, high; of many, both ends."""
+def intervals(values: pd.DataFrame, *, xlabel: str, shown: int = SHOWN) -> Figure:
+    """Values with their intervals, the largest first: columns label, value, low, high; of many, both ends with a gap."""
     import pandas as pd
 
     ordered = values.sort_values("value", ascending=False)
-    if len(ordered) > shown:
-        ordered = pd.concat([ordered.head(shown // 2), ordered.tail(shown // 2)])
+    if left_out := max(0, len(ordered) - shown):
+        gap = pd.DataFrame(
+            {"label": [f"({left_out} between)"], "value": [math.nan], "low": [math.nan], "high": [math.nan]}
+        )
+        ordered = pd.concat([ordered.head(shown // 2), gap, ordered.tail(shown // 2)])
     figure, ax = _axes(8, 1.1 + 0.28 * len(ordered))
     y = range(len(ordered))
     ax.hlines(y, ordered["low"], ordered["high"], color="C0", linewidth=2)
     ax.plot(ordered["value"], y, "o", color="C0", markersize=5)
+    if left_out:
+        ax.axhline(shown // 2, color="C7", linewidth=1, linestyle=":", zorder=0)
     ax.set(yticks=list(y), yticklabels=ordered["label"], xlabel=xlabel, ylim=(len(ordered) - 0.5, -0.5))
     ax.tick_params(axis="y", length=0)
     return figure
@@ -63,41 +67,71 @@ def heat_map(table: pd.DataFrame, *, label: str, digits: int = 0) -> Figure:
     import seaborn
 
     rows, columns = table.shape
-    figure, ax = _axes(max(6.0, 1.8 + 0.42 * columns), max(2.2, 1.2 + 0.36 * rows))
+    width = max(len(f"{v:.{digits}f}") for v in (np.nanmin(table), np.nanmax(table)))
+    figure, ax = _axes(max(4.0, 2.4 + (0.35 + 0.09 * width) * columns), max(2.2, 1.2 + 0.26 * rows))
+    bar = {"label": label, "aspect": 30, "shrink": 0.6, "pad": 0.02}
     seaborn.heatmap(
-        table, annot=True, fmt=f".{digits}f", cmap="cividis", ax=ax, cbar_kws={"label": label}, linewidths=0.4,
-        annot_kws={"size": 7}, mask=~np.isfinite(table.to_numpy(dtype=float)),
+        table, annot=True, fmt=f".{digits}f", cmap="cividis", ax=ax, cbar_kws=bar, linewidths=0.4, linecolor="none",
+        annot_kws={"size": 8}, mask=~np.isfinite(table.to_numpy(dtype=float)),
     )  # fmt: skip
     ax.set(xlabel="", ylabel="")
     ax.tick_params(axis="y", rotation=0, length=0)
     ax.tick_params(axis="x", rotation=0, length=0)
+    if any(len(str(c)) > 4 for c in table.columns):
+        for name in ax.get_xticklabels():
+            name.set(rotation=45, horizontalalignment="right", rotation_mode="anchor")
     return figure
 
 
 def scatter(points: pd.DataFrame, *, xlabel: str, ylabel: str, band: pd.DataFrame | None = None) -> Figure:
-    """Points x, y (and label, where there are at most 16), and a line with its band: columns x, fit, low, high."""
+    """Points x, y, and a line with its band: columns x, fit, low, high.
+
+    Up to 16 points bear their `label`; a column `k`, numbers of tasks, is told by colour and mark.
+    """
     figure, ax = _axes(7.5, 4.8)
-    ax.plot(points["x"], points["y"], "o", color="C0", alpha=0.75, markersize=5)
-    if "label" in points and len(points) <= 16:
-        for x, y, label in points[["x", "y", "label"]].itertuples(index=False):
-            ax.annotate(label, (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
+    sizes = sorted(points["k"].unique()) if "k" in points else []
+    if 1 < len(sizes) <= len(MARKS):
+        for place, size in enumerate(sizes):
+            here = points[points["k"] == size]
+            ax.plot(here["x"], here["y"], MARKS[place], color=f"C{place}", alpha=0.8, markersize=5, label=f"{size}")
+        ax.legend(title="tasks", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    else:
+        ax.plot(points["x"], points["y"], "o", color="C0", alpha=0.75, markersize=5)
     if band is not None:
-        ax.plot(band["x"], band["fit"], color="C1")
-        ax.fill_between(band["x"], band["low"], band["high"], color="C1", alpha=0.2, linewidth=0)
+        ax.plot(band["x"], band["fit"], color="C7")
+        ax.fill_between(band["x"], band["low"], band["high"], color="C7", alpha=0.2, linewidth=0)
     ax.set(xlabel=xlabel, ylabel=ylabel)
+    if "label" in points and len(points) <= 16:
+        _labelled(ax, points)
     return figure
+
+
+def _labelled(ax: Axes, points: pd.DataFrame) -> None:
+    """Labels beside their points, each at the first place around it where it covers no other label."""
+    places = [(5, 5, "left"), (5, -11, "left"), (-5, 5, "right"), (-5, -11, "right"), (5, 16, "left"), (5, -22, "left")]
+    taken: list[Any] = []
+    for x, y, label in points[["x", "y", "label"]].itertuples(index=False):
+        note = ax.annotate(label, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8)
+        for across, up, side in places:
+            note.set(position=(across, up), horizontalalignment=side)
+            box = note.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                break
+        taken.append(box)
 
 
 def pairs(table: pd.DataFrame, *, ylabel: str) -> Figure:
     """Matched pairs as lines from the homogeneous to the diverse mixture: columns homogeneous, diverse; mean in bold."""
     figure, ax = _axes(5.5, 4.6)
-    for low, high in table[["homogeneous", "diverse"]].itertuples(index=False):
-        ax.plot(
-            [0, 1], [low, high], color="C0" if high >= low else "C1", alpha=0.5, linewidth=1.2, marker="o", markersize=4
-        )
+    ahead = table["diverse"] >= table["homogeneous"]
+    for chosen, colour, line, label in ((ahead, "C0", "-", "diverse ahead"), (~ahead, "C1", "--", "homogeneous ahead")):
+        ends = table.loc[chosen, ["homogeneous", "diverse"]].to_numpy(float).T
+        lines = ax.plot([0, 1], ends, line, color=colour, alpha=0.6, linewidth=1.2, marker="o", markersize=4)
+        for first in lines[:1]:
+            first.set_label(f"{label} ({len(lines)})")
     ax.plot([0, 1], table[["homogeneous", "diverse"]].mean(), color="C2", linewidth=3, marker="D", label="mean")
-    ax.set(xticks=[0, 1], xticklabels=["homogeneous", "diverse"], ylabel=ylabel, xlim=(-0.3, 1.3))
-    ax.legend(frameon=False)
+    ax.set(xticks=[0, 1], xticklabels=["homogeneous", "diverse"], ylabel=ylabel, xlim=(-0.15, 1.15))
+    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2, columnspacing=1)
     return figure
 
 
@@ -117,11 +151,43 @@ def specification_curve(table: pd.DataFrame, choices: Sequence[str], *, ylabel: 
             top.plot(x[chosen], part["estimate"], "o", color=colour, markersize=3.5, label=name)
     top.axhline(0, color="C1", linewidth=1)
     top.set(ylabel=ylabel)
-    top.legend(frameon=False, loc="upper left")  # empty: the estimates rise
+    top.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     for y, (choice, value) in enumerate(marks):
         here = (ordered[choice].astype(str) == value).to_numpy()
         bottom.plot(x[here], [y] * int(here.sum()), "|", color="C0", markersize=7)
-    bottom.set(yticks=range(len(marks)), yticklabels=[f"{c}: {v}" for c, v in marks], ylim=(len(marks) - 0.5, -0.5))
+    names = [f"{c}: {v or 'none'}" for c, v in marks]
+    bottom.set(yticks=range(len(marks)), yticklabels=names, ylim=(len(marks) - 0.5, -0.5))
     bottom.set(xlabel="specifications, by estimate")
-    bottom.tick_params(axis="y", length=0, labelsize=7)
+    bottom.tick_params(axis="y", length=0, labelsize=8)
+    return figure
+
+
+def lines(
+    table: pd.DataFrame, x: str, y: str, *, by: str = "", error: str = "", reference: float | None = None,
+    xlabel: str = "", ylabel: str = "",
+) -> Figure:  # fmt: skip
+    """Curves of column `y` over column `x`, one for each value of `by`, told by colour and mark; bars of +-`error`."""
+    figure, ax = _axes(7.5, 4.4)
+    groups = list(table.groupby(by, sort=False)) if by else [("", table)]
+    for place, (name, rows) in enumerate(groups):
+        bars = rows[error] if error else None
+        mark = MARKS[place % len(MARKS)]
+        ax.errorbar(rows[x], rows[y], yerr=bars, marker=mark, color=f"C{place % 8}", markersize=5, label=str(name))
+    if reference is not None:
+        ax.axhline(reference, color="C7", linewidth=1.2, linestyle=":", zorder=0)
+    ax.set(xlabel=xlabel or x, ylabel=ylabel or y)
+    if by:
+        ax.legend(title=by, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def groups(table: pd.DataFrame, x: str, by: str, *, xlabel: str = "") -> Figure:
+    """Values of column `x` as points in a row for each value of the column `by`, in the order of the table."""
+    names = list(dict.fromkeys(table[by]))
+    figure, ax = _axes(7.5, 1.1 + 0.5 * len(names))
+    for place, name in enumerate(names):
+        here = table.loc[table[by] == name, x]
+        ax.plot(here, [place] * len(here), MARKS[place % len(MARKS)], color=f"C{place % 8}", alpha=0.7, markersize=6)
+    ax.set(yticks=range(len(names)), yticklabels=names, xlabel=xlabel or x, ylim=(len(names) - 0.5, -0.5))
+    ax.tick_params(axis="y", length=0)
     return figure

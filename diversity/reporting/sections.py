@@ -6,11 +6,11 @@ Every sentence follows from the numbers; a part that cannot be shown is explaine
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from diversity.reporting import plots
+from diversity.reporting import plots, words
 from diversity.reporting.page import Block, Figure, Section, Table, Text, cell
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ QUESTION = (
     "Does the semantic diversity of the English intermediate tasks change zero-shot cross-lingual accuracy, compared with "
     "task-homogeneous training?"
 )
+WHOLE = "(nothing)"  # left out
 
 
 def missing(part: str, why: str) -> Text:
@@ -30,17 +31,36 @@ def missing(part: str, why: str) -> Text:
     return Text(f"{part} cannot be shown: {why.rstrip('.')}.", "missing")
 
 
-def verdict(fit: Fit | str, comparison: Comparison | str) -> Section:
-    """The question, and the answer in a sentence."""
+def verdict(fit: Fit | str, comparison: Comparison | str, runs: pd.DataFrame) -> Section:
+    """The question, the answer in a sentence, and what a reader must know of these results."""
+    warnings = [Text(text, "missing") for text in cautions(runs)]
     if isinstance(fit, str):
-        return Section(
-            "verdict", "Verdict", (Text(QUESTION), Text("Not established.", "lead"), missing("A slope", fit))
+        lead = Text("Not established.", "lead")
+        return Section("verdict", "Verdict", (Text(QUESTION), lead, missing("A slope", fit), *warnings))
+    blocks: list[Block] = [Text(QUESTION), Text(f"{_answer(fit)} {fit.sentence}", "lead"), *warnings]
+    blocks.append(
+        Text(
+            f"The outcome, {fit.outcome}, is {words.outcome(fit.outcome)}. "
+            "Numbers are in points of 100; a slope is for one standard deviation of diversity, among mixtures of one size."
         )
-    blocks: list[Block] = [Text(QUESTION), Text(f"{_answer(fit)} {fit.sentence}", "lead")]
+    )
     if not isinstance(comparison, str):
         blocks.append(Text(comparison.sentence))
     blocks += [Text(_sentence(note), "note") for note in fit.notes]
     return Section("verdict", "Verdict", tuple(blocks))
+
+
+def cautions(runs: pd.DataFrame) -> list[str]:
+    """What these results cannot answer, whatever the numbers are."""
+    found = []
+    if set(runs["language"]) == {"en"}:
+        found.append("All results are in English: they say nothing about transfer to other languages.")
+    if runs["value"].between(0, 1).all() and runs["value"].max() > 0:
+        found.append(
+            "All results lie between 0 and 1, where points of 100 are expected: read points as units of the results; the "
+            "region of practical equivalence (--rope) is likely far too wide."
+        )
+    return found
 
 
 def _answer(fit: Fit) -> str:
@@ -55,11 +75,9 @@ def _sentence(text: str) -> str:
 
 def design(fit: Fit | str, runs: pd.DataFrame) -> Section:
     """What was run, and what it can show."""
-    seeds, targets = runs["seed"].nunique(), runs["target"].nunique()
-    facts = (
-        f"{runs['mixture'].nunique()} mixtures, {_count(targets, 'target')}, {runs['language'].nunique()} languages, "
-        f"{_count(seeds, 'seed')}, {len(runs):,} results."
-    )
+    counted = [_count(runs[name].nunique(), name) for name in ("mixture", "target", "language", "seed")]
+    facts = f"{', '.join(counted)}, {_count(len(runs), 'result')}."
+    seeds = runs["seed"].nunique()
     blocks: list[Block] = [Text(facts)]
     if seeds < 2:
         blocks.append(missing("The spread over seeds", "every cell was run with one seed"))
@@ -78,16 +96,16 @@ def design(fit: Fit | str, runs: pd.DataFrame) -> Section:
         blocks.append(
             missing("The minimum detectable effect", "no slope of any size reaches 80 % power in this design")
         )
-    table = Table(fit.tables["design"], "The design: sample sizes and what can be seen.", "design")
+    table = Table(fit.tables["design"], "The design: sample sizes and what can be seen.", "design", alike=False)
     return Section("design", "Design", (*blocks, table))
 
 
 def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def mixtures(chosen: pd.DataFrame, scores: pd.DataFrame) -> Section:
-    """Diversity of the mixtures: the rows of the primary metric, and all scores."""
+def mixtures(chosen: pd.DataFrame, scores: pd.DataFrame, trained: Collection[str]) -> Section:
+    """Diversity of the mixtures: the rows of the primary metric, and all scores; `trained` are those with results."""
     metric = chosen["metric"].iloc[0]
     known = {"low", "high"} <= set(chosen.columns)
     ends = {} if known else {"low": math.nan, "high": math.nan}
@@ -98,10 +116,12 @@ def mixtures(chosen: pd.DataFrame, scores: pd.DataFrame) -> Section:
         f"{metric} of {len(ordered)} mixtures, from {cell(least['value'])} ({least['label']}) to {cell(most['value'])} "
         f"({most['label']})."
     )
-    figure = Figure(
-        partial(plots.intervals, shown, xlabel=metric), alt, f"Diversity of the mixtures: {alt}", "diversity"
-    )
-    blocks: list[Block] = [figure]
+    cut = " The most and the least diverse are drawn." if len(shown) > plots.SHOWN else ""
+    bars = " Bars are the 95 % intervals of the scores." if known else ""
+    figure = Figure(partial(plots.intervals, shown, xlabel=metric), alt, f"{alt}{cut}{bars}", "diversity")
+    blocks: list[Block] = [Text(words.metric(metric)), figure]
+    if lacking := len(set(shown["label"]) - set(trained)):
+        blocks.insert(1, Text(f"Of {len(shown)} mixtures with a score, {lacking} have no result.", "note"))
     if not known:
         blocks.append(missing("Intervals of the scores", "the scores table has no columns low and high"))
     columns = ["encoder", "metric"] if scores["encoder"].nunique() > 1 else "metric"
@@ -116,16 +136,24 @@ def accuracy(cells: pd.DataFrame) -> Section:
     table = cells.pivot_table(index="target", columns="language", values="value", aggfunc="mean")
     order = table.count().sort_values(ascending=False, kind="stable").index
     first = [c for c in ("en",) if c in order] + [c for c in order if c != "en"]
-    table = table[first]
+    table = table.loc[list(dict.fromkeys(cells["target"])), first]
     means = table.mean(axis=1)
-    alt = (
-        f"Mean over mixtures and seeds for {len(table)} targets and {table.shape[1]} languages; highest target mean "
-        f"{means.max():.1f} ({means.idxmax()}), lowest {means.min():.1f} ({means.idxmin()})."
+    digits = 0 if means.max() > 1 else 2
+    spread = (
+        f"; highest target mean {means.max():.{digits + 1}f} ({means.idxmax()}), lowest {means.min():.{digits + 1}f} "
+        f"({means.idxmin()})"
     )
-    figure = Figure(partial(plots.heat_map, table, label="points"), alt, f"Zero-shot accuracy. {alt}", "accuracy")
+    alt = (
+        f"Mean over mixtures and seeds for {_count(len(table), 'target')} and {_count(table.shape[1], 'language')}"
+        f"{spread if len(table) > 1 else ''}."
+    )
+    drawn = table.T if table.shape[1] > len(table) else table  # the longer side downwards: cells stay legible
+    draw = partial(plots.heat_map, drawn, label="points", digits=digits)
+    figure = Figure(draw, alt, f"Zero-shot accuracy. {alt}", "accuracy")
     by_mixture = cells.pivot_table(index="mixture", columns="target", values="value", aggfunc="mean")
-    by_mixture.insert(0, "mean", by_mixture.mean(axis=1))
-    ordered = by_mixture.sort_values("mean", ascending=False).reset_index()
+    if by_mixture.shape[1] > 1:
+        by_mixture.insert(0, "mean", by_mixture.mean(axis=1))
+    ordered = by_mixture.sort_values(by_mixture.columns[0], ascending=False).reset_index()
     ordered["mixture"] = ordered["mixture"].replace("", "(no intermediate task)")
     full = Table(
         ordered, "Accuracy of each mixture by target, mean over languages and seeds.", "accuracy_by_mixture", 20
@@ -143,23 +171,37 @@ def compared(comparison: Comparison | str) -> Section:
         columns={"outcome_diverse": "diverse", "outcome_homogeneous": "homogeneous"}
     )
     better = int((pairs["difference"] > 0).sum())
+    first = ["diverse", "homogeneous", "difference"]
+    listed = pairs[[*first, *(c for c in pairs.columns if c not in first)]]
     alt = (
         f"{better} of {len(pairs)} pairs have the diverse mixture ahead; mean difference {comparison.difference:+.3g}."
     )
     found = (
         f"Interval of a bootstrap over pairs {_ends(comparison.low, comparison.high)}; knowing that pairs share tasks "
-        f"{_ends(comparison.low_tasks, comparison.high_tasks)}. p by task labels {cell(comparison.p_permutation)}, by the "
-        f"multi-membership model {cell(comparison.p_reml)}; as if pairs were independent {cell(comparison.p_sign_flip)} "
+        f"{_ends(comparison.low_tasks, comparison.high_tasks)}. p by task labels {_known(comparison.p_permutation)}, by the "
+        f"multi-membership model {_known(comparison.p_reml)}; as if pairs were independent {cell(comparison.p_sign_flip)} "
         f"(anticonservative). Effect size {cell(comparison.effect_size)}."
     )
     blocks: tuple[Block, ...] = (
         Text(comparison.sentence),
         Text(found),
-        Figure(partial(plots.pairs, shown, ylabel=comparison.outcome), alt, f"Matched pairs. {alt}", "pairs"),
-        Table(pairs, "The pairs: diversity and outcome of each.", "pairs", shown=20),
+        Figure(
+            partial(plots.pairs, shown, ylabel=f"{comparison.outcome}, points"), alt, f"Matched pairs. {alt}", "pairs"
+        ),
+        Table(
+            listed,
+            "The pairs. The stratum is what they are matched on: number of tasks, budget where known; shared is "
+            "the share of training that the two have in common.",
+            "pairs",
+            shown=20,
+        ),
         *(Text(_sentence(n), "note") for n in comparison.notes),
     )
     return Section("comparison", title, blocks)
+
+
+def _known(value: float) -> str:
+    return cell(value) if math.isfinite(value) else "not known"
 
 
 def _ends(low: float, high: float) -> str:
@@ -174,17 +216,34 @@ def slopes(fit: Fit | str) -> Section:
     points = fit.tables["mixtures"].rename(columns={"diversity": "x", "outcome": "y", "mixture": "label"})
     band = fit.tables["prediction"].rename(columns={"fitted": "fit"})
     alt = f"{len(points)} mixtures; Pearson {fit.pearson:.3f}, Spearman {fit.spearman:.3f}, Kendall {fit.kendall:.3f}."
-    draw = partial(plots.scatter, points, xlabel=fit.metric, ylabel=fit.outcome, band=band)
-    by_target = fit.tables["targets"]
+    draw = partial(plots.scatter, points, xlabel=fit.metric, ylabel=f"{fit.outcome}, points", band=band)
+    by_target = fit.tables["targets"].assign(languages=lambda f: f["languages"].map(lambda names: len(names.split())))
     single = by_target[by_target["kind"] == "target"]
     return Section(
         "slopes",
         title,
         (
-            Figure(draw, alt, f"Each point is a mixture; the band is that of the fitted line. {alt}", "scatter"),
-            Table(fit.tables["methods"], "The slope by every method; the primary one was chosen before.", "methods"),
+            Figure(
+                draw,
+                alt,
+                "Each point is a mixture. The line is that of the multi-membership model over mixtures of all "
+                f"sizes, with the 95 % interval of the line. {alt}",
+                "scatter",
+            ),
+            Table(
+                fit.tables["methods"],
+                "The slope by every method. Which one is primary follows from the design alone.",
+                "methods",
+            ),
             *_forest(by_target, single),
-            Table(by_target, "Slopes by target and by group of targets, points per standard deviation.", "slopes"),
+            Table(
+                by_target,
+                "Slopes by target and by group of targets, points per standard deviation of diversity; p "
+                "corrected over the single targets by Holm and by Benjamini and Hochberg; standardised in standard "
+                "deviations of the outcome; pooled drawn towards the mean as far as chance explains the differences; "
+                "number of languages.",
+                "slopes",
+            ),
             Text(_heterogeneity(fit.tables["heterogeneity"].iloc[0])),
         ),
     )
@@ -205,7 +264,7 @@ def _forest(by_target: pd.DataFrame, single: pd.DataFrame) -> list[Block]:
 
 def _heterogeneity(found: pd.Series) -> str:
     return (
-        f"Do the targets differ? Q = {cell(found['q'])}, p = {cell(found['p'])}, I2 = {cell(found['i2'])}, "
+        f"Do the targets differ? Q = {cell(found['q'])}, p = {cell(found['p'])}, I² = {cell(found['i2'])}, "
         f"standard deviation between targets {cell(found['tau'])}; pooled slope {cell(found['mean'])}."
     )
 
@@ -216,6 +275,7 @@ def retrieval(fit: Fit | str) -> Section:
     if isinstance(fit, str):
         return Section("retrieval", title, (missing("The groups", fit),))
     groups = fit.tables["targets"].query("kind != 'target'")
+    groups = groups[["target", "slope", "se", "low", "high", "p", "standardised"]]
     why = Text(
         "In published results the two retrieval targets carry most of the gain from intermediate training, so the mean of "
         "nine, that of the seven others and that of retrieval stand side by side."
@@ -224,7 +284,11 @@ def retrieval(fit: Fit | str) -> Section:
     gone = [g for g in ("mean9", "mean7", "retrieval") if g not in names]
     blocks: list[Block] = [why]
     if len(groups):
-        blocks.append(Table(groups, "Slopes of the group means.", "slopes_of_groups"))
+        blocks.append(
+            Table(
+                groups, "Slopes of the means over groups of targets, points per standard deviation.", "slopes_of_groups"
+            )
+        )
     if gone:
         blocks.append(missing(" and ".join(gone), "the results do not have all their targets"))
     return Section("retrieval", title, tuple(blocks))
@@ -245,11 +309,11 @@ def specifications(fit: Fit | str) -> Section:
         f"{len(table)} specifications: {found} have p < .05, {after} after Holm's correction; "
         f"{int((table['slope'] > 0).sum())} slopes are positive. By chance alone about one in twenty is below .05."
     )
-    draw = partial(plots.specification_curve, shown, choices, ylabel="slope per SD")
+    draw = partial(plots.specification_curve, shown, choices, ylabel="points per SD")
     figure = Figure(draw, text, f"Every specification, in order of its slope. {text}", "specifications")
-    return Section(
-        "specifications", title, (Text(text), figure, Table(table, "All specifications.", "specifications", 15))
-    )
+    told = table.assign(covariates=table["covariates"].replace("", "none"))
+    listed = Table(told.drop(columns="same_sign"), "All specifications, by REML.", "specifications", 15)
+    return Section("specifications", title, (Text(text), figure, listed))
 
 
 def influence(fit: Fit | str) -> Section:
@@ -262,13 +326,16 @@ def influence(fit: Fit | str) -> Section:
     turned = dropped[~dropped["same_sign"].astype(bool)]
     named = ", ".join(f"{k} {d}" for k, d in turned[["kind", "dropped"]].head(8).itertuples(index=False))
     text = f"The sign changes in {len(turned)} of {len(dropped)} cases{': ' + named if named else ''}."
-    tasks = dropped[dropped["kind"].isin(["task", "target"])]
+    tasks = table[table["kind"].isin(["none", "task", "target"])]
     blocks: list[Block] = [Text(text)]
-    if len(tasks):
-        shown = tasks.assign(label=tasks["kind"] + " " + tasks["dropped"].astype(str), estimate=tasks["slope"])
-        draw = partial(plots.forest, shown, xlabel="slope without it, points per standard deviation")
+    if len(tasks) > 1:
+        names = (tasks["kind"] + " " + tasks["dropped"].astype(str)).where(tasks["kind"] != "none", WHOLE)
+        shown = tasks.assign(label=names, estimate=tasks["slope"])
+        draw = partial(plots.forest, shown, xlabel="slope without it, points per standard deviation", pooled=[WHOLE])
         blocks.append(Figure(draw, text, "The slope when one task or target is left out, 95 % intervals.", "influence"))
-    blocks.append(Table(table, "The slope with each task, target and language left out.", "influence", shown=15))
+    told = table.assign(dropped=table["dropped"].where(table["kind"] != "none", WHOLE))
+    order = ["dropped", *(c for c in told.columns if c != "dropped")]
+    blocks.append(Table(told[order], "The slope with each task, target and language left out.", "influence", shown=15))
     blocks.append(Table(fit.tables["cook"], "Cook's distance: the mixtures that move the line most.", "cook", shown=10))
     return Section("influence", title, tuple(blocks))
 
@@ -278,16 +345,10 @@ def checks(fit: Fit | str) -> Section:
     title = "Baselines and checks"
     if isinstance(fit, str):
         return Section("checks", title, (missing("The checks", fit),))
-    captions: Mapping[str, str] = {
-        "predictive": "Predictive R2, leaving tasks or targets out: diversity beside what it must beat.",
-        "members": "The slope, and the slope given the mean of the members' single-task outcomes.",
-        "correlations": "Correlations, with intervals over tasks and, labelled naive, over mixtures.",
-        "partial": "Partial correlations of diversity and outcome given each baseline (p naive).",
-        "shapes": "Is the relation a line? Quadratic and monotone fits.",
-        "choosing": "Choosing mixtures by rank: NDCG and regret in points.",
-        "measurement": "Measurement error of the score, noise of the outcome, and the slope corrected for it.",
-    }
-    blocks = [Table(fit.tables[name], text, name) for name, text in captions.items() if len(fit.tables.get(name, ()))]
+    blocks: list[Block] = [Text(words.BASELINES)]
+    for name, text in words.CHECKS.items():
+        if len(fit.tables.get(name, ())):
+            blocks.append(Table(fit.tables[name], text, name, alike=name != "measurement"))
     return Section("checks", title, tuple(blocks))
 
 
@@ -295,6 +356,7 @@ def failed(left_out: pd.DataFrame, degenerate: pd.DataFrame | None) -> Section:
     """Runs that are not in the analysis, or look broken."""
     blocks: list[Block] = []
     if len(left_out):
+        blocks.append(Text(f"{_count(len(left_out), 'row')} of the tables left out of the analysis."))
         blocks.append(Table(left_out, "Left out of the analysis, and why.", "left_out"))
     else:
         blocks.append(Text("No run failed and none was left out."))
@@ -305,30 +367,11 @@ def failed(left_out: pd.DataFrame, degenerate: pd.DataFrame | None) -> Section:
     return Section("failed", "Failed and degenerate runs", tuple(blocks))
 
 
-def methods(fit: Fit | str, settings: Mapping[str, object]) -> Section:
-    """Text for a paper."""
-    title = "Methods, ready for a paper"
-    if isinstance(fit, str):
-        return Section("methods", title, (missing("The methods text", fit),))
-    first = fit.tables["methods"].query("primary").iloc[0]["method"]
-    text = (
-        f"We scored the semantic diversity of {fit.n_mixtures} mixtures of {fit.n_tasks} English intermediate tasks with "
-        f"{fit.metric} and related it to zero-shot accuracy ({fit.outcome}; question answering counts as the mean of exact "
-        "match and F1, each target as the mean over its languages, English included). Mixtures share tasks, so the task, not "
-        f"the mixture, is the unit of chance. The primary test, {first}, was declared as such before the data were seen by "
-        "it; it compares mixtures of one size. Slopes are in points per standard deviation of diversity. We also report a "
-        "multi-membership mixed model (REML, one random effect a task, Satterthwaite degrees of freedom), and the naive "
-        "ordinary regression, which is anticonservative. A slope counts as established where p is at most "
-        f"{cell(settings.get('alpha', 0.05))} and, where members were also trained alone, where it holds given their mean. "
-        f"P-values over targets are corrected by Holm and by Benjamini and Hochberg. Draws are seeded "
-        f"({settings.get('seed')}). Computed with diversity {settings.get('version')}."
-    )
-    return Section("methods", title, (Text(text),))
-
-
 def provenance(facts: Sequence[tuple[str, object]]) -> Section:
     """Versions, seeds, hashes, commit."""
     import pandas as pd
 
     frame = pd.DataFrame([(name, str(value)) for name, value in facts], columns=["what", "value"])
-    return Section("provenance", "Provenance", (Table(frame, "How this report came about.", "provenance"),))
+    return Section(
+        "provenance", "Provenance", (Table(frame, "How this report came about.", "provenance", alike=False),)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,13 +15,21 @@ COLOURS = {
 GRID = {False: "#d5d9de", True: "#3a4048"}
 
 
+def ground() -> None:
+    """Draw to memory unless a way to draw was chosen already, as it is in a notebook."""
+    import matplotlib
+
+    if matplotlib.get_backend(auto_select=False) is None:
+        matplotlib.use("Agg")
+
+
 @contextmanager
 def theme(dark: bool = False) -> Iterator[None]:
     """The style of the figures that are drawn inside the block; matplotlib's settings are as before after it."""
     import cycler
     import matplotlib
 
-    matplotlib.use("Agg", force=False)
+    ground()
     import seaborn
 
     ink, grid = INK[dark], GRID[dark]
@@ -41,3 +50,14 @@ def theme(dark: bool = False) -> Iterator[None]:
     }
     with matplotlib.rc_context(settings):
         yield
+
+
+def darkened(svg: str) -> str:
+    """A figure that was drawn for light ground, in the colours for dark ground: drawing takes long, and is the same.
+
+    >>> darkened("fill: #1b1f24; stroke: #0173b2")
+    'fill: #e6e8eb; stroke: #56b4e9'
+    """
+    pairs = zip((INK[False], GRID[False], *COLOURS[False]), (INK[True], GRID[True], *COLOURS[True]), strict=True)
+    colours = dict(pairs)
+    return re.sub("|".join(colours), lambda found: colours[found[0]], svg)

@@ -125,7 +125,7 @@ def compare(
         label, outcome, len(made.tasks), len(found), **numbers, rope=rope,
         verdict=_verdict(numbers["low_tasks"], numbers["high_tasks"], rope),
         tables={"pairs": paired, "strata": _by_stratum(paired), "left_out": made.left_out},
-        notes=(*made.notes, *notes, *_notes(side, found)),
+        notes=(*made.notes, *notes, *_notes(side, found, numbers["low_tasks"])),
     )  # fmt: skip
 
 
@@ -273,11 +273,11 @@ def _by_stratum(paired: pd.DataFrame) -> pd.DataFrame:
     return paired.groupby("stratum", sort=False)["difference"].agg(["size", "mean", "std"]).reset_index()
 
 
-def _notes(side: Sequence[str], found: Sequence[tuple[int, int]]) -> list[str]:
+def _notes(side: Sequence[str], found: Sequence[tuple[int, int]], low: float) -> list[str]:
     notes = []
     unpaired = sum(s != "" for s in side) - 2 * len(found)
     if unpaired:
         notes.append(f"{unpaired} mixtures of a group have no partner and are not compared")
-    if len(found) < 3:
+    if math.isnan(low):
         notes.append(f"{len(found)} pairs are too few for an interval that knows of shared tasks: nothing is decided")
     return notes

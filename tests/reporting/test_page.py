@@ -1,12 +1,13 @@
 """Pages in a real browser: nothing asked for, nothing complained of, everything drawn, text stays text."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from diversity.reporting import page, plots
+from diversity.reporting import page, plots, style
 from diversity.reporting.page import Figure, Section, Table, Text
 
 HOSTILE = "<script>alert(1)</script> & \"quotes\" 'too' <img src=https://example.org/x.png>"
@@ -77,6 +78,16 @@ def test_the_same_page_has_the_same_bytes():
     assert page.render("a", sections()) == page.render("a", sections())
 
 
+def test_the_dark_figure_is_the_one_that_would_be_drawn():
+    drawn = [b for s in sections() for b in s.blocks if isinstance(b, Figure)]
+    pairs = pd.DataFrame({"homogeneous": [1.0, 2.0], "diverse": [2.0, 1.0]})
+    drawn.append(Figure(lambda: plots.pairs(pairs, ylabel="y"), "", "", "pairs"))
+    for figure in drawn:
+        light, dark = (re.sub(r"\b[a-z][0-9a-f]{10}\b", "id", page.svg(figure, dark=d)) for d in (False, True))
+        assert style.darkened(light) == dark
+        assert page.svg(figure) != page.svg(figure, dark=True)
+
+
 def test_exports(tmp_path):
     files = {p.name: p for p in page.export(sections(), tmp_path)}
     assert set(files) == {"mixtures.csv", "mixtures.tex", "forest.png", "forest.svg", "forest.pdf"}
@@ -88,6 +99,24 @@ def test_exports(tmp_path):
     assert r"\begin{tabular}" in latex
     assert r"\&" in latex
     assert list(tmp_path.rglob(".*")) == []
+
+
+def test_numbers_of_a_column_have_the_same_decimals():
+    frame = pd.DataFrame({"slope": [0.5, -12.25, 3.0], "p": [1e-9, 0.5, np.nan], "df": [4.0, np.inf, 8.0]})
+    html = page.render("a", [Section("a", "A", (Table(frame, "b", "c"),))])
+    cells = re.findall(r'<t(?:d|h scope="row")[^>]*>([^<]*)<', html)
+    assert cells == ["0.50", "1.0e-09", "4", "-12.25", "0.5000", "∞", "3.00", "–", "8"]
+    loose = page.render("a", [Section("a", "A", (Table(frame, "b", "c", alike=False),))])
+    assert ">3<" in loose
+
+
+def test_latex_has_the_numbers_of_the_page(tmp_path):
+    frame = pd.DataFrame({"a_b": ["x & y"], "df": [np.inf], "yes": [True], "value": [12.0]})
+    (_, latex) = page.export([Section("a", "A", (Table(frame, "50 %", "c"),))], tmp_path)
+    text = latex.read_text("utf8")
+    assert text.startswith("% needs \\usepackage{booktabs}\n")
+    assert r"a\_b & df & yes & value \\" in text
+    assert r"x \& y & $\infty$ & yes & 12 \\" in text
 
 
 def test_every_plot_draws_on_little_and_on_much():
@@ -111,4 +140,4 @@ def test_every_plot_draws_on_little_and_on_much():
     for figure in drawn:
         figure.canvas.draw()
         assert figure.axes
-    assert len(drawn[1].axes[0].get_yticklabels()) == 24
+    assert len(drawn[1].axes[0].get_yticklabels()) == 24 + 1  # the gap

@@ -1,9 +1,7 @@
 """The report from tables, whole and with parts missing, in a real browser."""
 
-import itertools
 import re
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,27 +12,9 @@ TASKS = ["mnli", "qqp", "squad_v1", "hellaswag", "<script>alert(1)</script>"]
 QUICK = {"permutations": 200, "bootstrap": 100, "metric": "vendi(q=2)", "outcome": "mean"}
 
 
-def tables(sizes=(1, 2), targets=("xnli", "xquad", "tatoeba"), seeds=(0, 1), tasks=TASKS):
-    """Results and scores of mixtures: each the mean of its tasks, no effect of diversity."""
-    rng = np.random.default_rng(3)
-    effect = dict(zip(tasks, rng.normal(0, 2, len(tasks)), strict=True))
-    mixtures = [m for k in sizes for m in itertools.combinations(sorted(tasks), k)]
-    scores = pd.DataFrame(
-        [("+".join(m), metric, len(m) + rng.normal(0, 0.3)) for m in mixtures for metric in ("vendi(q=2)", "cosine")],
-        columns=["mixture", "metric", "value"],
-    )
-    scores = scores.assign(low=scores["value"] - 0.1, high=scores["value"] + 0.1)
-    rows = []
-    for m, target, lang, seed in itertools.product(mixtures, targets, ("en", "de", "th"), seeds):
-        value = 60 + np.mean([effect[t] for t in m]) + rng.normal(0, 0.5)
-        metrics = ("exact_match", "f1") if target == "xquad" else ("accuracy",)
-        rows += [("+".join(m), target, lang, seed, metric, value) for metric in metrics]
-    return pd.DataFrame(rows, columns=["mixture", "target", "language", "seed", "metric", "value"]), scores
-
-
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    results, scores = tables()
+def whole(tmp_path_factory, made_tables):
+    results, scores = made_tables
     return report(results, scores, output=tmp_path_factory.mktemp("report") / "report.html", **QUICK)
 
 
@@ -70,27 +50,29 @@ def test_tables_and_figures_lie_beside_it(whole):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"seeds": (0,)}, "every cell was run with one seed"),
-        ({"targets": ("xnli",)}, "the results have one target"),
-        ({"sizes": (1,), "tasks": TASKS[:3]}, "A slope cannot be shown"),
-        ({"sizes": (2,), "tasks": TASKS[:3]}, "The comparison cannot be shown"),
+        (
+            {"seeds": (0,), "targets": ("xnli",), "tasks": TASKS[:4]},
+            ["every cell was run with one seed", "the results have one target"],
+        ),
+        ({"sizes": (1,), "tasks": TASKS[:3]}, ["A slope cannot be shown", "The comparison cannot be shown"]),
+        ({"sizes": (2,), "tasks": TASKS[:3]}, ["A slope cannot be shown", "The comparison cannot be shown"]),
     ],
 )
-def test_a_missing_part_is_explained_in_place(changes, said, tmp_path):
-    results, scores = tables(**changes)
+def test_a_missing_part_is_explained_in_place(changes, said, tmp_path, make_tables):
+    results, scores = make_tables(**changes)
     found = report(results, scores, output=tmp_path / "r.html", exports=False, **QUICK)
-    assert said in found.html.read_text("utf8")
+    html = found.html.read_text("utf8")
+    assert all(text in html for text in said)
     assert found.files == ()
 
 
-def test_the_same_tables_give_the_same_page(tmp_path):
-    results, scores = tables(sizes=(1, 2), targets=("xnli",), tasks=TASKS[:4])
-    pages = [report(results, scores, output=tmp_path / n / "r.html", exports=False, **QUICK).html for n in "ab"]
-    assert pages[0].read_bytes() == pages[1].read_bytes()
+def test_the_same_tables_give_the_same_page(whole, made_tables, tmp_path):
+    again = report(*made_tables, output=tmp_path / "r.html", exports=False, **QUICK)
+    assert again.html.read_bytes() == whole.html.read_bytes()
 
 
-def test_the_command(tmp_path, capsys):
-    results, scores = tables(targets=("xnli",), tasks=TASKS[:4])
+def test_the_command(tmp_path, capsys, make_tables):
+    results, scores = make_tables(targets=("xnli",), tasks=TASKS[:4])
     results.to_csv(tmp_path / "R.csv", index=False)
     scores.to_csv(tmp_path / "S.csv", index=False)
     given = ["--results", str(tmp_path / "R.csv"), "--scores", str(tmp_path / "S.csv"), "--no-exports"]
@@ -106,3 +88,47 @@ def test_the_command(tmp_path, capsys):
         assert stop.value.code == 2
         assert line in error
         assert error.count("\n") == 1
+
+
+def test_each_table_and_figure_of_the_report_is_there(whole):
+    html = whole.html.read_text("utf8")
+    first = "verdict design diversity accuracy comparison slopes retrieval".split()
+    parts = [*first, *"specifications influence checks failed methods provenance".split()]
+    assert re.findall(r'<section id="([a-z]+)"', html) == parts
+    figures = "diversity accuracy pairs scatter forest specifications influence".split()
+    assert re.findall(r'<figure id="figure-([a-z]+)"', html) == figures
+    assert all(len(alt) > 20 for alt in re.findall(r'<img src="[^"]+" alt="([^"]*)"', html))
+
+
+def test_the_methods_are_what_was_done(whole):
+    html = whole.html.read_text("utf8")
+    said = html.split('id="methods-title"')[1].split("</section>")[0]
+    fit = whole.fit
+    assert f"{fit.n_mixtures} mixtures of {fit.n_tasks} English intermediate tasks with vendi(q=2)" in said
+    assert "exact permutation of the tasks&#39; labels (all 120)" in said
+    assert "3 targets, 3 languages, 2 seeds" in said
+    assert "question answering counts as the mean of exact match and F1" in said
+    assert f"{fit.minimum_detectable_slope:.3g}" in said
+
+
+def test_where_the_design_is_not_closed_the_methods_say_so(tmp_path, make_tables):
+    results, scores = make_tables(targets=("xnli",), tasks=TASKS[:4])
+    lost = results["mixture"] == "mnli+qqp"
+    broken = results.assign(status="done").mask(lost, results.assign(status="failed"))
+    found = report(broken, scores, output=tmp_path / "r.html", exports=False, **QUICK)
+    html = found.html.read_text("utf8")
+    assert "since the design is not closed under relabelling" in html
+    assert "exact permutation" not in html.split('id="methods-title"')[1]
+    assert "6 rows of the tables left out" in html
+    assert "Of 10 mixtures with a score, 1 have no result." in html
+
+
+def test_what_results_cannot_answer_is_told_first(make_tables):
+    from diversity.reporting.sections import cautions
+
+    runs = pd.DataFrame({"language": ["en", "de"], "value": [60.0, 0.0]})
+    assert cautions(runs) == []
+    (english,) = cautions(runs.assign(language="en"))
+    assert "nothing about transfer to other languages" in english
+    (unit,) = cautions(runs.assign(value=[0.6, 0.5]))
+    assert "points of 100 are expected" in unit

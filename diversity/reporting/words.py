@@ -1,0 +1,149 @@
+"""What the report says in words: outcomes, metrics, baselines, and the methods of a paper."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from diversity import catalog
+from diversity.reporting.page import Section, Text, cell
+from diversity.types import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from diversity.stats.comparing import Comparison
+    from diversity.stats.fitting import Fit
+
+OUTCOMES = {
+    "mean9": "the mean of the nine targets of XTREME",
+    "mean7": "the mean of the seven targets of XTREME that are not retrieval",
+    "retrieval": "the mean of the two retrieval targets of XTREME",
+    "mean": "the mean of all targets of the results",
+}
+BASELINES = (
+    "Diversity has to beat what is known without it: k, the number of tasks; log_budget, the logarithm of the training "
+    "examples; single_mean, the mean of what the members of a mixture reach alone. A dash stands where a predictor is not "
+    "known or is the same for all mixtures that are judged."
+)
+CHECKS: Mapping[str, str] = {
+    "predictive": "Predictive R²: mixtures without a task (without a target) predict those with it; below 0 is worse than "
+    "the mean. With single_mean, all are judged on mixtures of several tasks.",
+    "members": "The slope, and the slope given the mean of the members' single-task outcomes.",
+    "correlations": "Correlations over mixtures of all sizes; low and high over new tasks and new noise; naive: as if "
+    "mixtures were independent.",
+    "partial": "Partial correlations of diversity and outcome given each baseline (p naive).",
+    "shapes": "Is the relation a line? R² of a line, of a parabola (p of its curvature) and of the best monotone fit.",
+    "choosing": "Were the mixtures of greatest score trained: quality of the ranking (NDCG, 1 is perfect) and points lost "
+    "against the best mixture when the best of the first 1, 3 or 5 is kept (regret).",
+    "measurement": "Measurement: reliability is the share of variance that is not error; corrected_slope undoes the "
+    "flattening by errors of the score, slope_sd is what they make of the slope; ceiling is the greatest |r| that noise of "
+    "the seeds leaves.",
+}
+
+
+def outcome(name: str) -> str:
+    """What an outcome is.
+
+    >>> outcome("mean9"), outcome("xnli")
+    ('the mean of the nine targets of XTREME', 'one target')
+    """
+    return OUTCOMES.get(name, "one target")
+
+
+def metric(name: str) -> str:
+    """What a metric is, where it is one of the toolkit's.
+
+    >>> metric("hill(q=1)").startswith("hill(q=1)")
+    True
+    >>> metric("mine")
+    'The primary metric is mine, which is not one of the toolkit: its scores were given.'
+    """
+    try:
+        found, options = catalog.parse_metric(name)
+    except InputError:
+        return f"The primary metric is {name}, which is not one of the toolkit: its scores were given."
+    said = f"{name}: {found.formula.rstrip('.')}; range {found.range}. {found.reference.rstrip('.')}."
+    if not found.size_dependent:
+        return said
+    rest = "; the U estimate does not" if found.unbiased(**options) else ""
+    return f"{said} The plain estimate grows with the number of texts that it is measured on{rest}."
+
+
+def methods(
+    fit: Fit | str, comparison: Comparison | str, runs: pd.DataFrame, settings: Mapping[str, object]
+) -> Section:
+    """Text for a paper: every sentence is of what was done here."""
+    title = "Methods, ready for a paper"
+    if isinstance(fit, str):
+        why = f"The methods text cannot be shown: {fit.rstrip('.')}."
+        return Section("methods", title, (Text(why, "missing"),))
+    parts = (_measured(fit, runs), _tested(fit, settings), _besides(fit), _compared(comparison), _closing(settings))
+    return Section("methods", title, tuple(Text(part) for part in parts if part))
+
+
+def _measured(fit: Fit, runs: pd.DataFrame) -> str:
+    counts = {name: runs[name].nunique() for name in ("target", "language", "seed")}
+    there = ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items())
+    english = "" if set(runs["language"]) == {"en"} or "en" not in set(runs["language"]) else ", English included"
+    span = set(runs["target"]) & {"xquad", "mlqa", "tydiqa"}
+    answers = " question answering counts as the mean of exact match and F1," if span else ""
+    return (
+        f"We scored the semantic diversity of {fit.n_mixtures} mixtures of {fit.n_tasks} English intermediate tasks with "
+        f"{fit.metric} and related it to {fit.outcome}, {outcome(fit.outcome)} (results: {there};{answers} "
+        f"each target as the mean over its languages{english}, and over seeds)."
+    )
+
+
+def _tested(fit: Fit, settings: Mapping[str, object]) -> str:
+    first = fit.tables["methods"].query("primary").iloc[0]["method"]
+    exact = math.factorial(fit.n_tasks)
+    how = {
+        "task-label permutation": f"an exact permutation of the tasks' labels (all {exact:,}), since the design is closed "
+        "under relabelling; its interval holds the slopes that it does not reject",
+        "task-label permutation (drawn)": "a permutation of the tasks' labels (drawn), since the design is closed under "
+        "relabelling; its interval holds the slopes that it does not reject",
+    }.get(first, f"{first} (one random effect a task), since the design is not closed under relabelling of its tasks")
+    members = fit.tables["members"]
+    alone = " and holds given the mean of the members' single-task outcomes" if len(members) > 1 else ""
+    return (
+        "Mixtures share tasks, so the task, not the mixture, is the unit of chance. The primary test is "
+        f"{how}. It compares mixtures of one size. Slopes are in points per standard deviation of diversity, with 95 % "
+        f"intervals. An effect counts as established where p is at most {cell(settings.get('alpha', 0.05))}{alone}."
+    )
+
+
+def _besides(fit: Fit) -> str:
+    least = fit.minimum_detectable_slope
+    reml = math.isnan(fit.p_permutation)
+    model = (
+        ""
+        if reml
+        else (
+            "a multi-membership mixed model (REML, a random effect of each task, Satterthwaite's degrees of freedom) and "
+        )
+    )
+    power = (
+        f"With the spread found, the design shows a slope of {least:.3g} with 80 % power (simulated). "
+        if math.isfinite(least)
+        else ""
+    )
+    return (
+        f"{power}Beside it we report {model}the naive ordinary regression, which is anticonservative; slopes of single "
+        "targets with p-values corrected by Holm (1979) and by Benjamini and Hochberg (1995); and every "
+        "specification that these tables allow (Simonsohn et al. 2020)."
+    )
+
+
+def _compared(comparison: Comparison | str) -> str:
+    if isinstance(comparison, str):
+        return ""
+    return (
+        f"We also compared the most with the least diverse mixtures in {comparison.n_pairs} pairs of the same number of "
+        f"tasks (and budget, where known). Differences within {comparison.rope:g} points count as practically none."
+    )
+
+
+def _closing(settings: Mapping[str, object]) -> str:
+    return f"Draws are seeded ({settings.get('seed')}). Computed with diversity {settings.get('version')}."

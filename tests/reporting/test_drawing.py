@@ -1,0 +1,83 @@
+"""`plot`: every kind of thing is drawn in one call, and what cannot be drawn is told."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+import diversity
+from diversity.types import InputError
+
+
+@pytest.fixture(scope="module")
+def fit(made_tables):
+    results, scores = made_tables
+    return diversity.fit(results, scores, metric="vendi(q=2)", outcome="mean", permutations=200, bootstrap=100)
+
+
+@pytest.mark.parametrize("what", ["", "targets", "mixtures", "specifications", "influence"])
+def test_a_fit(fit, what):
+    figure = diversity.plot(fit, what)
+    assert figure.axes[0].has_data()
+
+
+def test_the_forest_has_the_numbers_of_the_fit(fit):
+    axes = diversity.plot(fit).axes[0]
+    shown = [line.get_xdata()[0] for line in axes.lines if len(line.get_xdata()) == 1]
+    assert shown == pytest.approx(fit.tables["targets"]["slope"].tolist())
+    assert [t.get_text() for t in axes.get_yticklabels()] == fit.tables["targets"]["target"].tolist()
+
+
+def test_tables(made_tables):
+    results, scores = made_tables
+    rows = results[results["metric"] == "accuracy"]
+    heat = diversity.plot(rows).axes[0]
+    cells = rows.groupby(["language", "target"])["value"].mean().unstack()
+    shown = {float(t.get_text()) for t in heat.texts}
+    assert shown == {float(f"{v:.0f}") for v in cells.to_numpy().ravel()}
+    axes = diversity.plot(scores, metric="cosine").axes[0]
+    drawn = [x for line in axes.lines for x in line.get_xdata()]
+    assert set(scores.query("metric == 'cosine'")["value"].round(9)) == set(np.round(drawn, 9))
+    assert diversity.plot(scores).axes[0].get_xlabel() == "vendi(q=2)"
+    near = pd.DataFrame([[0.5, 0.9], [0.9, 0.6]], index=["a", "b"], columns=["a", "b"])
+    assert [t.get_text() for t in diversity.plot(near).axes[1].texts] == ["0.60", "0.90", "0.90", "0.50"]
+
+
+def test_lines_and_groups():
+    table = pd.DataFrame({"x": [0, 1, 0, 1], "y": [1.0, 2, 3, 4], "g": ["a", "a", "b", "b"], "e": [0.1] * 4})
+    axes = diversity.plot(table, "lines", x="x", y="y", by="g", error="e", reference=2.5).axes[0]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["a", "b"]
+    axes = diversity.plot(table, "groups", x="y", by="g").axes[0]
+    assert [list(line.get_xdata()) for line in axes.lines] == [[1, 2], [3, 4]]
+
+
+def test_a_comparison_and_a_design(made_tables):
+    results, scores = made_tables
+    found = diversity.compare(results, scores, metric="vendi(q=2)", outcome="mean", permutations=200, bootstrap=100)
+    axes = diversity.plot(found).axes[0]
+    mean = next(line for line in axes.lines if line.get_label() == "mean").get_ydata()
+    assert mean[1] - mean[0] == pytest.approx(found.difference)
+    made = diversity.design(["mnli", "qqp", "squad_v1", "ccg"], k=2, scheme="closed", targets=["xnli"], draws=20)
+    axes = diversity.plot(made).axes[0]
+    counts = dict(
+        zip((t.get_text() for t in axes.get_yticklabels()), (len(x.get_xdata()) for x in axes.lines), strict=True)
+    )
+    assert counts == {"single": 4, "closed": 6}
+
+
+def test_what_cannot_be_drawn_is_told(fit):
+    with pytest.raises(InputError, match="unknown figure of a Fit 'target': did you mean targets"):
+        diversity.plot(fit, "target")
+    with pytest.raises(InputError, match="found a list"):
+        diversity.plot([1, 2])
+
+
+def test_settings_and_backend_stay_as_they_were(fit):
+    import matplotlib.pyplot as plt
+
+    before, backend = dict(matplotlib.rcParams), matplotlib.get_backend()
+    open_figures = plt.get_fignums()
+    diversity.plot(fit)
+    assert dict(matplotlib.rcParams) == before
+    assert matplotlib.get_backend() == backend
+    assert plt.get_fignums() == open_figures
