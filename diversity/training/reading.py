@@ -111,7 +111,7 @@ def read_texts(paths: Sequence[Path | str], *, limit: int | None = None, seed: i
 
     The name of the folder that a file lies in is its language. Raises InputError where there is no text.
     """
-    files = [f for p in map(Path, paths) for f in ([p] if p.is_file() else sorted(p.glob("*.txt*")))]
+    files = [f for p in map(Path, paths) for f in ([p] if p.is_file() else sorted(p.rglob("*.txt*")))]
     texts = sources.sample(_lines(files), limit, seed)
     if not texts:
         raise InputError(f"{', '.join(map(str, paths)) or '--mlm'}: expected text files (.txt), found no text")

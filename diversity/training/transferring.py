@@ -98,7 +98,7 @@ def transfer(
     about = mixture if mixture is not None else mixture_of(model)
     for name in trackers:
         progress.check_tracker(name)
-    notes: list[str] = []
+    notes = [n for t, cells in plans.items() if (n := _missing(catalog.task(t), cells, languages, data))]
     records: list[dict[str, Any]] = []
     trained: dict[str, Trained] = {}
     for source, group in _groups(chosen).items():
@@ -229,6 +229,12 @@ def _cells(
         unseen = "" if ",".join(splits) == split else " that are not trained on"
         raise InputError(f"{task.name}: expected rows of {split} in {data}{unseen}, found none")
     return found
+
+
+def _missing(task: Task, cells: Sequence[tuple[str, str]], languages: Sequence[str] | None, data: Path | str) -> str:
+    """What to say of languages that were asked for, or are the benchmark's, and are not there."""
+    absent = [lang for lang in languages or task.languages if lang not in {c[0] for c in cells}]
+    return f"{task.name}: no rows in {', '.join(absent)} in {data}" if absent else ""
 
 
 def _there(

@@ -124,6 +124,8 @@ def test_texts_are_lines_of_files_and_folders_are_languages(write, tmp_path) -> 
     found = reading.read_texts([tmp_path / "sw", tmp_path / "de" / "b.txt"])
     assert [(e.language, e.text) for e in found.train] == [("sw", "moja"), ("sw", "mbili"), ("de", "eins")]
     assert found.provenance["languages"] == ["de", "sw"]
+    whole = reading.read_texts([tmp_path])
+    assert {e.language for e in whole.train} == {"sw", "de"}, "folders of folders are read, too"
     with pytest.raises(InputError, match="expected text files"):
         reading.read_texts([tmp_path / "none"])
     write("de/c.txt", b"\xff\xfe")

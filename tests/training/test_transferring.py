@@ -83,6 +83,17 @@ def test_the_same_call_goes_on_and_gives_the_same(done, model, samples, monkeypa
     assert all(torch.equal(before[k], after[k]) for k in before)
 
 
+def test_languages_that_are_not_there_are_told(model, samples, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(samples / "tatoeba", data / "tatoeba")
+    for path in (data / "tatoeba").rglob("tatoeba.swh-eng.*"):
+        path.unlink()
+    said = []
+    found = transfer(model, ["tatoeba"], data=data, output=tmp_path / "out", languages=["de", "sw"], notify=said.append)
+    assert found.notes == tuple(said) == (f"tatoeba: no rows in sw in {data}",)
+    assert set(found.rows["language"]) == {"de"}
+
+
 def test_what_is_predicted_is_not_predicted_again(done, model, samples, tmp_path, monkeypatch):
     out = tmp_path / "run"
     shutil.copytree(done.folder, out)
