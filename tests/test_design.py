@@ -56,6 +56,30 @@ def test_the_assignment_of_pairs_is_the_best_of_all(rng):
     assert choosing.matched(diversity, covariates, importance, 2).tolist() == pairs[:2].tolist()
 
 
+def test_pairs_are_taken_so_that_no_task_stands_on_one_side_alone():
+    """By hand: task 0 makes a mixture diverse in the two cheapest pairs; the third, a little dearer, has it on no side."""
+    diversity = np.array([0.0, 0.1, 0.2, 1.0, 1.1, 1.2, 5.0, 5.1, 5.2])
+    covariate = np.array([0.0, 10.0, 20.0, 100.0, 101.0, 102.0, 0.1, 10.1, 20.3])[:, None]
+    weights = np.array(
+        [[0, 1.0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 0, 0], [1, 0, 0], [0, 1, 0]]
+    )
+    assert {tuple(p) for p in choosing.matched(diversity, covariate, np.ones(1), 2).tolist()} == {(6, 0), (7, 1)}
+    assert choosing.matched(diversity, covariate, np.ones(1), 2, weights)[:, 0].tolist().count(8) == 1
+
+
+def test_matched_pairs_of_the_nine_tasks_hold_no_task_on_one_side():
+    """Four pairs by mismatch alone all exchange SQuAD 1.1 for 2.0: their effects could not be told from diversity's."""
+    made = design(mixtures=4, targets=["xnli", "udpos", "xquad", "tatoeba"], draws=20)
+    table = made.mixtures
+    for task in TASKS:
+        sides = [
+            sum(task in t for t in table.loc[table["role"] == role, "tasks"]) for role in ("diverse", "homogeneous")
+        ]
+        told = any(note.startswith(f"{task} is in {sides[0]} diverse") for note in made.notes)
+        assert abs(sides[0] - sides[1]) <= 2
+        assert told == (abs(sides[0] - sides[1]) > 2)
+
+
 def test_pairs_that_cannot_be_are_told():
     with pytest.raises(InputError, match="expected 1 to 2 pairs of 6 mixtures, found 3"):
         choosing.matched(np.arange(6.0), np.zeros((6, 1)), np.ones(1), 3)

@@ -12,6 +12,7 @@ from diversity.types import Array, InputError
 
 Ints = NDArray[np.int64]
 RESTARTS, ROUNDS = 4, 20
+SURPLUS = 0.05  # of the median mismatch: what a task costs that stands once more on one side of the pairs, squared
 
 
 def subsets(tasks: int, k: int) -> Array:
@@ -36,13 +37,15 @@ def standardised(columns: Array) -> Array:
     return np.asarray(np.where(flat, 0.0, centred / np.where(flat, 1.0, spread)))
 
 
-def matched(diversity: Array, covariates: Array, importance: Array, pairs: int) -> Ints:
+def matched(diversity: Array, covariates: Array, importance: Array, pairs: int, weights: Array | None = None) -> Ints:
     """Pairs (P, 2) of a diverse and a homogeneous mixture that are alike in their covariates (M, C).
 
-    Mixtures of the upper third of diversity (M,) are assigned to those of the lower third so that the sum of mismatch
-    over contrast is least: the distance of the standardised covariates, weighted by their `importance` (C,), for each
-    standard deviation of diversity between the two. The best `pairs` of them, each mixture in one pair at most. Raises
-    InputError where there are fewer.
+    One is of the upper third of diversity (M,), the other of the lower third, each mixture in one pair at most. What is
+    kept small is the mismatch over the contrast: the distance of the standardised covariates, weighted by their
+    `importance` (C,), for each standard deviation of diversity between the two. Without `weights` its sum over all that
+    could be paired is least, and the best `pairs` are taken. With the `weights` (M, T) of the tasks, pairs are taken one
+    after another so that no task stands on one side alone, where its own effect would be taken for that of diversity.
+    Raises InputError where there are fewer.
 
     >>> matched(np.array([0.0, 1, 2, 3, 4, 5]), np.array([[0.0], [9], [0], [0], [9], [0]]), np.ones(1), 2).tolist()
     [[4, 1], [5, 0]]
@@ -54,15 +57,35 @@ def matched(diversity: Array, covariates: Array, importance: Array, pairs: int) 
         raise InputError(f"expected 1 to {third} pairs of {len(diversity)} mixtures, found {pairs}")
     order = np.argsort(diversity, kind="stable")
     low, high = order[:third], order[-third:]
-    z = standardised(covariates) * np.sqrt(importance)
-    mismatch = np.linalg.norm(z[high][:, None] - z[low], axis=2)
-    contrast = (diversity[high][:, None] - diversity[low]) / (diversity.std() or 1.0)
-    if not (contrast > 0).all():
-        raise InputError("expected mixtures that differ in diversity, found a third or more of them alike")
-    cost = mismatch / contrast
+    cost = _costs(diversity, standardised(covariates) * np.sqrt(importance), low, high)
+    if weights is not None:
+        used = (weights > 0).astype(float)
+        chosen = _balanced(cost, used[high][:, None] - used[low], pairs)
+        return np.array([(high[i], low[j]) for i, j in chosen])
     rows, columns = linear_sum_assignment(cost)
     best = np.argsort(cost[rows, columns], kind="stable")[:pairs]
     return np.column_stack([high[rows[best]], low[columns[best]]])
+
+
+def _costs(diversity: Array, z: Array, low: Ints, high: Ints) -> Array:
+    """Mismatch over contrast of every diverse (rows) with every homogeneous mixture (columns)."""
+    contrast = (diversity[high][:, None] - diversity[low]) / (diversity.std() or 1.0)
+    if not (contrast > 0).all():
+        raise InputError("expected mixtures that differ in diversity, found a third or more of them alike")
+    return np.asarray(np.linalg.norm(z[high][:, None] - z[low], axis=2) / contrast)
+
+
+def _balanced(cost: Array, surplus: Array, pairs: int) -> list[tuple[int, int]]:
+    """Pairs one after another, each the cheapest with the tasks' surplus (H, L, T) on the diverse side that it leads to."""
+    open_, scale = np.ones(cost.shape, bool), float(np.median(cost)) or 1.0
+    total, chosen = np.zeros(surplus.shape[2]), list[tuple[int, int]]()
+    for _ in range(pairs):
+        worth = cost / scale + SURPLUS * ((total + surplus) ** 2).sum(axis=2)
+        i, j = divmod(int(np.argmin(np.where(open_, worth, np.inf))), cost.shape[1])
+        chosen.append((i, j))
+        open_[i], open_[:, j] = False, False
+        total += surplus[i, j]
+    return chosen
 
 
 def spread(

@@ -131,7 +131,11 @@ def design(
         rate = costs.measured_rate(space.stacked.names, choice)
         notes.append(f"measured here: {rate:,.1f} examples a second")
     hours = None if rate is None else examples / rate / 3600
-    notes += _overlaps(table) + ([] if hours is not None else ["hours are known with a rate: --rate, or --measure"])
+    notes += (
+        _overlaps(table)
+        + _one_sided(table)
+        + ([] if hours is not None else ["hours are known with a rate: --rate, or --measure"])
+    )
     plan = writing.toml(choice, table, balance, power, runs, examples, hours, notes)
     return Design(table, balance, power, runs, examples, hours, plan, tuple(notes))
 
@@ -281,9 +285,8 @@ def _chosen(
         picked = choosing.spread(diversity[many], table[many], weights[many], number, rng)
         found = [(int(many[i]), "space", None) for i in picked]
     else:
-        pairs = choosing.matched(
-            diversity[many], table[many], confounders.importance([str(c) for c in columns]), number
-        )
+        weight = confounders.importance([str(c) for c in columns])
+        pairs = choosing.matched(diversity[many], table[many], weight, number, weights[many])
         for pair, (one, other) in enumerate(pairs, start=1):
             found += [(int(many[one]), "diverse", pair), (int(many[other]), "homogeneous", pair)]
     return [*found, *((int(i), "single", None) for i in singles)]
@@ -373,4 +376,16 @@ def _overlaps(table: pd.DataFrame) -> list[str]:
     for name, tasks in zip(table["mixture"], table["tasks"], strict=True):
         known = [t for t in tasks if t in catalog.names("tasks")]
         found += [f"{name}: {a} contains {b}" for a in known for b in catalog.task(a).contains if b in known]
+    return found
+
+
+def _one_sided(table: pd.DataFrame) -> list[str]:
+    """Tasks whose own effect could be taken for that of diversity: on one side of most of the matched pairs."""
+    sides = [table.loc[table["role"] == role, "tasks"] for role in ("diverse", "homogeneous")]
+    names = sorted({task for side in sides for tasks in side for task in tasks})
+    found = []
+    for name in names:
+        one, other = (sum(name in tasks for tasks in side) for side in sides)
+        if 2 * abs(one - other) > len(sides[0]):
+            found.append(f"{name} is in {one} diverse and {other} homogeneous mixtures: its own effect is confounded")
     return found
