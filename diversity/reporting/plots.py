@@ -16,6 +16,13 @@ MARKS = "osD^vPX*"
 SHOWN = 24  # mixtures of a plot of intervals
 
 
+def _colour(place: int) -> str:
+    """A colour of the palette in force; named, for a figure may be drawn when another one is."""
+    from matplotlib.colors import to_hex
+
+    return to_hex(f"C{place}")
+
+
 def _axes(width: float, height: float, **options: Any) -> tuple[Figure, Any]:
     import matplotlib.pyplot as plt
 
@@ -31,9 +38,9 @@ def forest(estimates: pd.DataFrame, *, xlabel: str, pooled: Sequence[str] = (), 
     figure, ax = _axes(8, 1.1 + 0.34 * len(rows))
     for y, (label, value, low, high) in enumerate(rows[["label", "estimate", "low", "high"]].itertuples(index=False)):
         special = label in pooled
-        ax.plot([low, high], [y, y], color="C1" if special else "C0", linewidth=2)
-        ax.plot([value], [y], marker="D" if special else "o", color="C1" if special else "C0", markersize=7)
-    ax.axvline(reference, color="C7", linewidth=1.2, zorder=0)
+        ax.plot([low, high], [y, y], color=_colour(1) if special else _colour(0), linewidth=2)
+        ax.plot([value], [y], marker="D" if special else "o", color=_colour(1) if special else _colour(0), markersize=7)
+    ax.axvline(reference, color=_colour(7), linewidth=1.2, zorder=0)
     ax.set(yticks=range(len(rows)), yticklabels=rows["label"], xlabel=xlabel, ylim=(len(rows) - 0.5, -0.5))
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
@@ -52,10 +59,10 @@ def intervals(values: pd.DataFrame, *, xlabel: str, shown: int = SHOWN) -> Figur
         ordered = pd.concat([ordered.head(shown // 2), gap, ordered.tail(shown // 2)])
     figure, ax = _axes(8, 1.1 + 0.28 * len(ordered))
     y = range(len(ordered))
-    ax.hlines(y, ordered["low"], ordered["high"], color="C0", linewidth=2)
-    ax.plot(ordered["value"], y, "o", color="C0", markersize=5)
+    ax.hlines(y, ordered["low"], ordered["high"], color=_colour(0), linewidth=2)
+    ax.plot(ordered["value"], y, "o", color=_colour(0), markersize=5)
     if left_out:
-        ax.axhline(shown // 2, color="C7", linewidth=1, linestyle=":", zorder=0)
+        ax.axhline(shown // 2, color=_colour(7), linewidth=1, linestyle=":", zorder=0)
     ax.set(yticks=list(y), yticklabels=ordered["label"], xlabel=xlabel, ylim=(len(ordered) - 0.5, -0.5))
     ax.tick_params(axis="y", length=0)
     return figure
@@ -93,13 +100,13 @@ def scatter(points: pd.DataFrame, *, xlabel: str, ylabel: str, band: pd.DataFram
     if 1 < len(sizes) <= len(MARKS):
         for place, size in enumerate(sizes):
             here = points[points["k"] == size]
-            ax.plot(here["x"], here["y"], MARKS[place], color=f"C{place}", alpha=0.8, markersize=5, label=f"{size}")
+            ax.plot(here["x"], here["y"], MARKS[place], color=_colour(place), alpha=0.8, markersize=5, label=f"{size}")
         ax.legend(title="tasks", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     else:
-        ax.plot(points["x"], points["y"], "o", color="C0", alpha=0.75, markersize=5)
+        ax.plot(points["x"], points["y"], "o", color=_colour(0), alpha=0.75, markersize=5)
     if band is not None:
-        ax.plot(band["x"], band["fit"], color="C7")
-        ax.fill_between(band["x"], band["low"], band["high"], color="C7", alpha=0.2, linewidth=0)
+        ax.plot(band["x"], band["fit"], color=_colour(7))
+        ax.fill_between(band["x"], band["low"], band["high"], color=_colour(7), alpha=0.2, linewidth=0)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if "label" in points and len(points) <= 16:
         _labelled(ax, points)
@@ -124,12 +131,15 @@ def pairs(table: pd.DataFrame, *, ylabel: str) -> Figure:
     """Matched pairs as lines from the homogeneous to the diverse mixture: columns homogeneous, diverse; mean in bold."""
     figure, ax = _axes(5.5, 4.6)
     ahead = table["diverse"] >= table["homogeneous"]
-    for chosen, colour, line, label in ((ahead, "C0", "-", "diverse ahead"), (~ahead, "C1", "--", "homogeneous ahead")):
+    for chosen, colour, line, label in (
+        (ahead, _colour(0), "-", "diverse ahead"),
+        (~ahead, _colour(1), "--", "homogeneous ahead"),
+    ):
         ends = table.loc[chosen, ["homogeneous", "diverse"]].to_numpy(float).T
         lines = ax.plot([0, 1], ends, line, color=colour, alpha=0.6, linewidth=1.2, marker="o", markersize=4)
         for first in lines[:1]:
             first.set_label(f"{label} ({len(lines)})")
-    ax.plot([0, 1], table[["homogeneous", "diverse"]].mean(), color="C2", linewidth=3, marker="D", label="mean")
+    ax.plot([0, 1], table[["homogeneous", "diverse"]].mean(), color=_colour(2), linewidth=3, marker="D", label="mean")
     ax.set(xticks=[0, 1], xticklabels=["homogeneous", "diverse"], ylabel=ylabel, xlim=(-0.15, 1.15))
     ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2, columnspacing=1)
     return figure
@@ -144,17 +154,17 @@ def specification_curve(table: pd.DataFrame, choices: Sequence[str], *, ylabel: 
     )
     x = ordered.index.to_numpy()
     found = (ordered["p"] < 0.05).to_numpy()
-    for chosen, colour, name in ((~found, "C7", "p ≥ .05"), (found, "C0", "p < .05")):
+    for chosen, colour, name in ((~found, _colour(7), "p ≥ .05"), (found, _colour(0), "p < .05")):
         if chosen.any():
             part = ordered[chosen]
             top.vlines(x[chosen], part["low"], part["high"], color=colour, linewidth=1)
             top.plot(x[chosen], part["estimate"], "o", color=colour, markersize=3.5, label=name)
-    top.axhline(0, color="C1", linewidth=1)
+    top.axhline(0, color=_colour(1), linewidth=1)
     top.set(ylabel=ylabel)
     top.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     for y, (choice, value) in enumerate(marks):
         here = (ordered[choice].astype(str) == value).to_numpy()
-        bottom.plot(x[here], [y] * int(here.sum()), "|", color="C0", markersize=7)
+        bottom.plot(x[here], [y] * int(here.sum()), "|", color=_colour(0), markersize=7)
     names = [f"{c}: {v or 'none'}" for c, v in marks]
     bottom.set(yticks=range(len(marks)), yticklabels=names, ylim=(len(marks) - 0.5, -0.5))
     bottom.set(xlabel="specifications, by estimate")
@@ -172,9 +182,9 @@ def lines(
     for place, (name, rows) in enumerate(groups):
         bars = rows[error] if error else None
         mark = MARKS[place % len(MARKS)]
-        ax.errorbar(rows[x], rows[y], yerr=bars, marker=mark, color=f"C{place % 8}", markersize=5, label=str(name))
+        ax.errorbar(rows[x], rows[y], yerr=bars, marker=mark, color=_colour(place % 8), markersize=5, label=str(name))
     if reference is not None:
-        ax.axhline(reference, color="C7", linewidth=1.2, linestyle=":", zorder=0)
+        ax.axhline(reference, color=_colour(7), linewidth=1.2, linestyle=":", zorder=0)
     ax.set(xlabel=xlabel or x, ylabel=ylabel or y)
     if by:
         ax.legend(title=by, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -187,7 +197,7 @@ def groups(table: pd.DataFrame, x: str, by: str, *, xlabel: str = "") -> Figure:
     figure, ax = _axes(7.5, 1.1 + 0.5 * len(names))
     for place, name in enumerate(names):
         here = table.loc[table[by] == name, x]
-        ax.plot(here, [place] * len(here), MARKS[place % len(MARKS)], color=f"C{place % 8}", alpha=0.7, markersize=6)
+        ax.plot(here, [place] * len(here), MARKS[place % len(MARKS)], color=_colour(place % 8), alpha=0.7, markersize=6)
     ax.set(yticks=range(len(names)), yticklabels=names, xlabel=xlabel or x, ylim=(len(names) - 0.5, -0.5))
     ax.tick_params(axis="y", length=0)
     return figure

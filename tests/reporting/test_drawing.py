@@ -28,6 +28,15 @@ def test_the_forest_has_the_numbers_of_the_fit(fit):
     assert [t.get_text() for t in axes.get_yticklabels()] == fit.tables["targets"]["target"].tolist()
 
 
+def test_the_colours_are_those_of_the_palette_wherever_it_is_drawn(fit):
+    from matplotlib.colors import to_hex
+
+    from diversity.reporting import style
+
+    axes = diversity.plot(fit).axes[0]
+    assert {to_hex(line.get_color()) for line in axes.lines} <= set(style.COLOURS[False])
+
+
 def test_tables(made_tables):
     results, scores = made_tables
     rows = results[results["metric"] == "accuracy"]
