@@ -228,5 +228,6 @@ def _export_figure(figure: Figure, folder: Path) -> Iterator[Path]:
             path = folder / f"{figure.slug}.{form}"
             with store.replacing(path) as stream:
                 drawn.savefig(stream, format=form, dpi=200, metadata=metadata)
+            drawn.set_layout_engine("none")  # it is laid out now; the other formats need not do it again
             yield path
         plt.close(drawn)

@@ -168,6 +168,7 @@ def specification_curve(table: pd.DataFrame, choices: Sequence[str], *, ylabel: 
     names = [f"{c}: {v or 'none'}" for c, v in marks]
     bottom.set(yticks=range(len(marks)), yticklabels=names, ylim=(len(marks) - 0.5, -0.5))
     bottom.set(xlabel="specifications, by estimate")
+    bottom.locator_params(axis="x", integer=True)
     bottom.tick_params(axis="y", length=0, labelsize=8)
     return figure
 
