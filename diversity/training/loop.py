@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diversity.training import batching, checkpoint, heads, progress
+from diversity.training import batching, checkpoint, dropout, heads, progress
 from diversity.training.batching import Masking, Rows
 from diversity.training.features import Features
 from diversity.training.model import attending, first_position
@@ -193,7 +193,7 @@ def _backward(network: Any, batch: Batch, settings: Settings, device: Any) -> Te
     total = torch.zeros((), device=device)
     for rows in batch.passes:
         given = rows.to(device)
-        with autocast(device, settings):
+        with autocast(device, settings), dropout.cheap(device.type):
             scores = heads.logits(network, given)
         terms = [heads.loss(p, s) * batch.weights[p.task] for p, s in zip(given.parts, scores, strict=True)]
         loss: Any = torch.stack(terms).sum()

@@ -93,14 +93,16 @@ class Settings:
     def attends(self, device: str) -> str:
         """The attention that is trained with on a device; prediction is faster with `sdpa` everywhere.
 
-        `auto` is `eager` in bf16 on a processor: the gradients of its fused kernel are slow there (1.1 to 1.9 times).
+        `auto` is `eager` on a processor with dropout, which the fused kernel has none of there, or in bf16, in which its
+        gradients are slow.
 
-        >>> Settings(precision="bf16").attends("cpu"), Settings(precision="bf16").attends("cuda")
-        ('eager', 'sdpa')
+        >>> Settings().attends("cpu"), Settings(dropout=0).attends("cpu"), Settings().attends("cuda")
+        ('eager', 'sdpa', 'sdpa')
         """
         if self.attention != "auto":
             return self.attention
-        return "eager" if self.precision == "bf16" and device == "cpu" else "sdpa"
+        slow = self.precision == "bf16" or self.dropout != 0
+        return "eager" if slow and device == "cpu" else "sdpa"
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step, counted from 0: linear warm-up, then linear decay to 0 after the last.
