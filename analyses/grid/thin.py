@@ -1,8 +1,8 @@
 """A folder of data with fewer rows to predict: `python analyses/grid/thin.py DATA OUTPUT`.
 
 Everything is linked but the files that the small grid is evaluated on, which are thinned the same way in every language,
-so that parallel rows stay parallel: XNLI every 6th premise with its three hypotheses, XQuAD every 8th article, udpos every
-n-th sentence, so that about 250 are left. Training files and Tatoeba are whole.
+so that parallel rows stay parallel: XNLI every 10th premise with its three hypotheses, XQuAD every 12th article, udpos every
+n-th sentence, so that 150 to 300 are left. Training files and Tatoeba are whole.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pathlib import Path
 
 from diversity import store
 
-PREMISES, ARTICLES, SENTENCES = 6, 8, 250
+PREMISES, ARTICLES, SENTENCES = 10, 12, 150
 
 
 def xnli(path: Path) -> str:
-    """Every 6th premise: three rows that follow each other."""
+    """Every 10th premise: three rows that follow each other."""
     lines = path.read_text("utf8").splitlines(keepends=True)
     return "".join(line for number, line in enumerate(lines) if number // 3 % PREMISES == 0)
 
 
 def xquad(path: Path) -> str:
-    """Every 8th article, from the second on: the first is three times as long as the others."""
+    """Every 12th article, from the second on: the first is three times as long as the others."""
     content = json.loads(path.read_text("utf8"))
     return json.dumps({**content, "data": content["data"][1::ARTICLES]}, ensure_ascii=False)
 

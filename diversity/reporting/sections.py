@@ -30,13 +30,12 @@ def missing(part: str, why: str) -> Text:
     return Text(f"{part} cannot be shown: {why.rstrip('.')}.", "missing")
 
 
-def verdict(fit: Fit | str, comparison: Comparison | str) -> Section:
-    """The question, and the answer in a sentence."""
+def verdict(fit: Fit | str, comparison: Comparison | str, note: str = "") -> Section:
+    """The question, and the answer in a sentence; before the answer a note of what was run, if there is one."""
+    blocks: list[Block] = [Text(QUESTION), *([Text(note, "missing")] if note else [])]
     if isinstance(fit, str):
-        return Section(
-            "verdict", "Verdict", (Text(QUESTION), Text("Not established.", "lead"), missing("A slope", fit))
-        )
-    blocks: list[Block] = [Text(QUESTION), Text(f"{_answer(fit)} {fit.sentence}", "lead")]
+        return Section("verdict", "Verdict", (*blocks, Text("Not established.", "lead"), missing("A slope", fit)))
+    blocks.append(Text(f"{_answer(fit)} {fit.sentence}", "lead"))
     if not isinstance(comparison, str):
         blocks.append(Text(comparison.sentence))
     blocks += [Text(_sentence(note), "note") for note in fit.notes]
