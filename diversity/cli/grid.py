@@ -94,7 +94,8 @@ def _text(status: GridStatus) -> str:
     lines += [f"failed: {_failure(f)}\n" for f in status.failures]
     lines += [f"damaged: {text}\n" for text in status.damaged]
     if not status.done and (status.total("missing") or status.running):
-        lines.append(f"time left: {in_words(status.seconds_left)}\n")
+        more = f", and {', '.join(status.unmeasured)}, of which none is finished yet" if status.unmeasured else ""
+        lines.append(f"time left: {in_words(status.seconds_left)}{more if status.seconds_left is not None else ''}\n")
     return "".join(lines)
 
 

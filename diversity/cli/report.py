@@ -33,6 +33,10 @@ def report(
     ] = 10_000,
     bootstrap: Annotated[int, typer.Option(min=100, help="Draws for the intervals of correlations.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything drawn.")] = 0,
+    group_column: Annotated[
+        str | None, typer.Option(help="Column of the results with declared groups, such as the grid's role.")
+    ] = None,
+    remark: Annotated[str, typer.Option(help="What a reader has to know first: stands before the verdict.")] = "",
     exports: Annotated[bool, typer.Option(help="Tables as CSV and LaTeX, figures as PNG, SVG and PDF.")] = True,
 ) -> None:
     """Write one self-contained HTML report, with its tables and figures beside it.
@@ -44,6 +48,7 @@ def report(
     found = composing.report(
         results, scores, metric=metric, outcome=outcome, output=output, title=title or composing.TITLE, alpha=alpha,
         rope=rope, permutations=permutations, bootstrap=bootstrap, seed=seed, exports=exports,
+        groups=group_column, note=remark,
     )  # fmt: skip
     print(found.html)
     if found.files:

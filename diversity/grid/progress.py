@@ -30,10 +30,15 @@ class Durations:
         self.count[kind] += 1
 
     def left(self, kinds: Mapping[str, int], slots: int) -> float | None:
-        """Seconds for so many stages of each kind on `slots` workers; None before a stage of each has been measured."""
-        if any(number and not self.count[kind] for kind, number in kinds.items()):
+        """Seconds for so many stages of each kind that was measured, on `slots` workers; None where none was."""
+        known = {kind: number for kind, number in kinds.items() if self.count[kind]}
+        if kinds and not known:
             return None
-        return sum(number * self.total[kind] / self.count[kind] for kind, number in kinds.items()) / max(slots, 1)
+        return sum(number * self.total[kind] / self.count[kind] for kind, number in known.items()) / max(slots, 1)
+
+    def unmeasured(self, kinds: Mapping[str, int]) -> tuple[str, ...]:
+        """The kinds among these of which no stage has been finished: their time is not in `left`."""
+        return tuple(kind for kind, number in kinds.items() if number and not self.count[kind])
 
 
 def in_words(seconds: float | None) -> str:
@@ -80,5 +85,6 @@ class Progress:
             return
         self.shown = time.monotonic()
         kinds = Counter(self.graph.stages[key].kind.name for key in left)
-        time_left = in_words(self.durations.left(kinds, running + free))
-        self.bar.set_postfix_str(f"{running} running, {failed} failed, time left {time_left}")
+        seconds, unmeasured = self.durations.left(kinds, running + free), self.durations.unmeasured(kinds)
+        least = "at least " * (seconds is not None and bool(unmeasured))
+        self.bar.set_postfix_str(f"{running} running, {failed} failed, time left {least}{in_words(seconds)}")

@@ -18,12 +18,20 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "run", "model", "mixture", "tasks", "weights", "sampling", "budget", "target", "language", "metric", "value", "n",
-    "seed", "status", "error", "stage",
+    "seed", "role", "pair", "status", "error", "stage",
 )  # fmt: skip
 SCORES = ("mixture", "tasks", "weights", "encoder", "metric", "value", "low", "high", "n", "estimator")
 FAILURES = ("stage", "kind", "title", "message", "cells")
 ORDER = ("mixture", "target", "seed", "language", "metric", "run")
-NUMBERS = {"seed": "Int64", "n": "Int64", "budget": "Int64", "value": "float64", "low": "float64", "high": "float64"}
+NUMBERS = {
+    "seed": "Int64",
+    "n": "Int64",
+    "budget": "Int64",
+    "pair": "Int64",
+    "value": "float64",
+    "low": "float64",
+    "high": "float64",
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,8 @@ class Cell:
             "budget": mixture.budget,
             "target": self.run.target,
             "seed": self.run.seed,
+            "role": self.run.settings.get("role", ""),
+            "pair": self.run.settings.get("pair"),
             "stage": self.stage,
         }
 

@@ -35,7 +35,7 @@ class GridStatus:
     `counts` of stages by kind and state: finished, running, failed, `blocked` by a failed one, missing, and `spared`
     (not there, but everything that uses it is finished). `cells` finished of all; `driver` (host, pid, since) where one
     is at work; `failures` a row for each failed stage; `damaged` records that cannot be trusted; `seconds_left` on
-    `workers`, from the durations of finished stages, None where a kind has none yet.
+    `workers`, from the durations of finished stages, without the kinds that are `unmeasured`; None where all are.
     """
 
     folder: str
@@ -46,6 +46,7 @@ class GridStatus:
     failures: tuple[Mapping[str, Any], ...]
     damaged: tuple[str, ...]
     seconds_left: float | None
+    unmeasured: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def total(self, state: str) -> int:
@@ -162,6 +163,10 @@ def _status(made: Study, layout: Layout, slots: int) -> GridStatus:
     for key, state in states.items():
         counts.setdefault(graph.stages[key].kind.name, Counter())[state] += 1
     failed = folders.standing(graph, survey)
+    durations = Durations()
+    for record in survey.records.values():
+        durations.add(record.kind, record.seconds)
+    left = Counter(graph.stages[key].kind.name for key, state in states.items() if state in ("missing", "running"))
     rows = [
         {
             "stage": key,
@@ -179,7 +184,8 @@ def _status(made: Study, layout: Layout, slots: int) -> GridStatus:
         running=tuple(graph.stages[key].label for key, state in states.items() if state == "running"),
         failures=tuple(rows),
         damaged=tuple(survey.damaged.values()),
-        seconds_left=_seconds_left(graph, survey, states, slots),
+        seconds_left=durations.left(left, slots),
+        unmeasured=durations.unmeasured(left),
         notes=made.notes,
     )
 
@@ -198,11 +204,3 @@ def stage_states(graph: Graph, survey: Survey) -> dict[str, str]:
         else:
             found[key] = "finished" if key in survey.records else "spared"
     return found
-
-
-def _seconds_left(graph: Graph, survey: Survey, states: Mapping[str, str], slots: int) -> float | None:
-    durations = Durations()
-    for record in survey.records.values():
-        durations.add(record.kind, record.seconds)
-    left = Counter(graph.stages[key].kind.name for key, state in states.items() if state in ("missing", "running"))
-    return durations.left(left, slots)

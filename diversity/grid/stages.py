@@ -172,17 +172,17 @@ def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> 
 def _retrieved(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """Predictions of a retrieval target, and beside them the settings that stand in the result rows."""
     from diversity.training.retrieving import COLUMNS, Mining, retrieve
+    from diversity.training.vectors import layer_encoder
 
     known = {}
+    encoder = layer_encoder(_model(inputs, settings), layer=settings["layer"], pooling=settings["pooling"])
     for language, split in settings["splits"].items():
         table = retrieve(
-            _model(inputs, settings),
+            encoder,
             [settings["target"]],
             data=inputs["data"],
             languages=[language],
             split=split,
-            layer=settings["layer"],
-            pooling=settings["pooling"],
             mining=Mining(**settings["mining"]),
             cache=folder / "cache",
             output=folder,

@@ -52,10 +52,14 @@ def report(
     bootstrap: int = 1000,
     seed: int = 0,
     exports: bool = True,
+    groups: Mapping[str, str] | str | None = None,
+    note: str = "",
 ) -> Report:
     """Write the report to OUTPUT (an `.html` file); `exports` writes its tables and figures to folders beside it.
 
-    `results` and `scores` are those of `fit`; `metric` and `outcome` are the primary ones, declared before. What the
+    `results` and `scores` are those of `fit`; `metric` and `outcome` are the primary ones, declared before. `groups` are
+    those of `compare`, where they were declared before: a mapping, or a column of the results such as `role`, which a
+    grid of matched pairs writes. `note` is said first of all: what a reader has to know of these runs. What the
     tables do not allow (one seed, one target, three mixtures) is explained in its place. Raises InputError only where
     the tables cannot be read at all.
     """
@@ -75,9 +79,11 @@ def report(
     fitted = _step(
         bar, "slopes", lambda: _or_why(lambda: fit(results, scores, **common, alpha=alpha, bootstrap=bootstrap))
     )
-    compared = _step(bar, "pairs", lambda: _or_why(lambda: compare(results, scores, **common, rope=rope)))
+    compared = _step(
+        bar, "pairs", lambda: _or_why(lambda: compare(results, scores, **common, rope=rope, groups=groups))
+    )
     settings = {"alpha": alpha, "rope": rope, "seed": seed, "version": _version()}
-    whole = _sections(fitted, compared, known, runs, settings, metric)
+    whole = _sections(fitted, compared, known, runs, settings, metric, note)
     encoders = ", ".join(sorted(e for e in known.frame["encoder"].unique() if e)) or "not told"
     all_settings = {**common, **settings, "bootstrap": bootstrap, "encoder of the scores": encoders}
     whole.append(sections.provenance(_facts(results, scores, all_settings)))
@@ -103,12 +109,13 @@ def _or_why(work: Callable[[], Found]) -> Found | str:
 
 
 def _sections(
-    fit: Fit | str, comparison: Comparison | str, scores: Scores, runs: Outcomes, settings: Mapping[str, object], metric: str
+    fit: Fit | str, comparison: Comparison | str, scores: Scores, runs: Outcomes, settings: Mapping[str, object], metric: str,
+    note: str,
 ) -> list[Section]:  # fmt: skip
     left_out = runs.failed if isinstance(fit, str) else fit.tables["left_out"]
     degenerate = None if isinstance(fit, str) else fit.tables["degenerate"]
     return [
-        sections.verdict(fit, comparison, runs.runs),
+        sections.verdict(fit, comparison, runs.runs, note),
         sections.design(fit, runs.runs),
         sections.mixtures(scores.of(metric), scores.frame, set(runs.runs["mixture"])),
         sections.accuracy(runs.runs),

@@ -31,13 +31,14 @@ def missing(part: str, why: str) -> Text:
     return Text(f"{part} cannot be shown: {why.rstrip('.')}.", "missing")
 
 
-def verdict(fit: Fit | str, comparison: Comparison | str, runs: pd.DataFrame) -> Section:
-    """The question, the answer in a sentence, and what a reader must know of these results."""
+def verdict(fit: Fit | str, comparison: Comparison | str, runs: pd.DataFrame, note: str = "") -> Section:
+    """The question, the answer in a sentence, and what a reader must know of these results; first of all a note, if any."""
     warnings = [Text(text, "missing") for text in cautions(runs)]
+    blocks: list[Block] = [Text(QUESTION), *([Text(note, "missing")] if note else [])]
     if isinstance(fit, str):
         lead = Text("Not established.", "lead")
-        return Section("verdict", "Verdict", (Text(QUESTION), lead, missing("A slope", fit), *warnings))
-    blocks: list[Block] = [Text(QUESTION), Text(f"{_answer(fit)} {fit.sentence}", "lead"), *warnings]
+        return Section("verdict", "Verdict", (*blocks, lead, missing("A slope", fit), *warnings))
+    blocks += [Text(f"{_answer(fit)} {fit.sentence}", "lead"), *warnings]
     blocks.append(
         Text(
             f"The outcome, {fit.outcome}, is {words.outcome(fit.outcome)}. "

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Group = Literal["diverse", "homogeneous"]
 GROUPS = ("diverse", "homogeneous")
+NEITHER = ("", "nan", "None", "single", "baseline", "space", "closed")  # the other roles of a design among them
 
 
 def split(x: Array, strata: Sequence[object], share: float = 1 / 3) -> list[str]:
@@ -81,7 +82,7 @@ def given(groups: Mapping[str, str] | pd.Series, mixtures: Sequence[str]) -> lis
     from diversity.stats.tables import canonical
 
     known = {canonical(str(name)): str(group).strip() for name, group in dict(groups).items()}
-    if wrong := sorted({g for g in known.values() if g not in (*GROUPS, "", "nan", "None")}):
+    if wrong := sorted({g for g in known.values() if g not in (*GROUPS, *NEITHER)}):
         raise InputError(f"expected groups diverse and homogeneous, found {wrong[0]!r}")
     found = [g if (g := known.get(m, "")) in GROUPS else "" for m in mixtures]
     for side in GROUPS:
