@@ -226,6 +226,7 @@ def test_status_says_what_is_running_and_who_is_at_work(plan_of, pretending, tmp
 def test_time_left_follows_from_the_durations(plan_of, pretending, tmp_path):
     plan, folder = plan_of(seeds=[1]), tmp_path / "grid"
     assert grid_status(plan, folder).seconds_left is None
+    assert len(grid_status(plan, folder).unmeasured) == 7
     run_grid(plan, folder)
     assert grid_status(plan, folder).seconds_left == 0
     more = grid_status(plan_of(seeds=[1, 2]), folder)
