@@ -181,6 +181,15 @@ def _display(name: str) -> str:
     return Path(name).name if Path(name).is_dir() else name.partition("@")[0].removeprefix("sentence-transformers/")
 
 
+def is_folder(name: str) -> bool:
+    """Whether a model's name is a local folder's. Those that need no hub are not, whatever lies beside: write `./mini`.
+
+    >>> is_folder("mini"), is_folder(".")
+    (False, True)
+    """
+    return name not in EMBEDDED and Path(name).is_dir()
+
+
 def locate(name: str) -> tuple[str, str]:
     """The folder or hub id of a model, and what pins it: the hub's commit, or the hash of the local weights."""
     if name in EMBEDDED:

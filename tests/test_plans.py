@@ -123,3 +123,10 @@ def test_a_model_beside_the_plan_is_found(write):
     (path.parent / "mine").mkdir()
     assert read_plan(path).model == str(path.parent / "mine")
     assert tomllib.loads(path.read_text())["model"] == "mine"
+
+
+def test_a_model_that_needs_no_hub_is_no_folder_beside_the_plan(tmp_path) -> None:
+    (tmp_path / "mini").mkdir()
+    (tmp_path / "own").mkdir()
+    models = [parse_plan({**WHOLE, "model": m}, tmp_path / "plan.toml").model for m in ("mini", "./mini", "own")]
+    assert models == ["mini", str(tmp_path / "mini"), str(tmp_path / "own")]

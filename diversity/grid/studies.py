@@ -80,7 +80,7 @@ class Builder:
             "seed": chosen.get("seed", 0),
             "split": chosen.get("split", SPLITS),
         }
-        local = Path(name).is_dir()
+        local = embedding.is_folder(name)
         data = {task: self.prints.task(task, self.data, shared["split"], ["en"]), "encoder": self.prints.model(name)}
         places = {"data": str(self.data)} | ({"encoder": name} if local else {})
         parts = {}
@@ -141,7 +141,7 @@ class Builder:
         """The model that everything starts from: its fingerprint, its place, and its name where that is no folder."""
         name = self.plan.model
         data, places = {"model": self.prints.model(name)}, {"data": str(self.data)}
-        return (data, {**places, "model": name}, {}) if Path(name).is_dir() else (data, places, {"model": name})
+        return (data, {**places, "model": name}, {}) if embedding.is_folder(name) else (data, places, {"model": name})
 
     def _trained(self, task: str, split: str = SPLITS) -> dict[str, str]:
         """Fingerprints of a task's English training and dev data."""
@@ -205,7 +205,7 @@ def _retrieval(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _short(encoder: str) -> str:
-    return Path(encoder).name if Path(encoder).is_dir() else encoder.partition("@")[0]
+    return Path(encoder).name if embedding.is_folder(encoder) else encoder.partition("@")[0]
 
 
 def study(plan: Plan, data: Path | str | None = None, prints: Fingerprints | None = None) -> Study:

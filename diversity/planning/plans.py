@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diversity import catalog
+from diversity.embed import EMBEDDED
 from diversity.training import sampling
 from diversity.training.settings import PRESETS, Settings
 from diversity.types import InputError, Mixture
@@ -192,7 +193,7 @@ def _once(values: Sequence[Any], what: str) -> tuple[Any, ...]:
 def _model(model: str, file: Path) -> str:
     """A folder beside the plan by its path, anything else as it stands."""
     folder = file.parent / Path(model).expanduser()
-    return str(folder) if folder.is_dir() else model
+    return str(folder) if model not in EMBEDDED and folder.is_dir() else model
 
 
 def _targets(names: Sequence[str]) -> tuple[str, ...]:
