@@ -12,10 +12,11 @@ from diversity.grid import studies
 from diversity.grid.stages import KINDS
 from diversity.planning.plans import read_plan
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from analyses import demo
+
+HERE = Path(__file__).parent
 
 
 def test_the_plan_has_six_mixtures_two_targets_two_seeds_and_the_samples_for_all_of_it():

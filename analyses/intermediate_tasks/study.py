@@ -1,4 +1,4 @@
-"""Does each intermediate task learn? `python analyses/intermediate_tasks.py FOLDER [--tasks ccg,qqp] [--scale 0.1]`.
+"""Does each intermediate task learn? `python analyses/intermediate_tasks/study.py FOLDER [--tasks ccg,qqp] [--scale 0.1]`.
 
 Trains the embedded encoder on each of the nine tasks alone, with a budget of minutes on a processor, on the data in
 $DIVERSITY_DATA, and prints the dev score with its 95 % interval beside the majority baseline and chance. The runs go on
