@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from diversity.cli._common import note
+from diversity.cli._common import metrics_in, note
+from diversity.cli.fit import choices
 
 app = typer.Typer()
 
@@ -25,6 +26,14 @@ def report(
     outcome: Annotated[
         str, typer.Option(help="mean9, mean7 (without retrieval), retrieval, mean (of all there are), or a target.")
     ] = "mean9",
+    covariates: Annotated[
+        str, typer.Option(help="k, entropy, log_budget, single_mean, columns of numbers, other metrics; by commas.")
+    ] = "",
+    encoder: Annotated[str | None, typer.Option(help="Encoder of the scores, where there are several.")] = None,
+    english: Annotated[bool, typer.Option(help="Whether English counts among a target's languages.")] = True,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Use the results with COLUMN=VALUE; any number of times.")
+    ] = None,
     title: Annotated[str, typer.Option(help="Title of the report.")] = "",
     alpha: Annotated[float, typer.Option(help="Level of the tests.")] = 0.05,
     rope: Annotated[float, typer.Option(help="Points within which mixtures are practically equal.")] = 0.5,
@@ -46,9 +55,9 @@ def report(
     from diversity.reporting import composing
 
     found = composing.report(
-        results, scores, metric=metric, outcome=outcome, output=output, title=title or composing.TITLE, alpha=alpha,
-        rope=rope, permutations=permutations, bootstrap=bootstrap, seed=seed, exports=exports,
-        groups=group_column, note=remark,
+        results, scores, metric=metric, outcome=outcome, covariates=metrics_in(covariates), encoder=encoder,
+        english=english, where=choices(where), output=output, title=title or composing.TITLE, alpha=alpha, rope=rope,
+        permutations=permutations, bootstrap=bootstrap, seed=seed, exports=exports, groups=group_column, note=remark,
     )  # fmt: skip
     print(found.html)
     if found.files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -45,6 +45,10 @@ def report(
     metric: str,
     output: Path | str,
     outcome: str = "mean9",
+    covariates: Sequence[str] = (),
+    encoder: str | None = None,
+    english: bool = True,
+    where: Mapping[str, object] | None = None,
     title: str = TITLE,
     alpha: float = 0.05,
     rope: float = 0.5,
@@ -57,7 +61,8 @@ def report(
 ) -> Report:
     """Write the report to OUTPUT (an `.html` file); `exports` writes its tables and figures to folders beside it.
 
-    `results` and `scores` are those of `fit`; `metric` and `outcome` are the primary ones, declared before. `groups` are
+    `results`, `scores`, `covariates`, `encoder`, `english` and `where` are those of `fit`; `metric` and `outcome` are the
+    primary ones, declared before. `groups` are
     those of `compare`, where they were declared before: a mapping, or a column of the results such as `role`, which a
     grid of matched pairs writes. `note` is said first of all: what a reader has to know of these runs. What the
     tables do not allow (one seed, one target, three mixtures) is explained in its place. Raises InputError only where
@@ -73,19 +78,30 @@ def report(
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{target}: expected a file that ends in .html")
     known = tables.scores_of(scores)
-    runs = tables.outcomes_of(results)
+    runs = tables.outcomes_of(results, english=english, where=where)
     common: dict[str, Any] = {"metric": metric, "outcome": outcome, "permutations": permutations, "seed": seed}
+    chosen: dict[str, Any] = {"encoder": encoder, "english": english, "where": where}
     bar = tqdm(total=4, desc="report", unit="step", disable=None)
     fitted = _step(
-        bar, "slopes", lambda: _or_why(lambda: fit(results, scores, **common, alpha=alpha, bootstrap=bootstrap))
+        bar,
+        "slopes",
+        lambda: _or_why(
+            lambda: fit(results, scores, **common, **chosen, covariates=covariates, alpha=alpha, bootstrap=bootstrap)
+        ),
     )
     compared = _step(
-        bar, "pairs", lambda: _or_why(lambda: compare(results, scores, **common, rope=rope, groups=groups))
+        bar, "pairs", lambda: _or_why(lambda: compare(results, scores, **common, **chosen, rope=rope, groups=groups))
     )
-    settings = {"alpha": alpha, "rope": rope, "seed": seed, "version": _version()}
-    whole = _sections(fitted, compared, known, runs, settings, metric, note)
-    encoders = ", ".join(sorted(e for e in known.frame["encoder"].unique() if e)) or "not told"
-    all_settings = {**common, **settings, "bootstrap": bootstrap, "encoder of the scores": encoders}
+    settings = {
+        "alpha": alpha, "rope": rope, "seed": seed, "version": _version(), "covariates": ", ".join(covariates) or "none",
+    }  # fmt: skip
+    whole = _sections(fitted, compared, known, runs, settings, metric, encoder, note)
+    encoders = encoder or ", ".join(sorted(e for e in known.frame["encoder"].unique() if e)) or "not told"
+    all_settings = {
+        **common, **settings, "bootstrap": bootstrap, "encoder of the scores": encoders,
+        "English among the languages": "yes" if english else "no",
+        "rows chosen": ", ".join(f"{k} = {v}" for k, v in (where or {}).items()) or "all",
+    }  # fmt: skip
     whole.append(sections.provenance(_facts(results, scores, all_settings)))
     target.parent.mkdir(parents=True, exist_ok=True)
     html = _step(bar, "page", lambda: store.write(target, page.render(title, whole)))
@@ -110,14 +126,14 @@ def _or_why(work: Callable[[], Found]) -> Found | str:
 
 def _sections(
     fit: Fit | str, comparison: Comparison | str, scores: Scores, runs: Outcomes, settings: Mapping[str, object], metric: str,
-    note: str,
+    encoder: str | None, note: str,
 ) -> list[Section]:  # fmt: skip
     left_out = runs.failed if isinstance(fit, str) else fit.tables["left_out"]
     degenerate = None if isinstance(fit, str) else fit.tables["degenerate"]
     return [
         sections.verdict(fit, comparison, runs.runs, note),
         sections.design(fit, runs.runs),
-        sections.mixtures(scores.of(metric), scores.frame, set(runs.runs["mixture"])),
+        sections.mixtures(scores.of(metric, encoder), scores.frame, set(runs.runs["mixture"])),
         sections.accuracy(runs.runs),
         sections.compared(comparison),
         sections.slopes(fit),

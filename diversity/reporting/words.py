@@ -104,13 +104,18 @@ def _tested(fit: Fit, settings: Mapping[str, object]) -> str:
         "under relabelling; its interval holds the slopes that it does not reject",
         "task-label permutation (drawn)": "a permutation of the tasks' labels (drawn), since the design is closed under "
         "relabelling; its interval holds the slopes that it does not reject",
+        "Freedman-Lane permutation (approximate)": "Freedman and Lane's (1983) permutation of the tasks' labels, of the "
+        "residuals that the covariates leave (approximate); the design is closed under relabelling, and the interval is "
+        "that of a multi-membership mixed model",
     }.get(first, f"{first} (one random effect a task), since the design is not closed under relabelling of its tasks")
     members = fit.tables["members"]
+    given = settings.get("covariates", "none")
+    covariates = "" if given == "none" else f" Covariates in the regression: {given}."
     alone = " and holds given the mean of the members' single-task outcomes" if len(members) > 1 else ""
     return (
         "Mixtures share tasks, so the task, not the mixture, is the unit of chance. The primary test is "
-        f"{how}. It compares mixtures of one size. Slopes are in points per standard deviation of diversity, with 95 % "
-        f"intervals. An effect counts as established where p is at most {cell(settings.get('alpha', 0.05))}{alone}."
+        f"{how}. It compares mixtures of one size.{covariates} Slopes are in points per standard deviation of diversity, "
+        f"with 95 % intervals. An effect counts as established where p is at most {cell(settings.get('alpha', 0.05))}{alone}."
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from diversity.cli import main
 from diversity.reporting.composing import report
+from diversity.stats.fitting import fit
 
 TASKS = ["mnli", "qqp", "squad_v1", "hellaswag", "<script>alert(1)</script>"]
 QUICK = {"permutations": 200, "bootstrap": 100, "metric": "vendi(q=2)", "outcome": "mean"}
@@ -109,6 +110,43 @@ def test_the_methods_are_what_was_done(whole):
     assert "3 targets, 3 languages, 2 seeds" in said
     assert "question answering counts as the mean of exact match and F1" in said
     assert f"{fit.minimum_detectable_slope:.3g}" in said
+
+
+def test_one_encoder_some_rows_and_covariates_as_in_fit(tmp_path, make_tables):
+    results, scores = make_tables(targets=("xnli",), tasks=TASKS[:4])
+    other = scores.assign(encoder="other", value=scores["value"].iloc[::-1].to_numpy())
+    several = pd.concat([scores.assign(encoder="first"), other])
+    layers = pd.concat([results.assign(layer=1), results.assign(layer=2, value=results["value"] + 1)])
+    results_file, scores_file = tmp_path / "R.csv", tmp_path / "S.csv"
+    layers.to_csv(results_file, index=False)
+    several.to_csv(scores_file, index=False)
+    given = [
+        "report",
+        "--results",
+        str(results_file),
+        "--scores",
+        str(scores_file),
+        "--metric",
+        "cosine",
+        "--outcome",
+        "xnli",
+    ]
+    short = ["--permutations", "200", "--bootstrap", "100", "--no-exports", "--output", str(tmp_path / "r.html")]
+    chosen = ["--where", "layer=2", "--encoder", "first", "--covariates", "k", "--no-english"]
+    with pytest.raises(SystemExit) as stop:
+        main([*given, *short, *chosen])
+    assert not stop.value.code
+    html = (tmp_path / "r.html").read_text("utf8")
+    expected = fit(
+        layers[layers["layer"] == 2], several[several["encoder"] == "first"], metric="cosine", outcome="xnli",
+        covariates=("k",), english=False, permutations=200, bootstrap=100,
+    )  # fmt: skip
+    assert expected.sentence in html
+    assert "Covariates in the regression: k." in html
+    assert "Freedman and Lane&#39;s (1983) permutation" in html
+    assert "not closed under relabelling" not in html
+    assert "English included" not in html
+    assert "layer = 2" in html
 
 
 def test_where_the_design_is_not_closed_the_methods_say_so(tmp_path, make_tables):
