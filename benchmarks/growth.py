@@ -193,9 +193,10 @@ def page(cells: Sequence[Cell], sizes: Sequence[int], budget: float, threads: st
         "<!-- Written by benchmarks/growth.py: run it. -->\n\n# How time and memory grow\n",
         f"One call of each metric on n rows of {DIMENSION} dimensions (single precision, from a file; a reference has "
         f"{REFERENCE:,} rows, a partition {TASKS} tasks) or n texts of ten words, in a process of its "
-        f"own (BLAS threads: {threads}): processor seconds, and peak memory above what the process held before. The exponent is the slope of "
-        "log time over log n between the last two sizes that ended. A call of more than "
-        f"{budget:g} s is over budget: it is not extrapolated. `rouge_l` compares a sample of 2,000 texts where there are more.\n",
+        f"own (BLAS threads: {threads}): processor seconds, and peak memory above what the process held before. The "
+        "exponent is the slope of log time over log n between the last two sizes that ended. A call of more than "
+        f"{budget:g} s is over budget: it is not extrapolated. `rouge_l` compares a sample of 2,000 texts where there are "
+        "more.\n",
         "![Time and memory of every metric](growth.png)\n",
     ]
     for name in FAMILIES:
