@@ -1,11 +1,11 @@
 """Speed of training beside the Hugging Face Trainer, in one run: `python benchmarks/training.py`.
 
 One task on texts of mixed lengths (nine sentences to one passage, from $DIVERSITY_DATA where it is set, else the written
-samples): which set does a text come from? The same random encoder, the same texts, batches of 32 and AdamW; the Trainer
-with its default collator, which pads a batch to its longest text. Each way runs in a process of its own, by turns, and
-the medians of the rounds' ratios are printed: of wall time, and of processor time, which other work on the machine does
-not move as much. With a CUDA device an encoder of the size of XLM-R Large runs in bf16 there, with its share of the
-measured rate of matrix products.
+samples): which set does a text come from? The same random encoder, the same texts in the same order, batches of 32 and
+AdamW; the Trainer with its default collator, which pads a batch to its longest text. Each way runs in a process of its
+own, by turns, and the medians of the rounds' ratios are printed: of wall time, and of processor time, which other work
+on the machine does not move as much. With a CUDA device an encoder of the size of XLM-R Large runs in bf16 there, with
+its share of the measured rate of matrix products.
 """
 
 from __future__ import annotations
@@ -95,9 +95,13 @@ def synchronise() -> None:
 
 
 def by_trainer(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, *, bf16: bool) -> list[float]:
-    """Losses of the Trainer's steps."""
+    """Losses of the Trainer's steps, in our order of the texts."""
     import torch
     import transformers
+
+    from diversity.training.sampling import permutation
+
+    order = permutation(0, "x", 0, len(ids))
 
     losses: list[float] = []
 
@@ -115,10 +119,15 @@ def by_trainer(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, 
             return len(ids)
 
         def __getitem__(self, i: int) -> dict[str, Any]:
+            i = order[i]
             return {"input_ids": ids[i], "attention_mask": [1] * len(ids[i]), "labels": labels[i]}
 
     class Tokenizer(transformers.PreTrainedTokenizerFast):
         """Pads, and nothing else."""
+
+    class Trainer(transformers.Trainer):
+        def _get_train_sampler(self, *_: Any) -> Any:
+            return torch.utils.data.SequentialSampler(Rows())
 
     from tokenizers import Tokenizer as Backend
     from tokenizers.models import WordLevel
@@ -129,9 +138,7 @@ def by_trainer(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, 
         save_strategy="no", disable_tqdm=True, logging_steps=1, warmup_steps=STEPS // 10, bf16=bf16, seed=0,
         use_cpu=not torch.cuda.is_available(), dataloader_pin_memory=torch.cuda.is_available(),
     )  # fmt: skip
-    trainer = transformers.Trainer(
-        model=net, args=arguments, train_dataset=Rows(), processing_class=pads, callbacks=[Watch()]
-    )
+    trainer = Trainer(model=net, args=arguments, train_dataset=Rows(), processing_class=pads, callbacks=[Watch()])
     trainer.train()
     return losses
 

@@ -95,6 +95,63 @@ def close(one, two) -> bool:
     return all((one[k] - two[k]).abs().median() < 1e-5 for k in one if not k.endswith(UNSEEN))
 
 
+# --- Beside the Trainer of transformers --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_the_steps_are_those_of_the_trainer_of_transformers(small, folder, tmp_path, packed) -> None:
+    """The same batches and first weights, no dropout: the Trainer's losses, gradient norms and rates, at every step.
+
+    Without warm-up: that of transformers begins at a rate of 0, so that its first step changes nothing.
+    """
+    import transformers
+
+    steps, batch = 12, 8
+    made = without_dropout(
+        job(small, folder, kinds=("classification",), steps=steps, batch=batch, packed=packed, warmup=0)
+    )
+    features = made.data["classification"]
+    order = np.concatenate([units for number in range(steps) for _, units in made.plan.step(number)])
+
+    config = small.without_dropout(transformers.AutoConfig.from_pretrained(folder, num_labels=3))
+    peer = transformers.AutoModelForSequenceClassification.from_pretrained(folder, config=config)
+    dense, out = made.network["heads"]["classification"][1], made.network["heads"]["classification"][4]
+    peer.classifier.dense.load_state_dict(dense.state_dict())
+    peer.classifier.out_proj.load_state_dict(out.state_dict())
+
+    class Rows(torch.utils.data.Dataset):
+        def __len__(self) -> int:
+            return len(order)
+
+        def __getitem__(self, at: int) -> dict[str, object]:
+            unit = order[at]
+            ids = features.ids[features.starts[unit] : features.starts[unit + 1]].tolist()
+            return {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": int(features.labels[unit])}
+
+    class Trainer(transformers.Trainer):
+        def _get_train_sampler(self, *_: object) -> torch.utils.data.Sampler:
+            return torch.utils.data.SequentialSampler(Rows())
+
+    arguments = transformers.TrainingArguments(
+        output_dir=str(tmp_path / "trainer"), per_device_train_batch_size=batch, max_steps=steps, report_to=[],
+        learning_rate=made.settings.learning_rate, use_cpu=True,
+        logging_steps=1, save_strategy="no", disable_tqdm=True, max_grad_norm=made.settings.clip,
+    )  # fmt: skip
+    trainer = Trainer(model=peer, args=arguments, train_dataset=Rows(), processing_class=small.tokenizer(1))
+    trainer.train()
+    theirs = [line for line in trainer.state.log_history if "grad_norm" in line]
+
+    train(made, tmp_path / "ours")
+    ours = [line for line in progress.lines(tmp_path / "ours" / "log.jsonl") if "loss" in line]
+    assert len(ours) == len(theirs) == steps
+    for mine, names in (("loss", "loss"), ("norm", "grad_norm"), ("rate", "learning_rate")):
+        np.testing.assert_allclose([x[mine] for x in ours], [x[names] for x in theirs], rtol=2e-3, err_msg=mine)
+    encoder = made.network["encoder"].state_dict()
+    for name, weight in peer.roberta.state_dict().items():
+        if not name.endswith(UNSEEN):
+            assert (encoder[name] - weight).abs().median() < 1e-5, name
+
+
 # --- Killed and gone on ------------------------------------------------------------------------------
 
 
