@@ -46,10 +46,11 @@ def study(
     names = [str(m) for m in complete.index]
     weights, tasks = _weights(names, shares)
     runs = found.runs[found.runs["mixture"].isin(names)]
+    used = runs[runs["target"].isin(targets)]
     made = Study(
         str(scored["metric"].iloc[0]), outcome, tuple(names), tasks, weights, scored.loc[names, "value"].to_numpy(float),
         _errors(scored, names), complete, targets, runs, left_out,
-        _columns(names, found.rows, table, targets, encoder), (*notes, *_notes(runs, cells, complete, left_out)),
+        _columns(names, found.rows, table, targets, encoder), (*notes, *_notes(used, cells, complete, left_out)),
     )  # fmt: skip
     _check(made)
     return made
@@ -134,6 +135,11 @@ def _notes(runs: pd.DataFrame, cells: pd.DataFrame, complete: pd.DataFrame, left
         notes.append(f"{failures} results of failed runs are not used")
     if runs.groupby(["mixture", "target", "language"])["seed"].nunique().nunique() > 1:
         notes.append("the number of seeds differs between cells; each cell counts once")
+    if flat := _flat(runs):
+        notes.append(
+            f"{len(flat)} runs have one value in all languages, as where one answer is given to everything "
+            f"(did fine-tuning fail?), and are used: {'; '.join(flat[:3])}{'; ...' if len(flat) > 3 else ''}"
+        )
     top = complete.T.groupby(level="target").max().T.max()
     low = complete.T.groupby(level="target").min().T.min()
     fractions = (low >= 0) & (top <= 1)
@@ -144,6 +150,13 @@ def _notes(runs: pd.DataFrame, cells: pd.DataFrame, complete: pd.DataFrame, left
             f"{fractions[fractions].index[0]} lies between 0 and 1 and other targets do not: are the scales one?"
         )
     return notes
+
+
+def _flat(runs: pd.DataFrame) -> list[str]:
+    """Runs that score the same in each of three languages or more, as 33.3 on XNLI."""
+    values = runs.groupby(["mixture", "target", "seed"], sort=True)["value"].agg(["nunique", "size"])
+    found = values.index[(values["nunique"] == 1) & (values["size"] >= 3)]
+    return [f"{mixture} on {target}, seed {seed}" for mixture, target, seed in found]
 
 
 def _check(made: Study) -> None:

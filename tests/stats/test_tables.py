@@ -231,6 +231,19 @@ def test_choosing_rows(results, scores):
         outcomes_of(both, where={"model": "c"})
 
 
+def test_runs_that_give_one_answer_to_everything_are_said(results, scores):
+    once = results.drop_duplicates(["mixture", "target", "seed"])
+    more = [once.assign(language=code, value=once["value"] + i) for i, code in enumerate(("de", "ru", "sw"))]
+    table = pd.concat(more)
+    assert not any("one answer" in n for n in study(table, scores, metric="cosine").notes)
+    stuck = (table["mixture"] == "ccg") & (table["target"] == "xnli")
+    flat = table.assign(value=np.where(stuck, 33.33, table["value"]))
+    (said,) = (n for n in study(flat, scores, metric="cosine").notes if "one answer" in n)
+    assert said.startswith(f"{table[stuck]['seed'].nunique()} runs have one value")
+    assert "ccg on xnli, seed" in said
+    assert not any("one answer" in n for n in study(flat, scores, metric="cosine", outcome="panx").notes)
+
+
 def test_scale_is_said(results, scores):
     made = study(results.assign(value=results["value"] / 100), scores, metric="cosine")
     assert any("between 0 and 1" in n for n in made.notes)
