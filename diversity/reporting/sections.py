@@ -362,9 +362,7 @@ def failed(left_out: pd.DataFrame, degenerate: pd.DataFrame | None) -> Section:
     else:
         blocks.append(Text("No run failed and none was left out."))
     if degenerate is not None and len(degenerate):
-        blocks.append(
-            Table(degenerate, "Runs far from the others of their cell; they are in the analysis.", "degenerate")
-        )
+        blocks.append(Table(degenerate, "Runs that look broken; they are in the analysis.", "degenerate"))
     return Section("failed", "Failed and degenerate runs", tuple(blocks))
 
 

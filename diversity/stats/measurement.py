@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diversity.stats.multimembership import basis, slopes, slopes_at
+from diversity.stats.study import constant
 from diversity.stats.tables import Study
 from diversity.types import Array
 
@@ -77,17 +78,20 @@ def noise_ceiling(made: Study) -> dict[str, float]:
 
 
 def degenerate(runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs that collapsed: far below the others of their target and language. Listed, and kept in the analysis.
+    """Runs that went wrong, by target and language. Listed, and kept in the analysis.
 
-    More than 5 robust standard deviations (1.4826 times the median absolute deviation) below the cell's median over
-    mixtures and seeds, and below four fifths of it. Columns `mixture, target, language, seed, value, median, deviations`.
+    Either far below the others: more than 5 robust standard deviations (1.4826 times the median absolute deviation)
+    below the cell's median over mixtures and seeds, and below four fifths of it. Or of one value in all languages.
+    Columns `mixture, target, language, seed, value, median, deviations, reason`.
     """
     cell = runs.groupby(["target", "language"])["value"]
     median = cell.transform("median")
     deviation = (runs["value"] - median).abs().groupby([runs["target"], runs["language"]]).transform("median") * 1.4826
     found = runs.assign(median=median, deviations=(runs["value"] - median) / deviation.where(deviation > 0))
+    same = constant(runs)
+    found["reason"] = np.where(same, "one value in all languages", "far below the others")
     collapsed = (found["deviations"] < -OUTLYING) & (found["value"] < COLLAPSED * found["median"])
-    return found[collapsed].sort_values("deviations", ignore_index=True)
+    return found[collapsed | same].sort_values(["reason", "deviations"], ignore_index=True)
 
 
 def table(made: Study, fixed: Array, *, rng: np.random.Generator | None = None) -> pd.DataFrame:

@@ -135,7 +135,8 @@ def _notes(runs: pd.DataFrame, cells: pd.DataFrame, complete: pd.DataFrame, left
         notes.append(f"{failures} results of failed runs are not used")
     if runs.groupby(["mixture", "target", "language"])["seed"].nunique().nunique() > 1:
         notes.append("the number of seeds differs between cells; each cell counts once")
-    if flat := _flat(runs):
+    if len(same := runs[constant(runs)].drop_duplicates(["mixture", "target", "seed"])):
+        flat = [f"{r.mixture} on {r.target}, seed {r.seed}" for r in same.itertuples()]
         notes.append(
             f"{len(flat)} runs have one value in all languages, as where one answer is given to everything "
             f"(did fine-tuning fail?), and are used: {'; '.join(flat[:3])}{'; ...' if len(flat) > 3 else ''}"
@@ -152,11 +153,10 @@ def _notes(runs: pd.DataFrame, cells: pd.DataFrame, complete: pd.DataFrame, left
     return notes
 
 
-def _flat(runs: pd.DataFrame) -> list[str]:
-    """Runs that score the same in each of three languages or more, as 33.3 on XNLI."""
-    values = runs.groupby(["mixture", "target", "seed"], sort=True)["value"].agg(["nunique", "size"])
-    found = values.index[(values["nunique"] == 1) & (values["size"] >= 3)]
-    return [f"{mixture} on {target}, seed {seed}" for mixture, target, seed in found]
+def constant(runs: pd.DataFrame) -> pd.Series:
+    """Of each row, whether its run scores the same in all of three languages or more, as one answer to everything does."""
+    values = runs.groupby(["mixture", "target", "seed"])["value"]
+    return (values.transform("nunique") == 1) & (values.transform("size") >= 3)
 
 
 def _check(made: Study) -> None:

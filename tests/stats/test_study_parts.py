@@ -148,6 +148,18 @@ def test_collapsed_runs_are_listed(made):
     found = measurement.degenerate(runs)
     assert found["value"].tolist() == [3.0]
     assert found["mixture"].iloc[0] == runs["mixture"][5]
+    assert found["reason"].tolist() == ["far below the others"]
+
+
+def test_runs_of_one_value_in_all_languages_are_listed(made):
+    runs = pd.concat([made.runs.assign(language=c, value=made.runs["value"] + i) for i, c in enumerate("abc")])
+    runs = runs.drop_duplicates(["mixture", "target", "seed", "language"], ignore_index=True)
+    assert measurement.degenerate(runs).empty
+    one = (runs["mixture"] == runs["mixture"][0]) & (runs["target"] == runs["target"][0])
+    runs.loc[one, "value"] = runs["value"].median()
+    found = measurement.degenerate(runs)
+    assert len(found) == one.sum()
+    assert set(found["reason"]) == {"one value in all languages"}
 
 
 def test_specifications(designs, rng, made):
