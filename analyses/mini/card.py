@@ -6,8 +6,12 @@ import csv
 import json
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analyses.mini.corpus import EVALUATION, free
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HEAD = """---
 license: cc-by-sa-4.0
@@ -65,9 +69,28 @@ def _sources(text: Path, corpus: Path) -> list[str]:
 
 
 SCORES = Path(__file__).with_name("scores.csv")  # zero-shot: target, language, metric, value, low, high, n, split
+PEERS = Path(__file__).with_name("peers.csv")  # the same of other models, by the same commands; a column `model` first
 
 
-def _scores(scores: Path = SCORES) -> list[str]:
+def _means(table: pd.DataFrame) -> str:
+    """English, and the mean of the others."""
+    value = table.set_index("language")["value"]
+    others = value.drop("en", errors="ignore").mean()
+    return f"{value['en']:.1f}, {others:.1f}" if "en" in value else f"{others:.1f}"
+
+
+def _beside(scores: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
+    """A table of means: mini and its peers, target by target."""
+    models = list(dict.fromkeys(peers["model"]))
+    lines = [f"| English, mean of others | mini | {' | '.join(models)} |", f"|---|---{'|---' * len(models)}|"]
+    for target, table in scores.groupby("target", sort=False):
+        mine = f"{target} ({table['metric'].iloc[0]}, {len(table) - ('en' in set(table['language']))} others)"
+        found = [_means(peers[(peers["model"] == m) & (peers["target"] == target)]) for m in models]
+        lines.append(f"| {mine} | {_means(table)} | {' | '.join(found)} |")
+    return lines
+
+
+def _scores(scores: Path = SCORES, peers: Path = PEERS) -> list[str]:
     """A line of means for each target, and a table of all languages with their 95 % intervals."""
     import pandas as pd
 
@@ -78,16 +101,11 @@ def _scores(scores: Path = SCORES) -> list[str]:
         "",
         "Zero-shot: fine-tuned on English alone, a seed; Tatoeba without any training (English queries). Test rows, but",
         "dev rows where there is no test (panx: most languages) or it is without labels (xnli).",
-        "95 % intervals are over rows, not over seeds.",
+        "95 % intervals are over rows, not over seeds. Beside it, trained and predicting in the same way, its teacher and",
+        "an encoder of its shape with random weights, on a sample of the rows (analyses/mini/peers.csv, with intervals).",
         "",
     ]
-    for target, table in found.groupby("target", sort=False):
-        value = table.set_index("language")["value"]
-        others = value.drop("en", errors="ignore")
-        english = f"English {value['en']:.1f}, " if "en" in value else ""
-        lines.append(
-            f"- {target} ({table['metric'].iloc[0]}): {english}mean of {len(others)} others {others.mean():.1f}"
-        )
+    lines += _beside(found, pd.read_csv(peers))
     cells = {
         (r.language, r.target): f"{r.value:.1f} ({r.low:.1f} to {r.high:.1f})" for r in found.itertuples(index=False)
     }
