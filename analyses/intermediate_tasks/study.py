@@ -39,7 +39,7 @@ BUDGETS = {
     "squad_v1": Budget(5_500, 3e-4, 16, 224),
     "hellaswag": Budget(1_600, 2e-4, 16, 72, 25),
     "cosmosqa": Budget(1_200, 2e-4, 16, 128, 25, 1000),
-    "squad_v2": Budget(3_000, 3e-4, 16, 224),
+    "squad_v2": Budget(8_000, 3e-4, 16, 224),
     "ccg": Budget(16_000, 1e-3, 32, 64),
     "qqp": Budget(8_000, 2e-4, 32, 64, 50),
 }
