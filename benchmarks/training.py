@@ -94,14 +94,17 @@ def synchronise() -> None:
         torch.cuda.synchronize()
 
 
+def plan(number: int) -> Any:
+    """Which of so many texts each step sees."""
+    from diversity.training.sampling import Plan
+
+    return Plan(("x",), (number,), (1.0,), BATCH, STEPS * BATCH)
+
+
 def by_trainer(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, *, bf16: bool) -> list[float]:
     """Losses of the Trainer's steps, in our order of the texts."""
     import torch
     import transformers
-
-    from diversity.training.sampling import permutation
-
-    order = permutation(0, "x", 0, len(ids))
 
     losses: list[float] = []
 
@@ -119,7 +122,6 @@ def by_trainer(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, 
             return len(ids)
 
         def __getitem__(self, i: int) -> dict[str, Any]:
-            i = order[i]
             return {"input_ids": ids[i], "attention_mask": [1] * len(ids[i]), "labels": labels[i]}
 
     class Tokenizer(transformers.PreTrainedTokenizerFast):
@@ -127,7 +129,8 @@ def by_trainer(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, 
 
     class Trainer(transformers.Trainer):
         def _get_train_sampler(self, *_: Any) -> Any:
-            return torch.utils.data.SequentialSampler(Rows())
+            steps = map(plan(len(ids)).step, range(STEPS))
+            return [i for step in steps for _, units in step for i in units]
 
     from tokenizers import Tokenizer as Backend
     from tokenizers.models import WordLevel
@@ -150,7 +153,6 @@ def by_us(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, **set
     from diversity.training.features import Features
     from diversity.training.heads import Output
     from diversity.training.model import Loaded
-    from diversity.training.sampling import Plan
     from diversity.training.settings import Settings
 
     n = len(ids)
@@ -164,8 +166,7 @@ def by_us(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, **set
     net.roberta.set_attn_implementation("sdpa")
     loaded = Loaded("random", "", "", net.roberta, None)
     made = heads.network(loaded, {"x": Output("classification", 3)}, 0)
-    plan = Plan(("x",), (n,), (1.0,), BATCH, STEPS * BATCH)
-    job = loop.Job(made, {"x": features}, plan, chosen, chosen.packing != "off", 1)
+    job = loop.Job(made, {"x": features}, plan(n), chosen, chosen.packing != "off", 1)
     losses: list[float] = []
     read, step = loop._read, loop._step
 
