@@ -77,7 +77,7 @@ def _joined(weights: tuple[float, ...]) -> str:
 
 def samples(folder: Path) -> None:
     """The written samples, read in their release formats and encoded here and now."""
-    names = [n for n in catalog.names("tasks") if catalog.task(n).role == "intermediate"]
+    names = catalog.intermediate()
     space = diversity.measure(names, data=store.shipped() / "samples", cache=folder / "cache")
     rows = sum(t.moments.n for t in space.tasks.values())
     print(f"\nThe written samples, encoded now: {rows} texts of {len(names)} tasks")
@@ -121,7 +121,7 @@ def grid(folder: Path, file: Path = PLAN) -> Path:
 def main(folder: Path) -> None:
     """Write into FOLDER and print."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = [n for n in catalog.names("tasks") if catalog.task(n).role == "intermediate"]
+    names = catalog.intermediate()
     nine_tasks(load(names), folder)
     samples(folder)
     print(f"\nwrote {grid(folder)}: the report")

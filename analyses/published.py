@@ -37,7 +37,7 @@ def runs() -> pd.DataFrame:
 
 def shared(results: pd.DataFrame) -> list[str]:
     """The intermediate tasks of a table whose moments are shipped."""
-    known = {t for t in catalog.names("tasks") if catalog.task(t).role == "intermediate"}
+    known = set(catalog.intermediate())
     return sorted(known & set(results["mixture"]))
 
 
@@ -175,7 +175,7 @@ def _claims_of_setting() -> list[Row]:
     ranks = ranks[ranks.notna().sum(axis=1) > 1]
     best = int((ranks.idxmax(axis=1) == "xlm-r-large").sum())
     several = f"{len(languages)} languages, {(sizes['role'] == 'target').sum()} targets"
-    nine = [t for t in catalog.names("tasks") if catalog.task(t).role == "intermediate"]
+    nine = catalog.intermediate()
     kinds = pd.Series([catalog.task(t).kind for t in nine]).value_counts().sort_index()
     return [
         (

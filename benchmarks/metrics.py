@@ -41,7 +41,7 @@ def beside_vendi_score(quick: bool) -> None:
 
 def all_mixtures() -> None:
     """Every order for the 511 mixtures of the nine tasks."""
-    names = [n for n in catalog.names("tasks") if catalog.task(n).role == "intermediate"]
+    names = catalog.intermediate()
     space = measuring.load(names)
     w = scoring.weights_of(scoring.subsets(names), space.stacked.names)
     orders = (0.1, 0.5, 1, 2, np.inf)

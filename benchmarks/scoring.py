@@ -72,7 +72,7 @@ def large_file() -> None:
 
 def mixtures() -> None:
     """All 511 mixtures of the nine tasks, after loading."""
-    names = [n for n in catalog.names("tasks") if catalog.task(n).role == "intermediate"]
+    names = catalog.intermediate()
     space = measuring.load(names)
     assert space.rows
     second = ["cosine", "rao_beta", "vendi(q=2)", "vendi_beta(q=2)", "hill(q=1)"]

@@ -50,6 +50,15 @@ def task(name: str) -> Task:
     return found
 
 
+def intermediate() -> list[str]:
+    """The nine intermediate tasks: what is meant where no task is named.
+
+    >>> len(intermediate())
+    9
+    """
+    return [n for n in names("tasks") if task(n).role == "intermediate"]
+
+
 def parse_metric(printed: str) -> tuple[Metric, dict[str, float]]:
     """A metric and its options from a printed name; raises InputError for a name or option that it has not.
 

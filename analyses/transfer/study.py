@@ -26,7 +26,7 @@ COMMON: dict[str, Any] = {"precision": "bf16", "dropout": 0.0, "dev_every": 0, "
 MIXTURE = Settings(
     **COMMON, learning_rate=2e-4, batch=16, max_length=192, weight_decay=0.01, dev_examples=500, tokens=4096
 )
-ALL = tuple(n for n in catalog.names("tasks") if catalog.task(n).role == "intermediate")
+ALL = tuple(catalog.intermediate())
 EXAMPLES = {PAIR: 6_000, ALL: 9_000}
 TARGETS: dict[str, dict[str, Any]] = {
     "tatoeba": {},

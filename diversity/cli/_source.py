@@ -91,13 +91,6 @@ def _assignment(text: str) -> tuple[str, Path]:
     return name.strip(), Path(path.strip())
 
 
-def intermediate() -> list[str]:
-    """The nine intermediate tasks: what is meant where no task is named."""
-    from diversity import catalog
-
-    return [t for t in catalog.names("tasks") if catalog.task(t).role == "intermediate"]
-
-
 def once(tasks: Sequence[str]) -> None:
     """InputError for a task that --tasks names twice."""
     if repeated := sorted({t for t in tasks if list(tasks).count(t) > 1}):

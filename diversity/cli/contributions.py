@@ -32,7 +32,6 @@ from diversity.cli._source import (
     Source,
     Split,
     arrays_in,
-    intermediate,
     once,
 )
 from diversity.types import InputError
@@ -92,7 +91,7 @@ def contributions(
     source = Source(arrays_in(embeddings), data, moments, sample, seed, split, languages, cache)
     once(names_in(tasks))
     named = list(whole.tasks) if whole else names_in(tasks)
-    names = sorted({*named, *source.arrays}) or intermediate()
+    names = sorted({*named, *source.arrays}) or catalog.intermediate()
     if out is not None:
         check_writable(out)
     (space,) = source.spaces(names, [encoder])

@@ -20,7 +20,6 @@ from diversity.cli._source import (
     Source,
     Split,
     arrays_in,
-    intermediate,
     once,
 )
 
@@ -50,11 +49,11 @@ def distances(
 
     diversity distances --tasks squad_v1,mnli,hellaswag --distance frechet
     """
-    from diversity import scoring
+    from diversity import catalog, scoring
 
     source = Source(arrays_in(embeddings), data, moments, sample, seed, split, languages, cache)
     once(names_in(tasks))
-    names = sorted({*names_in(tasks), *source.arrays}) or intermediate()
+    names = sorted({*names_in(tasks), *source.arrays}) or catalog.intermediate()
     scoring.distance_function(distance)
     if out is not None:
         check_writable(out)

@@ -32,7 +32,6 @@ from diversity.cli._source import (
     Source,
     Split,
     arrays_in,
-    intermediate,
     once,
 )
 from diversity.types import BadRow, InputError
@@ -159,10 +158,12 @@ def _agreement(tables: Sequence[pd.DataFrame]) -> str:
 
 
 def _task_names(tasks: list[str], mixtures: list[Any], arrays: list[str], all_subsets: bool) -> list[str]:
+    from diversity import catalog
+
     names = sorted({*tasks, *arrays, *(t for m in mixtures for t in m.tasks)})
     once(tasks)
     if all_subsets and not names:
-        names = intermediate()
+        names = catalog.intermediate()
     if not names:
         raise InputError("expected --tasks a,b,c, --mixture NAME=a,b or --all-subsets, found none of them")
     if all_subsets and len(names) > 16:

@@ -188,7 +188,7 @@ def _sizes(k: Sequence[int] | int) -> list[int]:
 def _space(tasks: Sequence[str] | Space, data: Path | str | None, seed: int, source: Mapping[str, Any]) -> Space:
     if isinstance(tasks, Space):
         return tasks
-    names = list(tasks) or [n for n in catalog.names("tasks") if catalog.task(n).role == "intermediate"]
+    names = list(tasks) or catalog.intermediate()
     if len(set(names)) < len(names):
         raise InputError(f"expected each task once, found {', '.join(names)}")
     return _read(names, data, seed, source) if data else load(sorted(names), **source)
