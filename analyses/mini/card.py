@@ -84,14 +84,15 @@ def _beside(scores: pd.DataFrame, peers: pd.DataFrame) -> list[str]:
     models = list(dict.fromkeys(peers["model"]))
     lines = [f"| English, mean of others | mini | {' | '.join(models)} |", f"|---|---{'|---' * len(models)}|"]
     for target, table in scores.groupby("target", sort=False):
-        mine = f"{target} ({table['metric'].iloc[0]}, {len(table) - ('en' in set(table['language']))} others)"
-        found = [_means(peers[(peers["model"] == m) & (peers["target"] == target)]) for m in models]
-        lines.append(f"| {mine} | {_means(table)} | {' | '.join(found)} |")
+        what = f"{target} ({table['metric'].iloc[0]}, {(table['language'] != 'en').sum()} others)"
+        theirs = peers[peers["target"] == target]
+        found = [_means(t) for t in (table, *(theirs[theirs["model"] == m] for m in models))]
+        lines.append(f"| {what} | {' | '.join(found)} |")
     return lines
 
 
 def _scores(scores: Path = SCORES, peers: Path = PEERS) -> list[str]:
-    """A line of means for each target, and a table of all languages with their 95 % intervals."""
+    """A table of means beside other models, and one of all languages with their 95 % intervals."""
     import pandas as pd
 
     found = pd.read_csv(scores)
