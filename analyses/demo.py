@@ -15,11 +15,11 @@ import pandas as pd
 
 import diversity
 from diversity import catalog, store
-from diversity.grid.work import gpus
-from diversity.measuring import Space, load
+from diversity.grid.job import gpus
 from diversity.planning.plans import read_plan
 from diversity.reporting import figures
-from diversity.scoring import score
+from diversity.scoring.embedded import Space, load
+from diversity.scoring.score import score
 
 PLAN = Path(__file__).with_name("demo.toml")
 TITLE = "Demonstration: a grid on the written samples"

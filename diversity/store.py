@@ -59,6 +59,17 @@ def shipped() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "data"
 
 
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def cache_folder(cache: Path | str | None = None) -> Path:
+    """Where vectors are kept: the folder given, $DIVERSITY_CACHE, or ~/.cache/diversity."""
+    return Path(cache or os.environ.get("DIVERSITY_CACHE") or "~/.cache/diversity").expanduser()
+
+
 # --- What lies in a folder, and whether it has reached the disk ------------------------------------
 
 

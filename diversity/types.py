@@ -283,6 +283,8 @@ class Run:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+Predicted = Any  # by the form of a target: labels, tags, answers by question id, or pairs of ids
+
 # --- Embeddings and metrics --------------------------------------------------------------------------
 
 

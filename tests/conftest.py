@@ -109,3 +109,25 @@ def command(tmp_path):
         )
 
     return command
+
+
+@pytest.fixture(scope="session")
+def small():
+    """The module `small.py` beside this file."""
+    specification = importlib.util.spec_from_file_location("small", HERE / "small.py")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["small"] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def loaded(small, tmp_path_factory):
+    """A function that makes a tiny random encoder of an architecture, loaded from its folder."""
+    from diversity.encoders.pretrained import load_model
+
+    def loaded(architecture: str, **changes):
+        path = tmp_path_factory.mktemp(architecture)
+        return load_model(str(small.folder(path, architecture, **changes)))
+
+    return loaded

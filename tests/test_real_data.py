@@ -10,8 +10,9 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from diversity import catalog, data, sources
-from diversity.formats import blocks, conll, conllu, supertags
+from diversity import catalog
+from diversity.data import check, sources
+from diversity.data.formats import blocks, conll, conllu, supertags
 from diversity.tasks.ccg import pmb
 from diversity.types import BadRow
 
@@ -238,7 +239,7 @@ def test_xquads_questions_are_the_same_in_every_language(real, found):
 @pytest.mark.parametrize("language", "en ar bn fi id ko ru sw te".split())
 def test_the_answers_of_tydiqas_dev_set_are_seen_to_be_withheld(language, real, found):
     found("tydiqa", "test", language)
-    checked = [r for r in data.check(["tydiqa"], data=real) if (r.split, r.language) == ("test", language)]
+    checked = [r for r in check.check(["tydiqa"], data=real) if (r.split, r.language) == ("test", language)]
     rows = ROWS["tydiqa", "test"][language]
     assert [(r.status, r.rows, r.expected) for r in checked] == [("labels withheld", rows, rows)]
 
@@ -263,7 +264,7 @@ def test_squad_v2_has_its_unanswerable_questions(split, unanswerable, real, foun
 def test_files_are_the_released_ones_and_are_seen_to_be(task, name, digest, real, here):
     path = here(f"{task}/{name}")
     assert hashlib.sha256(path.read_bytes()).hexdigest() == digest == catalog.task(task).hashes[name]
-    checked = [r for r in data.check([task], data=real) if "test" not in r.split]
+    checked = [r for r in check.check([task], data=real) if "test" not in r.split]
     assert {(r.status, r.detail) for r in checked} == {("whole", "files are the released ones")}
 
 

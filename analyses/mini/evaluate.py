@@ -127,7 +127,7 @@ def export(run: Path, tokenizer: Path, out: Path, *, longest: int = 512) -> Path
 
 def report(run: Path, tokenizer: Path, data: Path, *, probe: bool = False) -> dict[str, Any]:
     """Print and keep (evaluations.jsonl in the run's folder) the accuracies of the run as it stands."""
-    from diversity.embed import load_encoder
+    from diversity.encoders.sentence import load_encoder
 
     _, progress = model_of(run)
     folder = export(run, tokenizer, run / "snapshot")

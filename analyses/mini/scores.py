@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 import diversity
-from diversity.training.evaluation import interval
+from diversity.training.dev import interval
 
 METRICS = {"xnli": "accuracy", "tatoeba": "accuracy"}  # else f1
 

@@ -54,7 +54,7 @@ def states(corpus: Path, out: Path, *, device: str = "cpu", block: int = 4096) -
     import torch
     from tqdm import tqdm
 
-    from diversity.embed import token_batches
+    from diversity.encoders.sentence import token_batches
 
     model, tokenizer = model_and_tokenizer()
     ids = [e.ids[: LONGEST + 2] for e in tokenizer.encode_batch(paired(corpus))]
@@ -85,7 +85,7 @@ def vectors(corpus: Path, out: Path, *, device: str = "cpu", block: int = 4096) 
     """Unit vectors of all English sentences, in float16, memory-mapped; a run that was cut off goes on."""
     from tqdm import tqdm
 
-    from diversity.embed import load_encoder
+    from diversity.encoders.sentence import load_encoder
 
     texts = pd.read_parquet(corpus / "english.parquet")["text"].tolist()
     done = out.with_suffix(".done")

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from analyses.mini.teacher import best_links
 from diversity import store
-from diversity.embed import token_batches
+from diversity.encoders.sentence import token_batches
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from diversity.cli._common import check_choice, names_in
 from diversity.types import BadRow, InputError
 
 if TYPE_CHECKING:
-    from diversity.measuring import Space
+    from diversity.scoring.embedded import Space
 
 Data = Annotated[Path | None, typer.Option(help="Folder of the tasks' data; without it, the shipped moments.")]
 Sample = Annotated[int | None, typer.Option(help="Rows of each task, drawn at random.")]
@@ -55,28 +55,28 @@ class Source:
 
     def spaces(self, names: Sequence[str], encoders: Sequence[str], bad: list[BadRow] | None = None) -> list[Space]:
         """The tasks measured with each encoder; what several encoders embed is read once."""
-        from diversity import measuring
+        from diversity.scoring import embedded
 
         self.check()
         measured = [n for n in names if n not in self.arrays]
         texts = None
         if self.data is not None and measured:
             languages = names_in(self.languages)
-            texts = measuring.read_texts(
+            texts = embedded.read_texts(
                 measured, data=self.data, sample=self.sample, seed=self.seed, split=self.split, languages=languages,
                 bad=bad,
             )  # fmt: skip
 
         def space_of(name: str) -> Space:
             if texts is None:
-                return measuring.load(measured, self.moments, name) if measured else measuring.Space("precomputed", {})
-            from diversity.embed import load_encoder
+                return embedded.load(measured, self.moments, name) if measured else embedded.Space("precomputed", {})
+            from diversity.encoders.sentence import load_encoder
 
             model = load_encoder(name, precision=self.precision, long=self.long, max_tokens=self.max_tokens)  # type: ignore[arg-type]
-            return measuring.embed_texts(texts, model, cache=self.cache)
+            return embedded.embed_texts(texts, model, cache=self.cache)
 
-        own = measuring.from_arrays(self.arrays).tasks
-        return [measuring.Space(s.encoder, {**s.tasks, **own}) for s in map(space_of, encoders)]
+        own = embedded.from_arrays(self.arrays).tasks
+        return [embedded.Space(s.encoder, {**s.tasks, **own}) for s in map(space_of, encoders)]
 
 
 def arrays_in(embeddings: Sequence[str] | None) -> dict[str, Path]:

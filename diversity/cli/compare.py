@@ -13,7 +13,7 @@ from diversity.cli.fit import choices, number
 from diversity.types import InputError
 
 if TYPE_CHECKING:
-    from diversity.stats.comparing import Comparison
+    from diversity.stats.compare import Comparison
 
 app = typer.Typer()
 
@@ -54,7 +54,7 @@ def compare(
 
     diversity compare --results results.csv --scores scores.csv --metric "vendi(q=2)"
     """
-    from diversity.stats import comparing
+    from diversity.stats import compare as comparing
 
     for file in (f for f in (json_file, out) if f is not None):
         check_writable(file)

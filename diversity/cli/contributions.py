@@ -76,12 +76,13 @@ def contributions(
 
     diversity contributions --tasks squad_v1,mnli,hellaswag --metrics cosine
     """
-    from diversity import catalog, scoring
+    from diversity import catalog
+    from diversity.scoring import score
 
     if tasks and mixture:
         raise InputError("expected --tasks or --mixture, found both")
-    whole = scoring.parse_mixture(mixture) if mixture else None
-    wanted = metrics_in(metrics) or list(scoring.METRICS)
+    whole = score.parse_mixture(mixture) if mixture else None
+    wanted = metrics_in(metrics) or list(score.METRICS)
     for printed in wanted:
         catalog.parse_metric(printed)
     check_choice("--estimator", estimator, ("auto", "U", "V"))
@@ -95,7 +96,7 @@ def contributions(
     if out is not None:
         check_writable(out)
     (space,) = source.spaces(names, [encoder])
-    table = scoring.contributions(
+    table = score.contributions(
         space, mixture=whole, metrics=wanted, estimator=estimator, empty=empty, intervals=intervals, rows=rows,  # type: ignore[arg-type]
         reference=reference, seed=seed,
     )  # fmt: skip

@@ -27,7 +27,7 @@ def check(
     """Read every row of what is here, and verify counts, labels and hashes. Exit status 1 where something is wrong."""
     from dataclasses import asdict
 
-    from diversity import data as data_module
+    from diversity.data import check as data_module
 
     results = data_module.check(tasks or None, data=data, lock=lock)
     records = [asdict(r) for r in results]
@@ -59,7 +59,7 @@ def fetch(
     languages: Annotated[str, typer.Option(help="Languages, separated by commas (default: all).")] = "",
 ) -> None:
     """Bring tasks from the Hugging Face hub, at the pinned revision; goes on where it was interrupted."""
-    from diversity import data as data_module
+    from diversity.data import check as data_module
 
     for result in data_module.fetch(tasks, data=data, languages=names_in(languages) or None, notify=note):
         print(f"{result.repo}@{result.revision}: {result.files} files in {result.folder}")

@@ -12,7 +12,7 @@ from diversity.cli._common import ENCODER, check_choice, check_writable, emit, n
 from diversity.types import InputError
 
 if TYPE_CHECKING:
-    from diversity.planning.designing import Design
+    from diversity.planning.design import Design
 
 app = typer.Typer()
 
@@ -55,7 +55,7 @@ def design(
 
     diversity design --k 3 --mixtures 8 --output plan.toml
     """
-    from diversity.planning import designing
+    from diversity.planning import design as designing
 
     check_choice("--scheme", scheme, designing.SCHEMES)
     check_writable(output)

@@ -49,18 +49,19 @@ def distances(
 
     diversity distances --tasks squad_v1,mnli,hellaswag --distance frechet
     """
-    from diversity import catalog, scoring
+    from diversity import catalog
+    from diversity.scoring import score
 
     source = Source(arrays_in(embeddings), data, moments, sample, seed, split, languages, cache)
     once(names_in(tasks))
     names = sorted({*names_in(tasks), *source.arrays}) or catalog.intermediate()
-    scoring.distance_function(distance)
+    score.distance_function(distance)
     if out is not None:
         check_writable(out)
     if figure is not None:
         _check_figure(figure, names)
     (space,) = source.spaces(names, [encoder])
-    table = scoring.distances(space, distance=distance)  # type: ignore[arg-type]
+    table = score.distances(space, distance=distance)  # type: ignore[arg-type]
     if figure is not None:
         from diversity.reporting import figures
 

@@ -16,7 +16,7 @@ from diversity.types import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diversity.stats.fitting import Fit
+    from diversity.stats.fit import Fit
 
 app = typer.Typer()
 
@@ -56,7 +56,7 @@ def fit(
 
     diversity fit --results results.csv --scores scores.csv --metric "vendi(q=2)" --json fit.json
     """
-    from diversity.stats import fitting
+    from diversity.stats import fit as fitting
 
     for file in (f for f in (json_file, out) if f is not None):
         check_writable(file)

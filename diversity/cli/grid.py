@@ -12,7 +12,7 @@ import typer
 from diversity.cli._common import note, text_table
 
 if TYPE_CHECKING:
-    from diversity.grid.running import GridStatus
+    from diversity.grid.run import GridStatus
 
 app = typer.Typer()
 folder = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Run a plan's grid, and see how far it is.")
@@ -44,7 +44,7 @@ def run(
 
     diversity grid run plan.toml --output grid --workers 2
     """
-    from diversity.grid import running
+    from diversity.grid import run as running
 
     signal.signal(signal.SIGTERM, _interrupt)  # a cluster's scheduler asks so before it kills
     status = running.run_grid(
@@ -72,7 +72,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
     """Say which stages of a plan are finished, running, failed and missing, who is at work, and the time left."""
-    from diversity.grid import running
+    from diversity.grid import run as running
 
     found = running.grid_status(plan, output, data=data, workers=workers)
     print(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) if as_json else _text(found), end="\n" * as_json)
@@ -80,7 +80,7 @@ def status(
 
 def _text(status: GridStatus) -> str:
     from diversity.grid.progress import in_words
-    from diversity.grid.running import STATES
+    from diversity.grid.run import STATES
 
     shown = [s for s in STATES if status.total(s) or s in ("finished", "missing")]
     rows = [[kind, *(_number(counts.get(s, 0)) for s in shown)] for kind, counts in status.counts.items()]

@@ -57,7 +57,7 @@ def tasks(
 
 
 def _here(task: Task, data: Path) -> list[str]:
-    from diversity import sources
+    from diversity.data import sources
 
     found = []
     for split in task.splits:

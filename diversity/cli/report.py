@@ -52,7 +52,7 @@ def report(
 
     diversity report --results results.csv --scores scores.csv --metric "vendi(q=2)" --output report/report.html
     """
-    from diversity.reporting import composing
+    from diversity.reporting import report as composing
 
     found = composing.report(
         results, scores, metric=metric, outcome=outcome, covariates=metrics_in(covariates), encoder=encoder,

@@ -65,8 +65,8 @@ def retrieve(
         check_choice(option, value, known)
     if out is not None:
         check_writable(out)
-    from diversity.training.retrieving import Mining, plan
-    from diversity.training.retrieving import retrieve as run
+    from diversity.retrieval.retrieve import Mining, plan
+    from diversity.retrieval.retrieve import retrieve as run
 
     chosen: dict[str, Any] = {
         "data": data,
@@ -126,7 +126,7 @@ def _scores(part: pd.DataFrame) -> str:
 
 
 def _planned(table: pd.DataFrame) -> str:
-    from diversity.training.retrieving import duration
+    from diversity.retrieval.retrieve import duration
 
     rows = []
     for r in table.to_dict("records"):

@@ -39,7 +39,7 @@ from diversity.types import BadRow, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diversity.measuring import Space
+    from diversity.scoring.embedded import Space
 
 app = typer.Typer()
 
@@ -97,7 +97,9 @@ def score(
 
     diversity score --tasks squad_v1,mnli,hellaswag
     """
-    from diversity import catalog, measuring, scoring
+    from diversity import catalog
+    from diversity.scoring import embedded
+    from diversity.scoring import score as scoring
 
     mixtures = [scoring.parse_mixture(m) for m in mixture or []]
     wanted = metrics_in(metrics) or list(scoring.METRICS)
@@ -116,10 +118,10 @@ def score(
     bad: list[BadRow] | None = [] if skip_bad_rows else None
     spaces = source.spaces(names, encoder or [ENCODER], bad)
     if save_moments is not None:
-        for path in (p for s in spaces for p in measuring.save(s, save_moments)):
+        for path in (p for s in spaces for p in embedded.save(s, save_moments)):
             note(f"wrote {path}")
     if centred:
-        spaces += [measuring.centred(s) for s in spaces]
+        spaces += [embedded.centred(s) for s in spaces]
     tables = [
         scoring.score(
             s, mixtures=mixtures, all_subsets=all_subsets, metrics=wanted, estimator=estimator, intervals=intervals,  # type: ignore[arg-type]
@@ -136,7 +138,7 @@ def score(
 
 def _check_bootstrap(resamples: int, intervals: bool, rarefy: str) -> None:
     if resamples:
-        from diversity.bootstrap import checked
+        from diversity.scoring.bootstrap import checked
 
         checked(resamples)
         if rarefy or not intervals:
@@ -149,7 +151,7 @@ def _agreement(tables: Sequence[pd.DataFrame]) -> str:
         return ""
     import pandas as pd
 
-    from diversity import scoring
+    from diversity.scoring import score as scoring
 
     found = scoring.agreement(pd.concat(tables, ignore_index=True))
     rows = [[m, first, second, f"{tau:.3f}", str(n)] for m, first, second, tau, n in found.to_numpy()]
@@ -176,7 +178,7 @@ def _task_names(tasks: list[str], mixtures: list[Any], arrays: list[str], all_su
 
 
 def _score_notes(space: Space, mixtures: Sequence[Any], bad: list[BadRow] | None, uneven: list[str]) -> None:
-    from diversity import scoring
+    from diversity.scoring import score as scoring
     from diversity.types import Mixture
 
     for overlap in sorted({o for m in mixtures or [Mixture.of(sorted(space.tasks))] for o in scoring.overlaps(m)}):

@@ -12,7 +12,7 @@ from diversity.cli._common import ENCODER, Format, check_choice, names_in, note,
 from diversity.types import BadRow, InputError
 
 if TYPE_CHECKING:
-    from diversity.training.mixing import Planned, Trained
+    from diversity.training.intermediate import Planned, Trained
     from diversity.types import Mixture
 
 app = typer.Typer()
@@ -82,7 +82,7 @@ def train_mix(
 
     diversity train-mix --tasks mnli,squad_v1 --data DIR --model FOLDER --output mix --budget 100000
     """
-    from diversity.training import mixing
+    from diversity.training import intermediate
     from diversity.training.sampling import Sampling
     from diversity.training.settings import changed
     from diversity.training.settings import preset as preset_of
@@ -104,13 +104,13 @@ def train_mix(
     }  # fmt: skip
     if dry_run:
         if output is not None:
-            mixing.check_output(output)
-        _show_plan(mixing.plan_mix(names, **common), format, out)
+            intermediate.check_output(output)
+        _show_plan(intermediate.plan_mix(names, **common), format, out)
     else:
         if output is None:
             raise InputError("expected --output DIR, or --dry-run, found neither")
         chosen: Any = heads
-        trained = mixing.train_mix(
+        trained = intermediate.train_mix(
             names, output=output, heads=chosen, trackers=names_in(trackers), describe=_diversity, **common
         )
         _show_trained(trained, format, out)
@@ -135,12 +135,13 @@ def _tasks_and_weights(names: list[str], weights: str) -> tuple[list[str], dict[
 
 def _diversity(mixture: Mixture) -> str:
     """The diversity of a mixture for its model card, from the shipped moments where they have all its tasks."""
-    from diversity import measuring, scoring, store
+    from diversity import store
+    from diversity.scoring import embedded, score
 
     here = {p.stem for p in (store.shipped() / "moments" / ENCODER).glob("*.npz")}
     if not set(mixture.tasks) <= here:
         return ""
-    table = scoring.score(measuring.load(mixture.tasks), mixtures=[mixture])
+    table = score.score(embedded.load(mixture.tasks), mixtures=[mixture])
     rows = [
         f"| {metric} | {value:.4f} | {estimator} |"
         for metric, value, estimator in table[["metric", "value", "estimator"]].to_numpy()

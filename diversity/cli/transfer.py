@@ -61,7 +61,7 @@ def transfer(
     diversity transfer --model DIR --targets xnli,udpos,tatoeba --data DATA --output RUN
     """
     from diversity import catalog
-    from diversity.training import transferring
+    from diversity.zeroshot import transfer as transferring
 
     check_choice("--pooling", pooling, ("mean", "cls"))
     vectors: dict[str, Any] = {"layer": layer, "pooling": pooling}

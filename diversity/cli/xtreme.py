@@ -13,7 +13,7 @@ from diversity.cli._common import Format, check_writable, names_in, note, show, 
 from diversity.types import InputError
 
 if TYPE_CHECKING:
-    from diversity.xtreme.report import Evaluation, Score
+    from diversity.xtreme.evaluate import Evaluation, Score
 
 app = typer.Typer()
 
@@ -47,7 +47,7 @@ def evaluate(
     diversity evaluate --predictions DIR --labels DIR --json scores.json
     """
     from diversity import store
-    from diversity.xtreme import report
+    from diversity.xtreme import evaluate as report
 
     for path in (json, out):
         if path is not None:
@@ -80,7 +80,7 @@ def _repeated(score: Score, found: Evaluation) -> bool:
 
 def _table(found: Evaluation) -> str:
     """The averages of each task, group and all, with and without English."""
-    from diversity.xtreme.report import WITHOUT_ENGLISH
+    from diversity.xtreme.evaluate import WITHOUT_ENGLISH
 
     without = {(s.task, s.metric): s.value for s in found.averages if s.language == WITHOUT_ENGLISH}
     rows = [

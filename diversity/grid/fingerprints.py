@@ -7,7 +7,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from diversity import catalog, embed, sources, store
+from diversity import catalog, store
+from diversity.data import sources
+from diversity.encoders import sentence
 from diversity.types import InputError
 
 WEIGHTS = (".safetensors", ".json", ".txt", ".model", ".tiktoken")  # what a model's folder is read for
@@ -31,7 +33,7 @@ class Fingerprints:
         stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         name = os.path.abspath(path)
         if self.known.get(name, [])[:-1] != stamp:
-            self.known[name] = [*stamp, embed.sha256_file(path)]
+            self.known[name] = [*stamp, store.sha256_file(path)]
             self.changed = True
         return str(self.known[name][-1])
 
@@ -57,9 +59,9 @@ class Fingerprints:
         return self.models[name]
 
     def _model(self, name: str) -> str:
-        if name in embed.EMBEDDED:
-            return embed.EMBEDDED[name]
-        source, revision = embed.locate(name)
+        if name in sentence.EMBEDDED:
+            return sentence.EMBEDDED[name]
+        source, revision = sentence.locate(name)
         if not Path(source).is_dir():
             return revision
         files = sorted(p for p in Path(source).rglob("*") if p.is_file() and p.suffix in WEIGHTS)

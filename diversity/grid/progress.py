@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
 from diversity.grid.graph import Graph
-from diversity.grid.work import Outcome
+from diversity.grid.job import Outcome
 from diversity.store import Record
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diversity import store
-from diversity.grid.folder import Standing, Survey
 from diversity.grid.graph import Graph
+from diversity.grid.layout import Standing, Survey
 from diversity.types import Run
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from diversity.grid.graph import Kind, Rows
 from diversity.types import InputError
 
 if TYPE_CHECKING:
-    from diversity.measuring import Measured
-    from diversity.training.mixing import DevScore
+    from diversity.scoring.embedded import Measured
+    from diversity.training.intermediate import DevScore
 
 HERE = "diversity.grid.stages"
 ROWS = "settings.json"  # what predictions say of themselves in result rows, by language: layer, pooling
@@ -43,9 +43,9 @@ KINDS = {
 
 def embed(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """The moments of one shard of a task's texts: every `shards`-th text of the sample, from number `shard` on."""
-    from diversity import measuring
+    from diversity.scoring import embedded
 
-    texts = measuring.read_texts(
+    texts = embedded.read_texts(
         [settings["task"]],
         data=inputs["data"],
         sample=settings["sample"],
@@ -55,20 +55,20 @@ def embed(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
     chosen, provenance = texts[settings["task"]]
     part = chosen[settings["shard"] :: settings["shards"]]
     encoder = str(inputs.get("encoder", settings["encoder"]))
-    space = measuring.embed_texts({settings["task"]: (part, provenance)}, encoder, cache=folder / "cache")
-    measuring.save(replace(space, encoder="moments"), folder, rows=measuring.ROWS_KEPT)
+    space = embedded.embed_texts({settings["task"]: (part, provenance)}, encoder, cache=folder / "cache")
+    embedded.save(replace(space, encoder="moments"), folder, rows=embedded.ROWS_KEPT)
     _remove(folder / "cache")
     return [{"task": settings["task"], "rows": len(part), "encoder": space.encoder}]
 
 
 def moments(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """The moments of a task: those of its shards, merged."""
-    from diversity import measuring
+    from diversity.scoring import embedded
 
     task = settings["task"]
-    shards = [measuring.load([task], inputs[role], "moments").tasks[task] for role in sorted(inputs)]
+    shards = [embedded.load([task], inputs[role], "moments").tasks[task] for role in sorted(inputs)]
     merged = _merged(shards)
-    measuring.save(measuring.Space("moments", {task: merged}), folder, rows=measuring.ROWS_KEPT)
+    embedded.save(embedded.Space("moments", {task: merged}), folder, rows=embedded.ROWS_KEPT)
     return [{"task": task, "rows": merged.moments.n}]
 
 
@@ -76,22 +76,23 @@ def _merged(shards: Sequence[Measured]) -> Measured:
     """One task from its shards: exact moments, and a random sample of the rows that the shards kept."""
     import numpy as np
 
-    from diversity import measuring
+    from diversity.scoring import embedded
 
     rows = np.concatenate([s.rows for s in shards])
-    chosen = np.random.default_rng(0).permutation(len(rows))[: measuring.ROWS_KEPT]
-    return measuring.Measured(
+    chosen = np.random.default_rng(0).permutation(len(rows))[: embedded.ROWS_KEPT]
+    return embedded.Measured(
         sum((s.moments for s in shards[1:]), shards[0].moments), rows[chosen], shards[0].provenance
     )
 
 
 def diversity(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """Diversity scores of one mixture, in the columns of `score`."""
-    from diversity import measuring, scoring
+    from diversity.scoring import embedded
+    from diversity.scoring import score as scoring
     from diversity.types import Mixture
 
-    tasks = {task: measuring.load([task], path, "moments").tasks[task] for task, path in inputs.items()}
-    space = measuring.Space(settings["encoder"], tasks)
+    tasks = {task: embedded.load([task], path, "moments").tasks[task] for task, path in inputs.items()}
+    space = embedded.Space(settings["encoder"], tasks)
     mixture = Mixture.of(settings["weights"], settings["mixture"])
     table = scoring.score(space, mixtures=[mixture], metrics=settings["metrics"], seed=settings["seed"])
     return [{str(k): _cell(v) for k, v in row.items()} for row in table.to_dict("records")]
@@ -118,7 +119,7 @@ def _model(inputs: dict[str, Path], settings: dict[str, Any]) -> str:
 
 def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """Intermediate training on a mixture: a checkpoint, and the dev scores of its tasks."""
-    from diversity.training.mixing import train_mix
+    from diversity.training.intermediate import train_mix
     from diversity.training.sampling import Sampling
     from diversity.training.settings import Settings
 
@@ -138,7 +139,7 @@ def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
 def target(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """Fine-tuning on a target's English data: a model with its head, and its dev score."""
     from diversity.training.settings import Settings
-    from diversity.training.transferring import train_target
+    from diversity.zeroshot.transfer import train_target
 
     trained = train_target(
         settings["task"],
@@ -160,7 +161,7 @@ def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> 
     """Zero-shot predictions of a target in its languages, in the leaderboard's layout."""
     if "mining" in settings:
         return _retrieved(inputs, settings, folder)
-    from diversity.training.transferring import load_tuned, write_predictions
+    from diversity.zeroshot.transfer import load_tuned, write_predictions
 
     tuned, cache = load_tuned(inputs["checkpoint"]), folder / "cache"
     for language, split in settings["splits"].items():
@@ -171,8 +172,8 @@ def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> 
 
 def _retrieved(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """Predictions of a retrieval target, and beside them the settings that stand in the result rows."""
-    from diversity.training.retrieving import COLUMNS, Mining, retrieve
-    from diversity.training.vectors import layer_encoder
+    from diversity.encoders.hidden_states import layer_encoder
+    from diversity.retrieval.retrieve import COLUMNS, Mining, retrieve
 
     known = {}
     encoder = layer_encoder(_model(inputs, settings), layer=settings["layer"], pooling=settings["pooling"])
@@ -212,7 +213,7 @@ def score(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
 
 
 def _scored(name: str, predictions: Path, data: Path, split: str, language: str) -> list[dict[str, Any]]:
-    from diversity.xtreme.report import evaluate
+    from diversity.xtreme.evaluate import evaluate
 
     try:
         made = evaluate(predictions, data=data, split=split, languages=[language])

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from diversity.grid.work import LOG, Job, perform
+from diversity.grid.job import LOG, Job, perform
 
 
 def main(pipe: int) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diversity import catalog, task_distances
-from diversity.measuring import Measured, Space
+from diversity import catalog
+from diversity.scoring import distances
+from diversity.scoring.embedded import Measured, Space
 from diversity.types import Array
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _vocabulary(space: Space, targets: Mapping[str, Measured]) -> dict[str, list
 def _similarity(weights: Array, space: Space, targets: Mapping[str, Measured]) -> dict[str, Array]:
     if not targets:
         return {}
-    pairs = [task_distances.to_target(space.stacked, weights, t.moments) for t in targets.values()]
+    pairs = [distances.to_target(space.stacked, weights, t.moments) for t in targets.values()]
     greatest, mean = (np.mean(values, axis=0) for values in zip(*pairs, strict=True))
     return {"similarity, mean": mean, "similarity, greatest": greatest}
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from diversity import catalog, sources
+from diversity import catalog
+from diversity.data import sources
 from diversity.training.settings import Settings, changed, preset
 from diversity.types import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diversity.planning.designing import Choice
+    from diversity.planning.design import Choice
 
 
 def work(table: pd.DataFrame, choice: Choice) -> tuple[dict[str, int], int]:
@@ -38,7 +39,7 @@ def measured_rate(tasks: Sequence[str], choice: Choice) -> float:
     """Examples a second of some steps of training on all tasks, on this machine; raises InputError without data."""
     if choice.data is None:
         raise InputError("expected a folder of data (--data DIR) to measure the rate of training on, found none")
-    from diversity.training.mixing import plan_mix
+    from diversity.training.intermediate import plan_mix
 
     settings = changed(preset(choice.preset), examples=choice.budget)
     planned = plan_mix(list(tasks), model=choice.model, data=choice.data, settings=settings)

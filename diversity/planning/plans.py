@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diversity import catalog
-from diversity.embed import EMBEDDED
+from diversity.encoders.sentence import EMBEDDED
 from diversity.training import sampling
 from diversity.training.settings import PRESETS, Settings
 from diversity.types import InputError, Mixture

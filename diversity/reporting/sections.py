@@ -16,8 +16,8 @@ from diversity.reporting.page import Block, Figure, Section, Table, Text, cell
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diversity.stats.comparing import Comparison
-    from diversity.stats.fitting import Fit
+    from diversity.stats.compare import Comparison
+    from diversity.stats.fit import Fit
 
 QUESTION = (
     "Does the semantic diversity of the English intermediate tasks change zero-shot cross-lingual accuracy, compared with "

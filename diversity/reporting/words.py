@@ -13,8 +13,8 @@ from diversity.types import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diversity.stats.comparing import Comparison
-    from diversity.stats.fitting import Fit
+    from diversity.stats.compare import Comparison
+    from diversity.stats.fit import Fit
 
 OUTCOMES = {
     "mean9": "the mean of the nine targets of XTREME",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diversity.stats import multiplicity, tables
+from diversity.stats import multicomp, tables
 from diversity.stats.model import design, standardised
 from diversity.stats.multimembership import slopes
 from diversity.stats.study import study
@@ -52,7 +52,7 @@ def specifications(
             rows += [r for names in covariates if (r := _row(made, names, encoder)) is not None]
     if not rows:
         raise last or InputError("expected metrics that differ between mixtures, found none")
-    found = multiplicity.adjusted(pd.DataFrame(rows)).sort_values("slope", ignore_index=True)
+    found = multicomp.adjusted(pd.DataFrame(rows)).sort_values("slope", ignore_index=True)
     return found.assign(same_sign=found["slope"] * found["slope"].median() > 0)
 
 
@@ -75,7 +75,7 @@ def targets_by_metric(runs: tables.Outcomes, scores: tables.Scores, *, outcome: 
         low, high = found.interval()
         numbers = {"slope": found.slope, "low": low, "high": high, "p": found.p()}
         parts.append(pd.DataFrame({"metric": metric, "encoder": encoder, "target": whole.columns, **numbers}))
-    return multiplicity.adjusted(pd.concat(parts, ignore_index=True))
+    return multicomp.adjusted(pd.concat(parts, ignore_index=True))
 
 
 def _row(made: tables.Study, names: Sequence[str], encoder: str) -> dict[str, object] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diversity.stats import multiplicity
+from diversity.stats import multicomp
 from diversity.stats.model import design
 from diversity.stats.multimembership import slopes
 from diversity.stats.tables import Study, targets_of
@@ -44,7 +44,7 @@ def table(made: Study, z: Array, covariates: Sequence[str] = ()) -> pd.DataFrame
 
     there = [str(t) for t in made.by_target.columns[made.by_target.notna().all()]]
     rows = [_row(made, "target", name, (name,), z, covariates) for name in there]
-    singles = multiplicity.adjusted(pd.DataFrame(rows))
+    singles = multicomp.adjusted(pd.DataFrame(rows))
     singles["pooled"] = partially_pooled(singles["slope"].to_numpy(float), singles["se"].to_numpy(float))
     more = [_row(made, "mean", name, targets_of(name, there), z, covariates) for name in groups(made)]
     if made.outcome not in (*GROUPS, *there):

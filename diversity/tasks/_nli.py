@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.formats import text
+from diversity.data.formats import text
 from diversity.types import Classification, HubParser
 
 LABELS = ("entailment", "neutral", "contradiction")

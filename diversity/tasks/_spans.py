@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.formats import check_answer, text
+from diversity.data.formats import check_answer, text
 from diversity.types import Answer, Span
 
 

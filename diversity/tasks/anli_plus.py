@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.formats import jsonl, one_of, text
+from diversity.data.formats import jsonl, one_of, text
 from diversity.tasks import mnli
 from diversity.tasks._nli import LABELS, hub_pair, pair
 from diversity.types import Classification, Hub, Layout, Part, Task

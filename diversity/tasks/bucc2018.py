@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from diversity.formats import Items, lines
+from diversity.data.formats import Items, lines
 from diversity.types import BadRow, InputError, Layout, Part, Retrieval, Task
 
 LANGUAGES = ("de", "fr", "ru", "zh")

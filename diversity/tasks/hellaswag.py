@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.formats import choice, jsonl, text
+from diversity.data.formats import choice, jsonl, text
 from diversity.types import Hub, Layout, MultipleChoice, Part, Task
 
 

@@ -1,6 +1,6 @@
 """MultiNLI: natural language inference over ten genres of English."""
 
-from diversity.formats import jsonl
+from diversity.data.formats import jsonl
 from diversity.tasks._nli import LABELS, hub_pair, pair
 from diversity.types import Hub, Layout, Part, Task
 

@@ -1,6 +1,6 @@
 """PAN-X (WikiANN) named-entity recognition in forty languages, in the balanced split of Rahimi et al."""
 
-from diversity.formats import conll
+from diversity.data.formats import conll
 from diversity.tasks._tags import hub_tags
 from diversity.tasks._xtreme import XTREME
 from diversity.types import Hub, Layout, Part, Task

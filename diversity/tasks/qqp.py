@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.formats import one_of, text, tsv
+from diversity.data.formats import one_of, text, tsv
 from diversity.tasks._nli import hub_pair
 from diversity.types import Classification, Hub, Layout, Part, Task
 

@@ -1,6 +1,6 @@
 """SQuAD 1.1: extractive question answering where every question has an answer."""
 
-from diversity.formats import squad
+from diversity.data.formats import squad
 from diversity.tasks._spans import hub_span
 from diversity.types import Hub, Layout, Part, Task
 

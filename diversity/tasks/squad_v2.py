@@ -1,6 +1,6 @@
 """SQuAD 2.0: extractive question answering with questions that have no answer."""
 
-from diversity.formats import squad
+from diversity.data.formats import squad
 from diversity.tasks._spans import hub_span
 from diversity.types import Hub, Layout, Part, Task
 

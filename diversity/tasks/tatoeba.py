@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from diversity.formats import Items, lines
+from diversity.data.formats import Items, lines
 from diversity.tasks._bitext import hub_pair
 from diversity.tasks._xtreme import XTREME
 from diversity.tasks.bucc2018 import sibling

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from diversity.formats import Items, squad
+from diversity.data.formats import Items, squad
 from diversity.tasks._spans import hub_span_test
 from diversity.tasks._xtreme import XTREME
 from diversity.types import BadRow, Hub, Layout, Part, Span, Task

@@ -1,6 +1,6 @@
 """Universal Dependencies part-of-speech tagging (UD 2.5) in thirty-three languages."""
 
-from diversity.formats import conll, conllu
+from diversity.data.formats import conll, conllu
 from diversity.tasks._tags import hub_tags
 from diversity.tasks._xtreme import XTREME
 from diversity.types import Hub, Layout, Part, Task

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.formats import one_of, text, tsv, unquoted
+from diversity.data.formats import one_of, text, tsv, unquoted
 from diversity.tasks import mnli
 from diversity.tasks._nli import LABELS
 from diversity.tasks._xtreme import XTREME

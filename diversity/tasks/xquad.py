@@ -1,6 +1,6 @@
 """XQuAD: SQuAD 1.1 questions translated by professionals; trained on SQuAD 1.1."""
 
-from diversity.formats import squad
+from diversity.data.formats import squad
 from diversity.tasks import squad_v1
 from diversity.tasks._spans import hub_span_test
 from diversity.tasks._xtreme import XTREME

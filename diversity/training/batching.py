@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diversity.training.features import IGNORE, Features
+from diversity.features.build import IGNORE, Features
 from diversity.training.sampling import Ints
 from diversity.types import InputError, Kind
 

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diversity.encoders.pretrained import Loaded
+from diversity.features.build import IGNORE
 from diversity.training.batching import Part, Rows
-from diversity.training.features import IGNORE
-from diversity.training.model import Loaded
 from diversity.training.sampling import generator
 from diversity.types import InputError, Kind
 

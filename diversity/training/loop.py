@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diversity.training import batching, checkpoint, dropout, heads, progress
+from diversity.encoders.pretrained import attending, first_position
+from diversity.features.build import Features
+from diversity.training import batching, checkpoint, dropout, heads, log
 from diversity.training.batching import Masking, Rows
-from diversity.training.features import Features
-from diversity.training.model import attending, first_position
-from diversity.training.progress import Progress
+from diversity.training.log import Progress
 from diversity.training.sampling import Plan, generator
 from diversity.training.settings import Settings
 from diversity.types import InputError
@@ -119,11 +119,11 @@ def train(
     state = _resumed(job, folder, network, optimiser)
     accelerator.wait_for_everyone()
     if trackers:
-        accelerator.init_trackers(progress.PROJECT, config={k: v for k, v in asdict(settings).items() if v is not None})
+        accelerator.init_trackers(log.PROJECT, config={k: v for k, v in asdict(settings).items() if v is not None})
     last = until or plan.steps
     attention = attending(network["encoder"], settings.attends(accelerator.device.type))
     with (
-        progress.following(accelerator, folder, state.step, plan.steps) as shown,
+        log.following(accelerator, folder, state.step, plan.steps) as shown,
         _ahead(job, accelerator) as ahead,
         attention,
     ):
@@ -267,7 +267,7 @@ def _accelerator(folder: Path | None, trackers: Sequence[str]) -> Accelerator:
     from accelerate.utils import DistributedType
 
     for name in trackers:
-        progress.check_tracker(name)
+        log.check_tracker(name)
     made = Accelerator(mixed_precision="no", log_with=list(trackers) or None, project_dir=folder)
     if made.distributed_type not in (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU):
         raise InputError(f"expected one process or data parallelism, found {made.distributed_type} (accelerate config)")
@@ -316,7 +316,7 @@ def _read(job: Job, done: Done, shown: Progress) -> float:
     some = "; ".join(f"{task}: {', '.join(map(str, u[:8]))}{', ...' * (len(u) > 8)}" for task, u in units.items())
     raise InputError(
         f"step {step}: expected a finite loss and gradient, found {loss} and {norm} on units of {some} (all of them in "
-        f"{progress.LOG}). Lower --learning-rate, or use --precision fp32"
+        f"{log.LOG}). Lower --learning-rate, or use --precision fp32"
     )
 
 
@@ -361,4 +361,4 @@ def _finish(folder: Path, state: State, network: Any, accelerator: Accelerator) 
     if state.best_step is not None:
         checkpoint.load_weights(checkpoint.best(folder, state.best_step), network)
     if accelerator.is_main_process:
-        progress.plot(folder)
+        log.plot(folder)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from diversity import store
-from diversity.types import InputError
+from diversity.types import InputError, Predicted
 from diversity.xtreme.benchmark import form_of
-from diversity.xtreme.scores import Gold, Predicted, Question
+from diversity.xtreme.scores import Gold, Question
 
 
 def path_of(folder: Path | str, task: str, language: str, split: str = "test") -> Path:

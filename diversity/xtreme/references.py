@@ -9,7 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-from diversity import catalog, sources
+from diversity import catalog
+from diversity.data import sources
 from diversity.types import Classification, Example, InputError, Retrieval, Span, Tagging
 from diversity.xtreme import layout
 from diversity.xtreme.benchmark import form_of
@@ -21,7 +22,7 @@ MARKS = frozenset({"", "NS", "-", "?", "_", "-1", "None", "none", "null", "NA", 
 def gold(task: str, data: Path | str, split: str = "test", language: str = "en") -> Gold:
     """The gold labels of a split in one language from the toolkit's folder of data, as `scores_of` takes them.
 
-    Row by row in the order of `diversity.sources.rows`: labels; tags of each sentence; (question id, answers); pairs of
+    Row by row in the order of `diversity.data.sources.rows`: labels; tags of each sentence; (question id, answers); pairs of
     ids. For tatoeba, for each English sentence, sorted as XTREME publishes them, the line of its translation, from 0.
     `split` may name several in order of preference (`test,dev`). Raises InputError where the rows are not there, or
     their labels are withheld.

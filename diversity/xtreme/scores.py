@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diversity.types import InputError
+from diversity.types import InputError, Predicted
 from diversity.xtreme import normalise
 from diversity.xtreme.benchmark import Form, form_of
 
@@ -30,7 +30,6 @@ Tags = Sequence[Sequence[str]]
 Pairs = Iterable[tuple[str, str]]
 Question = tuple[str, tuple[str, ...]]  # its id and its gold answers
 Gold = Any  # Labels, Tags, Sequence[Question] or Pairs, by the form of the task
-Predicted = Any  # Labels, Tags, Mapping[str, str] (answers by question id) or Pairs
 
 
 def scores_of(task: str, language: str, gold: Gold, predicted: Predicted) -> dict[str, float]:

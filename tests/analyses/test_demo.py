@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from diversity.grid import studies
+from diversity.grid import build
 from diversity.grid.stages import KINDS
 from diversity.planning.plans import read_plan
 
@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 def test_the_plan_has_six_mixtures_two_targets_two_seeds_and_the_samples_for_all_of_it():
     plan = read_plan(demo.PLAN)
-    made = studies.study(plan)
+    made = build.study(plan)
     assert len([m for m in plan.mixtures if len(m.mixture.tasks) == 2]) == 6
     assert (plan.targets, plan.seeds, len(made.cells)) == (("udpos", "tatoeba"), (1, 2), 28)
     assert made.notes == ()
@@ -35,9 +35,7 @@ def pretending(monkeypatch, tmp_path):
     """Every kind of stage stands in for itself, in milliseconds."""
     monkeypatch.syspath_prepend(str(HERE.parent))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        studies, "KINDS", {n: replace(kind, function="grid_stages:pretend") for n, kind in KINDS.items()}
-    )
+    monkeypatch.setattr(build, "KINDS", {n: replace(kind, function="grid_stages:pretend") for n, kind in KINDS.items()})
 
 
 def test_the_grid_ends_with_a_report_that_says_it_establishes_nothing(pretending, tmp_path, capsys):

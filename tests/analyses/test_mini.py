@@ -347,7 +347,7 @@ def test_nearest_neighbours_counted_by_hand():
 def test_the_export_loads_as_any_model(tmp_path, text, vocabulary):
     from transformers import AutoModel
 
-    from diversity.embed import load_encoder
+    from diversity.encoders.sentence import load_encoder
 
     run = train.Run(tmp_path / "run", student.configured(tiny_teacher(), vocabulary.get_vocab_size(), 12), SETTINGS)
     run.model.config.save_pretrained(run.folder)

@@ -12,10 +12,10 @@ from scipy.stats import ortho_group
 
 import diversity
 from diversity import catalog
-from diversity.estimates import _variance
 from diversity.metrics import cosine, hill, rao_alpha, rao_beta, rao_gamma, vendi, vendi_alpha, vendi_beta, vendi_gamma
 from diversity.metrics._spectrum import derivative, number
 from diversity.moments import groups, moments, stack
+from diversity.scoring.estimates import _variance
 from diversity.types import InputError
 
 ORDERS = [0, 0.1, 0.5, 1, 1 + 1e-9, 2, 3, math.inf]
@@ -124,7 +124,7 @@ def test_the_number_is_continuous_at_order_one(weights):
 @pytest.mark.parametrize(("q", "limit"), [(1e9, INF), (1e-9, 0)])
 def test_extreme_orders_are_finite_with_their_intervals_and_near_the_limit(q, limit, rng):
     import diversity
-    from diversity.scoring import score
+    from diversity.scoring.score import score
 
     space = diversity.from_arrays({"x": rng.normal(size=(40, 5))})
     metrics = [f"vendi(q={q})", f"vendi(q={limit})", f"vendi_beta(q={q})"]

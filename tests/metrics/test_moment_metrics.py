@@ -10,7 +10,6 @@ from scipy.stats import gmean, ortho_group
 
 import diversity
 from diversity import catalog
-from diversity.estimates import _variance
 from diversity.metrics import effective_rank, lai, logdet, vendi
 from diversity.metrics import leinster_cobbold as lc
 from diversity.metrics._ordinariness import number, ordinariness, partition
@@ -19,6 +18,7 @@ from diversity.metrics.leinster_cobbold_alpha import leinster_cobbold_alpha
 from diversity.metrics.leinster_cobbold_beta import leinster_cobbold_beta
 from diversity.metrics.leinster_cobbold_gamma import leinster_cobbold_gamma
 from diversity.moments import groups, moments, stack
+from diversity.scoring.estimates import _variance
 from diversity.types import InputError
 
 INF = math.inf

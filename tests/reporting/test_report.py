@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from diversity.cli import main
-from diversity.reporting.composing import report
-from diversity.stats.fitting import fit
+from diversity.reporting.report import report
+from diversity.stats.fit import fit
 
 TASKS = ["mnli", "qqp", "squad_v1", "hellaswag", "<script>alert(1)</script>"]
 QUICK = {"permutations": 200, "bootstrap": 100, "metric": "vendi(q=2)", "outcome": "mean"}

@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import ndcg_score
 
-from diversity.stats import choosing, predictive
+from diversity.stats import predictive, ranking
 from diversity.stats.study import study
 from diversity.types import InputError
 
@@ -39,9 +39,9 @@ def test_ndcg_is_sklearns(rng):
     for _ in range(10):
         score, y = rng.integers(0, 4, 12).astype(float), rng.normal(size=12)
         expected = ndcg_score((y - y.min())[None], score[None])
-        assert choosing.ndcg(score, y) == pytest.approx(expected)
-        assert choosing.ndcg(score, y, k=5) == pytest.approx(ndcg_score((y - y.min())[None], score[None], k=5))
-    assert math.isnan(choosing.ndcg(score, np.ones(12)))
+        assert ranking.ndcg(score, y) == pytest.approx(expected)
+        assert ranking.ndcg(score, y, k=5) == pytest.approx(ndcg_score((y - y.min())[None], score[None], k=5))
+    assert math.isnan(ranking.ndcg(score, np.ones(12)))
 
 
 def test_regret_is_the_mean_over_orders_of_ties(rng):
@@ -52,9 +52,9 @@ def test_regret_is_the_mean_over_orders_of_ties(rng):
         for order in itertools.permutations(range(6)):
             ranked = sorted(order, key=lambda i: -score[i])  # stable: ties stay in this order
             lost.append(y.max() - y[ranked[:k]].max())
-        assert choosing.regret(score, y, k) == pytest.approx(np.mean(lost))
+        assert ranking.regret(score, y, k) == pytest.approx(np.mean(lost))
     with pytest.raises(InputError, match="k of at least 1"):
-        choosing.regret(score, y, 0)
+        ranking.regret(score, y, 0)
 
 
 def test_baselines_and_choice_of_a_study(designs, rng):
@@ -68,7 +68,7 @@ def test_baselines_and_choice_of_a_study(designs, rng):
     assert table["single_mean"] == pytest.approx(1)
     assert table["single_mean"] > table["diversity"]
     assert math.isnan(table["log_budget"])
-    chosen = choosing.table(made).set_index("ranked_by")
+    chosen = ranking.table(made).set_index("ranked_by")
     assert chosen.loc["single_mean", "regret_at_1"] == pytest.approx(0, abs=1e-9)
     assert chosen.loc["single_mean", "ndcg"] == pytest.approx(1)
     assert chosen.loc["chance", "ndcg"] < 1

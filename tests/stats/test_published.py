@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import diversity
-from diversity.stats import literature
+from diversity.data import shipped
 from diversity.types import InputError
 
 ANALYSES = Path(__file__).parents[2] / "analyses"
@@ -30,7 +30,7 @@ def fits(analysis):
 
 def test_the_tables_are_there_and_told():
     readme = (Path(__file__).parents[2] / "data" / "published" / "README.md").read_text("utf8")
-    for name in literature.names():
+    for name in shipped.names():
         table = diversity.published(name)
         assert f"| `{name}.csv` | {len(table)} |" in readme
         assert name == "languages" or table["source"].notna().all()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diversity.stats import influence, measurement, model, multiplicity, robust, specification, targets
+from diversity.stats import influence, methods, model, multicomp, reliability, specification, targets
 from diversity.stats.multimembership import slopes
 from diversity.stats.study import study
 from diversity.stats.tables import outcomes_of, scores_of
@@ -34,7 +34,7 @@ def test_targets_are_fitted_each_alone(made):
     assert table.loc["mean9", "slope"] == pytest.approx(slopes(made.weights, z, made.y, fixed).slope[0])
     assert table.loc["xnli", "languages"] == "en de"
     single = table[table["kind"] == "target"]
-    assert single["p_holm"].to_numpy() == pytest.approx(multiplicity.holm(single["p"].to_numpy()))
+    assert single["p_holm"].to_numpy() == pytest.approx(multicomp.holm(single["p"].to_numpy()))
     assert (
         (single["pooled"] - single["slope"].mean()).abs() <= (single["slope"] - single["slope"].mean()).abs() + 0.02
     ).all()
@@ -59,7 +59,7 @@ def test_clustered_errors_are_those_of_a_formula_with_all_cells(made):
     import statsmodels.formula.api as smf
 
     z, laid = model.standardised(made.x), model.design(made)
-    table = robust.table(made, z, laid, model.estimate(made, laid, permutations=100)).set_index("method")
+    table = methods.table(made, z, laid, model.estimate(made, laid, permutations=100)).set_index("method")
     long = made.cells.copy()
     long.columns = ["|".join(c) for c in long.columns]
     long = long.assign(z=z, k=made.k).melt(["z", "k"], var_name="cell", value_name="y")
@@ -79,7 +79,7 @@ def test_clustered_errors_are_those_of_a_formula_with_all_cells(made):
 
 def test_mixed_model_finds_the_slope(made):
     z, laid = model.standardised(made.x), model.design(made)
-    line = robust.table(made, z, laid, model.estimate(made, laid, permutations=100)).set_index("method")
+    line = methods.table(made, z, laid, model.estimate(made, laid, permutations=100)).set_index("method")
     ols, mixed = line.loc["OLS", "slope"], line.loc["mixed model, slope by target", "slope"]
     assert mixed == pytest.approx(ols, rel=1e-3)  # balanced: the same estimate
 
@@ -116,12 +116,12 @@ def test_noise_ceiling_is_what_was_put_in(designs):
         weights, truth, seeds=(1, 2, 3), targets=("xnli",), languages=("en",), spread=1.0, rng=rng
     )
     made = study(results, designs.scores(weights, rng.normal(size=84)), metric="cosine", outcome="xnli")
-    found = measurement.noise_ceiling(made)
+    found = reliability.noise_ceiling(made)
     assert found["sd_seed"] == pytest.approx(1, abs=0.15)
     assert found["reliability"] == pytest.approx(truth.var(ddof=1) / (truth.var(ddof=1) + 1 / 3), abs=0.1)
     assert found["ceiling"] == pytest.approx(np.corrcoef(truth, made.y)[0, 1], abs=0.07)
     one = study(results[results["seed"] == 1], designs.scores(weights, truth), metric="cosine", outcome="xnli")
-    assert math.isnan(measurement.noise_ceiling(one)["ceiling"])
+    assert math.isnan(reliability.noise_ceiling(one)["ceiling"])
 
 
 def test_error_of_the_score_flattens_the_slope(designs):
@@ -133,19 +133,19 @@ def test_error_of_the_score_flattens_the_slope(designs):
     results = designs.results(weights, truth, targets=("xnli",), languages=("en",))
     table = designs.scores(weights, x, low=x - half, high=x + half)
     made = study(results, table, metric="cosine", outcome="xnli")
-    found = measurement.score_error(made, np.ones((84, 1)), rng=rng)
+    found = reliability.score_error(made, np.ones((84, 1)), rng=rng)
     assert found["reliability"] == pytest.approx(1 / 1.25, abs=0.07)
     assert found["corrected_slope"] == pytest.approx(x.std(ddof=1), abs=0.15)  # the slope of the true score
     assert 0 < found["slope_sd"] < 0.2
     bare = study(results, designs.scores(weights, x), metric="cosine", outcome="xnli")
-    assert math.isnan(measurement.score_error(bare, np.ones((84, 1)))["reliability"])
+    assert math.isnan(reliability.score_error(bare, np.ones((84, 1)))["reliability"])
 
 
 def test_collapsed_runs_are_listed(made):
     runs = made.runs.reset_index(drop=True)
-    assert measurement.degenerate(runs).empty
+    assert reliability.degenerate(runs).empty
     runs.loc[5, "value"] = 3.0
-    found = measurement.degenerate(runs)
+    found = reliability.degenerate(runs)
     assert found["value"].tolist() == [3.0]
     assert found["mixture"].iloc[0] == runs["mixture"][5]
     assert found["reason"].tolist() == ["far below the others"]
@@ -154,10 +154,10 @@ def test_collapsed_runs_are_listed(made):
 def test_runs_of_one_value_in_all_languages_are_listed(made):
     runs = pd.concat([made.runs.assign(language=c, value=made.runs["value"] + i) for i, c in enumerate("abc")])
     runs = runs.drop_duplicates(["mixture", "target", "seed", "language"], ignore_index=True)
-    assert measurement.degenerate(runs).empty
+    assert reliability.degenerate(runs).empty
     one = (runs["mixture"] == runs["mixture"][0]) & (runs["target"] == runs["target"][0])
     runs.loc[one, "value"] = runs["value"].median()
-    found = measurement.degenerate(runs)
+    found = reliability.degenerate(runs)
     assert len(found) == one.sum()
     assert set(found["reason"]) == {"one value in all languages"}
 
@@ -183,7 +183,7 @@ def test_specifications(designs, rng, made):
     assert (found["p_holm"] >= found["p"]).all()
     every = specification.targets_by_metric(outcomes_of(results), scores_of(table), outcome="mean9")
     assert len(every) == 9 * 4  # the constant metric is left out
-    assert every["p_holm"].to_numpy() == pytest.approx(multiplicity.holm(every["p"].to_numpy()))
+    assert every["p_holm"].to_numpy() == pytest.approx(multicomp.holm(every["p"].to_numpy()))
     line = every[(every["metric"] == "noise") & (every["target"] == "mlqa")].iloc[0]
     alone = study(results, scores_of(table), metric="noise", encoder="e", outcome="mlqa")
     fixed = model.design(alone).fixed

@@ -7,11 +7,11 @@ import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diversity.encoders.pretrained import PACKED, attending, first_position
+from diversity.features.build import IGNORE
 from diversity.training import batching, heads
 from diversity.training.batching import Masking, deal, fit, masked, passes, rows, take, unit_tokens, weights
-from diversity.training.features import IGNORE
 from diversity.training.heads import Output, logits, network
-from diversity.training.model import PACKED, attending, first_position
 from diversity.types import InputError
 
 KINDS = ("classification", "multiple_choice", "span", "tagging", "mlm")

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from diversity.encoders.pretrained import attending, first_position
 from diversity.training import dropout, heads
 from diversity.training.batching import rows
 from diversity.training.heads import Output, network
-from diversity.training.model import attending, first_position
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from diversity.training import checkpoint, evaluation, loop, progress
+from diversity.encoders.pretrained import first_position, load_model
+from diversity.training import checkpoint, dev, log, loop
 from diversity.training.batching import Masking
 from diversity.training.heads import Output, network
 from diversity.training.loop import Job, train
-from diversity.training.model import first_position, load_model
 from diversity.training.sampling import Plan
 from diversity.training.settings import Settings
 from diversity.types import InputError
@@ -140,7 +140,7 @@ def test_the_steps_are_those_of_the_trainer_of_transformers(small, folder, tmp_p
     theirs = [line for line in trainer.state.log_history if "grad_norm" in line]
 
     train(made, tmp_path / "ours")
-    ours = [line for line in progress.lines(tmp_path / "ours" / "log.jsonl") if "loss" in line]
+    ours = [line for line in log.lines(tmp_path / "ours" / "log.jsonl") if "loss" in line]
     assert len(ours) == len(theirs) == steps
     for mine, names in (("loss", "loss"), ("norm", "grad_norm"), ("rate", "learning_rate")):
         np.testing.assert_allclose([x[mine] for x in ours], [x[names] for x in theirs], rtol=1e-4, err_msg=mine)
@@ -192,7 +192,7 @@ def uninterrupted(small, folder, tmp_path_factory):
     made = job(small, folder)
     target = tmp_path_factory.mktemp("whole")
     train(made, target)
-    return weights(made.network), progress.lines(target / progress.LOG)
+    return weights(made.network), log.lines(target / log.LOG)
 
 
 def without_times(lines):
@@ -212,7 +212,7 @@ def test_killed_at_a_step_and_resumed_the_weights_are_the_same_bits(
     state = train(made, tmp_path)
     assert same(weights(made.network), uninterrupted[0])
     assert state.step == 12
-    assert without_times(progress.lines(tmp_path / progress.LOG)) == without_times(uninterrupted[1])
+    assert without_times(log.lines(tmp_path / log.LOG)) == without_times(uninterrupted[1])
     assert [p.name for p in tmp_path.glob("*step-*")] == ["step-00000012"]
 
 
@@ -231,7 +231,7 @@ def test_killed_with_early_stopping_the_best_weights_are_the_same_bits(small, fo
     state = train(made, tmp_path / "whole", evaluate=evaluate)
     expected = weights(made.network)
     assert state.best_step is not None
-    assert state.best == max(line["mean"] for line in progress.lines(tmp_path / "whole" / "log.jsonl") if "dev" in line)
+    assert state.best == max(line["mean"] for line in log.lines(tmp_path / "whole" / "log.jsonl") if "dev" in line)
     for step in (5, 8):
         killed(small, folder, tmp_path / "again", step=step, **options)
     made = job(small, folder, **options)
@@ -275,7 +275,7 @@ import json, os, sys
 import torch
 from accelerate import PartialState
 from safetensors.torch import save_file
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/training"]
 import small
 from test_loop import job, train, weights, without_dropout
 made = without_dropout(job(small, sys.argv[2], steps=5, mixed=True, batch=7, tokens=60))
@@ -291,13 +291,13 @@ torch.distributed.destroy_process_group()
 def test_two_processes_do_what_one_does(small, folder, tmp_path) -> None:
     from safetensors.torch import load_file
 
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     group = {"WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
     shared = {**os.environ, **{k: str(v) for k, v in group.items()}, "ACCELERATE_USE_CPU": "true"}
-    shared["PYTHONPATH"] = str(here.parent.parent)
+    shared["PYTHONPATH"] = str(here.parent)
     command = [sys.executable, "-c", WORKER, str(here), str(folder), str(tmp_path)]
     workers = [
         subprocess.Popen(command, env={**shared, "RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE, text=True)
@@ -338,7 +338,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_its_batch(small, folder, tm
             train(made, tmp_path)
     finally:
         loop.heads.logits = real
-    last = progress.lines(tmp_path / "log.jsonl")[-1]
+    last = log.lines(tmp_path / "log.jsonl")[-1]
     assert last["batch"] == {"tagging": made.plan.step(4)[0][1].tolist()}
     assert checkpoint.latest(tmp_path).name == "step-00000003", "the last good checkpoint is there"
 
@@ -366,12 +366,12 @@ def test_trackers_are_checked_first(small, folder) -> None:
     with pytest.raises(InputError, match="did you mean tensorboard"):
         train(job(small, folder, steps=1), None, trackers=["tensorbord"])
     with pytest.raises(InputError, match="pip install mlflow"):
-        progress.check_tracker("mlflow")
+        log.check_tracker("mlflow")
 
 
 def test_what_a_run_leaves_behind(small, folder, tmp_path) -> None:
     train(job(small, folder, steps=3, dev_every=2), tmp_path, evaluate=evaluate)
-    lines = progress.lines(tmp_path / "log.jsonl")
+    lines = log.lines(tmp_path / "log.jsonl")
     assert [line["step"] for line in lines] == [1, 2, 2, 3, 3]
     assert set(lines[0]) == {"step", "loss", "rate", "norm", "seconds", "tasks", "tokens"}
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
@@ -410,7 +410,7 @@ def predicts_with(net, made: Job) -> str:
     """The attention that dev scores are computed with."""
     seen = []
     hook = net["encoder"].register_forward_pre_hook(lambda module, _: seen.append(implementation(module)))
-    evaluation.predict(net, "tagging", made.data["tagging"], made.settings, packed=True, pad=1)
+    dev.predict(net, "tagging", made.data["tagging"], made.settings, packed=True, pad=1)
     hook.remove()
     return seen[0]
 

@@ -3,7 +3,8 @@
 import pytest
 
 import diversity
-from diversity import catalog, sources
+from diversity import catalog
+from diversity.data import sources
 from diversity.types import InputError
 from diversity.xtreme import layout, references
 from diversity.xtreme.benchmark import FORMS, XTREME

@@ -1,0 +1,1 @@
+"""Rows to token ids for a model, and its outputs back to answers."""

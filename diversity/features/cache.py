@@ -1,0 +1,131 @@
+"""Features on disk: a folder of plain arrays, written whole or not at all, and found again under a complete key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from diversity import store
+from diversity.features import build, subwords
+from diversity.features.build import Features, Unseen
+from diversity.types import Example, InputError
+
+if TYPE_CHECKING:
+    from diversity.types import Kind
+
+ARRAYS = tuple(f.name for f in fields(Features) if f.name != "kind")
+META = "features.json"
+
+
+def save(found: Features, folder: Path | str, **settings: Any) -> None:
+    """Write features to a folder that must not be there yet; it appears when all of it is on the disk.
+
+    One `.npy` file an array, and `features.json` with the kind, the arrays' sizes and SHA-256, and the settings. Raises
+    OSError where the folder is there already or cannot be written.
+    """
+    target = Path(folder)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        written = {name: _write(partial / f"{name}.npy", getattr(found, name)) for name in ARRAYS}
+        arrays = {name: about for name, about in written.items() if about}
+        with (partial / META).open("w") as meta:
+            json.dump({"kind": found.kind, "arrays": arrays, "settings": settings}, meta, indent=1)
+            meta.flush()
+            os.fsync(meta.fileno())
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write(path: Path, array: Any) -> dict[str, Any] | None:
+    if array is None:
+        return None
+    with path.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return {"shape": array.shape, "dtype": str(array.dtype), "sha256": store.sha256_file(path)}
+
+
+def load(folder: Path | str) -> Features:
+    """Features of a folder, memory-mapped; raises InputError where they are not whole, or not as they were written."""
+    target = Path(folder)
+    try:
+        meta = json.loads((target / META).read_text())
+        arrays = {name: _read(target / f"{name}.npy", about) for name, about in meta["arrays"].items()}
+        return Features(kind=meta["kind"], **arrays)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{target}: expected whole features, found {error}") from error
+
+
+def _read(path: Path, about: Mapping[str, Any]) -> Any:
+    if store.sha256_file(path) != about["sha256"]:
+        raise ValueError(f"{path.name} changed")
+    return np.load(path, mmap_mode="r" if all(about["shape"]) else None, allow_pickle=False)
+
+
+def key(examples: Sequence[Example], source: subwords.Subworder, settings: Mapping[str, Any]) -> str:
+    """SHA-256 of all that features depend on: every field of every row, the tokenizer's content, settings, versions."""
+    import tokenizers
+
+    versions = {"recipe": build.VERSION, "tokenizers": tokenizers.__version__, "tokenizer": source.digest}
+    digest = hashlib.sha256(json.dumps({**settings, **versions}, sort_keys=True).encode())
+    for example in examples:
+        digest.update(f"\n{example!r}".encode())
+    return digest.hexdigest()
+
+
+def cached(
+    examples: Sequence[Example],
+    tokenizer: Any,
+    *,
+    kind: Kind,
+    labels: Sequence[str] = (),
+    max_length: int,
+    stride: int = 128,
+    max_question: int = 64,
+    unseen: Unseen = "error",
+    cache: Path | str | None = None,
+    label: str = "",
+) -> Features:
+    """What `features.build` makes of the rows, from the cache where it is there; else built and kept; memory-mapped.
+
+    `cache` is a folder (by default that of `store.cache_folder`). An entry is found again only for the same rows in the
+    same order, tokenizer content, kind, labels, lengths and version of the recipe; one that is not whole is built anew.
+    Of two processes that want the same entry one builds it, and the other waits.
+    """
+    from filelock import FileLock
+
+    source = subwords.subworder(tokenizer)
+    settings: dict[str, Any] = {
+        "kind": kind,
+        "labels": list(labels),
+        "max_length": max_length,
+        "stride": stride,
+        "max_question": max_question,
+        "unseen": unseen,
+    }
+    name = key(examples, source, settings)
+    folder = store.cache_folder(cache) / "features" / name[:2] / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{name}.lock")):
+        if folder.exists():
+            try:
+                return load(folder)
+            except InputError:
+                shutil.rmtree(folder)
+        for left in folder.parent.glob(f".{name}.*.partial"):  # of a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        found = build.build(examples, source, **settings, label=label)
+        save(found, folder, **settings, tokenizer=source.digest, rows=len(examples))
+        return load(folder)

@@ -1,0 +1,238 @@
+"""From a plan to its stages: what is trained, predicted and scored, and which stages cells share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from diversity import catalog, store
+from diversity.data import sources
+from diversity.encoders import hidden_states
+from diversity.encoders import sentence as embedding
+from diversity.grid.fingerprints import Fingerprints
+from diversity.grid.graph import Graph, Stage
+from diversity.grid.results import Cell
+from diversity.grid.stages import KINDS
+from diversity.planning.plans import Plan, Planned
+from diversity.retrieval import retrieve
+from diversity.training import settings as presets
+from diversity.types import InputError, Run
+
+SPLITS = "train,dev"  # trained on: the first that is there
+TESTS = "test,dev"  # predicted
+SAMPLING: dict[str, Any] = {"cap": None, "temperature": 2.0, "mixed": False}
+SAMPLE = 2900  # texts of each task that its diversity is measured on
+METRICS = ("cosine", "rao_beta", "vendi(q=2)", "vendi_beta(q=2)", "hill(q=1)")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A plan's stages, its cells, and the stages that score the diversity of mixtures; notes say what is not as asked."""
+
+    graph: Graph
+    cells: tuple[Cell, ...]
+    scores: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class Builder:
+    """Makes the stages of a plan; equal ones are one by their keys."""
+
+    def __init__(self, plan: Plan, data: Path, prints: Fingerprints) -> None:
+        self.plan, self.data, self.prints = plan, data, prints
+        self.stages: dict[str, Stage] = {}
+        self.notes: list[str] = []
+        self.trained: dict[tuple[str, str], dict[str, str]] = {}
+        self.tested = {name: self._tested(name) for name in plan.targets}
+
+    def add(self, kind: str, title: str, settings: Mapping[str, Any], **rest: Mapping[str, str]) -> str:
+        """A stage, once; its key."""
+        stage = Stage(KINDS[kind], settings, title=title, **rest)
+        return self.stages.setdefault(stage.key, stage).key
+
+    # --- Diversity ---
+
+    def diversity(self, planned: Planned) -> str:
+        """The stage that scores a mixture."""
+        mixture, chosen = planned.mixture, self.plan.diversity
+        settings = {
+            "mixture": mixture.name,
+            "weights": dict(zip(mixture.tasks, mixture.weights, strict=True)),
+            "metrics": self._metrics(),
+            "encoder": _short(chosen.get("encoder", embedding.DEFAULT)),
+            "seed": chosen.get("seed", 0),
+        }
+        return self.add("diversity", mixture.name, settings, inputs={t: self.moments(t) for t in mixture.tasks})
+
+    def _metrics(self) -> list[str]:
+        named = list(self.plan.diversity.get("metrics", METRICS))
+        primary = self.plan.primary_metric
+        return named if not primary or primary in named else [primary, *named]
+
+    def moments(self, task: str) -> str:
+        """The moments of a task, merged from those of its shards."""
+        chosen = self.plan.diversity
+        shards = chosen.get("shards", 1)
+        name = chosen.get("encoder", embedding.DEFAULT)
+        shared = {
+            "task": task,
+            "sample": chosen.get("sample", SAMPLE),
+            "seed": chosen.get("seed", 0),
+            "split": chosen.get("split", SPLITS),
+        }
+        local = embedding.is_folder(name)
+        data = {task: self.prints.task(task, self.data, shared["split"], ["en"]), "encoder": self.prints.model(name)}
+        places = {"data": str(self.data)} | ({"encoder": name} if local else {})
+        parts = {}
+        for shard in range(shards):
+            title = f"{task}, {shard + 1} of {shards}" if shards > 1 else task
+            settings = {**shared, "encoder": _short(name) if local else name, "shard": shard, "shards": shards}
+            parts[f"shard{shard:04d}"] = self.add("embed", title, settings, data=data, places=places)
+        return self.add("moments", task, {"task": task}, inputs=parts)
+
+    # --- Training ---
+
+    def checkpoint(self, planned: Planned, seed: int) -> str | None:
+        """The stage that trains on a mixture; None for the empty one, which is the model itself."""
+        mixture, chosen = planned.mixture, dict(self.plan.train)
+        if not mixture.tasks:
+            return None
+        preset, split, limit = chosen.pop("preset", "phang2020"), chosen.pop("split", SPLITS), chosen.pop("limit", None)
+        drawn = {n: chosen.pop(n) for n in ("cap", "temperature", "mixed") if n in chosen}
+        given = mixture.sampling == "weights"
+        weights = dict(zip(mixture.tasks, mixture.weights, strict=True)) if given else None
+        chosen.pop("sampling", None)
+        settings = {
+            "tasks": list(mixture.tasks),
+            "sampling": SAMPLING | drawn | {"rule": mixture.sampling, "weights": weights},
+            "split": split,
+            "limit": limit,
+            "training": asdict(presets.changed(presets.preset(preset), **chosen, seed=seed)),
+        }
+        data, places, model = self._model()
+        data |= {
+            f"{task}:{part}": print for task in mixture.tasks for part, print in self._trained(task, split).items()
+        }
+        return self.add("train", f"{mixture.name}, seed {seed}", {**settings, **model}, data=data, places=places)
+
+    def tuned(self, checkpoint: str | None, target: str, title: str, seed: int) -> str | None:
+        """The stage that trains on a target's English data, shared by targets of one training set; None for retrieval."""
+        if catalog.task(target).kind == "retrieval":
+            return checkpoint
+        chosen = self.plan.settings("target", target)
+        source, split, limit = (
+            sources.training_set(catalog.task(target)),
+            chosen.pop("split", SPLITS),
+            chosen.pop("limit", None),
+        )
+        training = presets.changed(presets.preset(chosen.pop("preset", "phang2020"), target), **chosen, seed=seed)
+        settings = {"task": source, "split": split, "limit": limit, "training": asdict(training)}
+        data, places, model = self._model() if checkpoint is None else ({}, {"data": str(self.data)}, {})
+        return self.add(
+            "target",
+            f"{source} from {title}",
+            {**settings, **model},
+            inputs={"checkpoint": checkpoint} if checkpoint else {},
+            data={**data, **self._trained(source, split)},
+            places=places,
+        )
+
+    def _model(self) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+        """The model that everything starts from: its fingerprint, its place, and its name where that is no folder."""
+        name = self.plan.model
+        data, places = {"model": self.prints.model(name)}, {"data": str(self.data)}
+        return (data, {**places, "model": name}, {}) if embedding.is_folder(name) else (data, places, {"model": name})
+
+    def _trained(self, task: str, split: str = SPLITS) -> dict[str, str]:
+        """Fingerprints of a task's English training and dev data."""
+        asked = task, split
+        if asked not in self.trained:
+            found = {"train": self.prints.task(task, self.data, split, ["en"])}
+            if "dev" in catalog.task(task).splits and sources.find(catalog.task(task), self.data, "dev", "en"):
+                found["dev"] = self.prints.task(task, self.data, "dev", ["en"])
+            self.trained[asked] = found
+        return self.trained[asked]
+
+    # --- Predictions and scores ---
+
+    def score(self, model: str | None, target: str, title: str) -> str:
+        """The stage that scores a target's predictions, and the one that makes them."""
+        splits, fingerprint = self.tested[target]
+        chosen = {"target": target, "splits": splits}
+        data, places, name = self._model() if model is None else ({}, {"data": str(self.data)}, {})
+        task = catalog.task(target)
+        retrieval = _retrieval(self.plan.settings("predict", target)) if task.kind == "retrieval" else {}
+        if retrieval and "dev" in task.splits:  # on which the threshold of mining is tuned
+            dev = [lang for lang in splits if sources.find(task, self.data, "dev", lang)]
+            data = {**data, f"{target}:dev": self.prints.task(target, self.data, "dev", dev)}
+        predictions = self.add(
+            "predict",
+            f"{target} by {title}",
+            {**chosen, **retrieval, **name},
+            inputs={"checkpoint": model} if model else {},
+            data={**data, target: fingerprint},
+            places=places,
+        )
+        inputs, labels = {"predictions": predictions}, {target: fingerprint}
+        return self.add(
+            "score", f"{target} by {title}", chosen, inputs=inputs, data=labels, places={"data": str(self.data)}
+        )
+
+    def _tested(self, name: str) -> tuple[dict[str, str], str]:
+        """The split that is predicted of each language of a target that is here and asked for, and a fingerprint.
+
+        Never the split that was trained on, whose rows may be translations of those in English.
+        """
+        task, chosen = catalog.task(name), self.plan.settings("predict", name)
+        preference = str(chosen.get("split", TESTS))
+        asked = [lang for lang in chosen.get("languages", task.languages) if lang in task.languages]
+        trained = self.plan.settings("target", name).get("split", SPLITS)
+        known = [s for s in sources.unseen(task, self.data, preference, trained) if s in task.splits]
+        found = {lang: next((s for s in known if sources.find(task, self.data, s, lang)), "") for lang in asked}
+        here = {lang: split for lang, split in found.items() if split}
+        if not here:
+            wanted = " or ".join(known) or "a split that is not trained on"
+            raise InputError(f"{self.data}: expected rows of {name} ({wanted}), found none")
+        if missing := [lang for lang in asked if lang not in here]:
+            self.notes.append(f"{name}: not here in {' '.join(missing)}")
+        return here, store.digest({lang: self.prints.task(name, self.data, s, [lang]) for lang, s in here.items()})
+
+
+def _retrieval(given: Mapping[str, Any]) -> dict[str, Any]:
+    """How sentences are embedded and pairs are mined: everything that changes a prediction."""
+    layer, pooling = given.get("layer", hidden_states.DEPTH), given.get("pooling", "mean")
+    return {"layer": layer, "pooling": pooling, "mining": asdict(retrieve.Mining())}
+
+
+def _short(encoder: str) -> str:
+    return Path(encoder).name if embedding.is_folder(encoder) else encoder.partition("@")[0]
+
+
+def study(plan: Plan, data: Path | str | None = None, prints: Fingerprints | None = None) -> Study:
+    """The stages and cells of a plan, with the data of a folder (by default the plan's).
+
+    Raises InputError where the data of a task or target is not there.
+    """
+    folder = sources.data_folder(data or plan.data).resolve()
+    builder = Builder(plan, folder, prints or Fingerprints())
+    cells, scores = list[Cell](), list[str]()
+    for planned in plan.mixtures:
+        if planned.mixture.tasks:
+            scores.append(builder.diversity(planned))
+        for seed in plan.seeds:
+            cells += _cells(builder, planned, seed)
+    builder.prints.save()
+    return Study(Graph(builder.stages.values()), tuple(cells), tuple(scores), tuple(builder.notes))
+
+
+def _cells(builder: Builder, planned: Planned, seed: int) -> Sequence[Cell]:
+    plan, title = builder.plan, f"{planned.mixture.name}, seed {seed}"
+    checkpoint = builder.checkpoint(planned, seed)
+    found = []
+    for target in plan.targets:
+        stage = builder.score(builder.tuned(checkpoint, target, title, seed), target, title)
+        settings = {"stage": stage, "role": planned.role, "pair": planned.pair}
+        found.append(Cell(Run(_short(plan.model), planned.mixture, target, seed, settings), stage))
+    return found

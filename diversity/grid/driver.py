@@ -1,0 +1,242 @@
+"""The driver: runs the stages of a graph that are not done, through any executor, and survives whatever happens."""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from diversity import store
+from diversity.grid.graph import Graph, Stage
+from diversity.grid.job import FILES, LOG, Executor, Job, Outcome
+from diversity.grid.layout import Layout, Notify, Survey, discard, driving, remove_files, standing, survey, sweep
+from diversity.grid.progress import Progress
+
+LOST = 3  # times that a stage is tried again whose process died
+EVERY = 60.0  # seconds between the tables that are written while the grid runs
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run of the grid did: keys of stages that `ran`, messages of those that `failed`, keys they `blocked`."""
+
+    ran: tuple[str, ...]
+    failed: Mapping[str, str]
+    blocked: tuple[str, ...]
+
+
+@dataclass
+class Driver:
+    """The stages still to do, and the steps of doing them. All writing to `stages/` is done here, by one process."""
+
+    graph: Graph
+    survey: Survey
+    executor: Executor
+    keep: bool = False
+    lost: int = LOST
+    left: set[str] = field(default_factory=set)
+    waiting: dict[str, int] = field(default_factory=dict)
+    ready: list[tuple[int, int, str]] = field(default_factory=list)
+    running: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)
+    blocked: set[str] = field(default_factory=set)
+    losses: dict[str, int] = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        """Which stages run, which of them now, and which cannot because another failed before."""
+        now = standing(self.graph, self.survey)
+        self.left, self.failed, self.blocked = set(now.left), dict(now.failed), set(now.blocked)
+        for key in self.left:
+            self.waiting[key] = len(set(self.graph.stages[key].inputs.values()) & self.left)
+            if not self.waiting[key]:
+                self._push(key)
+
+    def _push(self, key: str) -> None:
+        heapq.heappush(self.ready, (-self.graph.stages[key].kind.depth, self.graph.order[key], key))
+
+    def start(self) -> None:
+        """Hand out jobs while there are some and the executor takes them."""
+        while self.ready and self.executor.free() > 0:
+            *_, key = heapq.heappop(self.ready)
+            self.survey.layout.work(key).mkdir(exist_ok=True)
+            self.executor.submit(self._job(self.graph.stages[key]))
+            self.running.add(key)
+
+    def _job(self, stage: Stage) -> Job:
+        layout, kind = self.survey.layout, stage.kind
+        inputs = {role: str(layout.files(key)) for role, key in stage.inputs.items()}
+        folder = str(layout.work(stage.key))
+        return Job(
+            key=stage.key,
+            function=kind.function,
+            inputs={**stage.places, **inputs},
+            settings=stage.settings,
+            folder=folder,
+            resumes=kind.resumes,
+            gpu=kind.gpu,
+            spreads=kind.spreads,
+        )
+
+    def take(self, outcome: Outcome) -> None:
+        """What follows from a job that ended."""
+        key = outcome.key
+        if outcome.state == "full":
+            words = f"No space left on device, found in {self.graph.stages[key].label}"
+            raise OSError(errno.ENOSPC, f"{words}; free some space, then run the same command", self.survey.layout.root)
+        if outcome.state == "done":
+            self._commit(self.graph.stages[key], outcome)
+            self._release(key)
+        elif outcome.state == "lost" and self.losses.get(key, 0) < self.lost:
+            self.losses[key] = self.losses.get(key, 0) + 1
+            self._push(key)
+        else:
+            self._record_failure(outcome)
+        self.running.discard(key)
+
+    def _commit(self, stage: Stage, outcome: Outcome) -> None:
+        """Bring a stage's work to its place; the record comes last, and with it the stage is done."""
+        layout = self.survey.layout
+        work, place = layout.work(stage.key), layout.stage(stage.key)
+        place.mkdir(exist_ok=True)
+        if (place / FILES).exists():
+            shutil.rmtree(place / FILES)
+        os.rename(work / FILES, place / FILES)
+        _keep_log(work / LOG, place / LOG)
+        store.sync_folder(place.parent)
+        record = _record(stage, outcome)
+        store.save_record(place, record)
+        self.survey.records[stage.key] = record
+        shutil.rmtree(work)
+
+    def _release(self, key: str) -> None:
+        """Start what waited for a stage, and remove checkpoints that nothing waits for any more."""
+        self.ran.append(key)
+        self.left.discard(key)
+        for user in self.graph.consumers[key]:
+            if user in self.left:
+                self.waiting[user] -= 1
+                if not self.waiting[user]:
+                    self._push(user)
+        self.remove_spent(self.graph.stages[key].inputs.values())
+
+    def remove_spent(self, keys: Iterable[str]) -> None:
+        """Remove the checkpoints among these stages that nothing of the plan needs any more."""
+        for key in () if self.keep else keys:
+            if self.survey.spent(self.graph, key):
+                remove_files(self.survey.layout, key)
+
+    def _record_failure(self, outcome: Outcome) -> None:
+        """Keep a failed stage's error where the stage would be, and go on without what needs it."""
+        layout = self.survey.layout
+        place = layout.stage(outcome.key)
+        place.mkdir(exist_ok=True)
+        _keep_log(layout.work(outcome.key) / LOG, place / LOG)
+        text = f"{outcome.message}\n\n{outcome.traceback}"
+        store.write(place / store.ERROR, text)
+        self.survey.errors[outcome.key] = text
+        discard(layout.work(outcome.key))
+        self.failed[outcome.key] = outcome.message
+        kept = self.graph.below(outcome.key) & self.left
+        self.blocked |= kept
+        self.left -= {outcome.key, *kept}
+
+    def clear(self) -> None:
+        """Remove the work of jobs that were stopped, unless they can go on from it."""
+        for key in self.running:
+            if not self.graph.stages[key].kind.resumes:
+                discard(self.survey.layout.work(key))
+
+
+def _keep_log(log: Path, place: Path) -> None:
+    if log.exists() and log.stat().st_size:
+        os.replace(log, place)
+
+
+def _record(stage: Stage, outcome: Outcome) -> store.Record:
+    return store.Record(
+        key=stage.key,
+        kind=stage.kind.name,
+        recipe=stage.kind.recipe,
+        settings=stage.settings,
+        inputs=stage.inputs,
+        data=stage.data,
+        rows=outcome.rows,
+        files=outcome.files,
+        versions=outcome.versions,
+        start=outcome.start,
+        seconds=round(outcome.seconds, 6),
+        host=outcome.host,
+    )
+
+
+def drive(
+    graph: Graph,
+    folder: Path | str,
+    executor: Callable[[], Executor],
+    *,
+    keep: bool = False,
+    retry_failed: bool = False,
+    lost: int = LOST,
+    notify: Notify = lambda _: None,
+    save: Callable[[Survey], None] = lambda _: None,
+) -> Report:
+    """Run what is not done of a graph in a folder; finished stages stay as they are.
+
+    `executor` makes the one to use, if there is anything to run. `save` is called from time to time and at the end,
+    whatever ends the run, to write tables of what is there. A stage whose process died is tried `lost` times more.
+    Raises InputError where another driver is at work, OSError where the disk is full.
+    """
+    layout = Layout(Path(folder))
+    with driving(layout):
+        found = survey(graph, layout)
+        for problem in found.damaged.values():
+            notify(f"note: {problem}: the stage counts as not done")
+        if retry_failed:
+            for key in found.errors:
+                (layout.stage(key) / store.ERROR).unlink()
+            found.errors.clear()
+        needed = found.needed(graph)
+        sweep(found, graph, keep=lambda key: key in needed and graph.stages[key].kind.resumes)
+        try:
+            return _drive(graph, found, executor, keep, lost, save)
+        finally:
+            save(found)
+
+
+def _drive(
+    graph: Graph,
+    found: Survey,
+    executor: Callable[[], Executor],
+    keep: bool,
+    lost: int,
+    save: Callable[[Survey], None],
+) -> Report:
+    driver = Driver(graph, found, executor(), keep, lost)
+    try:
+        driver.prepare()
+        driver.remove_spent(graph.stages)
+        with Progress(driver.graph, driver.left, found.records.values()) as progress:
+            _loop(driver, progress, save)
+    finally:
+        driver.executor.close()
+        driver.clear()
+    return Report(tuple(driver.ran), driver.failed, tuple(sorted(driver.blocked)))
+
+
+def _loop(driver: Driver, progress: Progress, save: Callable[[Survey], None]) -> None:
+    saved = time.monotonic()
+    while driver.left:
+        driver.start()
+        for outcome in driver.executor.wait(1.0):
+            driver.take(outcome)
+            progress.ended(outcome, driver.graph.stages[outcome.key].kind.name)
+        progress.show(driver.left, len(driver.running), len(driver.failed), driver.executor.free())
+        if time.monotonic() - saved > EVERY:
+            save(driver.survey)
+            saved = time.monotonic()

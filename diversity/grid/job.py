@@ -1,0 +1,173 @@
+"""One stage done in a folder of its own: what every executor runs, on whatever machine."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import shutil
+import socket
+import subprocess
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from diversity import store
+from diversity.grid.graph import Rows, resolve
+from diversity.grid.ranks import launch
+from diversity.types import InputError
+from diversity.version import __version__
+
+FILES, LOCK, LOG = "files", "lock", "log.txt"
+PACKAGES = ("numpy", "torch", "transformers", "tokenizers", "accelerate", "sentence-transformers")
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+State = Literal["done", "failed", "full", "lost"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stage as it is handed to an executor: plain values, so that it can travel as JSON.
+
+    `folder` is the stage's working folder, `inputs` the paths of what it reads.
+    """
+
+    key: str
+    function: str
+    inputs: Mapping[str, str]
+    settings: Mapping[str, Any]
+    folder: str
+    resumes: bool = False
+    gpu: bool = False
+    spreads: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: `done`, `failed` by itself, stopped by a `full` disk, or `lost` with the process it ran in."""
+
+    key: str
+    state: State
+    message: str = ""
+    traceback: str = ""
+    rows: Rows = ()
+    files: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    start: str = ""
+    seconds: float = 0.0
+    host: str = ""
+
+
+class Executor(Protocol):
+    """Where stages run: processes of this machine, or a cluster."""
+
+    def free(self) -> int:
+        """How many more jobs could start now."""
+        ...
+
+    def submit(self, job: Job) -> None:
+        """Start a job."""
+        ...
+
+    def wait(self, timeout: float) -> list[Outcome]:
+        """Jobs that ended, as soon as there is one; empty after `timeout` seconds."""
+        ...
+
+    def close(self) -> None:
+        """End whatever still runs, and wait until it has ended."""
+        ...
+
+
+def perform(job: Job) -> Outcome:
+    """Run a job in its folder and report; never raises for what the stage itself does."""
+    start, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    try:
+        with _alone(Path(job.folder)):
+            rows, files = _run(job, Path(job.folder) / FILES)
+        ended: dict[str, Any] = {"state": "done", "rows": rows, "files": files, "versions": versions()}
+    except (Exception, SystemExit) as error:  # whatever it is, the other stages go on
+        state = "full" if disk_is_full(error) else "failed"
+        ended = {"state": state, "message": _one_line(error), "traceback": traceback.format_exc()}
+    return Outcome(job.key, start=start, seconds=time.monotonic() - began, host=socket.gethostname(), **ended)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: a process that outlived its driver must end before the stage starts again."""
+    from filelock import FileLock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / LOCK):
+        yield
+
+
+def _run(job: Job, folder: Path) -> tuple[Rows, dict[str, int]]:
+    if not job.resumes and folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(exist_ok=True)
+    inputs = {role: Path(path) for role, path in job.inputs.items()}
+    rows = [_plain(row) for row in _called(job, inputs, folder) or ()]
+    store.canonical(rows)  # what cannot be recorded is the stage's own failure
+    return rows, store.sync_tree(folder)
+
+
+def _called(job: Job, inputs: dict[str, Path], folder: Path) -> Rows | None:
+    devices = gpus() if job.spreads else ()
+    if len(devices) > 1:
+        return launch(job.function, inputs, job.settings, folder, len(devices))
+    return resolve(job.function)(inputs, dict(job.settings), folder)
+
+
+def gpus() -> list[str]:
+    """The GPUs that this process may use, found without loading torch."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [g for g in (s.strip() for s in given.split(",")) if g and g != "-1"]
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [str(i) for i, line in enumerate(s for s in listed.splitlines() if s.startswith("GPU "))]
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A result row in plain values: numpy's numbers as Python's, what is not finite as None."""
+    if not isinstance(row, Mapping):
+        raise InputError(f"expected result rows to be mappings, found {type(row).__name__}")
+    values = {str(k): v.item() if hasattr(v, "item") else v for k, v in row.items()}
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Was it the disk? Also where a library says so in words of its own, or another error came of it."""
+    while error is not None:
+        if (isinstance(error, OSError) and error.errno in FULL) or "No space left on device" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _one_line(error: BaseException) -> str:
+    words = " ".join(str(error).split())
+    return words if isinstance(error, InputError) else f"{type(error).__name__}: {words}".rstrip(": ")
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of what a result may depend on."""
+    import platform
+
+    found = {"diversity": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,1 @@
+"""Sentence retrieval: nearest neighbours, mining of translation pairs, Tatoeba and BUCC."""

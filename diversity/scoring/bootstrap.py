@@ -1,0 +1,121 @@
+"""Bootstrap intervals for the sampling of rows: by what scheme depends on what a metric makes of a row drawn twice.
+
+**Metrics of moments** are smooth functions of means over rows. From each task as many rows as it has are drawn with
+replacement (Efron 1979; tasks and weights are fixed), and every mixture is valued from the moments of what was drawn. All
+rows must be here: those that are kept beside saved moments are a part of them, whose spread is another one.
+
+**Metrics of rows** and of texts are not: a row drawn twice is its own nearest neighbour at distance 0, the mean of 1/d is
+then infinite, repeated texts compress to nothing. They are valued on random halves of each task's rows, without
+replacement (subsampling, Politis & Romano 1994; the delete-d jackknife with d = n/2, Shao & Wu 1989). The variance of a
+mean over a half of n given rows is (1 - 1/2) s^2 / (n/2) = s^2 / n: that of a mean of n new rows, so that the halves'
+deviations need no factor; those of a sum are doubled. Intervals of nearest neighbour distances are too wide, by up to a
+third: leaving rows out says too much about such statistics (Efron & Stein 1981). Those of extremes (bottleneck,
+diameter) are rough: they held the value 90 to 95 times in 100, where the jackknife's held it 75 to 80 times.
+
+The interval is the value -+ 1.96 standard deviations of the replicates, for the value expected *at this number of rows*.
+The level of the replicates is not used: with replacement, each row meets itself in more pairs, and a half is half as
+large, so that theirs is the level of another number of rows, or of V where the value is U. (Quantiles of the centred
+replicates need more of them and held the value no more often; reflected ones less often, mean cosine of 40 rows 89 times in
+100 and not 93.) It does not hold for a difference that is exactly 0 (Rao's beta of tasks with one centroid), where U and
+V statistics are degenerate (Arcones & Gine 1992). LOG.md has the coverage of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from diversity.moments import moments, stack
+from diversity.scoring.embedded import Measured, Space
+from diversity.types import Array, InputError, Metric, Moments
+
+Z95 = 1.959963984540054
+LEAST = 100  # resamples: the standard deviation of so many is off by 7 %
+
+Asked = tuple[Metric, Mapping[str, float], bool]  # a metric, its options, whether the U estimator is meant
+Indices = Sequence[np.ndarray[Any, Any]]
+
+
+def checked(resamples: int) -> int:
+    """The number of resamples; InputError for fewer than 100."""
+    if resamples < LEAST:
+        raise InputError(f"expected at least {LEAST} resamples of a bootstrap, found {resamples}")
+    return resamples
+
+
+def interval(values: Array, replicates: Array) -> tuple[Array, Array]:
+    """95 % interval of values (M,), by the standard deviation of replicates (R, M).
+
+    >>> interval(np.array([5.0]), np.array([[0.0], [1.0], [2.0]]))[0].round(2).tolist()
+    [3.04]
+    """
+    with np.errstate(invalid="ignore"):  # an estimate that is infinite has no interval
+        error = replicates.std(axis=0, ddof=1)
+    return values - Z95 * error, values + Z95 * error
+
+
+def of_moments(space: Space, weights: Array, asked: Sequence[Asked], *, resamples: int, seed: int) -> dict[str, Array]:
+    """Replicates (R, M) of metrics of moments for M mixtures, by their printed names; all see the same draws.
+
+    Raises InputError where not all rows of a task are here.
+    """
+    sampled = any(metric.sampled for metric, _, _ in asked)
+    tasks = {name: _whole(name, space.tasks[name], sampled) for name in space.stacked.names}
+    generator, found = (
+        np.random.default_rng(seed),
+        {m.printed(**o): np.empty((resamples, len(weights))) for m, o, _ in asked},
+    )
+    for r in _progress(resamples):
+        pairs = {name: _resampled(task, generator) for name, task in tasks.items()}
+        drawn = stack({name: m for name, (m, _) in pairs.items()}, {name: x for name, (_, x) in pairs.items()})
+        for metric, options, unbiased in asked:
+            assert metric.mixtures is not None
+            extra = {"unbiased": unbiased} if metric.unbiased(**options) else {}
+            found[metric.printed(**options)][r] = metric.mixtures(drawn, weights, **options, **extra)
+    return found
+
+
+def _whole(name: str, task: Measured, sampled: bool) -> Measured:
+    if len(task.rows) < task.moments.n and (sampled or task.vectors is None):
+        raise InputError(
+            f"expected all rows of {name} to draw them again, found {len(task.rows)} of {task.moments.n:,}: give its "
+            "texts or vectors, or leave the bootstrap out, as a metric of moments has an interval in closed form"
+        )
+    return task
+
+
+def _resampled(task: Measured, generator: np.random.Generator) -> tuple[Moments, Array]:
+    """The moments of as many rows as a task has, drawn with replacement, and these rows where all are kept."""
+    n = task.moments.n
+    chosen = generator.integers(n, size=n)
+    if len(task.rows) == n:
+        return moments(task.rows[chosen]), task.rows[chosen]
+    counts = np.bincount(chosen, minlength=n).astype(float)
+    return moments(task.vectors, centre=task.centre, counts=counts), task.rows[:0]
+
+
+def of_halves(
+    value_of: Callable[[Indices], float],
+    drawn: Indices,
+    metric: Metric,
+    *,
+    resamples: int,
+    generator: np.random.Generator,
+) -> Array:
+    """Replicates (R,) of a metric on random halves of each task's rows `drawn`, with the spread of the whole.
+
+    Raises InputError for a task with one row.
+    """
+    if any(len(i) == 1 for i in drawn):
+        raise InputError("expected at least 2 rows of each task to take halves of, found 1")
+    n, half = sum(map(len, drawn)), sum(len(i) // 2 for i in drawn)
+    factor = np.sqrt(half / (n - half)) * (n / half if metric.aggregate == "sum" else 1)  # 1 where n is even
+    halves = ([generator.permutation(i)[: len(i) // 2] for i in drawn] for _ in _progress(resamples))
+    return np.asarray(factor * np.array([value_of(chosen) for chosen in halves]))
+
+
+def _progress(count: int) -> Any:
+    return tqdm(range(count), desc="bootstrap", unit="resample", delay=2, disable=None, leave=False)

@@ -1,0 +1,271 @@
+"""Tasks measured once: their texts embedded, their moments taken, kept on disk and read again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from diversity import catalog, store
+from diversity.data import sources
+from diversity.encoders import sentence
+from diversity.moments import checked, moments, stack, unit_chunks
+from diversity.types import Array, BadRow, Encoder, InputError, Moments, TaskMoments
+from diversity.version import __version__
+
+ROWS_KEPT = 4096  # rows of a task that standard errors and row metrics are computed from
+ROWS_SHIPPED = 512
+
+Texts = tuple[list[str], dict[str, Any]]  # of one task, with their provenance
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A task's moments, a random sample of its unit rows (k, d) with their texts, and where they come from.
+
+    The sample is what standard errors and the metrics of rows and of texts are computed from. `vectors` are all of them
+    (n, d), where they are here, as they were given; `centre` (d,) is what was subtracted from the unit rows, if anything.
+    """
+
+    moments: Moments
+    rows: Array
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    texts: tuple[str, ...] | None = None
+    vectors: Any = None
+    centre: Array | None = None
+
+
+@dataclass(frozen=True)
+class Space:
+    """Tasks measured with one encoder."""
+
+    encoder: str
+    tasks: Mapping[str, Measured]
+
+    @cached_property
+    def stacked(self) -> TaskMoments:
+        """The tasks' moments as arrays, sorted by name, with their sampled rows."""
+        moments_of = {name: m.moments for name, m in self.tasks.items()}
+        return stack(moments_of, {name: m.rows for name, m in self.tasks.items()})
+
+    @property
+    def rows(self) -> tuple[Array, ...]:
+        """The sampled rows of each task, in the same order."""
+        return self.stacked.rows
+
+
+# --- Measuring tasks ---------------------------------------------------------------------------------
+
+
+def measured(
+    vectors: Any,
+    *,
+    texts: Sequence[str] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    centre: Array | None = None,
+    keep: int = ROWS_KEPT,
+) -> Measured:
+    """Moments of any embeddings (n, d), an array or a memory-mapped one, and a fixed random sample of `keep` rows."""
+    rows = checked(vectors)
+    whole = moments(rows, centre=centre)  # first: it names a bad row by its place
+    chosen = np.random.default_rng(0).permutation(len(rows))[:keep]
+    kept = tuple(texts[i] for i in chosen) if texts is not None else None
+    some = np.concatenate(list(unit_chunks(rows[chosen], centre=centre)))
+    return Measured(whole, some, dict(provenance or {}), kept, vectors, centre)
+
+
+def centred(space: Space) -> Space:
+    """The same tasks with the mean of their means subtracted from every unit row, scaled to unit length again.
+
+    Encoders are anisotropic: their vectors share a direction that makes all texts alike. Raises InputError where only the
+    moments are here, for the length of a centred row is not to be had from them.
+    """
+    if gone := [name for name, task in space.tasks.items() if task.vectors is None]:
+        raise InputError(f"expected the vectors of {gone[0]} to centre them, found its moments only: use --data DIR")
+    centre = space.stacked.means.mean(axis=0)
+    tasks = {}
+    for name, task in space.tasks.items():
+        made = measured(task.vectors, provenance={**task.provenance, "centred": True}, centre=centre)
+        tasks[name] = replace(made, texts=task.texts)
+    return Space(f"{space.encoder} (centred)", tasks)
+
+
+def measure(
+    names: Sequence[str],
+    *,
+    data: Path | str,
+    encoder: Encoder | str | Callable[[], Encoder] = sentence.DEFAULT,
+    sample: int | None = None,
+    seed: int = 0,
+    split: str = "train",
+    languages: Sequence[str] = ("en",),
+    cache: Path | str | None = None,
+    bad: list[BadRow] | None = None,
+) -> Space:
+    """Embed tasks from a data folder and take their moments.
+
+    `sample` rows of each task are drawn with `seed` (all of them where it is None); `split` may name several in order of
+    preference; rows that cannot be read raise BadRow, or go to `bad` where it is a list. `encoder` is a name, an Encoder,
+    or a function that loads one once the rows have been read. Vectors are cached.
+    """
+    texts = read_texts(names, data=data, sample=sample, seed=seed, split=split, languages=languages, bad=bad)
+    return embed_texts(texts, encoder, cache=cache)
+
+
+def read_texts(
+    names: Sequence[str],
+    *,
+    data: Path | str,
+    sample: int | None = None,
+    seed: int = 0,
+    split: str = "train",
+    languages: Sequence[str] = ("en",),
+    bad: list[BadRow] | None = None,
+) -> dict[str, Texts]:
+    """The texts of tasks from a data folder, and where they come from: what several encoders can then share."""
+    return {name: _texts(name, data, sample, seed, split, languages, bad) for name in names}
+
+
+def embed_texts(
+    tasks: Mapping[str, Texts],
+    encoder: Encoder | str | Callable[[], Encoder] = sentence.DEFAULT,
+    *,
+    cache: Path | str | None = None,
+) -> Space:
+    """Embed texts with one encoder and take their moments."""
+    model = _loaded(encoder)
+    settings = dict(getattr(model, "settings", {"model": model.name}))
+    measures = {}
+    for name, (texts, provenance) in tasks.items():
+        result = sentence.embed(texts, model, cache=cache, label=name)
+        origin = {**provenance, "encoder": settings, "longer_than_limit": result.long}
+        measures[name] = measured(result.vectors, texts=texts, provenance=origin)
+    return Space(model.name, measures)
+
+
+def _loaded(encoder: Encoder | str | Callable[[], Encoder]) -> Encoder:
+    if isinstance(encoder, str):
+        return sentence.load_encoder(encoder)
+    return encoder if isinstance(encoder, Encoder) else encoder()
+
+
+def _texts(
+    name: str,
+    data: Path | str,
+    size: int | None,
+    seed: int,
+    split: str,
+    languages: Sequence[str],
+    bad: list[BadRow] | None,
+) -> Texts:
+    task, folder = catalog.task(name), sources.data_folder(data)
+    chosen = sources.split_of(task, data, split, languages[0])
+    already = len(bad or ())
+    examples = sources.sample(sources.rows(task, data, split=chosen, languages=languages, bad=bad), size, seed)
+    texts = [t for e in examples if (t := sources.text_of(e, task.fields))]
+    if not texts:
+        raise InputError(f"{name} ({chosen}) in {data}: expected rows with text, found none")
+    parts = [part for lang in languages for part in sources.find(task, data, chosen, lang)]
+    notes = {p.layout.note if p.layout else p.hub.caution if p.hub else "" for p in parts}
+    provenance = {
+        "task": name,
+        "split": chosen,
+        "languages": list(languages),
+        "files": {f.relative_to(folder).as_posix(): store.sha256_file(f) for part in parts for f in part.all_files},
+        "rows": len(texts),
+        "sample": size,
+        "seed": seed,
+        "texts_sha256": hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest(),
+        "recipe": task.recipe,
+        "bad_rows": len(bad or ()) - already,
+        "note": "; ".join(sorted(notes - {""})),
+    }
+    return texts, provenance
+
+
+def from_arrays(arrays: Mapping[str, Any], encoder: str = "precomputed") -> Space:
+    """Tasks from embeddings that are there already: arrays (n, d), or paths of `.npy` files (never unpickled)."""
+    tasks = {}
+    for name, given in arrays.items():
+        array, provenance = given, {}
+        if isinstance(given, str | Path):
+            array, provenance = _npy(Path(given)), {"files": {Path(given).name: store.sha256_file(Path(given))}}
+        try:
+            tasks[name] = measured(array, provenance=provenance)
+        except InputError as error:
+            where = f"{given}: " if isinstance(given, str | Path) else f"{name}: "
+            raise InputError(f"{where}{error}") from error
+    return Space(encoder, tasks)
+
+
+def _npy(path: Path) -> np.ndarray[Any, Any]:
+    if not path.is_file():
+        raise InputError(f"{path}: expected a .npy file, found {'a directory' if path.is_dir() else 'nothing'}")
+    try:
+        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{path}: expected a .npy file of numbers, found: {str(error).splitlines()[0]}") from error
+    if not isinstance(loaded, np.ndarray):
+        raise InputError(f"{path}: expected one array (.npy), found an archive of several")
+    return loaded
+
+
+# --- Moments on disk ---------------------------------------------------------------------------------
+
+
+def save(space: Space, folder: Path | str, *, rows: int = ROWS_SHIPPED) -> list[Path]:
+    """Write each task's moments, `rows` of its rows (half precision) and provenance to FOLDER/ENCODER/TASK.npz."""
+    target = Path(folder) / space.encoder
+    target.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, task in space.tasks.items():
+        m = task.moments
+        meta = {**task.provenance, "n": m.n, "date": datetime.now(UTC).date().isoformat(), "toolkit": __version__}
+        upper = np.triu_indices(len(m.second))
+        with store.replacing(target / f"{name}.npz") as stream:
+            np.savez(
+                stream,
+                n=m.n,
+                mean=m.mean,
+                second=m.second[upper],
+                rows=task.rows[:rows].astype(np.float16),
+                provenance=np.array(json.dumps(meta, sort_keys=True, ensure_ascii=False)),
+            )
+        written.append(target / f"{name}.npz")
+    return written
+
+
+def load(names: Sequence[str], folder: Path | str | None = None, encoder: str = sentence.DEFAULT) -> Space:
+    """Read moments that were saved; raises InputError, naming what there is, for a task without any."""
+    root = Path(folder) if folder else store.shipped() / "moments"
+    here = sorted(p.stem for p in (root / encoder).glob("*.npz"))
+    tasks = {}
+    for name in names:
+        if name not in here:
+            if name not in catalog.names("tasks") and not folder:
+                raise catalog.near(name, catalog.names("tasks"), "task")
+            there = f"there are {', '.join(here)}" if here else "there are none"
+            raise InputError(f"{name}: no moments of it with {encoder} in {root} ({there}): measure it with --data DIR")
+        tasks[name] = _load(root / encoder / f"{name}.npz")
+    return Space(encoder, tasks)
+
+
+def _load(path: Path) -> Measured:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            mean, packed, rows = archive["mean"], archive["second"], archive["rows"].astype(np.float64)
+            n, provenance = int(archive["n"]), json.loads(str(archive["provenance"]))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: expected saved moments, found: {str(error).splitlines()[0]}") from error
+    second = np.zeros((len(mean), len(mean)))
+    second[np.triu_indices(len(mean))] = packed
+    second += np.triu(second, 1).T
+    return Measured(Moments(n, mean, second), rows / np.linalg.norm(rows, axis=1, keepdims=True), provenance)

@@ -1,0 +1,176 @@
+"""Logits of a network on a task, and what they are worth on rows with gold labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diversity import types
+from diversity.encoders.pretrained import attending, first_position
+from diversity.features import decode
+from diversity.features.build import IGNORE, Features
+from diversity.training import batching, heads
+from diversity.training.loop import autocast
+from diversity.training.sampling import Ints
+from diversity.training.settings import Settings
+from diversity.types import Array, Example
+from diversity.xtreme import normalise, scores
+
+if TYPE_CHECKING:
+    from diversity.types import Kind
+
+BLOCK = 2048  # units that are sorted by length together
+Z = 1.959963984540054  # of a 95 % interval
+
+
+@dataclass(frozen=True)
+class Dev:
+    """Rows with gold labels, tokenised; `labels` are the classes of the head in their order."""
+
+    task: str
+    examples: Sequence[Example]
+    features: Features
+    labels: tuple[str, ...]
+
+
+def predict(
+    network: Any, task: str, features: Features, settings: Settings, *, packed: bool, pad: int, label: str = ""
+) -> Array:
+    """Logits of a task's head in evaluation mode, flat as `decoding` reads them, float32; `label` names a progress bar.
+
+    classification (units, classes), multiple_choice (sequences,), span (tokens, 2), tagging (tokens, classes).
+    """
+    import torch
+    from tqdm import tqdm
+
+    device = next(network.parameters()).device
+    network.eval()
+    out: Array | None = None
+    order = np.argsort(batching.unit_longest(features), kind="stable")[::-1]
+    bar = tqdm(total=len(order), desc=label or task, unit="unit", delay=2, disable=None, leave=False)
+    with bar, torch.inference_mode(), autocast(device, settings), attending(network["encoder"], "sdpa"):
+        for start in range(0, len(order), BLOCK):
+            block = np.sort(order[start : start + BLOCK])
+            step = {task: batching.take(features, block)}
+            for drawn in batching.passes(step, settings.tokens, packed=packed, device=device.type):
+                first = first_position(network["encoder"])
+                rows = batching.rows(step, drawn, packed=packed, pad=pad, first_position=first, every_token=True)
+                found = heads.logits(network, rows.to(device))[0].float().cpu().numpy()
+                if out is None:
+                    out = np.empty((_entries(features), found.shape[1]), dtype=np.float32)
+                out[_places(features, block[drawn[0][1]])] = found
+                bar.update(len(drawn[0][1]))
+    assert out is not None
+    return out[:, 0] if features.kind == "multiple_choice" else out
+
+
+def _entries(features: Features) -> int:
+    if features.kind in ("span", "tagging"):
+        return len(features.ids)
+    return len(features.starts) - 1 if features.kind == "multiple_choice" else len(features)
+
+
+def _places(features: Features, units: Ints) -> Ints:
+    """Where the logits of units stand among those of all."""
+    if features.kind == "classification":
+        return units
+    sequences = batching.ragged(features.groups[units], np.diff(features.groups)[units])
+    if features.kind == "multiple_choice":
+        return sequences
+    return batching.ragged(features.starts[sequences], features.lengths[sequences])
+
+
+def items(dev: Dev, logits: Array) -> Array:
+    """What each example adds to the score of its task and to the number that it is divided by, shape (n, 2).
+
+    classification and multiple_choice: right or not, and 1. span: F1 with SQuAD's rules (for a question without an answer:
+    whether the answer is none), and 1. tagging: words whose tag is right, and words with a gold tag.
+    """
+    if dev.features.kind == "span":
+        right: Any = _answers(dev, logits)
+        return np.stack([right, np.ones(len(right))], axis=1)
+    if dev.features.kind == "tagging":
+        return _tags(dev, logits)
+    if dev.features.kind == "multiple_choice":
+        found: list[Any] = list(decode.choices(dev.features, logits))
+    else:
+        found = decode.classes(dev.features, logits, dev.labels)
+    right = [f == getattr(e, "label", None) for f, e in zip(found, dev.examples, strict=True)]
+    return np.stack([np.asarray(right, dtype=np.float64), np.ones(len(right))], axis=1)
+
+
+def _answers(dev: Dev, logits: Array) -> Array:
+    examples: list[Any] = list(dev.examples)
+    some_without = any(not e.answers for e in examples)
+    found = decode.spans(
+        dev.features, examples, logits[:, 0], logits[:, 1], null_threshold=0.0 if some_without else None
+    )
+    gold = [(str(i), tuple(a.text for a in e.answers) or (" ",)) for i, e in enumerate(examples)]
+    counts = scores.answer_counts(gold, {str(i): f.text for i, f in enumerate(found)}, normalise.squad)
+    none = np.array([not e.answers for e in examples])
+    return np.where(none, [not f.text for f in found], counts[:, 1])
+
+
+def _tags(dev: Dev, logits: Array) -> Array:
+    examples: list[types.Tagging] = [e for e in dev.examples if isinstance(e, types.Tagging)]
+    found = decode.tags(dev.features, examples, logits, dev.labels)
+    right = [sum(map(str.__eq__, e.tags or (), f)) for e, f in zip(examples, found, strict=True)]
+    return np.array([[r, len(e.tags or ())] for r, e in zip(right, examples, strict=True)], dtype=np.float64)
+
+
+def score(counts: Array) -> float:
+    """The score of items, from 0 to 100.
+
+    >>> score(np.array([[1.0, 1.0], [0.0, 1.0]]))
+    50.0
+    """
+    return float(100 * counts[:, 0].sum() / counts[:, 1].sum())
+
+
+def interval(counts: Array) -> tuple[float, float]:
+    """A 95 % interval of the score for the sampling of examples, within 0 and 100.
+
+    Wilson's interval for as many independent trials as have the variance of the score, which is that of a ratio of sums by
+    the delta method; where no example differs from the others, as many as there are examples.
+
+    Source: Wilson 1927; Cochran 1977, Sampling Techniques, section 2.11; Franco et al. 2019 (J. Surv. Stat. Methodol. 7).
+
+    >>> [round(v, 2) for v in interval(np.array([[1.0, 1.0], [0.0, 1.0]] * 50))]
+    [40.38, 59.62]
+    """
+    n, share = len(counts), counts[:, 0].sum() / counts[:, 1].sum()
+    residual = counts[:, 0] - share * counts[:, 1]
+    variance = float((residual**2).mean() / n / counts[:, 1].mean() ** 2)
+    trials = share * (1 - share) / variance if variance > 0 else float(n)
+    middle = (share + Z**2 / (2 * trials)) / (1 + Z**2 / trials)
+    half = Z / (1 + Z**2 / trials) * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2))
+    return float(max(0.0, 100 * (middle - half))), float(min(100.0, 100 * (middle + half)))
+
+
+def majority(dev: Dev, train: Features) -> Array:
+    """The items of the baseline that always says what is most frequent in training; of spans, no answer at all."""
+    kind: Kind = dev.features.kind
+    if kind == "span":
+        none = [float(not getattr(e, "answers", ())) for e in dev.examples]
+        return np.stack([none, np.ones(len(none))], axis=1)
+    labels: NDArray[np.int32] = train.labels[train.labels != IGNORE]
+    most = int(np.bincount(labels).argmax())
+    if kind == "tagging":
+        tags = [Counter(getattr(e, "tags", None) or ()) for e in dev.examples]
+        return np.array([[t[dev.labels[most]], t.total()] for t in tags], dtype=np.float64)
+    name = most if kind == "multiple_choice" else dev.labels[most]
+    right = [float(getattr(e, "label", None) == name) for e in dev.examples]
+    return np.stack([right, np.ones(len(right))], axis=1)
+
+
+def gold_labels(examples: Sequence[Example]) -> Counter[str]:
+    """How often each label occurs."""
+    from diversity.data import sources
+
+    return Counter(chain.from_iterable(sources.labels_of(e) or () for e in examples))

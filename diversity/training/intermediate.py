@@ -1,0 +1,316 @@
+"""Intermediate training: a mixture of tasks, one shared encoder, an ordinary checkpoint at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from diversity import store
+from diversity.training import card, log, loop
+from diversity.training import dev as evaluation
+from diversity.training.dev import Dev
+from diversity.training.loop import Job
+from diversity.training.prepare import Prepared, prepare
+from diversity.training.sampling import Sampling
+from diversity.training.settings import Settings
+from diversity.types import InputError, Mixture
+from diversity.version import __version__
+
+RECORD, HEADS, RUN, EXPORT, TRACKED = "training.json", "heads.safetensors", "run", ".export.tmp", "trackers"
+Heads = Literal["drop", "keep"]
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """What is drawn of one task: `rows` of it are there, in `units` of `tokens` on average; `epochs` times on average."""
+
+    task: str
+    kind: str
+    rows: int
+    dev: int
+    units: int
+    tokens: float
+    share: float
+    drawn: int
+
+    @property
+    def epochs(self) -> float:
+        """How often each unit is seen."""
+        return self.drawn / self.units
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a run would do. `seconds` and `memory` (bytes) are measured on a few of its steps; None where they were not."""
+
+    mixture: str
+    model: str
+    parameters: int
+    tasks: tuple[TaskPlan, ...]
+    steps: int
+    examples: int
+    tokens: int
+    packed: bool
+    seconds: float | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class DevScore:
+    """The score of a task on its `n` dev rows, from 0 to 100, with a 95 % interval, and that of the majority baseline."""
+
+    task: str
+    metric: str
+    score: float
+    low: float
+    high: float
+    baseline: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An intermediate checkpoint: where it is, what it was trained on, how long, and its dev scores."""
+
+    folder: Path
+    mixture: str
+    steps: int
+    examples: int
+    tokens: int
+    seconds: float
+    loss: float
+    best_step: int | None
+    dev: tuple[DevScore, ...]
+
+
+def train_mix(
+    tasks: Sequence[str] | Mixture,
+    *,
+    model: str,
+    data: Path | str | None,
+    output: Path | str,
+    settings: Settings | None = None,
+    sampling: Sampling | None = None,
+    heads: Heads = "drop",
+    trackers: Sequence[str] = (),
+    describe: Callable[[Mixture], str] | None = None,
+    **source: Any,
+) -> Trained:
+    """Train an encoder on a mixture of intermediate tasks and save it as an ordinary checkpoint.
+
+    `model` is the default encoder, `mini`, a local folder, or `owner/name@commit` of the hub. `output` is then a folder that
+    `AutoModel.from_pretrained` loads, with the tokenizer, a model card (README.md), training.json, log.jsonl, loss.png,
+    heads.safetensors where `heads` are kept, and the files that trackers wrote (trackers/). The same call goes on where
+    it was interrupted, to the same weights, and does nothing where it is finished. `describe` gives text for the card,
+    such as diversity scores of the mixture.
+
+    `settings` are those of `phang2020` unless given; `examples` and `steps` count units (a window of a long passage is
+    one), and without either the run is one epoch. `source` says what rows: `language`, `split` in order of preference,
+    `limit` rows of each task, `mlm` files of text, `cache` of tokenised rows, `bad`; see `prepare`.
+
+    Raises InputError, before any training, for a model, data, labels or lengths that do not fit.
+    """
+    from accelerate import PartialState
+
+    folder = Path(output)
+    check_output(folder)
+    for name in trackers:
+        log.check_tracker(name)
+    prepared = prepare(tasks, model=model, data=data, settings=settings, sampling=sampling, **source)
+    if (finished := _finished(folder, prepared)) is not None:
+        return finished
+    evaluate = _evaluate(prepared) if prepared.devs else None
+    state = loop.train(prepared.job, folder / RUN, evaluate=evaluate, trackers=trackers)
+    trained = Trained(
+        folder=folder,
+        mixture=prepared.mixture.name,
+        steps=state.step,
+        examples=state.examples,
+        tokens=state.tokens,
+        seconds=state.seconds,
+        loss=state.loss,
+        best_step=state.best_step,
+        dev=tuple(_dev_score(prepared, d) for d in prepared.devs),
+    )
+    if PartialState().is_main_process:
+        _export(prepared, trained, heads, describe(prepared.mixture) if describe else "")
+    PartialState().wait_for_everyone()
+    return trained
+
+
+def plan_mix(
+    tasks: Sequence[str] | Mixture,
+    *,
+    model: str,
+    data: Path | str | None,
+    settings: Settings | None = None,
+    sampling: Sampling | None = None,
+    measure: int = 3,
+    **source: Any,
+) -> Planned:
+    """What `train_mix` would do with the same arguments: every check of it, and time and memory measured on some steps."""
+    prepared = prepare(tasks, model=model, data=data, settings=settings, sampling=sampling, **source)
+    planned = _planned(prepared)
+    return replace(planned, **_measured(prepared.job, planned, measure)) if measure else planned
+
+
+# --- The plan, and what it costs ---------------------------------------------------------------------
+
+
+def _planned(prepared: Prepared) -> Planned:
+    job = prepared.job
+    drawn = dict(zip(job.plan.tasks, job.plan.units_drawn().tolist(), strict=True))
+    plans = []
+    for task in prepared.tasks:
+        features = job.data[task.name]
+        mean = len(features.ids) / len(features)
+        share = prepared.shares[task.name]
+        plans.append(
+            TaskPlan(task.name, task.kind, len(task.train), len(task.dev), len(features), mean, share, drawn[task.name])
+        )
+    tokens = round(sum(p.drawn * p.tokens for p in plans))
+    parameters = sum(p.numel() for p in job.network.parameters())
+    return Planned(
+        mixture=prepared.mixture.name,
+        model=prepared.loaded.name,
+        parameters=parameters,
+        tasks=tuple(plans),
+        steps=job.plan.steps,
+        examples=job.plan.drawn,
+        tokens=tokens,
+        packed=job.packed,
+    )
+
+
+def _measured(job: Job, planned: Planned, steps: int) -> dict[str, Any]:
+    """Seconds of the whole run and bytes at most, from its first steps; the first of all is not timed."""
+    import torch
+
+    state = loop.train(job, None, until=1)
+    first = state.tokens
+    begin = time.perf_counter()
+    steps = min(steps + 1, planned.steps)
+    state = loop.train(job, None, until=steps)
+    spent = time.perf_counter() - begin
+    rate = max(1, state.tokens if steps > 1 else first) / spent
+    memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else _resident()
+    return {"seconds": planned.tokens / rate, "memory": memory}
+
+
+def _resident() -> int:
+    """The most memory that this process has had, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+# --- After training ----------------------------------------------------------------------------------
+
+
+def _evaluate(prepared: Prepared) -> loop.Evaluate:
+    """Dev scores of every task of the mixture."""
+
+    def scores(_: Any) -> dict[str, float]:
+        return {dev.task: evaluation.score(_items(prepared, dev)) for dev in prepared.devs}
+
+    return scores
+
+
+def _items(prepared: Prepared, dev: Dev) -> Any:
+    job = prepared.job
+    logits = evaluation.predict(job.network, dev.task, dev.features, job.settings, packed=job.packed, pad=job.pad)
+    return evaluation.items(dev, logits)
+
+
+METRICS = {"span": "f1", "tagging": "token_accuracy"}
+
+
+def _dev_score(prepared: Prepared, dev: Dev) -> DevScore:
+    found = _items(prepared, dev)
+    baseline = evaluation.score(evaluation.majority(dev, prepared.job.data[dev.task]))
+    metric = METRICS.get(dev.features.kind, "accuracy")
+    return DevScore(dev.task, metric, evaluation.score(found), *evaluation.interval(found), baseline, len(found))
+
+
+def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
+    """All that is known of a run, for training.json and the card."""
+    from accelerate import PartialState
+
+    planned, device = asdict(_planned(prepared)), PartialState().device.type
+    return {
+        "identity": prepared.job.identity,
+        "toolkit": __version__,
+        "model": {"name": prepared.loaded.name, "revision": prepared.loaded.revision},
+        "mixture": {"name": trained.mixture, "shares": dict(prepared.shares), "sampling": asdict(prepared.sampling)},
+        "tasks": planned["tasks"],
+        "packed": planned["packed"],
+        "device": device,
+        "attention": prepared.job.settings.attends(device),
+        "data": {t.name: dict(t.provenance) for t in prepared.tasks},
+        "labels": {t.name: t.labels for t in prepared.tasks if t.labels},
+        "settings": asdict(prepared.job.settings),
+        "versions": _versions(),
+        "result": {k: v for k, v in asdict(trained).items() if k != "folder"},
+    }
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("torch", "transformers", "tokenizers", "accelerate")}
+
+
+def _export(prepared: Prepared, trained: Trained, heads: Heads, text: str) -> None:
+    """Put the checkpoint in place, file by file, training.json last: where that is, all is."""
+    from safetensors.torch import save_file
+
+    folder, temporary = trained.folder, trained.folder / EXPORT
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    net, run = prepared.job.network.cpu(), folder / RUN
+    net["encoder"].save_pretrained(temporary)
+    prepared.loaded.tokenizer.save_pretrained(temporary)
+    if heads == "keep":
+        own = {k: v.contiguous() for k, v in net["heads"].state_dict().items() if not k.endswith("mlm.3.weight")}
+        save_file(own, temporary / HEADS)
+    record = _record(prepared, trained)
+    (temporary / "README.md").write_text(card.card(record, text), encoding="utf-8")
+    for name in (log.LOG, log.PLOT):
+        shutil.copyfile(run / name, temporary / name)
+    if (run / log.PROJECT).is_dir():
+        shutil.copytree(run / log.PROJECT, folder / TRACKED, dirs_exist_ok=True)
+    for path in sorted(temporary.iterdir()):
+        path.chmod((folder.stat().st_mode & 0o666) | 0o600)  # safetensors writes for the owner alone
+        os.replace(path, folder / path.name)
+    store.write(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    temporary.rmdir()
+    shutil.rmtree(run)
+
+
+def check_output(folder: Path) -> None:
+    """Raise InputError where a folder holds something that is neither a run to go on with nor a finished one."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: expected a folder to write to, found a file")
+    there = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    if there and not there & {RUN, RECORD}:
+        raise InputError(f"{folder}: expected an empty folder or a run to go on with, found {min(there)}")
+
+
+def _finished(folder: Path, prepared: Prepared) -> Trained | None:
+    """What was trained in a folder already; InputError where it was something else."""
+    path = folder / RECORD
+    if not path.is_file():
+        return None
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if record["identity"] != prepared.job.identity:
+        found = f"{record['mixture']['name']} of other rows or settings"
+        raise InputError(f"{folder}: expected no run or this one, found {found}: use another folder")
+    result = record["result"]
+    return Trained(folder, **{**result, "dev": tuple(DevScore(**d) for d in result["dev"])})

@@ -1,0 +1,287 @@
+"""Scores of a whole submission: every task and language, their averages, and what is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from diversity.data import sources
+from diversity.types import InputError
+from diversity.xtreme import intervals, layout, references, scores
+from diversity.xtreme.benchmark import OFFICIAL, Benchmark, benchmark, form_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from diversity.types import Array, Predicted
+    from diversity.xtreme.scores import Gold
+
+AVERAGE, WITHOUT_ENGLISH = "average", "average without en"
+
+
+class Score(NamedTuple):
+    """One number: of a task in a language, or (`language` is `average`) of a task, a group or all.
+
+    `low` and `high` are the ends of its 95 % interval, where one was asked for; `n` is the number of items, languages or
+    tasks that it is of.
+    """
+
+    task: str
+    language: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The scores of a submission, from 0 to 100.
+
+    `scores` are those of each task, language and metric; `averages` are computed from them. `missing` says what a whole
+    submission has beside; `notes` what a reader should know of what is there.
+    """
+
+    version: str
+    scores: tuple[Score, ...]
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def languages(self) -> dict[str, tuple[str, ...]]:
+        """The languages that each task was scored in."""
+        return {
+            task: tuple(dict.fromkeys(s.language for s in self.scores if s.task == task))
+            for task in dict.fromkeys(s.task for s in self.scores)
+        }
+
+    @cached_property
+    def averages(self) -> tuple[Score, ...]:
+        """Means over languages of each metric and of each task's `metric`, and means of tasks over groups and all.
+
+        A task's `metric` is the mean of its mean exact match and mean F1 in question answering, elsewhere the mean of
+        its accuracy or F1. Groups, and `all_task`, are there where all their tasks are, in all their languages. Each
+        average is given with and without English.
+        """
+        return tuple(self._averages(AVERAGE)) + tuple(self._averages(WITHOUT_ENGLISH))
+
+    def _averages(self, name: str) -> Iterable[Score]:
+        whole, means = benchmark(self.version), dict[str, float]()
+        for task, languages in self.languages.items():
+            kept = [lang for lang in languages if name == AVERAGE or lang != "en"]
+            if not kept:
+                continue
+            found = {metric: _mean(values[lang] for lang in kept) for metric, values in self._by_metric(task).items()}
+            means[task] = _main(task, found)
+            for metric, value in {**found, "metric": means[task]}.items():
+                yield Score(task, name, metric, value, math.nan, math.nan, len(kept))
+        complete = {t for t in means if set(self.languages[t]) >= set(whole.languages[t])}
+        for group, tasks in {"all_task": whole.tasks + whole.unscored, **whole.groups}.items():
+            if complete.issuperset(tasks):
+                yield Score(group, name, "metric", _mean(means[t] for t in tasks), math.nan, math.nan, len(tasks))
+
+    def _by_metric(self, task: str) -> dict[str, dict[str, float]]:
+        found = dict[str, dict[str, float]]()
+        for score in self.scores:
+            if score.task == task:
+                found.setdefault(score.metric, {})[score.language] = score.value
+        return found
+
+    def frame(self) -> pd.DataFrame:
+        """All of it in long form: task, language, metric, value, low, high, n."""
+        import pandas as pd
+
+        return pd.DataFrame([*self.scores, *self.averages], columns=list(Score._fields))
+
+    def as_json(self) -> dict[str, Any]:
+        """The benchmark's own numbers, under the keys of its own script.
+
+        `{all_task, GROUP, TASK: {METRIC: {LANG: value}, avg_METRIC: value, avg_metric: value}}`; `all_task` and a group
+        only where all their tasks are there.
+        """
+        average = {(s.task, s.metric): s.value for s in self.averages if s.language == AVERAGE}
+        groups = {task: value for (task, _), value in average.items() if task not in self.languages}
+        found: dict[str, Any] = dict(groups)
+        for task in self.languages:
+            official = OFFICIAL[form_of(task)]
+            by_metric = self._by_metric(task)
+            found[task] = {
+                **{metric: by_metric[metric] for metric in official},
+                **{f"avg_{metric}": average[task, metric] for metric in (*official, "metric")},
+            }
+        return found
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found)
+
+
+def _main(task: str, means: dict[str, float]) -> float:
+    """The one number of a task."""
+    form = form_of(task)
+    return (means["exact_match"] + means["f1"]) / 2 if form == "answers" else means[OFFICIAL[form][0]]
+
+
+def evaluate(
+    predictions: Path | str,
+    labels: Path | str | None = None,
+    *,
+    data: Path | str | None = None,
+    split: str = "test",
+    languages: Sequence[str] | None = None,
+    version: str = "xtreme",
+    bootstrap: int = 0,
+    seed: int = 0,
+) -> Evaluation:
+    """The official scores of the predictions in a folder of the leaderboard's layout, and what goes beside them.
+
+    `labels` is a folder in the same layout, or `data` the toolkit's folder of data, whose `split` is the gold (or the
+    first that is there of several, `test,dev`); the files of predictions then bear the split's name (`dev-en.tsv`).
+    Tasks whose folder is not there are listed as missing; a task that is there needs all its languages, or those of
+    `languages`. `bootstrap` is a number of replicates for 95 % intervals over items. Raises InputError for files that
+    are missing or do not fit each other, for an unknown question id, and for gold labels that are placeholders.
+    """
+    whole = benchmark(version)
+    if bootstrap < 0 or seed < 0:
+        raise InputError(f"expected bootstrap and seed of at least 0, found {bootstrap} and {seed}")
+    folder, source = _folder(predictions, "predictions"), _source(labels, data, split)
+    wanted, missing = _plan(whole, folder, source, _known(whole, languages))
+    rows, remarks = list[Score](), list[tuple[str, str, str]]()
+    for task, language, name in _progress(wanted):
+        gold, predicted = source.gold(task, language), layout.read_predictions(folder, task, language, split=name)
+        path = layout.path_of(folder, task, language, name)
+        rows += _scores(task, language, _counts(path, task, language, gold, predicted), bootstrap, seed)
+        remarks += _remarks(task, language, gold, predicted)
+    notes = _strangers(whole, folder) + _partial(whole, wanted) + _joined(remarks)
+    return Evaluation(version, tuple(rows), tuple(missing), tuple(notes))
+
+
+def _folder(path: Path | str, what: str) -> Path:
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"{folder}: expected a folder of {what}, found {'a file' if folder.exists() else 'nothing'}")
+    return folder
+
+
+def _source(labels: Path | str | None, data: Path | str | None, split: str) -> references.Source:
+    if labels is not None and data is None:
+        return references.Labels(_folder(labels, "labels"))
+    if data is not None and labels is None:
+        return references.Data(sources.data_folder(data), split)
+    found = "none" if labels is None else "both"
+    raise InputError(f"expected a folder of labels (--labels DIR) or one of data (--data DIR), found {found}")
+
+
+def _known(whole: Benchmark, languages: Sequence[str] | None) -> Sequence[str] | None:
+    known = sorted({language for task in whole.tasks for language in whole.languages[task]})
+    for language in languages or ():
+        if language not in known:
+            raise InputError(f"{whole.version}: expected languages among {', '.join(known)}, found {language!r}")
+    return languages or None
+
+
+def _plan(
+    whole: Benchmark, folder: Path, source: references.Source, languages: Sequence[str] | None
+) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """What is scored, as (task, language, split), and what is missing; InputError where a task lacks a language."""
+    plan, missing = list[tuple[str, str, str]](), [f"{task}: not scored here" for task in whole.unscored]
+    for task in whole.tasks:
+        if not (folder / task).is_dir():
+            missing.append(f"{task}: no predictions")
+            continue
+        wanted = [lang for lang in whole.languages[task] if languages is None or lang in languages]
+        splits = {lang: source.split(task, lang) for lang in wanted}
+        if any(splits.values()):
+            plan += _task_plan(folder, task, splits)
+        else:
+            missing.append(f"{task}: no gold labels" if wanted else f"{task}: none of the languages")
+    if not plan:
+        here = [task for task in whole.tasks if (folder / task).is_dir()]
+        expected = f"gold labels of {' or '.join(here)}" if here else f"folders such as {whole.tasks[0]} in {folder}"
+        raise InputError(f"expected {expected}, found none")
+    return plan, missing
+
+
+def _task_plan(folder: Path, task: str, splits: Mapping[str, str | None]) -> list[tuple[str, str, str]]:
+    plan = [(task, lang, split) for lang, split in splits.items() if split is not None]
+    if len(plan) < len(splits):
+        lacking = [lang for lang, split in splits.items() if split is None]
+        raise InputError(f"{task}: expected gold labels in all its languages, found none in {_few(lacking)}")
+    paths = {lang: layout.path_of(folder, task, lang, split) for _, lang, split in plan}
+    if lacking := [lang for lang, path in paths.items() if not path.is_file()]:
+        path = paths[lacking[0]]
+        raise InputError(f"{path}: expected predictions of {task} in all its languages, found none in {_few(lacking)}")
+    return plan
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _strangers(whole: Benchmark, folder: Path) -> list[str]:
+    """Notes on folders of predictions that are passed over."""
+    known = (*whole.tasks, *whole.unscored)
+    names = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return [
+        f"{folder / name}: passed over, for {whole.version} has no such task" for name in names if name not in known
+    ]
+
+
+def _partial(whole: Benchmark, plan: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Notes on tasks of which some languages only are scored."""
+    notes = []
+    for task in whole.tasks:
+        scored = [lang for name, lang, _ in plan if name == task]
+        if scored and len(scored) < len(whole.languages[task]):
+            notes.append(f"{task}: averages are over {len(scored)} of {len(whole.languages[task])} languages")
+    return notes
+
+
+def _progress(plan: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, str, str]]:
+    from tqdm import tqdm
+
+    found: Iterable[tuple[str, str, str]] = tqdm(plan, "scoring", unit="file", leave=False, disable=None)
+    return found
+
+
+def _counts(path: Path, task: str, language: str, gold: Gold, predicted: Predicted) -> Array:
+    """The counts of each item; InputError, with the path, where gold and predictions do not fit."""
+    if form_of(task) == "labels":
+        predicted = layout.as_long_as(len(gold), predicted)
+    try:
+        return scores.counts(task, language, gold, predicted)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _remarks(task: str, language: str, gold: Gold, predicted: Predicted) -> Iterable[tuple[str, str, str]]:
+    """What a reader should know of predictions that can be scored: (task, what, in which language how many)."""
+    form = form_of(task)
+    if form == "answers" and (without := sum(id not in predicted for id, _ in gold)):
+        yield task, "questions without an answer score 0", f"{language} {without} of {len(gold)}"
+    if form == "labels" and task != "tatoeba" and not set(predicted) & set(gold):
+        shown = f"{language} ({min(predicted)!r}, not {min(gold)!r})"
+        yield task, "no predicted label is one of the gold labels", shown
+
+
+def _joined(remarks: Sequence[tuple[str, str, str]]) -> list[str]:
+    """One note for each task and what is remarked."""
+    alike = dict[tuple[str, str], list[str]]()
+    for task, what, where in remarks:
+        alike.setdefault((task, what), []).append(where)
+    return [f"{task}: {what}: {_few(where)}" for (task, what), where in alike.items()]
+
+
+def _scores(task: str, language: str, counts: Array, replicates: int, seed: int) -> list[Score]:
+    found = scores.values(form_of(task), counts.sum(axis=0))
+    ends = dict[str, tuple[float, float]]()
+    if replicates:
+        ends = intervals.intervals(form_of(task), counts, replicates, intervals.generator(seed, task, language))
+    unknown = (math.nan, math.nan)
+    return [Score(task, language, m, float(v), *ends.get(m, unknown), len(counts)) for m, v in found.items()]

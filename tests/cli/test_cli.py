@@ -1,0 +1,443 @@
+"""The command line: forms of output that scripts depend on, and one line for whatever is wrong."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import diversity
+from diversity import catalog, store
+from diversity.cli import app, main
+from diversity.scoring import score
+
+SAMPLES = store.shipped() / "samples"
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command line in this process: its exit status, output and errors."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([str(a) for a in arguments])
+        out = capsys.readouterr()
+        return stop.value.code or 0, out.out, out.err
+
+    return call
+
+
+@pytest.fixture
+def vectors(tmp_path, rng):
+    """Files of vectors for three tasks."""
+    paths = {}
+    for name in "abc":
+        paths[name] = tmp_path / f"{name}.npy"
+        np.save(paths[name], rng.normal(size=(20, 4)).astype(np.float32))
+    return paths
+
+
+# --- Output ----------------------------------------------------------------------------------------
+
+
+def test_the_json_of_the_contract(run):
+    status, out, _ = run("score", "--tasks", "squad_v1,mnli", "--format", "json")
+    records = json.loads(out)
+    assert status == 0
+    assert {tuple(r) for r in records} == {score.COLUMNS}
+    first = records[0]
+    assert first["mixture"] == "mnli+squad_v1"
+    assert first["tasks"] == ["mnli", "squad_v1"]
+    assert first["weights"] == [0.5, 0.5]
+    assert first["encoder"] == "all-MiniLM-L6-v2"
+    assert first["low"] <= first["value"] <= first["high"]
+    assert first["n"] == 5800
+    assert first["estimator"] == "U"
+    for record in records:
+        metric, options = catalog.parse_metric(record["metric"])
+        assert metric.printed(**options) == record["metric"]
+
+
+def test_csv_and_json_say_the_same(run, tmp_path):
+    arguments = ["score", "--mixture", "x=mnli:3,qqp", "--mixture", "qqp,ccg", "--metrics", "cosine,vendi(q=2)"]
+    records = json.loads(run(*arguments, "--format", "json")[1])
+    status, out, err = run(*arguments, "--format", "csv", "--out", tmp_path / "s.csv")
+    rows = list(csv.DictReader((tmp_path / "s.csv").open()))
+    assert (status, out) == (0, "")
+    assert f"wrote {tmp_path / 's.csv'}" in err
+    assert [r["mixture"] for r in rows] == ["x", "x", "ccg+qqp", "ccg+qqp"]
+    for row, record in zip(rows, records, strict=True):
+        assert float(row["value"]) == record["value"]
+        assert row["tasks"].split("+") == record["tasks"]
+        assert [float(w) for w in row["weights"].split("+")] == record["weights"]
+    assert rows[0]["weights"] == "0.75+0.25"
+
+
+def test_the_table_shows_value_interval_and_estimator(run):
+    status, out, err = run("score", "--tasks", "squad_v1,ccg")
+    assert status == 0
+    assert out.startswith("ccg+squad_v1: ccg 0.5, squad_v1 0.5 (encoder all-MiniLM-L6-v2)\n")
+    assert re.search(r"\ncosine +0\.\d{4} +0\.\d{4} to 0\.\d{4} +5,800 +U\n", out)
+    assert "note: ccg: gold categories of the Parallel Meaning Bank, not CCGbank" in err
+
+
+def test_many_mixtures_are_cut_and_the_table_says_so(run):
+    status, out, _ = run("score", "--all-subsets", "--metrics", "cosine,hill", "--no-intervals")
+    assert status == 0
+    assert "511 mixtures: the 30 with most and the 30 with least cosine; all with --format csv" in out
+    _, out, _ = run("score", "--all-subsets", "--tasks", "mnli,qqp", "--metrics", "cosine")
+    assert [line.split()[0] for line in out.splitlines()[1:4]] == ["mnli", "qqp", "mnli+qqp"]
+
+
+def test_infinity_and_no_value_are_null_in_json(run, tmp_path):
+    np.save(tmp_path / "e.npy", np.eye(3))
+    np.save(tmp_path / "one.npy", np.ones((1, 3)))
+    mixtures = ["--mixture", "e", "--mixture", "one", "--embeddings", f"e={tmp_path}/e.npy"]
+    arguments = [
+        *mixtures,
+        "--embeddings",
+        f"one={tmp_path}/one.npy",
+        "--metrics",
+        "cosine,vendi(q=2)",
+        "--format",
+        "json",
+    ]
+    status, out, _ = run("score", *arguments)
+    assert status == 0
+    values = {(r["mixture"], r["metric"]): r["value"] for r in json.loads(out)}
+    assert values == {
+        ("e", "cosine"): pytest.approx(1), ("e", "vendi(q=2)"): None,
+        ("one", "cosine"): None, ("one", "vendi(q=2)"): None,
+    }  # fmt: skip
+
+
+def test_own_vectors_beside_each_other(run, vectors):
+    given = [a for n, p in vectors.items() for a in ("--embeddings", f"{n}={p}")]
+    status, out, _ = run("score", *given, "--all-subsets", "--metrics", "cosine", "--format", "json")
+    assert status == 0
+    assert [r["mixture"] for r in json.loads(out)] == ["a", "b", "c", "a+b", "a+c", "b+c", "a+b+c"]
+
+
+def test_tasks_and_metrics_are_listed(run):
+    _, out, _ = run("tasks", "--format", "json", "--data", SAMPLES)
+    records = {r["task"]: r for r in json.loads(out)}
+    assert len(records) == 18
+    assert records["mnli"]["here"] == ["train", "dev", "dev_mismatched", "moments"]
+    assert all(r["here"] for r in records.values())
+    _, out, _ = run("tasks")
+    for name in catalog.names("tasks"):
+        assert f"\n{name} " in out
+    _, out, _ = run("metrics")
+    for name in catalog.names("metrics"):
+        assert f"\n{name}" in out
+
+
+def test_the_table_of_metrics_says_which_axioms_hold(run):
+    _, out, _ = run("metrics")
+    lines = {line.split()[0]: line.split()[1:5] for line in out.splitlines() if line}
+    assert re.match(r"metric +grows with n +monotone +unique +continuous +formula", out)
+    assert lines["chamfer"] == ["yes", "yes", "no", "yes"]
+    assert lines["cosine"] == ["no", "yes", "no", "yes"]
+    assert lines["hill(q=1)"] == ["no", "-", "-", "-"]
+    _, out, _ = run("metrics", "--format", "json")
+    records = {r["metric"]: r for r in json.loads(out)}
+    assert (records["vendi(q=1)"]["monotone"], records["hill(q=1)"]["unique"]) == (False, None)
+
+
+def test_distances_in_three_forms_and_a_dendrogram(run, vectors, tmp_path):
+    given = [a for n, p in vectors.items() for a in ("--embeddings", f"{n}={p}")]
+    status, out, err = run("distances", *given, "--distance", "mmd", "--figure", tmp_path / "tree.svg")
+    assert status == 0
+    assert out.startswith("mmd distance of tasks (encoder precomputed)\n")
+    assert re.search(r"\na +0\.0000 +\d\.\d{4} +\d\.\d{4}\n", out)
+    assert f"wrote {tmp_path / 'tree.svg'}" in err
+    assert (tmp_path / "tree.svg").read_bytes().startswith(b"<?xml")
+    records = json.loads(run("distances", *given, "--distance", "mmd", "--format", "json")[1])
+    assert [(r["first"], r["second"]) for r in records] == [(x, y) for x in "abc" for y in "abc"]
+    rows = list(csv.DictReader(run("distances", *given, "--distance", "mmd", "--format", "csv")[1].splitlines()))
+    assert [float(r["value"]) for r in rows] == [r["value"] for r in records]
+    table = diversity.distances(diversity.from_arrays(vectors), distance="mmd")
+    assert [r["value"] for r in records] == table.to_numpy().ravel().tolist()
+
+
+def test_contributions_in_three_forms(run):
+    arguments = ["contributions", "--mixture", "x=squad_v1:2,mnli", "--metrics", "cosine,vendi(q=1)"]
+    status, out, err = run(*arguments)
+    assert status == 0
+    assert out.startswith("x (encoder all-MiniLM-L6-v2, 5,800 rows)\n\ncosine (U)\n")
+    assert re.search(r"\nsquad_v1 +0\.667 +0\.\d{4} +0\.\d{4} +0\.\d{4} +0\.\d{4} to 0\.\d{4}\n", out)
+    assert "note: vendi(q=1) grows with the number of rows, which differs between the subsets" in err
+    records = json.loads(run(*arguments, "--format", "json")[1])
+    assert [(r["metric"], r["task"]) for r in records] == [
+        (m, t) for m in ("cosine", "vendi(q=1)") for t in ("mnli", "squad_v1")
+    ]
+    whole = diversity.score([], mixtures=["x=squad_v1:2,mnli"], metrics=["cosine"])["value"][0]
+    assert sum(r["shapley"] for r in records[:2]) == pytest.approx(whole)
+    rows = list(csv.DictReader(run(*arguments, "--format", "csv")[1].splitlines()))
+    assert [float(r["shapley"]) for r in rows] == [r["shapley"] for r in records]
+
+
+def test_distances_and_contributions_of_no_named_tasks_are_of_the_nine(run):
+    assert run("distances")[1].count("\n") == 12
+    assert run("contributions", "--metrics", "hill")[1].count("\n") == 14
+
+
+def test_check_reads_the_samples(run):
+    status, out, _ = run("data", "check", "--data", SAMPLES)
+    assert status == 0
+    assert "0 with something wrong" in out
+    status, out, _ = run("data", "check", "mnli", "--data", SAMPLES, "--format", "json")
+    assert [r["rows"] for r in json.loads(out)] == [48, 16, 16]
+
+
+def test_texts_are_encoded_scored_and_their_moments_kept(run, tmp_path):
+    arguments = ["--data", SAMPLES, "--cache", tmp_path / "cache", "--metrics", "cosine", "--format", "json"]
+    status, out, err = run("score", "--tasks", "qqp,ccg", "--sample", 12, *arguments, "--save-moments", tmp_path / "m")
+    assert status == 0
+    live = json.loads(out)[0]
+    assert live["n"] == 24
+    assert f"wrote {tmp_path / 'm' / 'all-MiniLM-L6-v2' / 'ccg.npz'}" in err
+    status, out, _ = run("score", "--tasks", "qqp,ccg", "--moments", tmp_path / "m", *arguments[4:])
+    assert json.loads(out)[0]["value"] == pytest.approx(live["value"], rel=1e-12)
+
+
+def test_bad_rows_are_counted_and_reported_where_that_is_asked(run, tmp_path):
+    shutil.copytree(SAMPLES / "qqp", tmp_path / "qqp")
+    path = tmp_path / "qqp" / "QQP" / "train.tsv"
+    path.write_text(path.read_text() + "1\t2\t3\tonly four\n")
+    arguments = ["score", "--tasks", "qqp", "--data", tmp_path, "--cache", tmp_path / "cache"]
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    columns = "id, qid1, qid2, question1, question2, is_duplicate"
+    assert err == f"diversity: {path}:50: expected 6 tab-separated columns ({columns}), found 4\n"
+    status, out, err = run(*arguments, "--skip-bad-rows")
+    assert status == 0
+    assert re.search(r"\ncosine .* 48 +U\n", out)
+    assert f"note: 1 bad rows were passed over, the first: {path}:50" in err
+
+
+def test_several_encoders_are_compared(run, tmp_path):
+    from diversity.encoders.sentence import DEFAULT, locate
+
+    shutil.copytree(locate(DEFAULT)[0], tmp_path / "again")
+    arguments = ["score", "--tasks", "qqp,ccg", "--all-subsets", "--data", SAMPLES, "--cache", tmp_path / "cache"]
+    arguments += ["--encoder", DEFAULT, "--encoder", tmp_path / "again", "--centred", "--metrics", "cosine"]
+    status, out, _ = run(*arguments)
+    assert status == 0
+    table = out[out.index("Do the encoders rank the mixtures alike?") :].splitlines()
+    assert re.fullmatch(r"cosine +all-MiniLM-L6-v2 +again +1\.000 +3", table[2])
+    status, out, _ = run(*arguments, "--format", "json")
+    encoders = [r["encoder"] for r in json.loads(out)]
+    assert list(dict.fromkeys(encoders)) == [DEFAULT, "again", f"{DEFAULT} (centred)", "again (centred)"]
+
+
+def test_several_encoders_read_the_data_once(run, tmp_path):
+    from diversity.encoders.sentence import DEFAULT, locate
+
+    shutil.copytree(locate(DEFAULT)[0], tmp_path / "again")
+    shutil.copytree(SAMPLES / "qqp", tmp_path / "data" / "qqp")
+    path = tmp_path / "data" / "qqp" / "QQP" / "train.tsv"
+    path.write_text(path.read_text() + "1\t2\t3\tonly four\n")
+    arguments = [
+        "score",
+        "--tasks",
+        "qqp",
+        "--data",
+        tmp_path / "data",
+        "--cache",
+        tmp_path / "cache",
+        "--skip-bad-rows",
+    ]
+    status, _, err = run(*arguments, "--encoder", DEFAULT, "--encoder", tmp_path / "again")
+    assert status == 0
+    assert "note: 1 bad rows were passed over" in err
+
+
+# --- Errors ----------------------------------------------------------------------------------------
+
+
+def one_line(result):
+    status, out, err = result
+    assert status == 2
+    assert out == ""
+    assert err.startswith("diversity: ")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["score"], "expected --tasks a,b,c"),
+        (["score", "--tasks", "squad"], "unknown task 'squad': did you mean xquad, squad_v2, squad_v1?"),
+        (["score", "--tasks", "mnli,mnli"], "each task once in --tasks, found mnli more than once"),
+        (["score", "--tasks", "mnli", "--metrics", "vendy"], "unknown metric 'vendy': did you mean vendi"),
+        (["score", "--mixture", "a=mnli:-1,qqp"], "at least 0, found -1 for mnli"),
+        (["score", "--mixture", "a=mnli:0"], "found only zeros"),
+        (["score", "--tasks", "mnli", "--sample", "5"], "expected --data DIR with --sample"),
+        (["score", "--tasks", "mnli", "--data", "/no/such"], "/no/such: expected a folder of data, found nothing"),
+        (["score", "--tasks", "mnli", "--data", __file__], "expected a folder of data, found a file"),
+        (["score", "--tasks", "xnli"], "no moments of it with all-MiniLM-L6-v2"),
+        (["score", "--tasks", "mnli", "--encoder", "nothing"], "no moments of it with nothing"),
+        (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--encoder", "nothing"], "unknown encoder 'nothing'"),
+        (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--sample", "0"], "at least 1 row, found 0"),
+        (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--split", "test"], "expected files of mnli (test, en)"),
+        (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--split", "tset"], "unknown split 'tset' of mnli"),
+        (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--languages", "fr"], "mnli"),
+        (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--max-tokens", "4"], "--max-tokens from 8 to 256"),
+        (["score", "--tasks", "mnli", "--precision", "fp8"], "--precision to be one of fp32, bf16, found 'fp8'"),
+        (["score", "--tasks", "mnli", "--out", "/no/such/file"], "/no/such/file: expected a file that can be written"),
+        (["score", "--tasks", "mnli", "--out", "/"], "found a directory"),
+        (["score", "--tasks", "mnli", "--centred"], "expected the vectors of mnli to centre them"),
+        (["score", "--tasks", "mnli", "--rarefy", "1"], "expected --rarefy of at least 2 rows, found '1'"),
+        (["score", "--tasks", "mnli", "--rarefy", "9999"], "expected at least 9999 rows by weight to rarefy to, found 512"),
+        (["score", "--tasks", "mnli", "--metrics", "distinct_n"], "there are none of mnli here: use --data DIR"),
+        (["distances", "--distance", "cosin"], "unknown distance 'cosin': did you mean cosine"),
+        (["distances", "--tasks", "mnli,mnli"], "each task once in --tasks"),
+        (["distances", "--tasks", "mnli", "--figure", "a.png"], "at least two tasks for a figure"),
+        (["distances", "--figure", "a.txt"], "ends in .png, .svg or .pdf, found 'a.txt'"),
+        (["distances", "--figure", "/no/such/a.png"], "expected a file that can be written"),
+        (["distances", "--sample", "5"], "expected --data DIR with --sample"),
+        (["contributions", "--tasks", "mnli", "--mixture", "a=mnli"], "expected --tasks or --mixture, found both"),
+        (["contributions", "--mixture", "a=mnli:0,qqp"], "expected weights above 0"),
+        (["contributions", "--empty", "nan"], "--empty to be a finite number, found nan"),
+        (["contributions", "--tasks", "mnli", "--metrics", "vendy"], "did you mean vendi"),
+        (["contributions", "--tasks", "mnli", "--metrics", "logme"], "logme takes labelled"),
+        (["score", "--embeddings", "a"], "expected NAME=FILE.npy, found 'a'"),
+        (["score", "--embeddings", "a=/no.npy"], "/no.npy: expected a .npy file, found nothing"),
+        (["score", "--tasks", "mnli", "--seed", "x"], "Invalid value for '--seed'"),
+        (["score", "--tasks", "mnli", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["score", "--nonsense"], "No such option: --nonsense"),
+        (["scores"], "No such command 'scores'"),
+        (["data", "check", "--data", "/no/such"], "/no/such: expected a folder of data, found nothing"),
+        (["data", "check", "mnly", "--data", str(SAMPLES)], "did you mean mnli"),
+        (["data", "fetch", "bucc2018"], "the original files are needed"),
+        (["data", "fetch", "ccg"], "https://catalog.ldc.upenn.edu/LDC2005T13"),
+    ],
+    ids=lambda v: " ".join(v)[:60] if isinstance(v, list) else "",
+)  # fmt: skip
+def test_bad_use_and_bad_input_are_one_line(run, arguments, message):
+    err = one_line(run(*arguments))
+    assert message in err
+
+
+def damage(kind, path):
+    content = path.read_bytes()
+    lines = content.splitlines(keepends=True)
+    if kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "columns":
+        path.write_bytes(content.replace(b'"sentence2"', b'"hypothesis"'))
+    elif kind == "utf8":
+        path.write_bytes(b"".join([lines[0], lines[1].replace(b"e", b"\xff", 1), *lines[2:]]))
+    elif kind == "directory":
+        path.unlink()
+        path.mkdir()
+    elif kind == "cut":
+        path.write_bytes(content[:-30])
+    elif kind == "label":
+        path.write_bytes(content.replace(b'"gold_label": "neutral"', b'"gold_label": "maybe"', 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("empty", "expected rows, found an empty file"),
+        ("columns", "jsonl:1: expected the field 'sentence2', found the fields"),
+        ("utf8", "jsonl:2: expected UTF-8, found byte 0xff at byte"),
+        ("directory", "expected a file, found a directory"),
+        ("cut", "jsonl:48: expected a JSON object, found"),
+        ("label", "expected 'gold_label' to be one of entailment, neutral, contradiction or -, found 'maybe'"),
+    ],
+)
+def test_damaged_files_are_one_line_and_nothing_is_written(run, tmp_path, kind, message):
+    shutil.copytree(SAMPLES / "mnli", tmp_path / "data" / "mnli")
+    damage(kind, tmp_path / "data" / "mnli" / "multinli_1.0" / "multinli_1.0_train.jsonl")
+    out = tmp_path / "scores.csv"
+    result = run("score", "--tasks", "mnli", "--data", tmp_path / "data", "--out", out, "--cache", tmp_path / "cache")
+    assert message in one_line(result)
+    assert not out.exists()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_vectors_that_do_not_fit_together(run, tmp_path, vectors):
+    np.save(tmp_path / "d.npy", np.ones((3, 5)))
+    err = one_line(run("score", "--embeddings", f"a={vectors['a']}", "--embeddings", f"d={tmp_path}/d.npy"))
+    assert "one dimension, found 4 for a and 5 for d" in err
+    broken = np.ones((3, 4))
+    broken[1, 2] = np.nan
+    np.save(tmp_path / "n.npy", broken)
+    assert "n.npy: expected finite numbers, found NaN or infinity in row 1" in one_line(
+        run("score", "--embeddings", f"n={tmp_path}/n.npy")
+    )
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full is there on Linux only")
+def test_a_full_disk_is_one_line():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "diversity", "score", "--tasks", "mnli"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interruption_is_one_line_and_leaves_nothing_half_written(tmp_path):
+    out = tmp_path / "scores.csv"
+    command = ["score", "--tasks", "squad_v1,cosmosqa", "--data", str(SAMPLES), "--out", str(out)]
+    command += ["--cache", str(tmp_path / "cache")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "diversity", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob("lock")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate()
+    assert process.returncode == 2
+    assert output == ""
+    assert [line for line in errors.splitlines() if line][-1].startswith("diversity: interrupted")
+    assert "Traceback" not in errors
+    assert not out.exists()
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_reader_that_stops_early_is_no_error():
+    command = f"{sys.executable} -m diversity score --all-subsets --format csv --no-intervals | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("mixture,tasks,weights")
+    assert "Traceback" not in done.stderr
+    assert "Broken" not in done.stderr
+
+
+# --- Help ------------------------------------------------------------------------------------------
+
+
+def commands():
+    import typer.main
+
+    def walk(command, path):
+        if hasattr(command, "commands"):
+            for name, inner in command.commands.items():
+                yield from walk(inner, [*path, name])
+        else:
+            yield " ".join(path), command
+
+    return dict(walk(typer.main.get_command(app), []))
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_and_option_has_help(name):
+    command = commands()[name]
+    assert command.help
+    for parameter in command.params:
+        assert getattr(parameter, "help", None) or parameter.name == "help", parameter.name

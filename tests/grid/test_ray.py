@@ -1,0 +1,76 @@
+"""The executor on Ray, on a cluster of this machine's own: the same tables as processes give."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from diversity import InputError
+
+HERE = Path(__file__).parent
+without = importlib.util.find_spec("ray") is None
+needs_ray = pytest.mark.skipif(without, reason="ray is not installed: pip install 'semantic-diversity[ray]'")
+
+# In a process of its own: a cluster that is not left behind, and workers that find the stages.
+CODE = """
+import sys
+from pathlib import Path
+import grid_stages as stages
+from diversity.grid import results
+from diversity.grid.ray_cluster import Ray
+from diversity.grid.driver import drive
+from diversity.grid.graph import Graph, Kind, Stage
+from diversity.grid.local import Processes
+
+root = Path(sys.argv[1])
+graph, cells = stages.study(3, 0.01, root / "log")
+places = {"log": str(root / "other.log")}
+die = Stage(Kind("die", "grid_stages:die"), {"number": 1, "times": 2}, places=places)
+fail = Stage(Kind("fail", "grid_stages:fail"), {"number": 2}, places={"log": str(root / "x" / "log")})
+for name, executor in (("ray", lambda: Ray("local")), ("processes", lambda: Processes(2))):
+    save = lambda survey: results.write(results.results(cells, survey, {}), root / name / "results")
+    report = drive(Graph([*graph.stages.values(), die, fail]), root / name, executor, save=save)
+    assert report.failed == {fail.key: "ValueError: the loss is not a number"}, report.failed
+    assert len(report.ran) == len(graph.stages) + 1
+    assert not list((root / name / "work").iterdir())
+    if name == "ray":
+        assert len((root / "other.log").read_text().split()) == 3
+"""
+
+
+@needs_ray
+def test_ray_gives_the_same_tables_and_retries_what_it_loses(tmp_path):
+    path = os.pathsep.join([str(HERE.parents[1]), str(HERE), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0"}
+    done = subprocess.run([sys.executable, "-c", CODE, tmp_path], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name in ("results.csv", "results.parquet"):
+        assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "processes" / name).read_bytes()
+
+
+@needs_ray
+def test_a_cluster_that_is_not_there_is_told():
+    code = "from diversity.grid.ray_cluster import Ray; Ray('127.0.0.1:1')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[1]) + os.pathsep + os.environ.get("PYTHONPATH", "")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "InputError: 127.0.0.1:1: expected a Ray cluster, found" in done.stderr
+
+
+@pytest.mark.skipif(not without, reason="ray is installed")
+def test_without_ray_the_option_says_what_to_do():
+    from diversity.grid.ray_cluster import check_ray
+
+    with pytest.raises(
+        InputError, match=r"expected ray for --ray, found none: pip install 'semantic-diversity\[ray\]'"
+    ):
+        check_ray()

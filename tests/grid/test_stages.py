@@ -1,0 +1,110 @@
+"""The functions behind the stages, on the written samples: they give what the toolkit gives when it is called directly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import diversity
+from diversity.grid import stages
+from diversity.grid.build import study
+from diversity.grid.graph import Graph
+from diversity.grid.job import Job, perform
+from diversity.grid.layout import Layout
+from diversity.planning.plans import parse_plan
+
+PLAN = {
+    "model": "mini",
+    "targets": ["tatoeba", "xquad"],
+    "seeds": [1],
+    "train": {"examples": 8, "batch": 4, "max_length": 32, "dev_examples": 2},
+    "target": {"steps": 2, "batch": 2, "max_length": 64, "stride": 16, "dev_examples": 2},
+    "predict": {"languages": ["de"]},
+    "diversity": {"sample": 6, "shards": 2, "metrics": ["cosine", "vendi(q=2)"]},
+    "mixtures": [{"tasks": ["qqp", "squad_v1"]}],
+}
+
+
+@pytest.fixture(scope="module")
+def finished(samples, tmp_path_factory):
+    """All stages of a small plan, done one after the other in this process: their outcomes by kind."""
+    layout = Layout(tmp_path_factory.mktemp("grid"))
+    made = study(parse_plan({**PLAN, "data": str(samples)}, Path("plan.toml")))
+    found: dict[str, list] = {}
+    for key, stage in made.graph.stages.items():
+        inputs = {role: str(layout.work(i) / "files") for role, i in stage.inputs.items()}
+        kind = stage.kind
+        job = Job(key, kind.function, {**stage.places, **inputs}, stage.settings, str(layout.work(key)), kind.resumes)
+        outcome = perform(job)
+        assert outcome.state == "done", outcome.traceback
+        found.setdefault(kind.name, []).append((layout.work(key) / "files", outcome))
+    return found
+
+
+def test_every_kind_has_a_function():
+    for kind in stages.KINDS.values():
+        module, _, name = kind.function.partition(":")
+        assert module == "diversity.grid.stages"
+        assert callable(getattr(stages, name)), kind.name
+
+
+def test_diversity_in_shards_is_that_of_the_whole(finished, samples):
+    ((_, outcome),) = finished["diversity"]
+    direct = diversity.score(
+        ["qqp", "squad_v1"], data=samples, sample=6, split="train,dev", metrics=["cosine", "vendi(q=2)"]
+    )
+    assert [r["metric"] for r in outcome.rows] == direct["metric"].tolist()
+    assert [r["value"] for r in outcome.rows] == pytest.approx(direct["value"].tolist(), abs=1e-6)
+    assert outcome.rows[0]["tasks"] == "qqp+squad_v1"
+    assert outcome.rows[0]["weights"] == "0.5+0.5"
+    assert [len(finished[k]) for k in ("embed", "moments")] == [4, 2]
+    assert sum(o.rows[0]["rows"] for _, o in finished["embed"]) == 12
+
+
+def test_a_mixture_is_trained_to_an_ordinary_checkpoint(finished):
+    ((folder, outcome),) = finished["train"]
+    record = json.loads((folder / "training.json").read_text())
+    assert record["mixture"]["shares"] == {"qqp": 0.5, "squad_v1": 0.5}
+    assert record["result"]["examples"] == 8
+    assert {r["task"] for r in outcome.rows} == {"qqp", "squad_v1"}
+    assert (folder / "model.safetensors").exists()
+    assert not (folder / "run").exists()
+
+
+def test_targets_are_predicted_and_scored(finished, samples):
+    folders = {next(p.name for p in folder.iterdir() if p.is_dir()): folder for folder, _ in finished["predict"]}
+    assert sorted(p.name for p in folders["tatoeba"].iterdir()) == ["settings.json", "tatoeba"]
+    rows = [row for _, outcome in finished["score"] for row in outcome.rows]
+    assert sorted(r["metric"] for r in rows) == ["accuracy", "exact_match", "f1"]
+    assert {(r["language"], r["split"]) for r in rows} == {("de", "test")}
+    assert [r["pooling"] for r in rows if "pooling" in r] == ["mean"]
+    direct = diversity.evaluate(folders["xquad"], data=samples, languages=["de"])
+    assert {s.metric: s.value for s in direct.scores} == {
+        r["metric"]: r["value"] for r in rows if r["metric"] != "accuracy"
+    }
+
+
+def test_a_target_is_tuned_with_its_head(finished):
+    ((folder, outcome),) = finished["target"]
+    assert json.loads((folder / "training.json").read_text())["result"]["steps"] == 2
+    assert (folder / "heads.safetensors").exists()
+    assert [r["task"] for r in outcome.rows] == ["squad_v1"]
+
+
+def test_labels_that_are_withheld_are_told_in_the_rows(finished, samples, tmp_path):
+    predictions = next(f for f, _ in finished["predict"] if (f / "xquad").is_dir())
+    settings = {"target": "xquad", "splits": {"de": "test", "el": "test"}}
+    rows = stages.score({"predictions": predictions, "data": samples}, settings, tmp_path)
+    (lost,) = (r for r in rows if r["language"] == "el")
+    assert (lost["status"], "value" in lost) == ("not scored", False)
+    with pytest.raises(diversity.InputError, match="xquad: no language can be scored"):
+        stages.score({"predictions": predictions, "data": samples}, {**settings, "splits": {"el": "test"}}, tmp_path)
+
+
+def test_stages_of_a_plan_hang_together(samples):
+    made = study(parse_plan({**PLAN, "data": str(samples)}, Path("plan.toml")))
+    assert isinstance(made.graph, Graph)
+    sinks = {made.graph.stages[key].kind.name for key in made.graph.sinks}
+    assert sinks == {"score", "diversity"}

@@ -1,0 +1,291 @@
+"""train-mix on the written samples: what it leaves behind, what it refuses, and that it goes on."""
+
+import json
+import multiprocessing
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import diversity
+from diversity.cli import main
+from diversity.training import intermediate, loop
+from diversity.training.intermediate import plan_mix, train_mix
+from diversity.training.prepare import prepare
+from diversity.training.sampling import Sampling
+from diversity.training.settings import Settings
+from diversity.types import InputError, Mixture
+
+NINE = "anli_plus ccg commonsenseqa cosmosqa hellaswag mnli qqp squad_v1 squad_v2".split()
+SMALL = Settings(learning_rate=1e-3, steps=6, batch=4, max_length=48, tokens=400, dev_examples=6, save_every=2)
+
+
+@pytest.fixture(scope="module")
+def model(small, tmp_path_factory) -> str:
+    """A tiny BERT."""
+    torch.set_num_threads(1)
+    return str(small.folder(tmp_path_factory.mktemp("model"), "bert", initializer_range=0.05))
+
+
+@pytest.fixture(scope="module")
+def given(samples, model, tmp_path_factory):
+    """The arguments that the runs share."""
+    return {"model": model, "data": samples, "settings": SMALL, "cache": tmp_path_factory.mktemp("cache")}
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command line in this process: its exit status, output and errors."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([str(a) for a in arguments])
+        out = capsys.readouterr()
+        return stop.value.code or 0, out.out, out.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained(given, tmp_path_factory):
+    """All nine tasks and masked language modelling in one run, heads kept."""
+    folder = tmp_path_factory.mktemp("out") / "mix"
+    texts = tmp_path_factory.mktemp("texts") / "sw"
+    texts.mkdir()
+    (texts / "a.txt").write_text("".join(f"w{i} w{i + 1} w{i + 2}\n" for i in range(5, 60)))
+    sampling = Sampling("uniform", mixed=True)
+    return train_mix(
+        NINE,
+        output=folder,
+        heads="keep",
+        sampling=sampling,
+        mlm=[texts],
+        describe=lambda m: f"of {len(m.tasks)}",
+        **given,
+    )
+
+
+def test_the_nine_tasks_train_in_one_run(trained) -> None:
+    assert (trained.steps, trained.examples) == (6, 24)
+    assert [d.task for d in trained.dev] == NINE
+    assert all(0 <= d.score <= 100 and d.n > 0 and d.low <= d.score <= d.high for d in trained.dev)
+
+
+def test_the_checkpoint_is_an_ordinary_one(trained, given) -> None:
+    from transformers import AutoModel, AutoTokenizer
+
+    encoder = AutoModel.from_pretrained(trained.folder, add_pooling_layer=False)
+    before = AutoModel.from_pretrained(given["model"], add_pooling_layer=False)
+    old, new = before.state_dict(), encoder.state_dict()
+    assert set(old) == set(new)
+    assert any((old[k] - new[k]).abs().max() > 1e-4 for k in old), "it was trained"
+    assert len(AutoTokenizer.from_pretrained(trained.folder)) == 120
+    heads = load_file(trained.folder / "heads.safetensors")
+    assert {k.split(".")[0] for k in heads} == {*NINE, "mlm"}
+    names = {p.name for p in trained.folder.iterdir()}
+    assert {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "README.md",
+        "training.json",
+        "log.jsonl",
+        "loss.png",
+    } <= names
+    assert not {n for n in names if n.endswith((".tmp", ".bin", ".pt")) or n == "run"}
+
+
+def test_the_checkpoint_is_a_model_to_go_on_with(trained, given) -> None:
+    again = prepare(["mnli"], **{**given, "model": str(trained.folder)})
+    assert again.loaded.packs
+
+
+def test_the_card_says_what_was_done(trained) -> None:
+    card = (trained.folder / "README.md").read_text()
+    record = json.loads((trained.folder / "training.json").read_text())
+    assert "## Diversity of the mixture\n\nof 10" in card
+    assert "uniform, mixed batches" in card
+    assert "gold categories of the Parallel Meaning Bank, not CCGbank" in card
+    for digest in record["data"]["mnli"]["files"].values():
+        assert digest in card
+    assert sum(record["mixture"]["shares"].values()) == pytest.approx(1)
+    assert record["settings"]["steps"] == 6
+    assert record["result"]["examples"] == 24
+
+
+def test_a_finished_run_is_not_done_again(given, tmp_path, monkeypatch) -> None:
+    first = train_mix(["mnli", "ccg"], output=tmp_path / "mix", **given)
+    monkeypatch.setattr(loop, "train", None)
+    assert train_mix(["ccg", "mnli"], output=tmp_path / "mix", **given) == first
+    with pytest.raises(InputError, match=r"found ccg\+mnli of other rows or settings: use another folder"):
+        train_mix(["mnli"], output=tmp_path / "mix", **given)
+
+
+@pytest.mark.parametrize("where", ["step", "export"])
+def test_killed_and_called_again_the_checkpoint_is_the_same_bytes(given, tmp_path, where) -> None:
+    def killed() -> None:
+        def end(*_):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        if where == "export":
+            intermediate.card.card = end
+        else:
+            real = loop._step
+            loop._step = lambda *a: end() if a[4] == 3 else real(*a)
+        train_mix(["mnli", "squad_v1"], output=tmp_path / "killed", **given)
+
+    process = multiprocessing.get_context("fork").Process(target=killed)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    for name in ("killed", "whole"):
+        train_mix(["mnli", "squad_v1"], output=tmp_path / name, **given)
+    one, two = (tmp_path / n / "model.safetensors" for n in ("killed", "whole"))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_early_stopping_keeps_the_best_weights(given, tmp_path) -> None:
+    settings = Settings(**{**SMALL.__dict__, "dev_every": 1, "patience": 2, "steps": 12})
+    result = train_mix(["ccg"], output=tmp_path / "mix", **{**given, "settings": settings})
+    lines = [json.loads(line) for line in (tmp_path / "mix" / "log.jsonl").read_text().splitlines()]
+    best = max(line["mean"] for line in lines if "dev" in line)
+    assert result.dev[0].score == pytest.approx(best)
+
+
+def test_what_trackers_write_is_kept(given, tmp_path, monkeypatch) -> None:
+    """TensorBoard writes into the folder of the run, which is removed when all is done."""
+    real = loop.train
+
+    def tracked(job, folder, **options):
+        (folder / "diversity").mkdir(parents=True)
+        (folder / "diversity" / "events.1").write_text("x")
+        return real(job, folder, **options)
+
+    monkeypatch.setattr(loop, "train", tracked)
+    train_mix(["mnli"], output=tmp_path / "mix", **given)
+    assert (tmp_path / "mix" / "trackers" / "events.1").read_text() == "x"
+    assert not (tmp_path / "mix" / "run").exists()
+
+
+def test_overlapping_tasks_lose_rows_and_say_so(given) -> None:
+    found = {t.name: t for t in prepare(["squad_v2", "squad_v1"], **given).tasks}
+    both = {t.name: t for t in prepare(["squad_v2"], **given).tasks}
+    lost = found["squad_v2"].provenance["removed"]["in_other_tasks"]
+    assert len(found["squad_v2"].train) + lost == len(both["squad_v2"].train)
+
+
+def test_a_mixture_brings_its_weights_and_its_budget(given) -> None:
+    mixture = Mixture.of({"mnli": 3, "ccg": 1}, budget=40)
+    plan = prepare(mixture, **given).job.plan
+    assert dict(zip(plan.tasks, plan.shares, strict=True)) == {"ccg": 0.25, "mnli": 0.75}
+    assert (plan.drawn, plan.steps) == (40, 10)
+    assert plan.units_drawn().sum() == 40
+
+
+def test_equal_budgets_for_all_mixtures(given) -> None:
+    plans = [plan_mix(t, measure=0, **given) for t in (["mnli"], ["mnli", "ccg", "qqp"])]
+    assert len({(p.steps, p.examples) for p in plans}) == 1
+
+
+def test_the_plan_is_what_a_run_does(given, tmp_path) -> None:
+    plan = plan_mix(["mnli", "ccg"], **given)
+    done = train_mix(["mnli", "ccg"], output=tmp_path / "mix", **given)
+    assert (plan.steps, plan.examples, plan.mixture) == (done.steps, done.examples, done.mixture)
+    assert plan.tokens == pytest.approx(done.tokens, rel=0.3)
+    assert plan.seconds > 0
+    assert plan.memory > 10**7
+
+
+@pytest.mark.parametrize(
+    ("tasks", "changes", "message"),
+    [
+        ([], {}, "expected tasks to train on, found none"),
+        (["mnli", "mnli"], {}, "each task of a mixture once"),
+        (["mnl"], {}, "did you mean mnli"),
+        (["mnli"], {"model": "nothing"}, "unknown encoder 'nothing'"),
+        (["mnli"], {"data": None}, "expected a folder of data"),
+        (["mnli"], {"settings": Settings(max_length=65)}, "at most 64 tokens"),
+        (["mnli"], {"settings": Settings(max_length=48, tokens=8)}, "expected --tokens of at least"),
+        (["mnli"], {"sampling": Sampling("weights", weights={"qqp": 1})}, "expected weights of mnli, found qqp"),
+        (["mnli"], {"language": "sw"}, "en, found 'sw'|expected files of"),
+        (["tatoeba"], {}, "expected a task that a head can be trained on"),
+        (["mnli"], {"mlm": ["/nowhere"]}, "expected text files"),
+    ],
+)
+def test_what_cannot_be_is_told_before_any_training(given, tmp_path, monkeypatch, tasks, changes, message) -> None:
+    monkeypatch.setattr(loop, "train", None)
+    with pytest.raises(InputError, match=message):
+        train_mix(tasks, output=tmp_path / "mix", **{**given, **changes})
+    assert not (tmp_path / "mix").exists(), "nothing is written"
+
+
+def test_a_folder_with_other_things_is_left_alone(given, tmp_path) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(InputError, match=r"expected an empty folder or a run to go on with, found thesis.tex"):
+        train_mix(["mnli"], output=tmp_path, **given)
+    with pytest.raises(InputError, match="expected a folder to write to, found a file"):
+        train_mix(["mnli"], output=tmp_path / "thesis.tex", **given)
+
+
+def test_packing_that_is_not_tested_is_refused(small, given, tmp_path) -> None:
+    other = str(small.folder(tmp_path / "m", "mpnet"))
+    with pytest.raises(InputError, match="found 'mpnet': use --packing auto"):
+        prepare(["mnli"], **{**given, "model": other, "settings": Settings(max_length=48, packing="on")})
+    assert not prepare(["mnli"], **{**given, "model": other}).job.packed
+
+
+# --- The command -------------------------------------------------------------------------------------
+
+
+def test_the_command(run, given, tmp_path) -> None:
+    common = [
+        "train-mix",
+        "--model",
+        given["model"],
+        "--data",
+        given["data"],
+        "--cache",
+        given["cache"],
+        "--steps",
+        "3",
+    ]
+    common += ["--batch", "4", "--max-length", "48", "--weights", "mnli:3,ccg"]
+    status, out, error = run(*common, "--dry-run")
+    assert (status, error) == (0, "")
+    assert out.startswith("ccg+mnli on ")
+    assert "3 steps, 12 examples" in out
+    status, out, _ = run(*common, "--output", tmp_path / "mix", "--format", "json")
+    assert status == 0
+    assert [r["task"] for r in json.loads(out)] == ["ccg", "mnli"]
+    card = (tmp_path / "mix" / "README.md").read_text()
+    assert "| cosine |" in card, "diversity scores come from the shipped moments"
+    assert "'weights': {'mnli': 3.0, 'ccg': 1.0}" in card or "weights {'mnli': 3.0, 'ccg': 1.0}" in card
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tasks", "mnli"], "expected --output DIR, or --dry-run"),
+        (["--tasks", "mnli", "--dry-run"], "expected a folder of data (--data DIR)"),
+        (["--tasks", "mnli", "--dry-run", "--preset", "phang"], "did you mean phang2020"),
+        (["--tasks", "mnli", "--dry-run", "--budget", "5", "--steps", "5"], "expected one length of the run"),
+        (["--tasks", "mnli", "--dry-run", "--sampling", "unifrom", "--data", "."], "did you mean uniform"),
+        (["--weights", "mnli:x", "--dry-run"], "expected a number as the weight of mnli"),
+        (["--tasks", "mnli", "--output", "x", "--trackers", "tensorbord", "--data", "."], "did you mean tensorboard"),
+        (["--tasks", "mnli", "--heads", "no", "--dry-run"], "expected --heads to be one of drop, keep"),
+    ],
+)
+def test_bad_use_is_one_line(run, samples, model, arguments, message) -> None:
+    where = [str(samples) if a == "." else a for a in arguments]
+    status, out, error = run("train-mix", "--model", model, "--max-length", "48", *where)
+    assert (status, out) == (2, "")
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_the_function_is_part_of_the_interface() -> None:
+    assert diversity.train_mix is train_mix
+    assert np.isclose(diversity.Sampling("uniform").rates({"a": 1, "b": 9})["a"], 0.5)

@@ -1,0 +1,134 @@
+"""Rows are read once, held out by context, and count once in a mixture."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diversity import catalog
+from diversity.data import sources
+from diversity.training import rows as reading
+from diversity.training.rows import TaskRows, content, each_once, held_out
+from diversity.types import Answer, Classification, InputError, MultipleChoice, Span
+
+
+def pair(id: str, text: str, label: str = "neutral") -> Classification:
+    return Classification(id, "en", text, "h", label)
+
+
+def rows(name: str, texts: str, dev: str = "") -> TaskRows:
+    train = [pair(f"{name}{i}", t) for i, t in enumerate(texts)]
+    return TaskRows(name, "classification", train, [pair(f"d{t}", t) for t in dev], ("neutral", "x"), {})
+
+
+def texts(task: TaskRows) -> str:
+    return "".join(e.text for e in task.train)
+
+
+def test_a_content_counts_once_for_the_smallest_task_that_has_it() -> None:
+    large, small = each_once([rows("anli_plus", "abcdef"), rows("mnli", "cd")])
+    assert (texts(large), texts(small)) == ("abef", "cd")
+    assert large.provenance["removed"] == {"in_dev": 0, "in_other_tasks": 2}
+    assert large.provenance["trained_on"] == 4
+
+
+def test_training_rows_that_are_in_a_dev_set_are_left_out() -> None:
+    one, two = each_once([rows("a", "abc", dev="x"), rows("b", "xyz", dev="b")])
+    assert (texts(one), texts(two)) == ("ac", "yz")
+
+
+def test_repetitions_within_a_task_stay() -> None:
+    assert texts(each_once([rows("a", "aab")])[0]) == "aab"
+
+
+def test_a_task_with_no_row_left_is_told() -> None:
+    with pytest.raises(InputError, match="b: expected rows that no other task of the mixture has, found none left"):
+        each_once([rows("a", "ab"), rows("b", "ba")])
+
+
+@given(
+    st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=12), st.lists(st.sampled_from("abcdefgh"), min_size=1)
+)
+def test_no_content_is_in_two_tasks_and_none_is_lost(first: list[str], second: list[str]) -> None:
+    try:
+        one, two = each_once([rows("a", "".join(first)), rows("b", "".join(second))])
+    except InputError:
+        assert set(first) <= set(second) or set(second) <= set(first)
+        return
+    assert not set(texts(one)) & set(texts(two))
+    assert set(texts(one)) | set(texts(two)) == set(first) | set(second)
+
+
+def test_content_is_what_a_model_reads() -> None:
+    assert content(pair("1", "a  b", "neutral")) == content(pair("2", "a b", "x")), "not the label, not the id"
+    assert content(Classification("1", "en", "a", "b c", "x")) != content(Classification("1", "en", "a b", "c", "x"))
+    one = Span("1", "en", "q", "c", (Answer("c", 0),))
+    assert content(one) == content(Span("2", "en", "q", "c", ()))
+
+
+def test_held_out_rows_share_no_context_with_training_rows() -> None:
+    examples = [MultipleChoice(str(i), "en", f"context {i // 3}", "q", ("a", "b"), 0) for i in range(60)]
+    train, dev = held_out(examples, 10, 0, "cosmosqa")
+    assert {e.context for e in train}.isdisjoint(e.context for e in dev)
+    assert len(train) + len(dev) == 60
+    assert len(dev) == 9
+    assert dev == held_out(examples, 10, 0, "cosmosqa")[1]
+    assert dev != held_out(examples, 10, 1, "cosmosqa")[1]
+
+
+def test_one_context_cannot_be_divided() -> None:
+    examples = [MultipleChoice(str(i), "en", "one", "q", ("a", "b"), 0) for i in range(9)]
+    with pytest.raises(InputError, match="cosmosqa: expected rows of several contexts"):
+        held_out(examples, 3, 0, "cosmosqa")
+
+
+def test_the_written_samples_are_read(samples) -> None:
+    found = reading.read("mnli", samples, dev_examples=5)
+    assert len(found.dev) == 5
+    assert found.labels == ("entailment", "neutral", "contradiction")
+    assert found.provenance["split"] == "train"
+    assert found.provenance["dev"]["split"] == "dev"
+    assert all(len(digest) == 64 for digest in found.provenance["files"].values())
+    only = reading.read("mnli", samples, split="dev", dev_examples=500)
+    assert only.provenance["dev"]["held_out"] == len(only.dev) > 0
+    assert len(only.train) + len(only.dev) == 16
+    assert len(reading.read("mnli", samples, limit=7).train) == 7
+
+
+def test_supertags_are_learnt_from_the_rows(samples) -> None:
+    found = reading.read("ccg", samples)
+    assert len(found.labels) > 5
+    assert found.labels == tuple(sorted(found.labels))
+    assert "Parallel Meaning Bank" in found.provenance["note"]
+
+
+def test_retrieval_cannot_be_trained(samples) -> None:
+    with pytest.raises(InputError, match="tatoeba: expected a task that a head can be trained on"):
+        reading.read("tatoeba", samples)
+
+
+def test_placeholder_labels_are_refused(samples, monkeypatch) -> None:
+    real = sources.rows
+
+    def same(task, *arguments, **options):
+        for example in list(real(task, *arguments, **options)) * 10:
+            yield Classification(example.id, "en", example.text, example.text_pair, "neutral")
+
+    monkeypatch.setattr(sources, "rows", same)
+    with pytest.raises(InputError, match="expected labels, found 480 rows all of 'neutral'"):
+        reading.read("mnli", samples)
+    assert catalog.task("mnli").labels
+
+
+def test_texts_are_lines_of_files_and_folders_are_languages(write, tmp_path) -> None:
+    write("sw/a.txt", "moja\n\n  mbili  \n")
+    write("de/b.txt", "eins\n")
+    found = reading.read_texts([tmp_path / "sw", tmp_path / "de" / "b.txt"])
+    assert [(e.language, e.text) for e in found.train] == [("sw", "moja"), ("sw", "mbili"), ("de", "eins")]
+    assert found.provenance["languages"] == ["de", "sw"]
+    whole = reading.read_texts([tmp_path])
+    assert {e.language for e in whole.train} == {"sw", "de"}, "folders of folders are read, too"
+    with pytest.raises(InputError, match="expected text files"):
+        reading.read_texts([tmp_path / "none"])
+    write("de/c.txt", b"\xff\xfe")
+    with pytest.raises(InputError, match="expected text in UTF-8"):
+        reading.read_texts([tmp_path / "de"])

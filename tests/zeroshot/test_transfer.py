@@ -1,0 +1,178 @@
+"""transfer on the written samples with a tiny model: every target in every language, written, scored, and resumed."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from diversity import catalog, evaluate
+from diversity.cli import main
+from diversity.data import sources
+from diversity.training.intermediate import train_mix
+from diversity.training.settings import Settings
+from diversity.types import InputError
+from diversity.zeroshot import transfer as transferring
+from diversity.zeroshot.transfer import load_tuned, mixture_of, predict, transfer
+
+SHORT = {"steps": 2, "batch": 4, "max_length": 48, "tokens": 400, "save_every": 1, "dev_every": 0}
+NINE = [n for n in catalog.names("tasks") if catalog.task(n).role == "target"]
+
+
+@pytest.fixture(scope="module")
+def model(small, tmp_path_factory) -> str:
+    torch.set_num_threads(1)
+    return str(small.folder(tmp_path_factory.mktemp("model"), "bert", initializer_range=0.05))
+
+
+@pytest.fixture(scope="module")
+def done(model, samples, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("transfer")
+    return transfer(model, NINE, data=samples, output=folder, overrides=SHORT, cache=folder / "cache")
+
+
+def test_what_targets_are_trained_on():
+    found = {t: sources.training_set(catalog.task(t)) for t in NINE if catalog.task(t).kind != "retrieval"}
+    assert found == {
+        "mlqa": "squad_v1", "panx": "panx", "pawsx": "pawsx", "tydiqa": "tydiqa", "udpos": "udpos", "xnli": "mnli",
+        "xquad": "squad_v1",
+    }  # fmt: skip
+
+
+def test_every_target_is_predicted_in_every_language(done, samples):
+    assert set(done.rows["target"]) == set(NINE)
+    assert set(done.trained) == {"squad_v1", "mnli", "panx", "pawsx", "tydiqa", "udpos"}
+    assert done.rows["value"].between(0, 100).all()
+    assert not done.rows.duplicated(["target", "language", "metric"]).any()
+    qa = done.rows[done.rows["target"].isin(["xquad", "mlqa"])]
+    assert set(qa["trained_on"]) == {"squad_v1"}
+    assert pd.read_csv(done.folder / "results.csv").shape == done.rows.shape
+
+
+@pytest.mark.parametrize("target", NINE)
+def test_the_scores_are_those_that_evaluate_gives_the_files(done, samples, tmp_path, target):
+    mine = done.rows[done.rows["target"] == target]
+    (tmp_path / target).symlink_to(done.folder / "predictions" / target)
+    for split, rows in mine.groupby("split"):
+        found = evaluate(tmp_path, data=samples, split=split, languages=rows["language"].unique().tolist())
+        official = {(s.language, s.metric): s.value for s in found.scores}
+        for language, metric, value in rows[["language", "metric", "value"]].itertuples(index=False):
+            assert official[language, metric] == pytest.approx(value, abs=1e-9)
+
+
+def test_the_split_that_was_trained_on_is_never_predicted(model, samples, tmp_path):
+    data = tmp_path / "data"
+    (data / "pawsx").mkdir(parents=True)
+    for path in (samples / "pawsx").rglob("dev*"):
+        (data / "pawsx" / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(InputError, match="that are not trained on"):
+        transfer(model, ["pawsx"], data=data, output=tmp_path / "out", overrides=SHORT)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_same_call_goes_on_and_gives_the_same(done, model, samples, monkeypatch):
+    before = load_file(done.folder / "models" / "mnli" / "model.safetensors")
+    monkeypatch.setattr("diversity.training.loop.train", lambda *_, **__: pytest.fail("trained again"))
+    again = transfer(
+        model, ["xnli", "tatoeba"], data=samples, output=done.folder, overrides=SHORT, cache=done.folder / "cache"
+    )
+    kept = done.rows[done.rows["target"].isin(["xnli", "tatoeba"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(again.rows, kept, check_like=True)
+    after = load_file(done.folder / "models" / "mnli" / "model.safetensors")
+    assert all(torch.equal(before[k], after[k]) for k in before)
+
+
+def test_languages_that_are_not_there_are_told(model, samples, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(samples / "tatoeba", data / "tatoeba")
+    for path in (data / "tatoeba").rglob("tatoeba.swh-eng.*"):
+        path.unlink()
+    said = []
+    found = transfer(model, ["tatoeba"], data=data, output=tmp_path / "out", languages=["de", "sw"], notify=said.append)
+    assert found.notes == tuple(said) == (f"tatoeba: no rows in sw in {data}",)
+    assert set(found.rows["language"]) == {"de"}
+
+
+def test_what_is_predicted_is_not_predicted_again(done, model, samples, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    shutil.copytree(done.folder, out)
+    again = {"data": samples, "output": out, "overrides": SHORT, "cache": done.folder / "cache"}
+    (out / "predictions" / "xnli" / "test-sw.tsv").unlink()
+    cell = out / "cells" / "xnli" / "test-de.json"
+    cell.write_text(cell.read_text().replace('"split": "test"', '"split": "other"'))
+    predicted, real = [], transferring.write_predictions
+    monkeypatch.setattr(transferring, "write_predictions", lambda *a, **k: (predicted.append(a[2]), real(*a, **k))[1])
+    rows = transfer(model, ["xnli"], **again).rows
+    assert sorted(predicted) == ["de", "sw"], "one has lost its file, the other is of something else"
+    kept = done.rows[done.rows["target"] == "xnli"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows, kept, check_like=True, check_dtype=False)
+
+
+def test_a_tuned_model_is_loaded_with_its_head(done, samples):
+    tuned = load_tuned(done.folder / "models" / "mnli")
+    rows = list(sources.rows(catalog.task("xnli"), samples, split="test", languages=["sw"]))
+    written = (done.folder / "predictions" / "xnli" / "test-sw.tsv").read_text("utf8").split()
+    assert predict(tuned, rows) == written
+    with pytest.raises(InputError, match="expected a fine-tuned model"):
+        load_tuned(samples)
+
+
+def test_a_checkpoint_says_what_it_was_trained_on(model, samples, tmp_path):
+    settings = Settings(**SHORT)
+    train_mix(["mnli", "qqp"], model=model, data=samples, output=tmp_path / "mix", settings=settings)
+    mixture = mixture_of(str(tmp_path / "mix"))
+    assert mixture.tasks == ("mnli", "qqp")
+    assert mixture.budget == 8
+    rows = transfer(str(tmp_path / "mix"), ["tatoeba"], data=samples, output=tmp_path / "out", languages=["de"]).rows
+    assert set(rows["mixture"]) == {"mnli+qqp"}
+    assert mixture_of(model).tasks == ()
+
+
+def test_withheld_answers_are_predicted_and_not_scored(model, samples, tmp_path, real):
+    found = transfer(
+        model,
+        ["tydiqa"],
+        data=real,
+        output=tmp_path,
+        overrides=SHORT,
+        languages=["bn"],
+        limit=50,
+    )
+    assert json.loads((tmp_path / "predictions" / "tydiqa" / "test-bn.json").read_text("utf8"))
+    assert found.rows.empty
+    assert "not scored" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--targets", "xnly"], "unknown target 'xnly'"),
+        (["--targets", "mnli"], "unknown target 'mnli'"),
+        (["--targets", "xnli", "--languages", "xx"], "unknown language of xnli 'xx'"),
+        (["--targets", "xnli", "--preset", "phang"], "unknown preset 'phang'"),
+        (["--targets", "xnli", "--pooling", "max"], "expected --pooling to be one of mean, cls"),
+        (["--targets", ""], "expected targets among"),
+    ],
+)
+def test_bad_use_is_one_line(arguments, said, model, samples, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["transfer", "--model", model, "--data", str(samples), "--output", str(tmp_path / "o"), *arguments])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "o").exists()
+
+
+def test_the_command(model, samples, tmp_path, capsys):
+    few = "--steps 1 --batch 2 --max-length 32 --languages de".split()
+    wanted = ["--model", model, "--targets", "xnli,tatoeba", "--data", str(samples), "--output", str(tmp_path)]
+    with pytest.raises(SystemExit) as stop:
+        main(["transfer", *wanted, *few])
+    assert not stop.value.code
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].split() == ["target", "metric", "mean", "languages", "by", "language"]
+    assert {line.split()[0] for line in out.splitlines()[1:]} == {"xnli", "tatoeba"}
+    assert transferring.RESULTS in {p.name for p in tmp_path.iterdir()}
