@@ -33,7 +33,7 @@ def test_the_plan_has_six_mixtures_two_targets_two_seeds_and_the_samples_for_all
 @pytest.fixture
 def pretending(monkeypatch, tmp_path):
     """Every kind of stage stands in for itself, in milliseconds."""
-    monkeypatch.syspath_prepend(str(HERE.parent))
+    monkeypatch.syspath_prepend(str(HERE.parent / "grid"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(build, "KINDS", {n: replace(kind, function="grid_stages:pretend") for n, kind in KINDS.items()})
 

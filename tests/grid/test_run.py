@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from diversity import InputError, design, grid_status, run_grid
+from diversity import InputError, design, grid_status, run_grid, store
 from diversity.cli import main
 from diversity.grid import build
 from diversity.grid.build import study
@@ -136,7 +136,7 @@ def test_fingerprints_are_read_once_and_again_when_a_file_changes(tmp_path, writ
     assert prints.file(file) == hashlib.sha256(b"one").hexdigest()
     prints.save()
     read = []
-    monkeypatch.setattr(build.embedding, "sha256_file", lambda path: read.append(path) or "new")
+    monkeypatch.setattr(store, "sha256_file", lambda path: read.append(path) or "new")
     assert Fingerprints(kept).file(file) == hashlib.sha256(b"one").hexdigest()
     assert not read
     write("a.txt", "two")
