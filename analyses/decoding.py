@@ -22,7 +22,7 @@ from diversity import catalog, store
 from diversity.data import sources
 from diversity.features import decode, subwords
 from diversity.features.build import IGNORE, Features, build, label_set
-from diversity.types import InputError, Span, Tagging
+from diversity.types import InputError, Rows, Span, Tagging
 from diversity.xtreme import normalise, scores
 
 SPANS = [
@@ -179,7 +179,7 @@ def labelled(task: str, split: str, data: Path, most: int | None = None) -> Iter
     for language in nouns.languages:
         bad: list[Any] = []
         try:
-            rows = list(islice(sources.rows(nouns, data, split=split, languages=[language], bad=bad), most))
+            rows = list(islice(sources.rows(nouns, Rows.of(data, split=split, languages=[language], bad=bad)), most))
         except InputError:
             continue
         rows = [r for r in rows if getattr(r, "answers", ()) is not None and getattr(r, "tags", ()) is not None]

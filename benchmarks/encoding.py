@@ -20,6 +20,7 @@ from diversity import catalog, store
 from diversity.data import sources
 from diversity.encoders import sentence
 from diversity.scoring import embedded, score
+from diversity.types import Rows
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 
@@ -27,8 +28,8 @@ ROUNDS = int(os.environ.get("ROUNDS", "5"))
 def texts() -> dict[str, list[str]]:
     """400 short and 60 long texts."""
     data = os.environ.get("DIVERSITY_DATA") or store.shipped() / "samples"
-    short = [sources.text_of(e, ("text",)) for e in sources.rows(catalog.task("qqp"), data, split="dev")]
-    long = [e.context for e in sources.rows(catalog.task("squad_v1"), data, split="train")]
+    short = [sources.text_of(e, ("text",)) for e in sources.rows(catalog.task("qqp"), Rows.of(data, split="dev"))]
+    long = [e.context for e in sources.rows(catalog.task("squad_v1"), Rows.of(data, split="train"))]
     long = sorted(set(long))
     rng = np.random.default_rng(0)
     return {

@@ -24,6 +24,7 @@ from diversity.data import sources
 from diversity.features import decode, subwords
 from diversity.features.build import build, label_set
 from diversity.features.cache import cached
+from diversity.types import Rows
 
 ROWS = int(os.environ.get("ROWS", "100000"))
 TASKS = [("mnli", "train,dev", "text", 256), ("squad_v1", "train", "question", 384), ("udpos", "train", "", 256)]
@@ -32,7 +33,7 @@ TASKS = [("mnli", "train,dev", "text", 256), ("squad_v1", "train", "question", 3
 def rows_of(name: str, split: str, field: str, count: int) -> list[Any]:
     """So many rows of a task; beyond those there are, numbered copies."""
     data = os.environ.get("DIVERSITY_DATA") or store.shipped() / "samples"
-    own = list(sources.rows(catalog.task(name), data, split=split))
+    own = list(sources.rows(catalog.task(name), Rows.of(data, split=split)))
     if not field:
         return [own[i % len(own)] for i in range(count)]
     return [

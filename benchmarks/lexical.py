@@ -22,11 +22,12 @@ from diversity.data import sources
 from diversity.metrics._words import words
 from diversity.metrics.rouge_l import rouge_l
 from diversity.metrics.self_bleu import self_bleu
+from diversity.types import Rows
 
 
 def texts(data: Path, size: int) -> list[str]:
     task = catalog.task("commonsenseqa")
-    rows = sources.sample(sources.rows(task, data, split="train"), size, 0)
+    rows = sources.rows(task, Rows.of(data, split="train", limit=size))
     return [sources.text_of(e, task.fields) for e in rows]
 
 

@@ -34,11 +34,12 @@ def texts(number: int) -> tuple[list[str], list[int]]:
     """Sentences and passages, nine to one, and which of the two each is, or which of two sets of sentences."""
     from diversity import catalog, store
     from diversity.data import sources
+    from diversity.types import Rows
 
     data = os.environ.get("DIVERSITY_DATA") or store.shipped() / "samples"
 
     def read(task: str, split: str, field: str) -> list[str]:
-        found = sources.rows(catalog.task(task), data, split=split)
+        found = sources.rows(catalog.task(task), Rows.of(data, split=split))
         return sorted({getattr(e, field) for e in found if getattr(e, field)})
 
     sentences = [read("qqp", "dev", "text"), read("commonsenseqa", "train", "question")]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, Unpack, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +35,53 @@ class BadRow(InputError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return BadRow, (self.path, self.where, self.problem)
+
+
+class RowChanges(TypedDict, total=False):
+    """The parts of `Rows` by name, as `Rows.of` takes them."""
+
+    folder: Path
+    split: str
+    languages: Sequence[str]
+    limit: int | None
+    seed: int
+    bad: list[BadRow] | None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows of a task: a data folder, splits in order of preference, languages, how many, and bad rows.
+
+    The first of the splits that is there is read; `limit` rows of it are drawn with `seed`. Where `bad` is a list, rows
+    that cannot be read are added to it; without one they are an error. A folder stands for all its defaults:
+
+    >>> Rows.of("data", split="dev").languages
+    ('en',)
+    """
+
+    folder: Path | None = None
+    split: str = "train,dev"
+    languages: tuple[str, ...] = ("en",)
+    limit: int | None = None
+    seed: int = 0
+    bad: list[BadRow] | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        """Take the languages as a list, too; raise InputError for none, or for text in place of a list."""
+        if isinstance(self.languages, str) or not self.languages:
+            raise InputError(f"expected a list of languages, found {self.languages!r}")
+        object.__setattr__(self, "languages", tuple(self.languages))
+
+    @staticmethod
+    def of(data: Rows | Path | str | None, **changes: Unpack[RowChanges]) -> Rows:
+        """The rows that a folder or `Rows` stand for, with these changes."""
+        given = data if isinstance(data, Rows) else Rows(None if data is None else Path(data).expanduser())
+        return replace(given, **changes)  # type: ignore[arg-type]  # a list of languages becomes a tuple
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The preferred splits, one by one."""
+        return tuple(s.strip() for s in self.split.split(",") if s.strip())
 
 
 # --- Examples: one labelled item of a task, by kind -------------------------------------------------

@@ -14,7 +14,7 @@ from diversity import catalog
 from diversity.data import check, sources
 from diversity.data.formats import blocks, conll, conllu, supertags
 from diversity.tasks.ccg import pmb
-from diversity.types import BadRow
+from diversity.types import BadRow, Rows
 
 XNLI = "ar bg de el en es fr hi ru sw th tr ur vi zh"
 PANX_10000 = "ar bg de el en es et eu fa fi fr he hu id it ja ka ko nl pt ru tr vi zh"
@@ -106,7 +106,7 @@ def here(real):
 
 
 def read(task, real, split, language, bad=None):
-    return sources.rows(catalog.task(task), real, split=split, languages=[language], bad=bad)
+    return sources.rows(catalog.task(task), Rows.of(real, split=split, languages=[language], bad=bad))
 
 
 @pytest.mark.parametrize(("task", "split"), ROWS)

@@ -90,17 +90,15 @@ def _check_split(
 ) -> Iterator[Checked]:
     for language in task.languages:
         try:
-            parts = sources.find(task, data, split, language)
+            found = sources.find(task, data, split, language)
         except InputError as error:
             status = "incomplete" if isinstance(error, sources.MissingPart) and not asked else "unreadable"
             yield Checked(task.name, split, language, "", 0, None, 0, status, str(error))
             continue
-        if not parts:
+        if found is None:
             continue
-        files = [f for p in parts for f in p.all_files]
-        changed = [str(f) for f in files if not _as_locked(f, data, locked, seen)]
-        official = _official(task, files, seen, data)
-        yield _count(task, parts, split, language, changed, official)
+        changed = [str(f) for f in found.files if not _as_locked(f, data, locked, seen)]
+        yield _count(found, changed, _official(task, found.files, seen, data))
 
 
 def _as_locked(file: Path, data: Path, locked: dict[str, str], seen: dict[str, str]) -> bool:
@@ -118,19 +116,18 @@ def _official(task: Task, files: list[Path], seen: dict[str, str], data: Path) -
     return "files are the released ones" if same else "files differ from the released ones"
 
 
-def _count(
-    task: Task, parts: Sequence[sources.Found], split: str, language: str, changed: list[str], detail: str
-) -> Checked:
+def _count(files: sources.SplitFiles, changed: list[str], detail: str) -> Checked:
+    task, split, language = files.task, files.split, files.language
     bad: list[BadRow] = []
     rows = withheld = labelled = 0
     labels: Counter[str] = Counter()
     expected = task.expected(split, language)
 
     def result(status: str, text: str = detail) -> Checked:
-        return Checked(task.name, split, language, parts[0].origin, rows, expected, len(bad), status, text)
+        return Checked(task.name, split, language, files.origin, rows, expected, len(bad), status, text)
 
     try:
-        for example in sources.read(task, parts, language, bad=bad):
+        for example in sources.read(files, bad=bad):
             rows += 1
             found = sources.labels_of(example)
             withheld += found is None

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from diversity import catalog, types
-from diversity.types import BadRow, Example, Hub, InputError, Layout, Part, Task
+from diversity.types import BadRow, Example, Hub, InputError, Layout, Part, Rows, Task
 
 
 class MissingPart(InputError):
@@ -24,7 +24,7 @@ class MissingPart(InputError):
 
 
 @dataclass(frozen=True)
-class Found:
+class PartFiles:
     """Where one part of a split of a task lies: released files and how to read them, or a folder from the hub.
 
     `others` are files that are read along with them (the English side of a bitext, its gold pairs).
@@ -41,22 +41,52 @@ class Found:
         return self.files + self.others
 
     @property
+    def note(self) -> str:
+        """What must be said wherever figures from these files are shown."""
+        return self.layout.note if self.layout else self.hub.caution if self.hub else ""
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """The files of a split of a task in one language: looked up once, then read."""
+
+    task: Task
+    split: str
+    language: str
+    parts: tuple[PartFiles, ...]
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file that the rows come from."""
+        return [file for part in self.parts for file in part.all_files]
+
+    @property
     def origin(self) -> str:
         """`release` or `hub`."""
-        return "hub" if self.hub else "release"
+        return "hub" if self.parts[0].hub else "release"
+
+    @property
+    def sources(self) -> list[str]:
+        """The repositories of the hub that rows come from, else the page of the release."""
+        return sorted({p.hub.source for p in self.parts if p.hub}) or [self.task.url]
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be said wherever figures from these files are shown."""
+        return sorted({p.note for p in self.parts} - {""})
 
 
-def data_folder(data: Path | str | None) -> Path:
+def data_folder(data: Rows | Path | str | None) -> Path:
     """The folder that was asked for; raises InputError where there is none."""
-    if data is None:
+    folder = Rows.of(data).folder
+    if folder is None:
         raise InputError("expected a folder of data (--data DIR), found none")
-    folder = Path(data).expanduser()
     if not folder.is_dir():
         raise InputError(f"{folder}: expected a folder of data, found {'a file' if folder.exists() else 'nothing'}")
     return folder
 
 
-def _released(part: Part, data: Path, language: str) -> Found | None:
+def _released(part: Part, data: Path, language: str) -> PartFiles | None:
     # A folder of the task's name is searched at any depth; another one only at its top, for `dev-en.tsv` and the like
     # are names that several data sets use.
     own = [data / f for f in part.folders if (data / f).is_dir()] or (
@@ -71,7 +101,9 @@ def _released(part: Part, data: Path, language: str) -> Found | None:
                 shown = ", ".join(str(f) for f in files[:3])
                 raise InputError(f"{root}: expected one file {pattern}, found {len(files)}: {shown}")
             if files:
-                return Found(tuple(files), layout, others=tuple(o for f in files for o in layout.others(f, language)))
+                return PartFiles(
+                    tuple(files), layout, others=tuple(o for f in files for o in layout.others(f, language))
+                )
     return None
 
 
@@ -100,7 +132,7 @@ def _whole(paths: list[str]) -> None:
         raise InputError(f"{Path(paths[0]).parent}: expected one whole set of shards, found {found}: fetch it again")
 
 
-def _fetched(part: Part, data: Path, language: str) -> Found | None:
+def _fetched(part: Part, data: Path, language: str) -> PartFiles | None:
     hub = part.hub
     config = hub.config_of(language) if hub else None
     if hub is None or config is None:
@@ -109,21 +141,21 @@ def _fetched(part: Part, data: Path, language: str) -> Found | None:
         if root.is_dir():
             inside = (p.relative_to(root).as_posix() for p in root.rglob("*.parquet"))
             if files := matching(inside, config, hub.split):
-                return Found(tuple(root / f for f in files), None, hub)
+                return PartFiles(tuple(root / f for f in files), None, hub)
     return None
 
 
-def find(task: Task, data: Path | str, split: str, language: str) -> list[Found]:
-    """Where the parts of a split lie; empty where none is there; raises InputError where only some are."""
+def find(task: Task, data: Rows | Path | str | None, split: str, language: str) -> SplitFiles | None:
+    """Where the parts of one split lie; None where none is there; raises InputError where only some are."""
     folder = data_folder(data)
     parts = [p for p in task.splits.get(split, ()) if language in p.languages]
-    found = [_released(p, folder, language) or _fetched(p, folder, language) for p in parts]
-    if any(found) and not all(found):
-        missing = next(p for p, f in zip(parts, found, strict=True) if not f)
+    files = [_released(p, folder, language) or _fetched(p, folder, language) for p in parts]
+    if any(files) and not all(files):
+        missing = next(p for p, f in zip(parts, files, strict=True) if not f)
         raise MissingPart(
             f"{task.name} ({split}) in {folder}: expected all its parts, found no {_looked(missing, language)}"
         )
-    return [f for f in found if f]
+    return SplitFiles(task, split, language, tuple(f for f in files if f)) if any(files) else None
 
 
 def _looked(part: Part, language: str) -> str:
@@ -131,25 +163,24 @@ def _looked(part: Part, language: str) -> str:
     return " or ".join(names + ([part.hub.repo] if part.hub else []))
 
 
-def split_of(task: Task, data: Path | str, preference: str, language: str) -> str:
-    """The first of the preferred splits (`train,dev`) that is there; raises InputError where none is."""
-    return located(task, data, preference, language)[0]
+def located(task: Task, data: Rows | Path | str | None, language: str | None = None) -> SplitFiles:
+    """The files of the first of the preferred splits that is there, in one language (by default the first asked for).
 
-
-def located(task: Task, data: Path | str, preference: str, language: str) -> tuple[str, list[Found]]:
-    """The first of the preferred splits that is there, and where its parts lie; raises InputError where none is."""
-    wanted = [s.strip() for s in preference.split(",") if s.strip()]
-    for split in wanted:
+    Raises InputError where none is there, naming what is.
+    """
+    rows = Rows.of(data)
+    language = language or rows.languages[0]
+    for split in rows.splits:
         if split not in ("train", "dev", "test") and split not in task.splits:
             raise InputError(f"unknown split {split!r} of {task.name}: it has {', '.join(task.splits)}")
-        if parts := find(task, data, split, language):
-            return split, parts
-    here = [s for s in task.splits if s not in wanted and find(task, data, s, language)]
-    hint = f"; there is {', '.join(here)}: use --split {here[0]}" if here else ""
-    looked = [_looked(p, language) for s in wanted for p in task.splits.get(s, ())]
-    what = f"{task.name} ({' or '.join(wanted)}, {language})"
+        if files := find(task, rows, split, language):
+            return files
+    others = [s for s in task.splits if s not in rows.splits and find(task, rows, s, language)]
+    hint = f"; there is {', '.join(others)}: use --split {others[0]}" if others else ""
+    looked = [_looked(p, language) for s in rows.splits for p in task.splits.get(s, ())]
+    what = f"{task.name} ({' or '.join(rows.splits)}, {language})"
     example = f", such as {looked[0]}" if looked else ""
-    raise InputError(f"{data}: expected files of {what}{example}, found none{hint}")
+    raise InputError(f"{data_folder(rows)}: expected files of {what}{example}, found none{hint}")
 
 
 def training_set(task: Task) -> str:
@@ -164,50 +195,48 @@ def training_set(task: Task) -> str:
     return next((n for n in same if catalog.task(n).role == "intermediate"), task.name)
 
 
-def unseen(
-    task: Task, data: Path | str, preference: str, trained: str = "train,dev", language: str = "en"
-) -> list[str]:
+def unseen(task: Task, preference: str, trained: Rows | Path | str | None) -> list[str]:
     """Of the preferred splits those that a target may be predicted on: not the one that it is trained on.
 
     Where only dev rows are there to train on, the same rows in other languages are translations of them, so no row of that
-    split is unseen. `trained` are the splits that training takes the first of, in `language`.
+    split is unseen. `trained` are the rows that training takes, in the language that it takes.
     """
-    wanted = [s.strip() for s in preference.split(",") if s.strip()]
+    preferred = Rows(split=preference).splits
     if task.kind == "retrieval" or training_set(task) != task.name:
-        return wanted
-    used = split_of(task, data, trained, language)
-    return [s for s in wanted if s != used]
+        return list(preferred)
+    used = located(task, trained).split
+    return [s for s in preferred if s != used]
 
 
-def _read(found: Found, language: str) -> Iterator[Example | BadRow]:
-    if found.layout is not None:
-        for path in found.files:
+def _read(part: PartFiles, language: str) -> Iterator[Example | BadRow]:
+    if part.layout is not None:
+        for path in part.files:
             try:
-                yield from found.layout.read(path, language)
+                yield from part.layout.read(path, language)
             except BadRow as error:  # the file cannot be read on from here
                 yield error
-    elif found.hub is not None:
-        yield from _read_parquet(found, found.hub, language)
+    elif part.hub is not None:
+        yield from _read_parquet(part, part.hub, language)
 
 
-def _read_parquet(found: Found, hub: Hub, language: str) -> Iterator[Example | BadRow]:
+def _read_parquet(part: PartFiles, hub: Hub, language: str) -> Iterator[Example | BadRow]:
     import datasets
 
     try:
-        files = [str(f) for f in found.files]
+        files = [str(f) for f in part.files]
         rows = datasets.load_dataset("parquet", data_files=files, split="train", streaming=True)
         for number, row in enumerate(rows):
             where = f"row {number}"
             try:
                 example = hub.parse(row, f"{hub.config_of(language)}:{hub.split}:{number}", language)
             except KeyError as error:
-                yield BadRow(found.files[0], where, f"expected the column {error.args[0]!r}, found {', '.join(row)}")
+                yield BadRow(part.files[0], where, f"expected the column {error.args[0]!r}, found {', '.join(row)}")
             except (ValueError, TypeError, IndexError) as error:
-                yield BadRow(found.files[0], where, str(error))
+                yield BadRow(part.files[0], where, str(error))
             else:
                 yield from example if isinstance(example, tuple) else () if example is None else (example,)
     except (OSError, datasets.exceptions.DatasetGenerationError, _arrow_error()) as error:
-        raise InputError(f"{found.files[0]}: expected Parquet, found {str(error).splitlines()[0]}") from error
+        raise InputError(f"{part.files[0]}: expected Parquet, found {str(error).splitlines()[0]}") from error
 
 
 def _arrow_error() -> type[Exception]:
@@ -227,29 +256,30 @@ def _unknown_label(task: Task, example: Example) -> str | None:
     return None
 
 
-def rows(
-    task: Task,
-    data: Path | str,
-    *,
-    split: str = "train",
-    languages: Sequence[str] = ("en",),
-    bad: list[BadRow] | None = None,
-) -> Iterator[Example]:
-    """Stream the rows of a split, language by language, in the files' order and in bounded memory.
+def rows(task: Task, data: Rows | Path | str | None) -> Iterator[Example]:
+    """Stream the rows of a task, language by language, in the files' order and in bounded memory.
 
-    `split` may name several in order of preference (`train,dev`): the first that is there is read. A row that cannot
-    be read raises BadRow, with file and line; where `bad` is a list, it is added there instead and passed over.
+    Of the preferred splits the first that is there is read. A row that cannot be read raises BadRow, with file and
+    line; where `data.bad` is a list, it is added there instead and passed over. With a limit, so many rows of all
+    languages together are drawn.
     Raises InputError for a missing split, an unknown language, an empty file or one that holds no row of the task.
     """
-    for language in languages:
+    asked = Rows.of(data)
+    stream = _rows(task, asked)
+    yield from stream if asked.limit is None else sample(stream, asked.limit, asked.seed)
+
+
+def _rows(task: Task, asked: Rows) -> Iterator[Example]:
+    for language in asked.languages:
         if language not in task.languages:
             raise InputError(f"{task.name}: expected a language among {', '.join(task.languages)}, found {language!r}")
-        yield from read(task, located(task, data, split, language)[1], language, bad=bad)
+        yield from read(located(task, asked, language), bad=asked.bad)
 
 
-def read(task: Task, parts: Iterable[Found], language: str, *, bad: list[BadRow] | None = None) -> Iterator[Example]:
-    """Stream the rows of the parts of a split in one language; broken rows and empty files as in `rows`."""
-    for part in parts:
+def read(files: SplitFiles, *, bad: list[BadRow] | None = None) -> Iterator[Example]:
+    """Stream the rows of files that were looked up; broken rows and empty files as in `rows`."""
+    task, language = files.task, files.language
+    for part in files.parts:
         count = 0
         for item in _read(part, language):
             if isinstance(item, BadRow):

@@ -18,7 +18,7 @@ from diversity.grid.stages import KINDS
 from diversity.planning.plans import Plan, Planned
 from diversity.retrieval import retrieve
 from diversity.training import settings as presets
-from diversity.types import InputError, Run
+from diversity.types import InputError, Rows, Run
 
 SPLITS = "train,dev"  # trained on: the first that is there
 TESTS = "test,dev"  # predicted
@@ -189,7 +189,7 @@ class Builder:
         preference = str(chosen.get("split", TESTS))
         asked = [lang for lang in chosen.get("languages", task.languages) if lang in task.languages]
         trained = self.plan.settings("target", name).get("split", SPLITS)
-        known = [s for s in sources.unseen(task, self.data, preference, trained) if s in task.splits]
+        known = [s for s in sources.unseen(task, preference, Rows.of(self.data, split=trained)) if s in task.splits]
         found = {lang: next((s for s in known if sources.find(task, self.data, s, lang)), "") for lang in asked}
         here = {lang: split for lang, split in found.items() if split}
         if not here:

@@ -10,7 +10,7 @@ from pathlib import Path
 from diversity import catalog, store
 from diversity.data import sources
 from diversity.encoders import sentence
-from diversity.types import InputError
+from diversity.types import InputError, Rows
 
 WEIGHTS = (".safetensors", ".json", ".txt", ".model", ".tiktoken")  # what a model's folder is read for
 
@@ -48,8 +48,8 @@ class Fingerprints:
         task = catalog.task(name)
         found = {}
         for language in languages:
-            parts = sources.find(task, data, sources.split_of(task, data, split, language), language)
-            found[language] = [[self.file(f) for f in part.all_files] for part in parts]
+            files = sources.located(task, Rows.of(data, split=split), language)
+            found[language] = [[self.file(f) for f in part.all_files] for part in files.parts]
         return store.digest({"files": found, "recipe": task.recipe})
 
     def model(self, name: str) -> str:

@@ -17,7 +17,7 @@ from diversity.encoders.sentence import DEFAULT, Precision, embed
 from diversity.retrieval import mining as retrieval
 from diversity.retrieval import neighbours
 from diversity.retrieval.mining import Candidates, Margin, Pair, Repeated
-from diversity.types import Encoder, InputError, Mixture, Retrieval, Run, Task
+from diversity.types import Encoder, InputError, Mixture, Retrieval, Rows, Run, Task
 from diversity.xtreme.layout import write_predictions
 from diversity.xtreme.scores import scores_of
 
@@ -99,13 +99,13 @@ class Found:
 def bitext(task: str, data: Path | str, *, split: str, language: str) -> Bitext:
     """Read both sides of a retrieval target; `split` may name several in order of preference (`test,dev`)."""
     noun = catalog.task(task)
-    chosen = sources.split_of(noun, data, split, language)
-    rows = [r for r in sources.rows(noun, data, split=chosen, languages=[language]) if isinstance(r, Retrieval)]
+    files = sources.located(noun, Rows.of(data, split=split), language)
+    rows = [r for r in sources.read(files) if isinstance(r, Retrieval)]
     foreign = tuple(r for r in rows if r.language != "en")
     english = tuple(r for r in rows if r.language == "en")
     if task == "tatoeba":
         english = tuple(sorted(english, key=lambda row: row.text))
-    return Bitext(task, chosen, language, foreign, english)
+    return Bitext(task, files.split, language, foreign, english)
 
 
 def retrieve(
@@ -173,7 +173,7 @@ def _cells(
             expected = f"a language among {', '.join(task.languages)}"
             raise InputError(f"{task.name}: expected {expected}, found {', '.join(languages)}")
         for language in chosen or task.languages[:1]:
-            sources.split_of(task, data, split, language)
+            sources.located(task, Rows.of(data, split=split), language)
             yield task.name, language
 
 

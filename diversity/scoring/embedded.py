@@ -18,7 +18,7 @@ from diversity import catalog, store
 from diversity.data import sources
 from diversity.encoders import sentence
 from diversity.moments import checked, moments, stack, unit_chunks
-from diversity.types import Array, BadRow, Encoder, InputError, Moments, TaskMoments
+from diversity.types import Array, BadRow, Encoder, InputError, Moments, Rows, TaskMoments
 from diversity.version import __version__
 
 ROWS_KEPT = 4096  # rows of a task that standard errors and row metrics are computed from
@@ -167,26 +167,27 @@ def _texts(
     bad: list[BadRow] | None,
 ) -> Texts:
     task, folder = catalog.task(name), sources.data_folder(data)
-    chosen = sources.split_of(task, data, split, languages[0])
+    rows = Rows.of(data, split=split, languages=languages, limit=size, seed=seed, bad=bad)
+    chosen = sources.located(task, rows).split
+    rows = Rows.of(rows, split=chosen)
     already = len(bad or ())
-    examples = sources.sample(sources.rows(task, data, split=chosen, languages=languages, bad=bad), size, seed)
+    examples = sources.rows(task, rows)
     texts = [t for e in examples if (t := sources.text_of(e, task.fields))]
     if not texts:
         raise InputError(f"{name} ({chosen}) in {data}: expected rows with text, found none")
-    parts = [part for lang in languages for part in sources.find(task, data, chosen, lang)]
-    notes = {p.layout.note if p.layout else p.hub.caution if p.hub else "" for p in parts}
+    splits = [sources.located(task, rows, language) for language in languages]
     provenance = {
         "task": name,
         "split": chosen,
         "languages": list(languages),
-        "files": {f.relative_to(folder).as_posix(): store.sha256_file(f) for part in parts for f in part.all_files},
+        "files": {f.relative_to(folder).as_posix(): store.sha256_file(f) for s in splits for f in s.files},
         "rows": len(texts),
         "sample": size,
         "seed": seed,
         "texts_sha256": hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest(),
         "recipe": task.recipe,
         "bad_rows": len(bad or ()) - already,
-        "note": "; ".join(sorted(notes - {""})),
+        "note": "; ".join(sorted({note for s in splits for note in s.notes})),
     }
     return texts, provenance
 

@@ -13,7 +13,7 @@ from diversity import catalog, store, types
 from diversity.data import sources
 from diversity.features.build import label_set
 from diversity.training.sampling import generator
-from diversity.types import BadRow, Example, InputError, Kind, Task
+from diversity.types import BadRow, Example, InputError, Kind, Rows
 
 MLM = "mlm"  # the name of masked language modelling among the tasks
 SHARE = 0.1  # of the rows at most are held out where a task has no dev split
@@ -51,15 +51,15 @@ def read(
     task = catalog.task(name)
     if task.kind == "retrieval":
         raise InputError(f"{name}: expected a task that a head can be trained on, found one of retrieval")
-    chosen = sources.split_of(task, data, split, language)
-    train, provenance = _labelled(task, data, chosen, language, bad)
-    if chosen != "dev" and "dev" in task.splits and sources.find(task, data, "dev", language):
-        dev, of_dev = _labelled(task, data, "dev", language, bad)
+    files = sources.located(task, Rows.of(data, split=split), language)
+    train, provenance = _labelled(files, data, bad)
+    if files.split != "dev" and (dev_files := sources.find(task, data, "dev", language)):
+        dev, of_dev = _labelled(dev_files, data, bad)
         dev, where = sources.sample(dev, dev_examples, seed), of_dev
     else:
         number = min(dev_examples, max(1, int(SHARE * len(train))))
         train, dev = held_out(train, number, seed, name)
-        where = {"split": chosen, "held_out": len(dev), "seed": seed}
+        where = {"split": files.split, "held_out": len(dev), "seed": seed}
     train = sources.sample(train, limit, seed)
     labels = task.labels or (label_set(train) if task.kind in ("tagging", "classification") else ())
     if task.kind in ("classification", "tagging") and len(labels) < 2:
@@ -69,13 +69,14 @@ def read(
 
 
 def _labelled(
-    task: Task, data: Path | str, split: str, language: str, bad: list[BadRow] | None
+    files: sources.SplitFiles, data: Path | str, bad: list[BadRow] | None
 ) -> tuple[list[Example], dict[str, Any]]:
     """The rows of a split that have labels, and where they come from."""
     from tqdm import tqdm
 
-    found = sources.rows(task, data, split=split, languages=[language], bad=bad)
-    everything = list(tqdm(found, desc=f"{task.name} ({split})", unit="row", delay=2, disable=None, leave=False))
+    task, split = files.task, files.split
+    rows = sources.read(files, bad=bad)
+    everything = list(tqdm(rows, desc=f"{task.name} ({split})", unit="row", delay=2, disable=None, leave=False))
     kept = [e for e in everything if sources.labels_of(e) is not None]
     counts = _counts(kept)
     if not kept:
@@ -83,18 +84,16 @@ def _labelled(
     if sources.placeholder(task, counts, len(kept)):
         only = next(iter(counts))
         raise InputError(f"{task.name} ({split}) in {data}: expected labels, found {len(kept)} rows all of {only!r}")
-    parts, folder = sources.find(task, data, split, language), sources.data_folder(data)
-    files = {f.relative_to(folder).as_posix(): store.sha256_file(f) for p in parts for f in p.all_files}
-    notes = sorted({p.layout.note if p.layout else p.hub.caution if p.hub else "" for p in parts} - {""})
+    folder = sources.data_folder(data)
     about = {
         "split": split,
-        "language": language,
-        "source": sorted({p.hub.source for p in parts if p.hub}) or [task.url],
-        "files": files,
+        "language": files.language,
+        "source": files.sources,
+        "files": {f.relative_to(folder).as_posix(): store.sha256_file(f) for f in files.files},
         "rows": len(kept),
         "without_label": len(everything) - len(kept),
         "licence": task.licence,
-        "note": "; ".join(notes),
+        "note": "; ".join(files.notes),
     }
     return kept, about
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from diversity import catalog
 from diversity.data import sources
-from diversity.types import Classification, Example, InputError, Retrieval, Span, Tagging
+from diversity.types import Classification, Example, InputError, Retrieval, Rows, Span, Tagging
 from diversity.xtreme import layout
 from diversity.xtreme.benchmark import form_of
 from diversity.xtreme.scores import Gold
@@ -28,7 +28,7 @@ def gold(task: str, data: Path | str, split: str = "test", language: str = "en")
     their labels are withheld.
     """
     form_of(task)
-    rows = sources.rows(catalog.task(task), data, split=split, languages=[language])
+    rows = sources.rows(catalog.task(task), Rows.of(data, split=split, languages=[language]))
     found = _retrieved(task, rows) if catalog.task(task).kind == "retrieval" else [_label(task, row) for row in rows]
     check(task, found, f"{task} ({split}, {language}) in {data}")
     return found

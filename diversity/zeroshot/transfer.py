@@ -19,7 +19,7 @@ from diversity.training import dev, log
 from diversity.training.heads import Output, network
 from diversity.training.intermediate import HEADS, RECORD, Trained, train_mix
 from diversity.training.settings import Settings, changed, preset
-from diversity.types import Example, InputError, Mixture, Run, Task
+from diversity.types import Example, InputError, Mixture, Rows, Run, Task
 from diversity.version import __version__
 from diversity.xtreme import layout, references
 from diversity.xtreme.scores import scores_of
@@ -224,7 +224,7 @@ def _cells(
     for language in languages or ():
         if language not in task.languages:
             raise catalog.near(language, list(task.languages), f"language of {task.name}")
-    splits = sources.unseen(task, data, split, train_split, source_language)
+    splits = sources.unseen(task, split, Rows.of(data, split=train_split, languages=[source_language]))
     found = list(_there(task, data, splits, languages))
     if not found:
         unseen = "" if ",".join(splits) == split else " that are not trained on"
@@ -262,7 +262,7 @@ def write_predictions(
     cache: Path | str | None = None,
 ) -> tuple[int, Any]:
     """Predict a split of a target in one language and write it in the leaderboard's layout: its rows, and what is said."""
-    rows = list(sources.rows(catalog.task(target), data, split=split, languages=[language]))
+    rows = list(sources.rows(catalog.task(target), Rows.of(data, split=split, languages=[language])))
     said = predict(tuned, rows, cache=cache, label=f"{target} {language}")
     layout.write_predictions(folder, target, language, said, split=split)
     return len(rows), said
@@ -272,8 +272,8 @@ def _kept_or_new(
     tuned: Tuned, target: str, language: str, split: str, data: Path | str, folder: Path, cache: Path | str | None
 ) -> tuple[list[tuple[str, float, int]], list[str]]:
     """What `_cell` gives, or gave an earlier call with the same model and the same files."""
-    parts = sources.find(catalog.task(target), data, split, language)
-    digests = sorted(store.sha256_file(f) for p in parts for f in p.all_files)
+    files = sources.located(catalog.task(target), Rows.of(data, split=split), language).files
+    digests = sorted(store.sha256_file(f) for f in files)
     key = {"model": tuned.identity, "split": split, "files": digests, "toolkit": __version__}
     path = folder / CELLS / target / f"{split}-{language}.json"
     if path.is_file() and layout.path_of(folder / PREDICTIONS, target, language, split).is_file():

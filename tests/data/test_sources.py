@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from diversity.types import (
     InputError,
     MultipleChoice,
     Retrieval,
+    Rows,
     Span,
     Tagging,
     Text,
@@ -27,7 +29,7 @@ from diversity.types import (
 
 
 def read(name, data, **settings):
-    return list(sources.rows(catalog.task(name), data, **settings))
+    return list(sources.rows(catalog.task(name), Rows.of(data, **settings)))
 
 
 def nli(*labels, start=0):
@@ -131,8 +133,8 @@ def test_ccgbank_comes_before_the_parallel_meaning_bank_and_sections_are_kept_ap
 
 
 def test_a_section_of_ccgbank_that_is_not_there_is_a_missing_split(files):
-    assert sources.find(catalog.task("ccg"), files, "test", "en") == []
-    assert sources.split_of(catalog.task("ccg"), files, "test,dev", "en") == "dev"
+    assert sources.find(catalog.task("ccg"), files, "test", "en") is None
+    assert sources.located(catalog.task("ccg"), Rows.of(files, split="test,dev")).split == "dev"
 
 
 def test_tydiqas_training_file_holds_all_languages(write, tmp_path):
@@ -206,18 +208,37 @@ def test_a_folder_of_data_is_needed(data, message, write, tmp_path):
 def test_the_first_of_the_preferred_splits_that_is_there_is_read(write, tmp_path):
     task = catalog.task("mnli")
     write(f"mnli/{MNLI_DEV}", nli("neutral"))
-    assert sources.split_of(task, tmp_path, "train,dev", "en") == "dev"
-    assert sources.split_of(task, tmp_path, " train , dev ,", "en") == "dev"
+    assert sources.located(task, Rows.of(tmp_path, split="train,dev")).split == "dev"
+    assert sources.located(task, Rows.of(tmp_path, split=" train , dev ,")).split == "dev"
     assert [e.label for e in read("mnli", tmp_path, split="train,dev")] == ["neutral"]
     write(f"mnli/{MNLI_TRAIN}", nli("entailment"))
     assert [e.label for e in read("mnli", tmp_path, split="train,dev")] == ["entailment"]
     assert [e.label for e in read("mnli", tmp_path, split="dev,train")] == ["neutral"]
 
 
+def test_rows_draw_a_sample_of_all_their_languages(samples):
+    asked = Rows.of(samples, split="test", languages=["de", "en"], limit=5, seed=3)
+    everything = list(sources.rows(catalog.task("xnli"), replace(asked, limit=None)))
+    assert list(sources.rows(catalog.task("xnli"), asked)) == sources.sample(everything, 5, 3)
+    assert {e.language for e in everything} == {"de", "en"}
+
+
+def test_a_folder_stands_for_the_defaults_of_rows(samples):
+    assert Rows.of(str(samples)) == Rows.of(samples) == Rows.of(Rows(samples)) == Rows(samples, languages=["en"])
+    assert list(sources.rows(catalog.task("mnli"), samples)) == read("mnli", samples, split="train", languages=("en",))
+    assert Rows.of(samples, split=" test , dev,").splits == ("test", "dev")
+
+
+@pytest.mark.parametrize("languages", ["en", (), []])
+def test_languages_are_a_list(languages):
+    with pytest.raises(InputError, match="expected a list of languages, found"):
+        Rows(languages=languages)
+
+
 def test_a_missing_split_says_what_was_looked_for_and_what_is_there(write, tmp_path):
     write(f"mnli/{MNLI_DEV}", nli("neutral"))
     with pytest.raises(InputError) as caught:
-        read("mnli", tmp_path)
+        read("mnli", tmp_path, split="train")
     assert str(caught.value) == (
         f"{tmp_path}: expected files of mnli (train, en), such as {MNLI_TRAIN} or nyu-mll/multi_nli, found none; "
         "there is dev: use --split dev"
@@ -834,7 +855,7 @@ def test_the_hubs_rows_are_read(name, split, language, files, expected, tmp_path
         parquet(tmp_path / path, columns, rows)
     assert read(name, tmp_path, split=split, languages=[language]) == expected
     found = sources.find(catalog.task(name), tmp_path, split, language)
-    assert {f.origin for f in found} == {"hub"}
+    assert found.origin == "hub"
 
 
 @pytest.mark.parametrize("name", [c[0] for c in HUB if c[0] != "mnli"])

@@ -14,7 +14,7 @@ from diversity import catalog
 from diversity.data import sources
 from diversity.features import subwords as tokens
 from diversity.features.build import IGNORE, build, label_set
-from diversity.types import Answer, Classification, InputError, MultipleChoice, Span, Tagging, Text
+from diversity.types import Answer, Classification, InputError, MultipleChoice, Rows, Span, Tagging, Text
 
 specification = importlib.util.spec_from_file_location("subwords", Path(__file__).parents[1] / "subwords.py")
 subwords = importlib.util.module_from_spec(specification)
@@ -313,7 +313,7 @@ def test_blocks_join_to_what_one_block_gives(monkeypatch, samples) -> None:
         ("udpos", "train", {"max_length": 10}),
     ]:
         task = catalog.task(name)
-        rows = list(sources.rows(task, samples, split=split))
+        rows = list(sources.rows(task, Rows.of(samples, split=split)))
         given = {"kind": task.kind, "labels": task.labels, "max_length": 64, **options}
         whole = build(rows, tokenizer, **given)
         monkeypatch.setattr(features, "BLOCK", 7)

@@ -18,7 +18,7 @@ from diversity.features import build as features
 from diversity.features import cache
 from diversity.features import subwords as tokens
 from diversity.features.cache import cached, load, save
-from diversity.types import Answer, InputError, Span, Text
+from diversity.types import Answer, InputError, Rows, Span, Text
 
 specification = importlib.util.spec_from_file_location("subwords", Path(__file__).parents[1] / "subwords.py")
 subwords = importlib.util.module_from_spec(specification)
@@ -50,7 +50,7 @@ SETTINGS = {"kind": "span", "max_length": 40, "stride": 8}
 @pytest.mark.parametrize("name", ["mnli", "commonsenseqa", "squad_v2", "udpos"])
 def test_what_is_written_is_read_again(name: str, samples, tmp_path) -> None:
     task = catalog.task(name)
-    examples = list(sources.rows(task, samples, split="train"))
+    examples = list(sources.rows(task, Rows.of(samples, split="train")))
     found = features.build(examples, subwords.tokenizer("wordpiece"), kind=task.kind, labels=task.labels, max_length=64)
     save(found, tmp_path / "a", note="x")
     again = load(tmp_path / "a")

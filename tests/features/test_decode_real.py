@@ -15,7 +15,7 @@ from diversity.data import sources
 from diversity.features import decode
 from diversity.features import subwords as tokens
 from diversity.features.build import IGNORE, build
-from diversity.types import InputError
+from diversity.types import InputError, Rows
 
 specification = importlib.util.spec_from_file_location("subwords", Path(__file__).parents[1] / "subwords.py")
 subwords = importlib.util.module_from_spec(specification)
@@ -34,7 +34,9 @@ def labelled(name: str, split: str, data: Path, count: int) -> tuple:
     task, out = catalog.task(name), []
     for language in task.languages:
         try:
-            rows = list(islice(sources.rows(task, data, split=split, languages=[language], bad=[]), 10 * count))
+            rows = list(
+                islice(sources.rows(task, Rows.of(data, split=split, languages=[language], bad=[])), 10 * count)
+            )
         except InputError:
             continue
         rows = [r for r in rows if (r.answers if task.kind == "span" else r.tags) is not None]

@@ -12,7 +12,7 @@ from diversity import catalog
 from diversity.data import sources
 from diversity.features.build import IGNORE, build
 from diversity.features.predictions import predictions
-from diversity.types import Answer, InputError, MultipleChoice, Span, Text
+from diversity.types import Answer, InputError, MultipleChoice, Rows, Span, Text
 from diversity.xtreme import layout, references, scores
 
 specification = importlib.util.spec_from_file_location("subwords", Path(__file__).parents[1] / "subwords.py")
@@ -37,7 +37,7 @@ def gold_logits(found, classes: int):
 )  # fmt: skip
 def test_gold_labels_score_100_in_the_leaderboards_files(name: str, language: str, samples, tmp_path) -> None:
     task = catalog.task(name)
-    rows = list(sources.rows(task, samples, split="test", languages=[language]))
+    rows = list(sources.rows(task, Rows.of(samples, split="test", languages=[language])))
     tokenizer = subwords.tokenizer("wordpiece")
     found = build(rows, tokenizer, kind=task.kind, labels=task.labels, max_length=128)
     logits = gold_logits(found, len(task.labels))

@@ -10,7 +10,7 @@ import pytest
 
 from diversity import catalog, types
 from diversity.data import sources
-from diversity.types import Answer, Classification, InputError, MultipleChoice, Retrieval, Span, Tagging
+from diversity.types import Answer, Classification, InputError, MultipleChoice, Retrieval, Rows, Span, Tagging
 
 TASKS = catalog.names("tasks")
 
@@ -309,7 +309,7 @@ def sample_rows(samples):
     def read(task, split, language):
         key = task, split, language
         if key not in known:
-            known[key] = list(sources.rows(catalog.task(task), samples, split=split, languages=[language]))
+            known[key] = list(sources.rows(catalog.task(task), Rows.of(samples, split=split, languages=[language])))
         return known[key]
 
     return read

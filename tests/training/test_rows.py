@@ -107,13 +107,13 @@ def test_retrieval_cannot_be_trained(samples) -> None:
 
 
 def test_placeholder_labels_are_refused(samples, monkeypatch) -> None:
-    real = sources.rows
+    real = sources.read
 
-    def same(task, *arguments, **options):
-        for example in list(real(task, *arguments, **options)) * 10:
+    def same(files, **options):
+        for example in list(real(files, **options)) * 10:
             yield Classification(example.id, "en", example.text, example.text_pair, "neutral")
 
-    monkeypatch.setattr(sources, "rows", same)
+    monkeypatch.setattr(sources, "read", same)
     with pytest.raises(InputError, match="expected labels, found 480 rows all of 'neutral'"):
         reading.read("mnli", samples)
     assert catalog.task("mnli").labels

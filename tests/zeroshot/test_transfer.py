@@ -13,7 +13,7 @@ from diversity.cli import main
 from diversity.data import sources
 from diversity.training.intermediate import train_mix
 from diversity.training.settings import Settings
-from diversity.types import InputError
+from diversity.types import InputError, Rows
 from diversity.zeroshot import transfer as transferring
 from diversity.zeroshot.transfer import load_tuned, mixture_of, predict, transfer
 
@@ -112,7 +112,7 @@ def test_what_is_predicted_is_not_predicted_again(done, model, samples, tmp_path
 
 def test_a_tuned_model_is_loaded_with_its_head(done, samples):
     tuned = load_tuned(done.folder / "models" / "mnli")
-    rows = list(sources.rows(catalog.task("xnli"), samples, split="test", languages=["sw"]))
+    rows = list(sources.rows(catalog.task("xnli"), Rows.of(samples, split="test", languages=["sw"])))
     written = (done.folder / "predictions" / "xnli" / "test-sw.tsv").read_text("utf8").split()
     assert predict(tuned, rows) == written
     with pytest.raises(InputError, match="expected a fine-tuned model"):
