@@ -18,7 +18,7 @@ from diversity import catalog, store
 from diversity.grid.job import gpus
 from diversity.planning.plans import read_plan
 from diversity.reporting import figures
-from diversity.scoring.embedded import Space, load
+from diversity.scoring.embedded import EmbeddedTasks, load_moments
 from diversity.scoring.score import score
 
 PLAN = Path(__file__).with_name("demo.toml")
@@ -43,7 +43,7 @@ def wide(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.pivot(index="mixture", columns="metric", values="value").loc[order, columns].rename_axis(None, axis=1)
 
 
-def nine_tasks(space: Space, folder: Path) -> None:
+def nine_tasks(space: EmbeddedTasks, folder: Path) -> None:
     """What is shipped: single tasks, distances, the mixtures of three, all mixtures as a figure and a table."""
     names = sorted(space.tasks)
     counts = {space.tasks[n].moments.n for n in names}
@@ -122,7 +122,7 @@ def main(folder: Path) -> None:
     """Write into FOLDER and print."""
     folder.mkdir(parents=True, exist_ok=True)
     names = catalog.intermediate()
-    nine_tasks(load(names), folder)
+    nine_tasks(load_moments(names), folder)
     samples(folder)
     print(f"\nwrote {grid(folder)}: the report")
 

@@ -17,7 +17,7 @@ from timing import seconds
 from diversity import catalog
 from diversity.metrics import vendi
 from diversity.moments import mix
-from diversity.scoring import embedded, score
+from diversity.scoring import embedded, mixtures
 
 N, D = 10_000, 384
 
@@ -43,15 +43,15 @@ def beside_vendi_score(quick: bool) -> None:
 def all_mixtures() -> None:
     """Every order for the 511 mixtures of the nine tasks."""
     names = catalog.intermediate()
-    space = embedded.load(names)
-    w = score.weights_of(score.subsets(names), space.stacked.names)
+    space = embedded.load_moments(names)
+    w = mixtures.weights_of(mixtures.subsets(names), space.stacked.names)
     orders = (0.1, 0.5, 1, 2, np.inf)
     ratios = []
     for _ in range(3):
         start = time.perf_counter()
         spectra = [np.linalg.eigvalsh(mix(space.stacked, v)[1]) for v in w]
         plain = time.perf_counter() - start
-        fresh = embedded.load(names).stacked
+        fresh = embedded.load_moments(names).stacked
         start = time.perf_counter()
         values = {q: vendi.mixtures(fresh, w, q=q) for q in orders}
         ours = time.perf_counter() - start

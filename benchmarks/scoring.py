@@ -74,7 +74,7 @@ def large_file() -> None:
 def mixtures() -> None:
     """All 511 mixtures of the nine tasks, after loading."""
     names = catalog.intermediate()
-    space = embedded.load(names)
+    space = embedded.load_moments(names)
     assert space.rows
     second = ["cosine", "rao_beta", "vendi(q=2)", "vendi_beta(q=2)", "hill(q=1)"]
     for title, metrics, intervals in (

@@ -20,6 +20,7 @@ _API = {
     "from_arrays": "scoring.embedded",
     "grid_status": "grid.run",
     "load_encoder": "encoders.sentence",
+    "load_moments": "scoring.embedded",
     "measure": "scoring.embedded",
     "metric": "catalog",
     "run_grid": "grid.run",
@@ -27,11 +28,13 @@ _API = {
     "plot": "reporting.plot",
     "retrieve": "retrieval.retrieve",
     "published": "data.shipped",
+    "save_moments": "scoring.embedded",
     "score": "scoring.score",
     "task": "catalog",
     "train_mix": "training.intermediate",
     "transfer": "zeroshot.transfer",
     "report": "reporting.report",
+    "EmbeddedTasks": "scoring.embedded",
     "InputError": "types",
     "Mining": "retrieval.retrieve",
     "Mixture": "types",
@@ -56,9 +59,12 @@ if TYPE_CHECKING:
     from diversity.reporting.report import report as report
     from diversity.retrieval.retrieve import Mining as Mining
     from diversity.retrieval.retrieve import retrieve as retrieve
+    from diversity.scoring.embedded import EmbeddedTasks as EmbeddedTasks
     from diversity.scoring.embedded import Space as Space
     from diversity.scoring.embedded import from_arrays as from_arrays
+    from diversity.scoring.embedded import load_moments as load_moments
     from diversity.scoring.embedded import measure as measure
+    from diversity.scoring.embedded import save_moments as save_moments
     from diversity.scoring.score import contributions as contributions
     from diversity.scoring.score import distances as distances
     from diversity.scoring.score import score as score

@@ -14,6 +14,9 @@ from diversity.types import InputError, Metric, Task
 
 Folder = Literal["tasks", "metrics"]
 
+METRICS = ("cosine", "rao_beta", "vendi(q=2)", "vendi_beta(q=2)", "hill(q=1)")  # scored where none is named
+SAMPLE = 2900  # texts of a task that its moments are taken from where no number is given
+
 
 @cache
 def names(folder: Folder) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diversity.types import Array, InputError, Moments, TaskMoments
 
@@ -159,3 +160,43 @@ def groups(x: Any, labels: Any) -> tuple[TaskMoments, Array]:
     by_task = {str(name): moments(rows[names == name]) for name in np.unique(names)}
     tasks = stack(by_task)
     return tasks, (tasks.n / tasks.n.sum())[None, :]
+
+
+# --- Second-degree statistics of the means, from which Rao's diversities follow exactly ---------------------
+
+
+def gram(tasks: TaskMoments, *, unbiased: bool) -> Array:
+    """m_a . m_b for all pairs of tasks (T, T); unbiased, the pairs of a row with itself are left out of the diagonal.
+
+    For unit rows the diagonal is then (n |m|^2 - 1) / (n - 1), the mean cosine of distinct rows. One row has none: nan.
+    """
+    g = tasks.means @ tasks.means.T
+    if unbiased:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            np.fill_diagonal(g, (tasks.n * np.diag(g) - 1) / (tasks.n - 1))
+            np.fill_diagonal(g, np.where(tasks.n > 1, np.diag(g), np.nan))
+    return np.asarray(g)
+
+
+def quadratic_form(weights: Array, g: Array) -> Array:
+    """w' g w for each row of weights (M, T); an absent task (weight 0) cannot spoil it with a nan."""
+    if np.isnan(g).any():
+        present = [np.flatnonzero(w > 0) for w in weights]
+        return np.array([w[i] @ g[np.ix_(i, i)] @ w[i] for w, i in zip(weights, present, strict=True)])
+    return np.asarray(np.einsum("ma,ab,mb->m", weights, g, weights, optimize=True))
+
+
+def weighted_mean(weights: Array, values: Array) -> Array:
+    """sum_a w_a values_a for each row of weights, absent tasks left out."""
+    return np.asarray((weights * np.where(weights > 0, values, 0.0)).sum(axis=1))
+
+
+def largest_remainders(quotas: Array, total: int) -> NDArray[np.int64]:
+    """Whole numbers that sum to `total`, each within 1 of its quota, for quotas that sum to it.
+
+    >>> largest_remainders(np.array([4.5, 2.7, 1.8]), 9).tolist()
+    [4, 3, 2]
+    """
+    counts: NDArray[np.int64] = np.floor(quotas + 1e-9).astype(np.int64)
+    counts[np.argsort(counts - quotas, kind="stable")[: total - counts.sum()]] += 1
+    return counts

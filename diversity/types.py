@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 else:
     Array = Any  # so that listing tasks need not load numpy
 
+Z95 = 1.959963984540054  # standard errors on either side of a 95 % interval
+
 Kind = Literal["classification", "multiple_choice", "span", "tagging", "retrieval", "mlm"]
 Role = Literal["intermediate", "target"]
 

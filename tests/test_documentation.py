@@ -65,7 +65,7 @@ def test_python_in_the_readme_runs(rng):
     names = {"x": rng.normal(size=(30, 5)), "y": rng.normal(size=(20, 5))}
     exec(code, names)
     assert names["table"].shape[0] == 5
-    assert isinstance(names["space"], diversity.Space)
+    assert isinstance(names["space"], diversity.EmbeddedTasks)
 
 
 def shown_options(text):

@@ -13,7 +13,7 @@ from diversity.cli._common import check_choice, names_in
 from diversity.types import BadRow, InputError
 
 if TYPE_CHECKING:
-    from diversity.scoring.embedded import Space
+    from diversity.scoring.embedded import EmbeddedTasks
 
 Data = Annotated[Path | None, typer.Option(help="Folder of the tasks' data; without it, the shipped moments.")]
 Sample = Annotated[int | None, typer.Option(help="Rows of each task, drawn at random.")]
@@ -53,7 +53,9 @@ class Source:
         if self.sample is not None and self.data is None:
             raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
 
-    def spaces(self, names: Sequence[str], encoders: Sequence[str], bad: list[BadRow] | None = None) -> list[Space]:
+    def spaces(
+        self, names: Sequence[str], encoders: Sequence[str], bad: list[BadRow] | None = None
+    ) -> list[EmbeddedTasks]:
         """The tasks measured with each encoder; what several encoders embed is read once."""
         from diversity.scoring import embedded
 
@@ -67,16 +69,20 @@ class Source:
                 bad=bad,
             )  # fmt: skip
 
-        def space_of(name: str) -> Space:
+        def space_of(name: str) -> EmbeddedTasks:
             if texts is None:
-                return embedded.load(measured, self.moments, name) if measured else embedded.Space("precomputed", {})
+                return (
+                    embedded.load_moments(measured, self.moments, name)
+                    if measured
+                    else embedded.EmbeddedTasks("precomputed", {})
+                )
             from diversity.encoders.sentence import load_encoder
 
             model = load_encoder(name, precision=self.precision, long=self.long, max_tokens=self.max_tokens)  # type: ignore[arg-type]
             return embedded.embed_texts(texts, model, cache=self.cache)
 
         own = embedded.from_arrays(self.arrays).tasks
-        return [embedded.Space(s.encoder, {**s.tasks, **own}) for s in map(space_of, encoders)]
+        return [embedded.EmbeddedTasks(s.encoder, {**s.tasks, **own}) for s in map(space_of, encoders)]
 
 
 def arrays_in(embeddings: Sequence[str] | None) -> dict[str, Path]:

@@ -77,12 +77,12 @@ def contributions(
     diversity contributions --tasks squad_v1,mnli,hellaswag --metrics cosine
     """
     from diversity import catalog
-    from diversity.scoring import score
+    from diversity.scoring import mixtures, score
 
     if tasks and mixture:
         raise InputError("expected --tasks or --mixture, found both")
-    whole = score.parse_mixture(mixture) if mixture else None
-    wanted = metrics_in(metrics) or list(score.METRICS)
+    whole = mixtures.parse_mixture(mixture) if mixture else None
+    wanted = metrics_in(metrics) or list(catalog.METRICS)
     for printed in wanted:
         catalog.parse_metric(printed)
     check_choice("--estimator", estimator, ("auto", "U", "V"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diversity.catalog import SAMPLE
 from diversity.cli._common import ENCODER, check_choice, check_writable, emit, names_in, note, text_table
 from diversity.types import InputError
 
@@ -42,7 +43,7 @@ def design(
     preset: Annotated[str, typer.Option(help="Published settings of training: phang2020 or xtreme.")] = "phang2020",
     data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data; else the shipped moments.")] = None,
     encoder: Annotated[str, typer.Option(help="Sentence encoder that diversity is measured with.")] = ENCODER,
-    sample: Annotated[int, typer.Option(min=2, help="Texts of each task that are measured from --data.")] = 2900,
+    sample: Annotated[int, typer.Option(min=2, help="Texts of each task that are measured from --data.")] = SAMPLE,
     results: Annotated[Path | None, typer.Option(help="Results with the single tasks, for their strength.")] = None,
     rate: Annotated[float | None, typer.Option(help="Examples trained a second, for the hours.")] = None,
     measure: Annotated[bool, typer.Option("--measure", help="Measure the rate of training here, on --data.")] = False,

@@ -39,7 +39,7 @@ from diversity.types import BadRow, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diversity.scoring.embedded import Space
+    from diversity.scoring.embedded import EmbeddedTasks
 
 app = typer.Typer()
 
@@ -100,9 +100,10 @@ def score(
     from diversity import catalog
     from diversity.scoring import embedded
     from diversity.scoring import score as scoring
+    from diversity.scoring.mixtures import parse_mixture
 
-    mixtures = [scoring.parse_mixture(m) for m in mixture or []]
-    wanted = metrics_in(metrics) or list(scoring.METRICS)
+    mixtures = [parse_mixture(m) for m in mixture or []]
+    wanted = metrics_in(metrics) or list(catalog.METRICS)
     for printed in wanted:
         catalog.parse_metric(printed)
     sizes = [at_least_two("--rarefy", n) for n in names_in(rarefy)]
@@ -118,7 +119,7 @@ def score(
     bad: list[BadRow] | None = [] if skip_bad_rows else None
     spaces = source.spaces(names, encoder or [ENCODER], bad)
     if save_moments is not None:
-        for path in (p for s in spaces for p in embedded.save(s, save_moments)):
+        for path in (p for s in spaces for p in embedded.save_moments(s, save_moments)):
             note(f"wrote {path}")
     if centred:
         spaces += [embedded.centred(s) for s in spaces]
@@ -177,11 +178,11 @@ def _task_names(tasks: list[str], mixtures: list[Any], arrays: list[str], all_su
     return names
 
 
-def _score_notes(space: Space, mixtures: Sequence[Any], bad: list[BadRow] | None, uneven: list[str]) -> None:
-    from diversity.scoring import score as scoring
+def _score_notes(space: EmbeddedTasks, mixtures: Sequence[Any], bad: list[BadRow] | None, uneven: list[str]) -> None:
+    from diversity.scoring.mixtures import overlaps
     from diversity.types import Mixture
 
-    for overlap in sorted({o for m in mixtures or [Mixture.of(sorted(space.tasks))] for o in scoring.overlaps(m)}):
+    for overlap in sorted({o for m in mixtures or [Mixture.of(sorted(space.tasks))] for o in overlaps(m)}):
         note(f"note: {overlap}: their rows overlap")
     for name, task in sorted(space.tasks.items()):
         p = task.provenance

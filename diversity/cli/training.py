@@ -141,7 +141,7 @@ def _diversity(mixture: Mixture) -> str:
     here = {p.stem for p in (store.shipped() / "moments" / ENCODER).glob("*.npz")}
     if not set(mixture.tasks) <= here:
         return ""
-    table = score.score(embedded.load(mixture.tasks), mixtures=[mixture])
+    table = score.score(embedded.load_moments(mixture.tasks), mixtures=[mixture])
     rows = [
         f"| {metric} | {value:.4f} | {estimator} |"
         for metric, value, estimator in table[["metric", "value", "estimator"]].to_numpy()

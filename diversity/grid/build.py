@@ -23,8 +23,6 @@ from diversity.types import InputError, Rows, Run
 SPLITS = "train,dev"  # trained on: the first that is there
 TESTS = "test,dev"  # predicted
 SAMPLING: dict[str, Any] = {"cap": None, "temperature": 2.0, "mixed": False}
-SAMPLE = 2900  # texts of each task that its diversity is measured on
-METRICS = ("cosine", "rao_beta", "vendi(q=2)", "vendi_beta(q=2)", "hill(q=1)")
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Builder:
         return self.add("diversity", mixture.name, settings, inputs={t: self.moments(t) for t in mixture.tasks})
 
     def _metrics(self) -> list[str]:
-        named = list(self.plan.diversity.get("metrics", METRICS))
+        named = list(self.plan.diversity.get("metrics", catalog.METRICS))
         primary = self.plan.primary_metric
         return named if not primary or primary in named else [primary, *named]
 
@@ -78,7 +76,7 @@ class Builder:
         name = chosen.get("encoder", embedding.DEFAULT)
         shared = {
             "task": task,
-            "sample": chosen.get("sample", SAMPLE),
+            "sample": chosen.get("sample", catalog.SAMPLE),
             "seed": chosen.get("seed", 0),
             "split": chosen.get("split", SPLITS),
         }

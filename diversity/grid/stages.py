@@ -17,7 +17,7 @@ from diversity.grid.graph import Kind, Rows
 from diversity.types import InputError
 
 if TYPE_CHECKING:
-    from diversity.scoring.embedded import Measured
+    from diversity.scoring.embedded import EmbeddedTask
     from diversity.training.intermediate import DevScore
 
 HERE = "diversity.grid.stages"
@@ -56,7 +56,7 @@ def embed(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
     part = chosen[settings["shard"] :: settings["shards"]]
     encoder = str(inputs.get("encoder", settings["encoder"]))
     space = embedded.embed_texts({settings["task"]: (part, provenance)}, encoder, cache=folder / "cache")
-    embedded.save(replace(space, encoder="moments"), folder, rows=embedded.ROWS_KEPT)
+    embedded.save_moments(replace(space, encoder="moments"), folder, rows=embedded.ROWS_KEPT)
     _remove(folder / "cache")
     return [{"task": settings["task"], "rows": len(part), "encoder": space.encoder}]
 
@@ -66,13 +66,13 @@ def moments(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> 
     from diversity.scoring import embedded
 
     task = settings["task"]
-    shards = [embedded.load([task], inputs[role], "moments").tasks[task] for role in sorted(inputs)]
+    shards = [embedded.load_moments([task], inputs[role], "moments").tasks[task] for role in sorted(inputs)]
     merged = _merged(shards)
-    embedded.save(embedded.Space("moments", {task: merged}), folder, rows=embedded.ROWS_KEPT)
+    embedded.save_moments(embedded.EmbeddedTasks("moments", {task: merged}), folder, rows=embedded.ROWS_KEPT)
     return [{"task": task, "rows": merged.moments.n}]
 
 
-def _merged(shards: Sequence[Measured]) -> Measured:
+def _merged(shards: Sequence[EmbeddedTask]) -> EmbeddedTask:
     """One task from its shards: exact moments, and a random sample of the rows that the shards kept."""
     import numpy as np
 
@@ -80,7 +80,7 @@ def _merged(shards: Sequence[Measured]) -> Measured:
 
     rows = np.concatenate([s.rows for s in shards])
     chosen = np.random.default_rng(0).permutation(len(rows))[: embedded.ROWS_KEPT]
-    return embedded.Measured(
+    return embedded.EmbeddedTask(
         sum((s.moments for s in shards[1:]), shards[0].moments), rows[chosen], shards[0].provenance
     )
 
@@ -91,8 +91,8 @@ def diversity(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -
     from diversity.scoring import score as scoring
     from diversity.types import Mixture
 
-    tasks = {task: embedded.load([task], path, "moments").tasks[task] for task, path in inputs.items()}
-    space = embedded.Space(settings["encoder"], tasks)
+    tasks = {task: embedded.load_moments([task], path, "moments").tasks[task] for task, path in inputs.items()}
+    space = embedded.EmbeddedTasks(settings["encoder"], tasks)
     mixture = Mixture.of(settings["weights"], settings["mixture"])
     table = scoring.score(space, mixtures=[mixture], metrics=settings["metrics"], seed=settings["seed"])
     return [{str(k): _cell(v) for k, v in row.items()} for row in table.to_dict("records")]

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._gram import form, gram
 from diversity.metrics._influence import projections
-from diversity.moments import moments, stack
+from diversity.moments import gram, moments, quadratic_form, stack
 from diversity.types import Array, Influence, Metric, TaskMoments
 
 
@@ -27,7 +26,7 @@ def cosine(x: Any, *, unbiased: bool = True) -> float:
 
 def mixtures(tasks: TaskMoments, weights: Any, *, unbiased: bool = True) -> Array:
     """Mean cosine distance of two texts drawn from each mixture."""
-    return 1 - form(np.asarray(weights, dtype=float), gram(tasks, unbiased=unbiased))
+    return 1 - quadratic_form(np.asarray(weights, dtype=float), gram(tasks, unbiased=unbiased))
 
 
 def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: Any) -> Influence:

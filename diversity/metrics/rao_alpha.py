@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._gram import diagonal, gram
 from diversity.metrics._influence import projections
-from diversity.moments import groups
+from diversity.moments import gram, groups, weighted_mean
 from diversity.types import Array, Influence, Metric, TaskMoments
 
 
@@ -25,7 +24,7 @@ def rao_alpha(x: Any, labels: Any, *, unbiased: bool = True) -> float:
 def mixtures(tasks: TaskMoments, weights: Any, *, unbiased: bool = True) -> Array:
     """sum_a w_a (1 - |m_a|^2) of each mixture."""
     w = np.asarray(weights, dtype=float)
-    return diagonal(w, 1 - np.diag(gram(tasks, unbiased=unbiased)))
+    return weighted_mean(w, 1 - np.diag(gram(tasks, unbiased=unbiased)))
 
 
 def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: Any) -> Influence:

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._gram import form
 from diversity.metrics._influence import quadratic_forms
 from diversity.metrics._spectrum import derivative, eigensystem, number, of_mixtures, of_rows
-from diversity.moments import checked, mix, moments, stack, unit_rows
+from diversity.moments import checked, mix, moments, quadratic_form, stack, unit_rows
 from diversity.types import Array, Influence, InputError, Metric, TaskMoments
 
 
@@ -57,7 +56,7 @@ def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0, unbiased: bool
     w = np.asarray(weights, dtype=float)
     if q == 2:
         with np.errstate(divide="ignore"):
-            p = form(w, purity(tasks, unbiased=unbiased))
+            p = quadratic_form(w, purity(tasks, unbiased=unbiased))
             return 1 / np.where(p > 1e-12, p, 0.0) if unbiased else 1 / p
     return np.array([number(values, q) for values in of_mixtures(tasks, np.ascontiguousarray(w))])
 

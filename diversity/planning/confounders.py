@@ -10,7 +10,7 @@ import numpy as np
 
 from diversity import catalog
 from diversity.scoring import distances
-from diversity.scoring.embedded import Measured, Space
+from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks
 from diversity.types import Array
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ FORMAT_IMPORTANCE = 4.0
 
 
 def covariates(
-    weights: Array, space: Space, targets: Mapping[str, Measured], strength: Mapping[str, float] | None = None
+    weights: Array,
+    space: EmbeddedTasks,
+    targets: Mapping[str, EmbeddedTask],
+    strength: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Covariates of mixtures with weights (M, T) over the tasks of a space: a row a mixture, a column each.
 
@@ -48,7 +51,7 @@ def covariates(
     return pd.DataFrame({**found, **_similarity(weights, space, targets)})
 
 
-def _log_examples(name: str, space: Space) -> float:
+def _log_examples(name: str, space: EmbeddedTasks) -> float:
     known = catalog.task(name).expected("train", "en") if name in catalog.names("tasks") else None
     return math.log10(known or space.tasks[name].moments.n)
 
@@ -57,7 +60,7 @@ def _words(texts: Sequence[str]) -> float:
     return float(catalog.metric("mean_length")(texts))
 
 
-def _vocabulary(space: Space, targets: Mapping[str, Measured]) -> dict[str, list[float]]:
+def _vocabulary(space: EmbeddedTasks, targets: Mapping[str, EmbeddedTask]) -> dict[str, list[float]]:
     """Overlap of each task's words with those of the targets, a mean over the targets whose texts are here."""
     references = [list(t.texts) for t in targets.values() if t.texts]
     texts = {n: space.tasks[n].texts for n in space.stacked.names}
@@ -68,7 +71,7 @@ def _vocabulary(space: Space, targets: Mapping[str, Measured]) -> dict[str, list
     return {"vocabulary overlap": means}
 
 
-def _similarity(weights: Array, space: Space, targets: Mapping[str, Measured]) -> dict[str, Array]:
+def _similarity(weights: Array, space: EmbeddedTasks, targets: Mapping[str, EmbeddedTask]) -> dict[str, Array]:
     if not targets:
         return {}
     pairs = [distances.to_target(space.stacked, weights, t.moments) for t in targets.values()]

@@ -16,7 +16,8 @@ from diversity.encoders import sentence
 from diversity.planning import confounders, costs, selection, toml
 from diversity.planning.plans import BASELINE, OUTCOMES, RULES
 from diversity.scoring import score
-from diversity.scoring.embedded import Measured, Space, load, measure
+from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks, load_moments, measure
+from diversity.scoring.mixtures import weights_of
 from diversity.training.settings import PRESETS
 from diversity.types import Array, InputError, Mixture
 
@@ -27,7 +28,6 @@ Scheme = Literal["matched", "space", "closed"]
 SCHEMES: tuple[Scheme, ...] = ("matched", "space", "closed")
 SPLITS = "train,dev,test"
 PRIMARY = "vendi_beta(q=2)"
-SAMPLE = 2900  # texts of a task, where they are measured here
 SD_TASK, SD_NOISE = 1.0, 0.25  # between tasks and of one mixture, where no results say
 
 
@@ -68,7 +68,7 @@ class Choice:
 
 
 def design(
-    tasks: Sequence[str] | Space = (),
+    tasks: Sequence[str] | EmbeddedTasks = (),
     *,
     k: Sequence[int] | int = 3,
     scheme: Scheme = "matched",
@@ -100,7 +100,7 @@ def design(
     all mixtures of k tasks (k may be several numbers), for which permuting the tasks' labels is an exact test. Single
     tasks and the empty baseline are always in.
 
-    Tasks (default: all intermediate ones) are measured from `data`, or taken from the shipped moments, or are a Space.
+    Tasks (default: all intermediate ones) are measured from `data`, or taken from the shipped moments, or are EmbeddedTasks.
     `metric` and `outcome` (default: mean9 where all nine targets are in, else their mean) are declared in the plan.
     `budget` is the examples each mixture is trained on, `rate` the examples trained a second, for the hours;
     `measure_rate` takes that of some steps on this machine, from `data`. Power is simulated with effects of tasks of
@@ -188,29 +188,31 @@ def _sizes(k: Sequence[int] | int) -> list[int]:
 # --- What is known of the tasks ----------------------------------------------------------------------
 
 
-def _space(tasks: Sequence[str] | Space, data: Path | str | None, seed: int, source: Mapping[str, Any]) -> Space:
-    if isinstance(tasks, Space):
+def _space(
+    tasks: Sequence[str] | EmbeddedTasks, data: Path | str | None, seed: int, source: Mapping[str, Any]
+) -> EmbeddedTasks:
+    if isinstance(tasks, EmbeddedTasks):
         return tasks
     names = list(tasks) or catalog.intermediate()
     if len(set(names)) < len(names):
         raise InputError(f"expected each task once, found {', '.join(names)}")
-    return _read(names, data, seed, source) if data else load(sorted(names), **source)
+    return _read(names, data, seed, source) if data else load_moments(sorted(names), **source)
 
 
-def _read(names: Sequence[str], data: Path | str, seed: int, source: Mapping[str, Any]) -> Space:
-    return measure(sorted(names), data=data, seed=seed, **{"split": SPLITS, "sample": SAMPLE, **source})
+def _read(names: Sequence[str], data: Path | str, seed: int, source: Mapping[str, Any]) -> EmbeddedTasks:
+    return measure(sorted(names), data=data, seed=seed, **{"split": SPLITS, "sample": catalog.SAMPLE, **source})
 
 
 def _measured_targets(
     targets: Sequence[str],
-    space: Space,
+    space: EmbeddedTasks,
     data: Path | str | None,
     seed: int,
     source: Mapping[str, Any],
     notes: list[str],
-) -> dict[str, Measured]:
+) -> dict[str, EmbeddedTask]:
     """The English texts of the targets: from the data, or those of a task of the space that they are trained on."""
-    found: dict[str, Measured] = {}
+    found: dict[str, EmbeddedTask] = {}
     if data and (here := [t for t in targets if _english(t, data)]):
         found |= _read(here, data, seed, source).tasks
     for name in () if data else targets:
@@ -253,10 +255,10 @@ def _strength(
 
 
 def _candidates(
-    space: Space,
+    space: EmbeddedTasks,
     sizes: Sequence[int],
     metric: str,
-    targets: Mapping[str, Measured],
+    targets: Mapping[str, EmbeddedTask],
     strength: Mapping[str, float] | None,
 ) -> tuple[Array, Array, pd.DataFrame]:
     """Weights, diversity and covariates of every mixture of these sizes, and of the single tasks (last)."""
@@ -296,7 +298,7 @@ def _chosen(
 
 
 def _table(
-    space: Space,
+    space: EmbeddedTasks,
     weights: Array,
     diversity: Array,
     columns: pd.DataFrame,
@@ -353,7 +355,7 @@ def _power(
     from diversity.stats import power
 
     trained = table[table["k"] > 0]
-    weights = score.weights_of([Mixture.of(list(tasks)) for tasks in trained["tasks"]], names)
+    weights = weights_of([Mixture.of(list(tasks)) for tasks in trained["tasks"]], names)
     scores, several = trained[metric].to_numpy(float), (trained["k"] > 1).to_numpy()
     n = int(several.sum())
     effective = power.effective_sample_size(weights[several], scores[several], **spread)

@@ -29,10 +29,9 @@ import numpy as np
 from tqdm import tqdm
 
 from diversity.moments import moments, stack
-from diversity.scoring.embedded import Measured, Space
-from diversity.types import Array, InputError, Metric, Moments
+from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks
+from diversity.types import Z95, Array, InputError, Metric, Moments
 
-Z95 = 1.959963984540054
 LEAST = 100  # resamples: the standard deviation of so many is off by 7 %
 
 Asked = tuple[Metric, Mapping[str, float], bool]  # a metric, its options, whether the U estimator is meant
@@ -57,7 +56,9 @@ def interval(values: Array, replicates: Array) -> tuple[Array, Array]:
     return values - Z95 * error, values + Z95 * error
 
 
-def of_moments(space: Space, weights: Array, asked: Sequence[Asked], *, resamples: int, seed: int) -> dict[str, Array]:
+def of_moments(
+    space: EmbeddedTasks, weights: Array, asked: Sequence[Asked], *, resamples: int, seed: int
+) -> dict[str, Array]:
     """Replicates (R, M) of metrics of moments for M mixtures, by their printed names; all see the same draws.
 
     Raises InputError where not all rows of a task are here.
@@ -78,7 +79,7 @@ def of_moments(space: Space, weights: Array, asked: Sequence[Asked], *, resample
     return found
 
 
-def _whole(name: str, task: Measured, sampled: bool) -> Measured:
+def _whole(name: str, task: EmbeddedTask, sampled: bool) -> EmbeddedTask:
     if len(task.rows) < task.moments.n and (sampled or task.vectors is None):
         raise InputError(
             f"expected all rows of {name} to draw them again, found {len(task.rows)} of {task.moments.n:,}: give its "
@@ -87,7 +88,7 @@ def _whole(name: str, task: Measured, sampled: bool) -> Measured:
     return task
 
 
-def _resampled(task: Measured, generator: np.random.Generator) -> tuple[Moments, Array]:
+def _resampled(task: EmbeddedTask, generator: np.random.Generator) -> tuple[Moments, Array]:
     """The moments of as many rows as a task has, drawn with replacement, and these rows where all are kept."""
     n = task.moments.n
     chosen = generator.integers(n, size=n)

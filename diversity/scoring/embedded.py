@@ -28,7 +28,7 @@ Texts = tuple[list[str], dict[str, Any]]  # of one task, with their provenance
 
 
 @dataclass(frozen=True)
-class Measured:
+class EmbeddedTask:
     """A task's moments, a random sample of its unit rows (k, d) with their texts, and where they come from.
 
     The sample is what standard errors and the metrics of rows and of texts are computed from. `vectors` are all of them
@@ -42,13 +42,30 @@ class Measured:
     vectors: Any = None
     centre: Array | None = None
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the encoder's settings and of the centre; empty where the encoder is not known."""
+        known = self.provenance.get("fingerprint") or self.provenance.get("encoder")
+        if not known or isinstance(known, str):
+            return known or ""
+        centre = None if self.centre is None else hashlib.sha256(self.centre.tobytes()).hexdigest()
+        return store.digest({"encoder": dict(known), "centre": centre} if centre else dict(known))
+
 
 @dataclass(frozen=True)
-class Space:
-    """Tasks measured with one encoder."""
+class EmbeddedTasks:
+    """Tasks embedded with one encoder; raises InputError where their vectors are known to be of several."""
 
     encoder: str
-    tasks: Mapping[str, Measured]
+    tasks: Mapping[str, EmbeddedTask]
+
+    def __post_init__(self) -> None:
+        one_encoder(self.tasks)
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the tasks' encoder; empty where it is not known of any."""
+        return next((task.fingerprint for task in self.tasks.values() if task.fingerprint), "")
 
     @cached_property
     def stacked(self) -> TaskMoments:
@@ -62,6 +79,28 @@ class Space:
         return self.stacked.rows
 
 
+Space = EmbeddedTasks  # its name before version 0.2
+
+
+def one_encoder(tasks: Mapping[str, EmbeddedTask]) -> None:
+    """Raises InputError where two of the tasks have vectors of different encoders; unknown ones go with any."""
+    known = {name: task for name, task in tasks.items() if task.fingerprint}
+    for name, task in known.items():
+        first, other = next(iter(known.items()))
+        if task.fingerprint != other.fingerprint:
+            raise InputError(
+                f"expected vectors of one encoder, found {first} with {_difference(other, task)} and {name} with "
+                f"{_difference(task, other)}"
+            )
+
+
+def _difference(task: EmbeddedTask, other: EmbeddedTask) -> str:
+    """The settings of a task's encoder in which it differs from another's."""
+    mine, theirs = (dict(t.provenance.get("encoder") or {}) for t in (task, other))
+    settings = [f"{k} {mine[k]!r}" for k in sorted(mine) if mine[k] != theirs.get(k)]
+    return ", ".join(settings) or ("centred vectors" if task.centre is not None else "another centre or setting")
+
+
 # --- Measuring tasks ---------------------------------------------------------------------------------
 
 
@@ -72,17 +111,17 @@ def measured(
     provenance: Mapping[str, Any] | None = None,
     centre: Array | None = None,
     keep: int = ROWS_KEPT,
-) -> Measured:
+) -> EmbeddedTask:
     """Moments of any embeddings (n, d), an array or a memory-mapped one, and a fixed random sample of `keep` rows."""
     rows = checked(vectors)
     whole = moments(rows, centre=centre)  # first: it names a bad row by its place
     chosen = np.random.default_rng(0).permutation(len(rows))[:keep]
     kept = tuple(texts[i] for i in chosen) if texts is not None else None
     some = np.concatenate(list(unit_chunks(rows[chosen], centre=centre)))
-    return Measured(whole, some, dict(provenance or {}), kept, vectors, centre)
+    return EmbeddedTask(whole, some, dict(provenance or {}), kept, vectors, centre)
 
 
-def centred(space: Space) -> Space:
+def centred(space: EmbeddedTasks) -> EmbeddedTasks:
     """The same tasks with the mean of their means subtracted from every unit row, scaled to unit length again.
 
     Encoders are anisotropic: their vectors share a direction that makes all texts alike. Raises InputError where only the
@@ -95,7 +134,7 @@ def centred(space: Space) -> Space:
     for name, task in space.tasks.items():
         made = measured(task.vectors, provenance={**task.provenance, "centred": True}, centre=centre)
         tasks[name] = replace(made, texts=task.texts)
-    return Space(f"{space.encoder} (centred)", tasks)
+    return EmbeddedTasks(f"{space.encoder} (centred)", tasks)
 
 
 def measure(
@@ -109,7 +148,7 @@ def measure(
     languages: Sequence[str] = ("en",),
     cache: Path | str | None = None,
     bad: list[BadRow] | None = None,
-) -> Space:
+) -> EmbeddedTasks:
     """Embed tasks from a data folder and take their moments.
 
     `sample` rows of each task are drawn with `seed` (all of them where it is None); `split` may name several in order of
@@ -139,7 +178,7 @@ def embed_texts(
     encoder: Encoder | str | Callable[[], Encoder] = sentence.DEFAULT,
     *,
     cache: Path | str | None = None,
-) -> Space:
+) -> EmbeddedTasks:
     """Embed texts with one encoder and take their moments."""
     model = _loaded(encoder)
     settings = dict(getattr(model, "settings", {"model": model.name}))
@@ -148,7 +187,7 @@ def embed_texts(
         result = sentence.embed(texts, model, cache=cache, label=name)
         origin = {**provenance, "encoder": settings, "longer_than_limit": result.long}
         measures[name] = measured(result.vectors, texts=texts, provenance=origin)
-    return Space(model.name, measures)
+    return EmbeddedTasks(model.name, measures)
 
 
 def _loaded(encoder: Encoder | str | Callable[[], Encoder]) -> Encoder:
@@ -192,7 +231,7 @@ def _texts(
     return texts, provenance
 
 
-def from_arrays(arrays: Mapping[str, Any], encoder: str = "precomputed") -> Space:
+def from_arrays(arrays: Mapping[str, Any], encoder: str = "precomputed") -> EmbeddedTasks:
     """Tasks from embeddings that are there already: arrays (n, d), or paths of `.npy` files (never unpickled)."""
     tasks = {}
     for name, given in arrays.items():
@@ -204,7 +243,7 @@ def from_arrays(arrays: Mapping[str, Any], encoder: str = "precomputed") -> Spac
         except InputError as error:
             where = f"{given}: " if isinstance(given, str | Path) else f"{name}: "
             raise InputError(f"{where}{error}") from error
-    return Space(encoder, tasks)
+    return EmbeddedTasks(encoder, tasks)
 
 
 def _npy(path: Path) -> np.ndarray[Any, Any]:
@@ -222,14 +261,20 @@ def _npy(path: Path) -> np.ndarray[Any, Any]:
 # --- Moments on disk ---------------------------------------------------------------------------------
 
 
-def save(space: Space, folder: Path | str, *, rows: int = ROWS_SHIPPED) -> list[Path]:
+def save_moments(space: EmbeddedTasks, folder: Path | str, *, rows: int = ROWS_SHIPPED) -> list[Path]:
     """Write each task's moments, `rows` of its rows (half precision) and provenance to FOLDER/ENCODER/TASK.npz."""
     target = Path(folder) / space.encoder
     target.mkdir(parents=True, exist_ok=True)
     written = []
     for name, task in space.tasks.items():
         m = task.moments
-        meta = {**task.provenance, "n": m.n, "date": datetime.now(UTC).date().isoformat(), "toolkit": __version__}
+        meta = {
+            **task.provenance,
+            "fingerprint": task.fingerprint,
+            "n": m.n,
+            "date": datetime.now(UTC).date().isoformat(),
+            "toolkit": __version__,
+        }
         upper = np.triu_indices(len(m.second))
         with store.replacing(target / f"{name}.npz") as stream:
             np.savez(
@@ -244,7 +289,9 @@ def save(space: Space, folder: Path | str, *, rows: int = ROWS_SHIPPED) -> list[
     return written
 
 
-def load(names: Sequence[str], folder: Path | str | None = None, encoder: str = sentence.DEFAULT) -> Space:
+def load_moments(
+    names: Sequence[str], folder: Path | str | None = None, encoder: str = sentence.DEFAULT
+) -> EmbeddedTasks:
     """Read moments that were saved; raises InputError, naming what there is, for a task without any."""
     root = Path(folder) if folder else store.shipped() / "moments"
     here = sorted(p.stem for p in (root / encoder).glob("*.npz"))
@@ -256,10 +303,10 @@ def load(names: Sequence[str], folder: Path | str | None = None, encoder: str = 
             there = f"there are {', '.join(here)}" if here else "there are none"
             raise InputError(f"{name}: no moments of it with {encoder} in {root} ({there}): measure it with --data DIR")
         tasks[name] = _load(root / encoder / f"{name}.npz")
-    return Space(encoder, tasks)
+    return EmbeddedTasks(encoder, tasks)
 
 
-def _load(path: Path) -> Measured:
+def _load(path: Path) -> EmbeddedTask:
     try:
         with np.load(path, allow_pickle=False) as archive:
             mean, packed, rows = archive["mean"], archive["second"], archive["rows"].astype(np.float64)
@@ -269,4 +316,4 @@ def _load(path: Path) -> Measured:
     second = np.zeros((len(mean), len(mean)))
     second[np.triu_indices(len(mean))] = packed
     second += np.triu(second, 1).T
-    return Measured(Moments(n, mean, second), rows / np.linalg.norm(rows, axis=1, keepdims=True), provenance)
+    return EmbeddedTask(Moments(n, mean, second), rows / np.linalg.norm(rows, axis=1, keepdims=True), provenance)

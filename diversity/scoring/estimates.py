@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from diversity.moments import largest_remainders
 from diversity.scoring import bootstrap
-from diversity.scoring.embedded import Space
-from diversity.types import Array, Influence, InputError, Metric
+from diversity.scoring.embedded import EmbeddedTasks
+from diversity.types import Z95, Array, Influence, InputError, Metric
 
-Z95 = bootstrap.Z95
 GROUPS = 10  # of the delete-a-group jackknife
 T95 = 2.2621571628  # Student's t with GROUPS - 1 degrees of freedom
 DRAWS = 20  # of a rarefaction
@@ -38,7 +38,7 @@ class Estimate:
 
 
 def of_mixtures(
-    space: Space,
+    space: EmbeddedTasks,
     weights: Array,
     metric: Metric,
     options: Mapping[str, float],
@@ -61,7 +61,13 @@ def of_mixtures(
 
 
 def exact(
-    space: Space, weights: Array, metric: Metric, options: Mapping[str, float], *, unbiased: bool, intervals: bool
+    space: EmbeddedTasks,
+    weights: Array,
+    metric: Metric,
+    options: Mapping[str, float],
+    *,
+    unbiased: bool,
+    intervals: bool,
 ) -> Estimate:
     """Values from the tasks' moments, all rows of them; intervals by the delete-one jackknife to first order.
 
@@ -80,7 +86,7 @@ def exact(
     return Estimate(values, values - Z95 * errors, values + Z95 * errors, n, kind)
 
 
-def standard_errors(space: Space, weights: Array, metric: Metric, options: Mapping[str, float]) -> Array:
+def standard_errors(space: EmbeddedTasks, weights: Array, metric: Metric, options: Mapping[str, float]) -> Array:
     """Standard errors of the values of M mixtures, (M,); nan without an influence function or with one row of a task."""
     influence = _influence(space, weights, metric, options)
     variances = np.full(len(weights), np.nan)
@@ -91,7 +97,7 @@ def standard_errors(space: Space, weights: Array, metric: Metric, options: Mappi
 
 
 def combined_errors(
-    space: Space, weights: Array, metric: Metric, options: Mapping[str, float], combine: Array
+    space: EmbeddedTasks, weights: Array, metric: Metric, options: Mapping[str, float], combine: Array
 ) -> Array:
     """Standard errors (K,) of linear combinations `combine` (K, M) of the values of M mixtures, which share rows."""
     influence = _influence(space, weights, metric, options)
@@ -105,7 +111,7 @@ def combined_errors(
     return np.asarray(np.sqrt(np.sum(by_task, axis=0)))
 
 
-def _influence(space: Space, weights: Array, metric: Metric, options: Mapping[str, float]) -> Influence | None:
+def _influence(space: EmbeddedTasks, weights: Array, metric: Metric, options: Mapping[str, float]) -> Influence | None:
     counts = options.get("q") == 0 and not metric.sampled  # a rank or a number of tasks does not move with a row
     if metric.influence is None or counts:
         return None
@@ -135,14 +141,10 @@ def composition(weights: Array, available: Array, size: int) -> np.ndarray[Any, 
     """
     present = weights > 0
     size = min(size, int((available[present] / weights[present]).min() + 1e-9))
-    shares = weights * size
-    counts = np.floor(shares + 1e-9).astype(int)
-    for a in np.argsort(counts - shares, kind="stable")[: size - counts.sum()]:
-        counts[a] += 1
-    return np.asarray(np.minimum(counts, available), dtype=int)
+    return np.asarray(np.minimum(largest_remainders(weights * size, size), available), dtype=int)
 
 
-def draw(space: Space, weights: Array, size: int, generator: np.random.Generator) -> list[np.ndarray[Any, Any]]:
+def draw(space: EmbeddedTasks, weights: Array, size: int, generator: np.random.Generator) -> list[np.ndarray[Any, Any]]:
     """Indices of rows drawn without replacement from each task, in numbers that follow the weights."""
     available = np.array([len(rows) for rows in space.rows])
     counts = composition(weights, available, size)
@@ -150,7 +152,7 @@ def draw(space: Space, weights: Array, size: int, generator: np.random.Generator
 
 
 def evaluator(
-    space: Space, metric: Metric, options: Mapping[str, float], reference: str | None
+    space: EmbeddedTasks, metric: Metric, options: Mapping[str, float], reference: str | None
 ) -> Callable[[Indices], float]:
     """The function of a metric as one of drawn rows' indices, whatever it takes."""
     names, rows = space.stacked.names, space.rows
@@ -173,14 +175,14 @@ def evaluator(
     raise InputError(f"{metric.name} takes {metric.takes}, which a mixture has not: use diversity.metric in Python")
 
 
-def _texts(space: Space, name: str, metric: Metric) -> tuple[str, ...]:
+def _texts(space: EmbeddedTasks, name: str, metric: Metric) -> tuple[str, ...]:
     texts = space.tasks[name].texts
     if texts is None:
         raise InputError(f"{metric.name} is computed on texts, and there are none of {name} here: use --data DIR")
     return texts
 
 
-def _reference(space: Space, name: str | None) -> Array:
+def _reference(space: EmbeddedTasks, name: str | None) -> Array:
     """The rows of the named task, or as many of every task in the space."""
     if name is not None:
         if name not in space.tasks:
@@ -191,7 +193,7 @@ def _reference(space: Space, name: str | None) -> Array:
 
 
 def on_rows(
-    space: Space,
+    space: EmbeddedTasks,
     weights: Array,
     metric: Metric,
     options: Mapping[str, float],
@@ -233,7 +235,7 @@ def _jackknife(value_of: Callable[[Indices], float], drawn: Indices, metric: Met
 
 
 def rarefied(
-    space: Space,
+    space: EmbeddedTasks,
     weights: Array,
     metric: Metric,
     options: Mapping[str, float],

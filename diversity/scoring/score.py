@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from diversity import catalog
-from diversity.metrics._gram import gram
+from diversity.catalog import METRICS
+from diversity.moments import gram
 from diversity.scoring import bootstrap as bootstrapping
 from diversity.scoring import distances as task_distances
 from diversity.scoring import estimates, shapley
-from diversity.scoring.embedded import Measured, Space, load, measure
-from diversity.types import Array, InputError, Metric, Mixture, TaskMoments
+from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks, load_moments, measure
+from diversity.scoring.mixtures import parse_mixture, subsets, weights_of
+from diversity.types import Z95, Array, InputError, Metric, Mixture, TaskMoments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,42 +32,11 @@ DISTANCES: Mapping[str, Callable[[TaskMoments], Array]] = {
 }
 INTERVALS_TO = 10  # tasks: a Shapley value of more is a sum over so many subsets that its error takes minutes
 
-METRICS = ("cosine", "rao_beta", "vendi(q=2)", "vendi_beta(q=2)", "hill(q=1)")
 COLUMNS = ("mixture", "tasks", "weights", "encoder", "metric", "value", "low", "high", "n", "estimator")
 
 
-def parse_mixture(spec: str) -> Mixture:
-    """A mixture from `NAME=a,b:2,c` or `a,b`: tasks with optional weights.
-
-    >>> parse_mixture("nli=mnli:3,anli_plus").weights
-    (0.25, 0.75)
-    """
-    label, equals, tasks = spec.partition("=")
-    label, tasks = (label.strip(), tasks) if equals else ("", spec)
-    weights: dict[str, float] = {}
-    for item in (s.strip() for s in tasks.split(",")):
-        name, colon, number = (s.strip() for s in item.partition(":"))
-        if not name or name in weights:
-            raise InputError(f"expected a mixture such as NAME=a,b:2,c with each task once, found {spec!r}")
-        try:
-            weights[name] = float(number) if colon else 1.0
-        except ValueError:
-            raise InputError(f"expected a number as the weight of {name} in {spec!r}, found {number!r}") from None
-    return Mixture.of(weights, label)
-
-
-def subsets(tasks: Sequence[str]) -> list[Mixture]:
-    """Every non-empty subset of the tasks with equal weights, by size.
-
-    >>> [m.name for m in subsets(["a", "b"])]
-    ['a', 'b', 'a+b']
-    """
-    names = sorted(tasks)
-    return [Mixture.of(c) for k in range(1, len(names) + 1) for c in itertools.combinations(names, k)]
-
-
 def score(
-    tasks: Sequence[str] | Space,
+    tasks: Sequence[str] | EmbeddedTasks,
     *,
     mixtures: Sequence[Mixture | str] | None = None,
     all_subsets: bool = False,
@@ -81,7 +51,7 @@ def score(
 ) -> pd.DataFrame:
     """Diversity of mixtures of tasks: one row for each mixture and metric, in the columns of the contract.
 
-    `tasks` are names, measured as `source` says (see `measure`; without `data`, from the shipped moments), or a Space.
+    `tasks` are names, measured as `source` says (see `measure`; without `data`, from the shipped moments), or EmbeddedTasks.
     The mixture is all of them with equal weights, or those in `mixtures`, or all subsets. A metric of moments is exact
     over all rows: `estimator` U leaves the pairs of a row with itself out and does not depend on the number of rows;
     `auto` is U where a metric has it, else V. Another metric is computed on `rows` rows drawn by weight (estimator
@@ -118,7 +88,11 @@ Named = tuple[str, estimates.Estimate]
 
 
 def _rarefied(
-    space: Space, weights: Array, wanted: Sequence[bootstrapping.Asked], sizes: Sequence[int], draws: Mapping[str, Any]
+    space: EmbeddedTasks,
+    weights: Array,
+    wanted: Sequence[bootstrapping.Asked],
+    sizes: Sequence[int],
+    draws: Mapping[str, Any],
 ) -> list[Named]:
     found = []
     for metric, options, unbiased in wanted:
@@ -131,7 +105,7 @@ def _rarefied(
 
 
 def _valued(
-    space: Space,
+    space: EmbeddedTasks,
     weights: Array,
     wanted: Sequence[bootstrapping.Asked],
     intervals: bool,
@@ -155,16 +129,16 @@ def _valued(
 
 
 def _space(
-    tasks: Sequence[str] | Space, given: Sequence[Mixture], source: Mapping[str, Any]
-) -> tuple[Space, list[str]]:
-    if isinstance(tasks, Space):
+    tasks: Sequence[str] | EmbeddedTasks, given: Sequence[Mixture], source: Mapping[str, Any]
+) -> tuple[EmbeddedTasks, list[str]]:
+    if isinstance(tasks, EmbeddedTasks):
         return tasks, sorted(tasks.tasks)
     if len(set(tasks)) < len(tasks):
         raise InputError(f"expected each task once, found {', '.join(tasks)}")
     names = sorted({*tasks, *(t for m in given for t in m.tasks)})
     if source.get("data"):
         return measure(names, **source), names
-    return load(names, **{k: v for k, v in source.items() if k != "seed"}), names
+    return load_moments(names, **{k: v for k, v in source.items() if k != "seed"}), names
 
 
 def _table(mixtures: Sequence[Mixture], encoder: str, found: Sequence[tuple[str, estimates.Estimate]]) -> pd.DataFrame:
@@ -188,22 +162,7 @@ def _estimated(printed: str, estimator: Estimator) -> bootstrapping.Asked:
     return metric, options, has and estimator != "V"
 
 
-def weights_of(mixtures: Sequence[Mixture], names: Sequence[str]) -> Array:
-    """Weights (M, T) of mixtures over the tasks `names`; raises InputError for a task that is not there."""
-    column = {name: i for i, name in enumerate(names)}
-    weights = np.zeros((len(mixtures), len(names)))
-    for row, mixture in enumerate(mixtures):
-        for task, weight in zip(mixture.tasks, mixture.weights, strict=True):
-            if task not in column:
-                raise catalog.near(task, list(names), "task")
-            weights[row, column[task]] = weight
-    counts = Counter(m.name for m in mixtures)
-    if repeated := [name for name, count in counts.items() if count > 1]:
-        raise InputError(f"expected a name for each mixture, found {repeated[0]!r} twice")
-    return weights
-
-
-def distances(tasks: Sequence[str] | Space, *, distance: Distance = "cosine", **source: Any) -> pd.DataFrame:
+def distances(tasks: Sequence[str] | EmbeddedTasks, *, distance: Distance = "cosine", **source: Any) -> pd.DataFrame:
     """Task x task distances: a DataFrame (T, T), symmetric, in the order of the tasks' names.
 
     `cosine`: mean cosine distance of two texts, one from each task; on the diagonal, of two distinct texts of one task: the
@@ -227,7 +186,7 @@ def distance_function(name: str) -> Callable[[TaskMoments], Array]:
 
 
 def contributions(
-    tasks: Sequence[str] | Space,
+    tasks: Sequence[str] | EmbeddedTasks,
     *,
     mixture: Mixture | str | None = None,
     metrics: Sequence[str] = METRICS,
@@ -255,7 +214,7 @@ def contributions(
     given = [parse_mixture(mixture) if isinstance(mixture, str) else mixture] if mixture else []
     space, names = _space(tasks, given, source)
     whole = given[0] if given else Mixture.of(names)
-    space = Space(space.encoder, {t: _known(space, t) for t in whole.tasks})
+    space = EmbeddedTasks(space.encoder, {t: _known(space, t) for t in whole.tasks})
     weights = shapley.subset_weights(whole.weights)
     rows = min(rows, *(len(r) for r in space.rows))  # as many of every subset: values must not differ by that
     draws = {"rows": rows, "seed": source.get("seed", 0), "reference": reference}
@@ -268,14 +227,14 @@ def contributions(
     return pd.concat(found, ignore_index=True)
 
 
-def _known(space: Space, task: str) -> Measured:
+def _known(space: EmbeddedTasks, task: str) -> EmbeddedTask:
     if task not in space.tasks:
         raise catalog.near(task, sorted(space.tasks), "task")
     return space.tasks[task]
 
 
 def _attributed(
-    space: Space,
+    space: EmbeddedTasks,
     whole: Mixture,
     weights: Array,
     metric: Metric,
@@ -301,18 +260,12 @@ def _attributed(
             "alone": v[2 ** np.arange(count)],
             "gain": shapley.gains(v),
             "shapley": shares,
-            "low": shares - estimates.Z95 * errors,
-            "high": shares + estimates.Z95 * errors,
+            "low": shares - Z95 * errors,
+            "high": shares + Z95 * errors,
             "n": estimate.n[-1].astype(int),
             "estimator": estimate.estimator,
         }
     )
-
-
-def overlaps(mixture: Mixture) -> list[str]:
-    """What a reader must know of a mixture whose tasks share rows: `anli_plus contains mnli`."""
-    known = [t for t in mixture.tasks if t in catalog.names("tasks")]
-    return [f"{a} contains {b}" for a in known for b in catalog.task(a).contains if b in known]
 
 
 def uneven(scores: pd.DataFrame) -> list[str]:

@@ -11,12 +11,10 @@ import numpy as np
 from diversity import catalog
 from diversity.stats import tables
 from diversity.stats.tables import BASELINES, FEWEST, Outcomes, Scores, Study
-from diversity.types import Array, InputError
+from diversity.types import Z95, Array, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Z95 = 1.959963984540054
 
 
 def study(

@@ -19,14 +19,13 @@ from diversity.training import batching, heads
 from diversity.training.loop import autocast
 from diversity.training.sampling import Ints
 from diversity.training.settings import Settings
-from diversity.types import Array, Example
+from diversity.types import Z95, Array, Example
 from diversity.xtreme import normalise, scores
 
 if TYPE_CHECKING:
     from diversity.types import Kind
 
 BLOCK = 2048  # units that are sorted by length together
-Z = 1.959963984540054  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -148,8 +147,8 @@ def interval(counts: Array) -> tuple[float, float]:
     residual = counts[:, 0] - share * counts[:, 1]
     variance = float((residual**2).mean() / n / counts[:, 1].mean() ** 2)
     trials = share * (1 - share) / variance if variance > 0 else float(n)
-    middle = (share + Z**2 / (2 * trials)) / (1 + Z**2 / trials)
-    half = Z / (1 + Z**2 / trials) * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2))
+    middle = (share + Z95**2 / (2 * trials)) / (1 + Z95**2 / trials)
+    half = Z95 / (1 + Z95**2 / trials) * np.sqrt(share * (1 - share) / trials + Z95**2 / (4 * trials**2))
     return float(max(0.0, 100 * (middle - half))), float(min(100.0, 100 * (middle + half)))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diversity import catalog
+from diversity.moments import largest_remainders
 from diversity.types import InputError
 
 Rule = Literal["proportional", "examples-proportional", "temperature", "uniform", "weights"]
@@ -86,9 +87,7 @@ def allotment(shares: Sequence[float], total: int) -> Ints:
     [4, 2, 1]
     """
     exact = np.asarray(shares, dtype=np.float64) / np.sum(shares) * total
-    counts: Ints = np.floor(exact).astype(np.int64)
-    counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
-    return counts
+    return largest_remainders(exact, total)
 
 
 def generator(seed: int, *key: int | str) -> np.random.Generator:

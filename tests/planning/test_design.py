@@ -110,14 +110,14 @@ def test_an_even_spread_is_balanced_where_it_can_be():
 
 
 def test_covariates_by_hand():
-    space = embedded.Space(
+    space = embedded.EmbeddedTasks(
         "hand",
         {
-            "squad_v1": embedded.Measured(moments([[1.0, 0]]), np.ones((1, 2)), {}, ("a b c",)),
-            "qqp": embedded.Measured(moments([[0.0, 1]]), np.ones((1, 2)), {}, ("a",)),
+            "squad_v1": embedded.EmbeddedTask(moments([[1.0, 0]]), np.ones((1, 2)), {}, ("a b c",)),
+            "qqp": embedded.EmbeddedTask(moments([[0.0, 1]]), np.ones((1, 2)), {}, ("a",)),
         },
     )
-    target = {"xnli": embedded.Measured(moments([[0.0, 1]]), np.ones((1, 2)), {}, ("a d",))}
+    target = {"xnli": embedded.EmbeddedTask(moments([[0.0, 1]]), np.ones((1, 2)), {}, ("a d",))}
     table = confounders.covariates(np.array([[0.5, 0.5], [1, 0]]), space, target, {"qqp": 60, "squad_v1": 80})
     assert table["log10 examples"].tolist() == pytest.approx(
         [(math.log10(363_846) + math.log10(87_599)) / 2, math.log10(363_846)]
@@ -209,7 +209,7 @@ def test_the_rate_is_measured_on_this_machine(samples, monkeypatch):
         return SimpleNamespace(examples=640, seconds=3.2)
 
     monkeypatch.setattr(intermediate, "plan_mix", plan_mix)
-    space = embedded.load(TASKS[:3])
+    space = embedded.load_moments(TASKS[:3])
     options = {"k": 2, "scheme": "closed", "targets": ["tatoeba"], "draws": 20, "budget": 64, "measure_rate": True}
     made = design(space, data=samples, **options)
     assert asked == [(TASKS[:3], "all-MiniLM-L6-v2", 64)]

@@ -10,7 +10,7 @@ import pytest
 import diversity
 from diversity import catalog, store
 from diversity.metrics import cosine, vendi
-from diversity.scoring import embedded, score
+from diversity.scoring import embedded, mixtures, score
 from diversity.types import InputError, Mixture
 
 NINE = sorted(n for n in catalog.names("tasks") if catalog.task(n).role == "intermediate")
@@ -103,7 +103,7 @@ def test_the_order_of_tasks_does_not_count(arrays):
 
 
 def test_the_nine_tasks_are_shipped_at_one_size():
-    space = embedded.load(NINE)
+    space = embedded.load_moments(NINE)
     assert {t.moments.n for t in space.tasks.values()} == {2900}
     for name, task in space.tasks.items():
         assert np.trace(task.moments.second) == pytest.approx(1, abs=1e-9)
@@ -129,9 +129,9 @@ def test_all_511_mixtures_of_the_nine():
 
 def test_saved_moments_score_the_same(tmp_path, arrays):
     space = diversity.from_arrays(arrays, encoder="mine")
-    (path, *_) = embedded.save(space, tmp_path)
+    (path, *_) = embedded.save_moments(space, tmp_path)
     assert path == tmp_path / "mine" / "a.npz"
-    again = embedded.load(["a", "b"], tmp_path, encoder="mine")
+    again = embedded.load_moments(["a", "b"], tmp_path, encoder="mine")
     for metric in ("cosine", "vendi(q=1)", "vendi(q=2)"):
         left = score.score(space, mixtures=["a,b"], metrics=[metric])
         right = score.score(again, metrics=[metric])
@@ -141,16 +141,16 @@ def test_saved_moments_score_the_same(tmp_path, arrays):
 
 def test_moments_that_are_not_there_or_damaged(tmp_path, arrays):
     with pytest.raises(InputError, match="did you mean mnli"):
-        embedded.load(["mnly"])
+        embedded.load_moments(["mnly"])
     with pytest.raises(InputError, match="no moments of it with all-MiniLM-L6-v2"):
-        embedded.load(["xnli"])
-    embedded.save(diversity.from_arrays(arrays, encoder="mine"), tmp_path)
+        embedded.load_moments(["xnli"])
+    embedded.save_moments(diversity.from_arrays(arrays, encoder="mine"), tmp_path)
     with pytest.raises(InputError, match="there are a, b, c"):
-        embedded.load(["d"], tmp_path, encoder="mine")
+        embedded.load_moments(["d"], tmp_path, encoder="mine")
     path = tmp_path / "mine" / "a.npz"
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(InputError, match=r"a\.npz: expected saved moments"):
-        embedded.load(["a"], tmp_path, encoder="mine")
+        embedded.load_moments(["a"], tmp_path, encoder="mine")
 
 
 # --- Precomputed vectors ---------------------------------------------------------------------------
@@ -255,7 +255,7 @@ def test_the_data_is_read_before_a_model_is_loaded():
     ],
 )
 def test_mixtures_parse(spec, name, weights):
-    mixture = score.parse_mixture(spec)
+    mixture = mixtures.parse_mixture(spec)
     assert (mixture.name, mixture.weights) == (name, weights)
 
 
@@ -275,7 +275,7 @@ def test_mixtures_parse(spec, name, weights):
 )
 def test_mixtures_that_cannot_be(spec, message):
     with pytest.raises(InputError, match=message):
-        score.parse_mixture(spec)
+        mixtures.parse_mixture(spec)
 
 
 def test_names_that_are_not_there_or_twice(arrays):
@@ -289,8 +289,8 @@ def test_names_that_are_not_there_or_twice(arrays):
 
 
 def test_overlapping_tasks_are_told():
-    assert score.overlaps(Mixture.of(["mnli", "anli_plus", "squad_v1"])) == ["anli_plus contains mnli"]
-    assert score.overlaps(Mixture.of(["mnli", "squad_v1", "own"])) == []
+    assert mixtures.overlaps(Mixture.of(["mnli", "anli_plus", "squad_v1"])) == ["anli_plus contains mnli"]
+    assert mixtures.overlaps(Mixture.of(["mnli", "squad_v1", "own"])) == []
 
 
 def test_a_run_has_the_same_key_everywhere():
@@ -329,7 +329,7 @@ def test_centred_vectors_are_less_the_mean_of_the_tasks_means(arrays):
 
 def test_moments_alone_cannot_be_centred(rng):
     with pytest.raises(InputError, match="expected the vectors of mnli to centre them"):
-        embedded.centred(embedded.load(["mnli"]))
+        embedded.centred(embedded.load_moments(["mnli"]))
     with pytest.raises(InputError, match="differ from their centre, found row 0"):
         embedded.centred(diversity.from_arrays({"one": rng.normal(size=(1, 3))}))
 
@@ -354,3 +354,40 @@ def test_rank_agreement_is_scipys_and_says_how_many_mixtures():
     assert score.agreement(scores[scores["encoder"] == "one"]).empty
     assert score.agreement(scores[scores["mixture"].isin(["a", "b"])]).empty
     assert score.agreement(scores.assign(value=1.0)).empty, "what does not vary has no order"
+
+
+# --- Vectors of two encoders ------------------------------------------------------------------------
+
+
+def embedded_by(vectors, **settings):
+    return embedded.measured(vectors, provenance={"encoder": {"model": "m", "max_tokens": 256, **settings}})
+
+
+def test_vectors_of_two_encoders_do_not_meet(arrays):
+    one, other = embedded_by(arrays["a"]), embedded_by(arrays["b"], max_tokens=128)
+    with pytest.raises(InputError, match="one encoder, found a with max_tokens 256 and b with max_tokens 128"):
+        embedded.EmbeddedTasks("m", {"a": one, "b": other})
+    unknown = embedded.measured(arrays["c"])
+    assert embedded.EmbeddedTasks("m", {"c": unknown, "a": one}).fingerprint == one.fingerprint != ""
+    assert diversity.Space is diversity.EmbeddedTasks
+
+
+def test_saved_moments_keep_the_fingerprint_of_their_encoder(tmp_path, arrays):
+    space = embedded.EmbeddedTasks("m", {n: embedded_by(x) for n, x in arrays.items()})
+    diversity.save_moments(space, tmp_path)
+    again = diversity.load_moments(["a", "b"], tmp_path, encoder="m")
+    assert again.fingerprint == space.fingerprint
+    with pytest.raises(InputError, match="one encoder"):
+        embedded.EmbeddedTasks("m", {**again.tasks, "c": embedded_by(arrays["c"], precision="bf16")})
+
+
+def test_centred_vectors_do_not_meet_those_that_are_not(arrays):
+    space = embedded.EmbeddedTasks("m", {n: embedded_by(x) for n, x in arrays.items()})
+    centred = embedded.centred(space)
+    assert len({t.fingerprint for t in centred.tasks.values()}) == 1
+    with pytest.raises(InputError, match="one encoder"):
+        embedded.EmbeddedTasks("m", {"a": space.tasks["a"], "b": centred.tasks["b"]})
+
+
+def test_the_shipped_moments_are_of_one_encoder():
+    assert len(embedded.load_moments(NINE).fingerprint) == 64
