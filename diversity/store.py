@@ -1,4 +1,4 @@
-"""Files that are whole or not there: atomic writes, and the records of finished stages."""
+"""Files that are whole or not there: atomic writes, what they were made of, and the records of finished stages."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
 from diversity.types import InputError
+from diversity.version import __version__
 
+PACKAGES = ("numpy", "torch", "transformers", "tokenizers", "accelerate", "sentence-transformers")
 RECORD, ERROR = "record.json", "error.txt"
 _HEAD = '{"sha256":"'  # how a record starts: the hash of what follows it
 _BODY = len(_HEAD) + 64 + len('",')
@@ -105,6 +111,73 @@ def whole(folder: Path, sizes: Mapping[str, int]) -> bool:
         return folder.is_dir() and all((folder / name).stat().st_size == size for name, size in sizes.items())
     except OSError:
         return False
+
+
+# --- What an artefact was made of --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What an artefact was made of, and with what; every one carries it.
+
+    `files` are SHA-256 by path, relative to the folder of data; `settings` are all that was asked for, chance excepted,
+    and what must be said of the result; `versions` are those of the toolkit, Python and the packages that compute.
+    """
+
+    files: Mapping[str, str]
+    settings: Mapping[str, object]
+    seed: int | None
+    versions: Mapping[str, str]
+    commit: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it for JSON, the settings at the top."""
+        own = {"files": dict(self.files), "seed": self.seed, "versions": dict(self.versions), "commit": self.commit}
+        return {**self.settings, **own}
+
+
+def provenance(
+    files: Iterable[Path] = (),
+    folder: Path | None = None,
+    *,
+    seed: int | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> Provenance:
+    """What something is made of from these files, with these settings, by this toolkit."""
+    return Provenance(hashes(files, folder), dict(settings or {}), seed, versions(), commit())
+
+
+def hashes(files: Iterable[Path], folder: Path | None = None) -> dict[str, str]:
+    """SHA-256 of files by their path relative to a folder, or by their name."""
+    return {(f.relative_to(folder).as_posix() if folder else f.name): sha256_file(f) for f in files}
+
+
+def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Versions of the toolkit, of Python and of those of the packages that are installed."""
+    installed = {name: version for name in packages if (version := _version(name))}
+    return {"diversity": __version__, "python": platform.python_version(), **installed}
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+@cache
+def commit() -> str:
+    """The commit of the checkout that the code runs from, with `-dirty` where it was changed; '' where it is none."""
+    folder = Path(__file__).resolve().parents[1]
+    if not (folder / ".git").exists():
+        return ""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude", "*"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
 
 
 # --- Records of finished stages ----------------------------------------------------------------------

@@ -1,6 +1,9 @@
 """A file is there whole, or as it was before."""
 
+import hashlib
+import json
 import os
+import re
 
 import pytest
 
@@ -77,3 +80,18 @@ def test_a_link_stays_a_link(tmp_path):
     store.write(tmp_path / "b", "new")
     assert (tmp_path / "b").is_symlink()
     assert (tmp_path / "a").read_text() == "new"
+
+
+def test_provenance_says_files_versions_seed_settings_and_commit(tmp_path):
+    (tmp_path / "mnli").mkdir()
+    (tmp_path / "mnli" / "a.txt").write_text("abc")
+    found = store.provenance([tmp_path / "mnli" / "a.txt"], tmp_path, seed=3, settings={"split": "train"}).to_dict()
+    assert found["files"] == {"mnli/a.txt": hashlib.sha256(b"abc").hexdigest()}
+    assert (found["seed"], found["split"]) == (3, "train")
+    assert {"diversity", "python", "numpy"} <= set(found["versions"])
+    assert found["commit"] == "" or re.fullmatch("[0-9a-f]{40}(-dirty)?", found["commit"])
+    assert json.loads(store.canonical(found)) == found
+
+
+def test_versions_leave_out_what_is_not_installed():
+    assert set(store.versions(["no-such-package-at-all"])) == {"diversity", "python"}

@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -23,10 +21,8 @@ from diversity import store
 from diversity.grid.graph import Rows, resolve
 from diversity.grid.ranks import launch
 from diversity.types import InputError
-from diversity.version import __version__
 
 FILES, LOCK, LOG = "files", "lock", "log.txt"
-PACKAGES = ("numpy", "torch", "transformers", "tokenizers", "accelerate", "sentence-transformers")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 State = Literal["done", "failed", "full", "lost"]
@@ -91,7 +87,7 @@ def perform(job: Job) -> Outcome:
     try:
         with _alone(Path(job.folder)):
             rows, files = _run(job, Path(job.folder) / FILES)
-        ended: dict[str, Any] = {"state": "done", "rows": rows, "files": files, "versions": versions()}
+        ended: dict[str, Any] = {"state": "done", "rows": rows, "files": files, "versions": store.versions()}
     except (Exception, SystemExit) as error:  # whatever it is, the other stages go on
         state = "full" if disk_is_full(error) else "failed"
         ended = {"state": state, "message": _one_line(error), "traceback": traceback.format_exc()}
@@ -157,17 +153,3 @@ def disk_is_full(error: BaseException | None) -> bool:
 def _one_line(error: BaseException) -> str:
     words = " ".join(str(error).split())
     return words if isinstance(error, InputError) else f"{type(error).__name__}: {words}".rstrip(": ")
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Versions of what a result may depend on."""
-    import platform
-
-    found = {"diversity": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

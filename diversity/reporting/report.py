@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -148,9 +146,12 @@ def _sections(
 
 
 def _facts(results: object, scores: object, settings: Mapping[str, object]) -> list[tuple[str, object]]:
-    facts: list[tuple[str, object]] = [("diversity", settings["version"]), ("commit", _commit() or "not a checkout")]
-    facts += [(name, metadata.version(name)) for name in PACKAGES]
-    facts += [("Python", platform.python_version), ("system", platform.platform())]
+    facts: list[tuple[str, object]] = [
+        ("diversity", settings["version"]),
+        ("commit", store.commit() or "not a checkout"),
+    ]
+    facts += [(name, version) for name, version in store.versions(PACKAGES).items() if name != "diversity"]
+    facts.append(("system", platform.platform()))
     facts += [(name, value) for name, value in settings.items() if name != "version"]
     for name, table in (("results", results), ("scores", scores)):
         facts.append((name, table if isinstance(table, str | Path) else "a DataFrame"))
@@ -161,21 +162,3 @@ def _facts(results: object, scores: object, settings: Mapping[str, object]) -> l
 def _hash(table: Any) -> str:
     content = Path(table).read_bytes() if isinstance(table, str | Path) else table.to_csv(index=False).encode()
     return hashlib.sha256(content).hexdigest()
-
-
-def _commit() -> str:
-    """The commit of the checkout that the code runs from; '' where it is no checkout."""
-    folder = Path(__file__).resolve().parents[2]
-    if not (folder / ".git").exists():
-        return ""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()

@@ -215,20 +215,19 @@ def _texts(
     if not texts:
         raise InputError(f"{name} ({chosen}) in {data}: expected rows with text, found none")
     splits = [sources.located(task, rows, language) for language in languages]
-    provenance = {
+    settings = {
         "task": name,
         "split": chosen,
         "languages": list(languages),
-        "files": {f.relative_to(folder).as_posix(): store.sha256_file(f) for s in splits for f in s.files},
         "rows": len(texts),
         "sample": size,
-        "seed": seed,
         "texts_sha256": hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest(),
         "recipe": task.recipe,
         "bad_rows": len(bad or ()) - already,
         "note": "; ".join(sorted({note for s in splits for note in s.notes})),
     }
-    return texts, provenance
+    files = [file for s in splits for file in s.files]
+    return texts, store.provenance(files, folder, seed=seed, settings=settings).to_dict()
 
 
 def from_arrays(arrays: Mapping[str, Any], encoder: str = "precomputed") -> EmbeddedTasks:
@@ -237,7 +236,7 @@ def from_arrays(arrays: Mapping[str, Any], encoder: str = "precomputed") -> Embe
     for name, given in arrays.items():
         array, provenance = given, {}
         if isinstance(given, str | Path):
-            array, provenance = _npy(Path(given)), {"files": {Path(given).name: store.sha256_file(Path(given))}}
+            array, provenance = _npy(Path(given)), store.provenance([Path(given)]).to_dict()
         try:
             tasks[name] = measured(array, provenance=provenance)
         except InputError as error:

@@ -256,15 +256,10 @@ def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
         "data": {t.name: dict(t.provenance) for t in prepared.tasks},
         "labels": {t.name: t.labels for t in prepared.tasks if t.labels},
         "settings": asdict(prepared.job.settings),
-        "versions": _versions(),
+        "versions": store.versions(),
+        "commit": store.commit(),
         "result": {k: v for k, v in asdict(trained).items() if k != "folder"},
     }
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("torch", "transformers", "tokenizers", "accelerate")}
 
 
 def _export(prepared: Prepared, trained: Trained, heads: Heads, text: str) -> None:

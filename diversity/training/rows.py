@@ -84,12 +84,11 @@ def _labelled(
     if sources.placeholder(task, counts, len(kept)):
         only = next(iter(counts))
         raise InputError(f"{task.name} ({split}) in {data}: expected labels, found {len(kept)} rows all of {only!r}")
-    folder = sources.data_folder(data)
     about = {
         "split": split,
         "language": files.language,
         "source": files.sources,
-        "files": {f.relative_to(folder).as_posix(): store.sha256_file(f) for f in files.files},
+        "files": store.hashes(files.files, sources.data_folder(data)),
         "rows": len(kept),
         "without_label": len(everything) - len(kept),
         "licence": task.licence,
