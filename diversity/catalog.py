@@ -71,20 +71,11 @@ def parse_metric(printed: str) -> tuple[Metric, dict[str, float]]:
     match = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(?:\(([^()]*)\))?\s*", printed)
     if not match:
         raise InputError(f"expected a metric such as cosine or vendi(q=2), found {printed!r}")
-    found: Metric = get("metrics", match[1])
-    options = dict(found.options)
-    for item in filter(None, (s.strip() for s in (match[2] or "").split(","))):
-        key, _, value = (s.strip() for s in item.partition("="))
-        if key not in options:
-            known = ", ".join(options) or "no options"
-            raise InputError(f"unknown option {key!r} of metric {found.name}: it has {known}")
-        try:
-            options[key] = float(value)
-        except ValueError:
-            raise InputError(f"expected a number for {key} in {printed!r}, found {value!r}") from None
-        if not options[key] >= 0:
-            raise InputError(f"expected {key} of at least 0 in {printed!r}, found {value}")
-    return found, options
+    known: Metric = get("metrics", match[1])
+    try:
+        return known, known.parsed(match[2] or "")
+    except InputError as error:
+        raise InputError(f"{error} in {printed!r}" if repr(printed) not in str(error) else str(error)) from None
 
 
 def metric(printed: str) -> Metric:
@@ -96,5 +87,6 @@ def metric(printed: str) -> Metric:
     from dataclasses import replace
     from functools import partial
 
-    found, options = parse_metric(printed)
-    return replace(found, function=partial(found.function, **options), options=options) if options else found
+    known, values = parse_metric(printed)
+    options = {name: replace(option, default=values[name]) for name, option in known.options.items()}
+    return replace(known, function=partial(known.function, **values), options=options) if options else known

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -399,7 +401,63 @@ class TaskMoments:
         return {}
 
 
+INFINITY, FLOAT = float("inf"), sys.float_info.max
+WHOLE = 2**63 - 1  # the largest whole number of an option: what a table can hold
+
 Influence = Callable[[int, int], "Array"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """A number that may stand in a metric's printed name: its type, its default and its bounds.
+
+    `high` None is any finite number (any up to 2^63 - 1 of a whole one); infinity is allowed where `high` is infinity.
+    `above` leaves the lower bound itself out. `title` is what errors call it.
+
+    >>> k = Option(int, 5, low=1)
+    >>> k.checked("k", 7.0), k.parsed("k", "7"), k.printed(7)
+    (7, 7, '7')
+    """
+
+    type: type[float]
+    default: float
+    low: float = 0
+    high: float | None = None
+    above: bool = False
+    title: str = ""
+
+    def checked(self, name: str, value: float) -> Any:
+        """The value in the option's type; raises InputError where it is of another kind or out of bounds."""
+        most = self.high if self.high is not None else WHOLE if self.type is int else FLOAT
+        inside = self.low < value <= most if self.above else self.low <= value <= most
+        if not inside or (self.type is not float and value != int(value)):
+            raise InputError(f"expected {self._expected(name)}, found {value!r}")
+        return self.type(value)
+
+    def _expected(self, name: str) -> str:
+        if self.type is bool:
+            return f"{name} of 0 or 1"
+        what = self.title or (f"a whole number {name}" if self.type is int else name)
+        if self.above:
+            return f"{what} above {self.low:g}" + (f" and at most {self.high:g}" if self.high is not None else "")
+        return (
+            f"{what} of at least {self.low:g}"
+            if self.high in (None, INFINITY)
+            else f"{what} from {self.low:g} to {self.high:g}"
+        )
+
+    def parsed(self, name: str, text: str) -> Any:
+        """The value that a text says; raises InputError as `checked` does, and for what is no number."""
+        try:
+            value = int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else float(text)
+        except ValueError:
+            raise InputError(f"expected a number for {name}, found {text!r}") from None
+        return self.checked(name, value)
+
+    def printed(self, value: float) -> str:
+        """The shortest text that `parsed` takes back to the same value."""
+        exact = self.type(value)
+        return str(int(exact)) if self.type is not float or (exact.is_integer() and abs(exact) < 1e15) else repr(exact)
 
 
 Takes = Literal["rows", "partition", "weights", "texts", "labelled", "reference", "reference_texts"]
@@ -419,7 +477,7 @@ class Metric:
     `influence(tasks, weights, rows, **options)` gives the influence (k,) of each row of task a on the value of mixture m:
     its variance is the sampling variance of the value (delta method). That of a `sampled` metric has two columns: by way of
     the moments of all rows, and by way of the mean over those that are kept. `options` are the numbers that may stand in the
-    printed name, with their defaults; `unbiased(**options)` says whether there is a U estimator.
+    printed name; `unbiased(**options)` says whether there is a U estimator.
 
     `aggregate` says how a set's value comes from its rows, which resampling has to know: a `sum` grows in proportion to their
     number, an `extreme` hangs on very few of them; all else counts as a `mean`.
@@ -438,7 +496,7 @@ class Metric:
     mixtures: Callable[..., Array] | None = None
     influence: Callable[..., Influence] | None = None
     sampled: bool = False
-    options: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, Option] = field(default_factory=dict)
     takes: Takes = "rows"
     invariant_to: frozenset[str] = frozenset()
     size_dependent: bool = False
@@ -451,8 +509,30 @@ class Metric:
         """Compute the metric on rows: `metric("vendi")(x, q=2)`."""
         return self.function(*args, **options)
 
+    @property
+    def defaults(self) -> dict[str, float]:
+        """The default of every option."""
+        return {name: option.default for name, option in self.options.items()}
+
     def printed(self, **options: float) -> str:
         """The name that parses back, with every option that the metric has: `vendi(q=2)`."""
-        values = {**self.options, **options}
-        inner = ",".join(f"{k}={v:g}" for k, v in values.items())
+        if unknown := sorted(set(options) - set(self.options)):
+            raise InputError(f"unknown option {unknown[0]!r} of metric {self.name}: it has {self._known()}")
+        values = {**self.defaults, **options}
+        inner = ",".join(f"{name}={option.printed(values[name])}" for name, option in self.options.items())
         return f"{self.name}({inner})" if inner else self.name
+
+    def _known(self) -> str:
+        return ", ".join(self.options) or "no options"
+
+    def parsed(self, text: str) -> dict[str, float]:
+        """The options in the parentheses of a printed name, defaults where it has none; raises InputError."""
+        values: dict[str, float] = {}
+        for item in filter(None, (s.strip() for s in text.split(","))):
+            name, _, value = (s.strip() for s in item.partition("="))
+            if name not in self.options:
+                raise InputError(f"unknown option {name!r} of metric {self.name}: it has {self._known()}")
+            if name in values:
+                raise InputError(f"expected {name} of {self.name} once, found it twice in {text!r}")
+            values[name] = self.options[name].parsed(name, value)
+        return {**self.defaults, **values}

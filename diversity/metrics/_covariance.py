@@ -7,14 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from diversity.moments import mix
-from diversity.types import Array, Influence, InputError, TaskMoments
-
-
-def yes(value: float, name: str) -> bool:
-    """An option that is on or off, as the number 1 or 0; raises InputError for any other."""
-    if value not in (0, 1):
-        raise InputError(f"expected {name} of 0 or 1, found {value!r}")
-    return bool(value)
+from diversity.types import Array, Influence, TaskMoments
 
 
 def about(tasks: TaskMoments, weights: Array, *, centred: bool) -> tuple[Array, Array]:

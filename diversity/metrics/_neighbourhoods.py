@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._pairwise import distances, nearest, pair, whole
-from diversity.types import Array
+from diversity.metrics._pairwise import distances, nearest, pair
+from diversity.types import Array, Option
 
+NEIGHBOURS = Option(int, 5, low=1)
 MARGIN = 1e-12  # a row must be inside by more than rounding: one on the boundary is outside
 
 
-def neighbourhoods(x: Any, reference: Any, k: float) -> tuple[int, Array, int]:
+def neighbourhoods(x: Any, reference: Any, k: int) -> tuple[int, Array, int]:
     """How often a row of x (n, d) lies in a ball of the reference (m, d), which balls (m,) hold any, and n."""
-    k = whole("k", k)
+    k = NEIGHBOURS.checked("k", k)
     rows, target = pair(x, reference, least=k + 1)
     radii = nearest(target, target, k, itself=True)[1][:, -1]
     covered, hits = np.zeros(len(target), dtype=bool), 0

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diversity.metrics._spectrum import power_means
+from diversity.metrics._spectrum import ORDER, power_means
 from diversity.moments import checked, unit_chunks
 from diversity.types import Array, InputError
 
@@ -31,13 +31,6 @@ class Partition:
     weights: Array
     total: Array
     within: Array
-
-
-def order(q: float) -> float:
-    """The order; raises InputError below 0."""
-    if not q >= 0:
-        raise InputError(f"expected an order q of at least 0, found {q!r}")
-    return float(q)
 
 
 def shares_of(weights: Any, n: int) -> Array:
@@ -92,7 +85,7 @@ def of_tasks(x: Any, labels: Any, weights: Mapping[str, float] | None) -> Partit
 def number(shares: Array, ordinary: Array, q: float) -> float:
     """Effective number of order q: (sum p_i (Zp)_i^(q-1))^(1/(1-q)); where (Zp)_i = p_i, the Hill number."""
     keep = shares > 0
-    return _mean(1 / ordinary[keep], shares[keep], order(q))
+    return _mean(1 / ordinary[keep], shares[keep], ORDER.checked("q", q))
 
 
 def distinctness(parts: Partition, q: float) -> float:
@@ -101,8 +94,8 @@ def distinctness(parts: Partition, q: float) -> float:
     ratio, numbers = parts.total / parts.within, []
     for a in present:
         mine = (parts.task == a) & (parts.shares > 0)
-        numbers.append(1 / _mean(ratio[mine], parts.shares[mine] / parts.weights[a], order(q)))
-    return _mean(np.array(numbers), parts.weights[present], order(q))
+        numbers.append(1 / _mean(ratio[mine], parts.shares[mine] / parts.weights[a], ORDER.checked("q", q)))
+    return _mean(np.array(numbers), parts.weights[present], ORDER.checked("q", q))
 
 
 def _mean(values: Array, shares: Array, q: float) -> float:

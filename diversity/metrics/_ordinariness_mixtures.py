@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from diversity.metrics._influence import projections
-from diversity.metrics._ordinariness import Partition, distinctness, number, order
+from diversity.metrics._ordinariness import Partition, distinctness, number
+from diversity.metrics._spectrum import LARGE, ORDER
 from diversity.types import Array, Influence, InputError, TaskMoments
 
 
@@ -157,7 +158,7 @@ def _by_mixture(
     last: dict[int, Of] = {}
 
     def found(m: int, a: int) -> Array:
-        if np.isinf(order(q)):
+        if ORDER.checked("q", q) > LARGE:
             return np.full((len(rows[a]), 2), np.nan)
         if m not in last:
             last.clear()

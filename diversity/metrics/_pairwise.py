@@ -42,14 +42,6 @@ def pair(x: Any, reference: Any, *, least: int = 1) -> tuple[Array, Array]:
     return target if rows is others else unit(rows), target
 
 
-def whole(name: str, value: float, *, least: int = 1, most: int | None = None) -> int:
-    """An option that counts, as an int; raises InputError where it is none or out of bounds."""
-    if not (value == np.floor(value) and least <= value <= (np.inf if most is None else most)):
-        bound = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise InputError(f"expected a whole number {name} {bound}, found {value!r}")
-    return int(value)
-
-
 def blocks(n: int, width: int) -> Iterator[slice]:
     """Successive rows, so many that a block of this width has no more numbers than it may."""
     height = max(1, min(BLOCK, NUMBERS // width))

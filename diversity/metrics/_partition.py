@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from diversity.metrics._pairwise import Indices, pair, similarities, to_distances, whole
-from diversity.types import Array, InputError
+from diversity.metrics._pairwise import Indices, pair, similarities, to_distances
+from diversity.types import Array, InputError, Option
 
+CLUSTERS, SEED = Option(int, 50, low=1), Option(int, 0)
 ROUNDS = 100
 CANDIDATES = 16  # for a centre, compared with all rows at a time
 
 
-def sort(x: Any, reference: Any, clusters: float, seed: float) -> tuple[Array, Array, Indices, Array]:
+def sort(x: Any, reference: Any, clusters: int, seed: int) -> tuple[Array, Array, Indices, Array]:
     """Unit rows of x (n, d), the reference's centres (clusters, d), the cell of each row and its squared distance."""
-    clusters, seed = whole("clusters", clusters), whole("seed", seed, least=0)
+    clusters, seed = CLUSTERS.checked("clusters", clusters), SEED.checked("seed", seed)
     rows, target = pair(x, reference)
     if len(target) < clusters:
         raise InputError(

@@ -11,7 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from diversity.types import Array, TaskMoments
+from diversity.types import INFINITY, Array, Option, TaskMoments
+
+ORDER = Option(float, 1.0, high=INFINITY, title="an order q")
+LARGE = 1e12  # an order beyond it is infinity to 11 digits, and its powers would overflow
 
 
 def eigenvalues(second: Array, n: float) -> Array:
@@ -77,7 +80,7 @@ def numbers(shares: Array, q: float) -> Array:
     """
     if q == 0:
         return np.asarray(np.count_nonzero(shares, axis=-1).astype(float))
-    if np.isinf(q):
+    if q > LARGE:
         return np.asarray(1 / shares.max(axis=-1))
     logs = np.log(np.where(shares > 0, shares, 1.0))
     if q == 1:
@@ -102,7 +105,7 @@ def _log_power_sum(logs: Array, shares: Array, q: float) -> Array:
 def derivative(values: Array, q: float) -> Array:
     """d number / d lambda, one for each eigenvalue: the gradient with respect to C is V diag(.) V'."""
     f = number(values, q)
-    if np.isinf(q):
+    if q > LARGE:
         return np.where(values == values.max(), -(f**2), 0.0)
     if q == 1:
         return np.asarray(-f * (np.log(values) + 1))
@@ -114,7 +117,7 @@ def power_means(values: Array, weights: Array, q: float) -> Array:
 
     (sum w D^(1-q))^(1/(1-q)); q = 1 is the geometric mean, q = infinity the minimum of those present.
     """
-    if np.isinf(q):
+    if q > LARGE:
         return np.asarray(np.where(weights > 0, values, np.inf).min(axis=-1))
     logs = np.broadcast_to(np.log(values), weights.shape)
     present = np.where(weights > 0, logs, 0.0)

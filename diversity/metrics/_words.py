@@ -57,13 +57,6 @@ def checked(texts: Any, what: str = "texts") -> list[str]:
     return found
 
 
-def whole(value: float, name: str, least: int = 1) -> int:
-    """An option that counts; raises InputError below `least` and for fractions."""
-    if not value >= least or value != int(value):
-        raise InputError(f"expected a whole number of at least {least} for {name}, found {value!r}")
-    return int(value)
-
-
 def grams(found: list[str], n: int) -> Iterator[tuple[str, ...]]:
     """The n-grams of a text's words.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from diversity.metrics._neighbourhoods import neighbourhoods
+from diversity.metrics._neighbourhoods import NEIGHBOURS, neighbourhoods
 from diversity.types import Metric
 
 
-def coverage_knn(x: Any, reference: Any, *, k: float = 5) -> float:
+def coverage_knn(x: Any, reference: Any, *, k: int = 5) -> float:
     """Share of the rows of a reference (m, d) whose k-nearest-neighbour ball holds one of rows x (n, d), in [0, 1].
 
     (1/m) sum_r 1[min_j d(x_j, r) < d_k(r)], d_k(r) the distance of r to its k-th nearest other reference row; of unit rows,
@@ -25,7 +25,7 @@ def coverage_knn(x: Any, reference: Any, *, k: float = 5) -> float:
 METRIC = Metric(
     name="coverage_knn",
     function=coverage_knn,
-    options={"k": 5},
+    options={"k": NEIGHBOURS},
     formula="(1/m) sum_r 1[min_j d(x_j, r) < d_k(r)]",
     range="[0, 1]",
     cost="O(m (m + n) d) time, O(block (m + n)) memory",

@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 
 from diversity.metrics._pairwise import both_sums, unit, upper
-from diversity.types import InputError, Metric
+from diversity.types import Metric, Option
+
+OPTIONS = {
+    "tau": Option(float, 1.0, above=True, title="a temperature tau"),
+}
 
 
 def dcscore(x: Any, *, tau: float = 1.0) -> float:
@@ -20,8 +24,7 @@ def dcscore(x: Any, *, tau: float = 1.0) -> float:
     >>> round(dcscore([[1, 0], [0, 1]]), 6), round(dcscore([[1, 0], [0, 1]], tau=0.05), 6)
     (1.462117, 2.0)
     """
-    if not tau > 0:
-        raise InputError(f"expected a temperature tau above 0, found {tau!r}")
+    tau = OPTIONS["tau"].checked("tau", tau)
     rows = unit(x, dtype=np.float32 if tau >= 0.1 else np.float64)  # 1/tau magnifies rounding
     rows *= 1 / np.sqrt(tau)
     sums = np.zeros(len(rows))
@@ -34,7 +37,7 @@ def dcscore(x: Any, *, tau: float = 1.0) -> float:
 METRIC = Metric(
     name="dcscore",
     function=dcscore,
-    options={"tau": 1.0},
+    options=OPTIONS,
     formula="sum_i exp(1/tau) / sum_j exp(cos_ij/tau)",
     range="[1, n]; tau = 1: [1, e)",
     cost="O(n^2 d) time, O(block n) memory",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from diversity.metrics._neighbourhoods import neighbourhoods
+from diversity.metrics._neighbourhoods import NEIGHBOURS, neighbourhoods
 from diversity.types import Metric
 
 
-def density(x: Any, reference: Any, *, k: float = 5) -> float:
+def density(x: Any, reference: Any, *, k: int = 5) -> float:
     """Mean over rows x (n, d) of the number of k-nearest-neighbour balls of a reference (m, d) that hold it, over k.
 
     (1 / k n) sum_j sum_r 1[d(x_j, r) < d_k(r)], d_k(r) the distance of r to its k-th nearest other reference row; of unit
@@ -27,7 +27,7 @@ def density(x: Any, reference: Any, *, k: float = 5) -> float:
 METRIC = Metric(
     name="density",
     function=density,
-    options={"k": 5},
+    options={"k": NEIGHBOURS},
     formula="(1 / k n) sum_j sum_r 1[d(x_j, r) < d_k(r)]",
     range="[0, m/k]",
     cost="O(m (m + n) d) time, O(block (m + n)) memory",

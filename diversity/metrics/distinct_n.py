@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from diversity.metrics._words import checked, grams, whole, words
-from diversity.types import Metric
+from diversity.metrics._words import checked, grams, words
+from diversity.types import Metric, Option
+
+OPTIONS = {
+    "n": Option(int, 2, low=1),
+}
 
 
-def distinct_n(texts: Any, *, n: float = 2) -> float:
+def distinct_n(texts: Any, *, n: int = 2) -> float:
     """Distinct n-grams of words over all n-grams of the texts, in (0, 1]; nan where no text has n words.
 
     N-grams do not cross from one text to the next; words as in `metrics/_words.py`. It falls with the number of words
@@ -18,7 +22,7 @@ def distinct_n(texts: Any, *, n: float = 2) -> float:
     >>> distinct_n(["the cat sat", "the cat ran"]), distinct_n(["the cat sat", "the cat ran"], n=1)
     (0.75, 0.6666666666666666)
     """
-    order = whole(n, "n")
+    order = OPTIONS["n"].checked("n", n)
     total, different = 0, set[tuple[str, ...]]()
     for text in checked(texts):
         found = list(grams(words(text), order))
@@ -30,7 +34,7 @@ def distinct_n(texts: Any, *, n: float = 2) -> float:
 METRIC = Metric(
     name="distinct_n",
     function=distinct_n,
-    options={"n": 2.0},
+    options=OPTIONS,
     formula="distinct n-grams / n-grams",
     range="(0, 1]",
     cost="O(words)",

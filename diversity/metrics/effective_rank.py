@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._covariance import about, influence_of, rows_of, spectrum, yes
+from diversity.metrics._covariance import about, influence_of, rows_of, spectrum
 from diversity.metrics._spectrum import number
 from diversity.moments import moments, stack
-from diversity.types import Array, Influence, Metric, TaskMoments
+from diversity.types import Array, Influence, Metric, Option, TaskMoments
+
+OPTIONS = {
+    "centred": Option(bool, True, high=1),
+}
 
 
-def effective_rank(x: Any, *, centred: float = 1) -> float:
+def effective_rank(x: Any, *, centred: bool = True) -> float:
     """Effective number of directions in which rows x (n, d), scaled to unit length, vary, in [1, min(n - 1, d)].
 
     exp of the entropy of the eigenvalues of the covariance S, scaled to sum 1. It says nothing of how far the rows
@@ -29,9 +33,9 @@ def effective_rank(x: Any, *, centred: float = 1) -> float:
     return float(mixtures(stack({"x": moments(x)}), [[1.0]], centred=centred)[0])
 
 
-def mixtures(tasks: TaskMoments, weights: Any, *, centred: float = 1) -> Array:
+def mixtures(tasks: TaskMoments, weights: Any, *, centred: bool = True) -> Array:
     """Effective rank of each mixture's covariance C_w - m_w m_w'."""
-    flag = yes(centred, "centred")
+    flag = OPTIONS["centred"].checked("centred", centred)
     found = []
     for w in np.asarray(weights, dtype=float):
         values, _ = spectrum(about(tasks, w, centred=flag)[1], rows_of(tasks, w))
@@ -39,9 +43,9 @@ def mixtures(tasks: TaskMoments, weights: Any, *, centred: float = 1) -> Array:
     return np.array(found)
 
 
-def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, centred: float = 1) -> Influence:
+def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, centred: bool = True) -> Influence:
     """d exp(H) by an eigenvalue: exp(H) (-log p - H) / trace; rows that are all the same have none."""
-    flag = yes(centred, "centred")
+    flag = OPTIONS["centred"].checked("centred", centred)
 
     def gradient(m: int) -> tuple[Array, Array]:
         centre, second = about(tasks, weights[m], centred=flag)
@@ -60,7 +64,7 @@ METRIC = Metric(
     function=effective_rank,
     mixtures=mixtures,
     influence=influence,
-    options={"centred": 1.0},
+    options=OPTIONS,
     formula="exp H(lambda(S) / tr S), S = C - m m'; centred=0: of C",
     range="[1, min(n - 1, d)], or 0 for rows that are all the same",
     cost="O(n d^2 + d^3)",

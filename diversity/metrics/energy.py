@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 
 from diversity.metrics._pairwise import to_distances, unit, upper
-from diversity.types import InputError, Metric
+from diversity.types import Metric, Option
+
+OPTIONS = {
+    "power": Option(float, 1.0, above=True),
+    "floor": Option(float, 1e-6, high=2, above=True),
+}
 
 
 def energy(x: Any, *, power: float = 1, floor: float = 1e-6) -> float:
@@ -21,8 +26,7 @@ def energy(x: Any, *, power: float = 1, floor: float = 1e-6) -> float:
     >>> energy([[1, 0], [0, 1], [-1, 0]]), energy([[1, 0], [1, 0]], floor=0.01)
     (-0.8333333333333334, -100.0)
     """
-    if not (power > 0 and 0 < floor <= 2):
-        raise InputError(f"expected a power above 0 and a floor in (0, 2], found {power!r} and {floor!r}")
+    power, floor = OPTIONS["power"].checked("power", power), OPTIONS["floor"].checked("floor", floor)
     rows = unit(x, least=2)
     n, total = len(rows), 0.0
     for part, block in upper(rows):
@@ -36,7 +40,7 @@ def energy(x: Any, *, power: float = 1, floor: float = 1e-6) -> float:
 METRIC = Metric(
     name="energy",
     function=energy,
-    options={"power": 1, "floor": 1e-6},
+    options=OPTIONS,
     formula="-mean_{i != j} max(d_ij, floor)^-power, d = 1 - cos",
     range="[-floor^-power, -(n - 1)/n]",
     cost="O(n^2 d) time, O(block n) memory",

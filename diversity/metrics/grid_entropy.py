@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._pairwise import whole
 from diversity.metrics._projection import project
-from diversity.types import Metric
+from diversity.types import Metric, Option
+
+OPTIONS = {
+    "bins": Option(int, 5, low=2),
+}
 
 
-def grid_entropy(x: Any, reference: Any = None, *, bins: float = 5) -> float:
+def grid_entropy(x: Any, reference: Any = None, *, bins: int = 5) -> float:
     """Entropy of the shares of rows x (n, d) in bins^2 equal cells of a plane, over its maximum log(bins^2), in [0, 1].
 
     The plane is that of the two first principal axes of a reference (m, d) of unit rows, the grid its bounding box there:
@@ -23,7 +26,7 @@ def grid_entropy(x: Any, reference: Any = None, *, bins: float = 5) -> float:
     >>> round(grid_entropy(corners, bins=2), 6), grid_entropy([[1, 0, 0]], corners)
     (0.75, 0.0)
     """
-    bins = whole("bins", bins, least=2)
+    bins = OPTIONS["bins"].checked("bins", bins)
     points, target = project(x, reference, 2)
     low, high = target.min(axis=0), target.max(axis=0)
     width = np.where(high - low > 1e-12, high - low, 1.0)
@@ -35,7 +38,7 @@ def grid_entropy(x: Any, reference: Any = None, *, bins: float = 5) -> float:
 METRIC = Metric(
     name="grid_entropy",
     function=grid_entropy,
-    options={"bins": 5},
+    options=OPTIONS,
     formula="-sum_c p_c log p_c / log(bins^2), p the shares of a grid on the reference's two principal axes",
     range="[0, 1]",
     cost="O((n + m) d^2 + d^3)",

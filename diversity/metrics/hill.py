@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._spectrum import numbers
+from diversity.metrics._spectrum import ORDER, numbers
 from diversity.types import Array, Influence, InputError, Metric, TaskMoments
 
 
@@ -23,7 +23,7 @@ def hill(weights: Any, *, q: float = 1.0) -> float:
     w = np.asarray(weights, dtype=float)
     if w.ndim != 1 or not np.isfinite(w).all() or (w < 0).any() or not w.any():
         raise InputError(f"expected weights (T,) of at least 0 and not all 0, found {weights!r}")
-    return float(numbers(w / w.sum(), q))
+    return float(numbers(w / w.sum(), ORDER.checked("q", q)))
 
 
 def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0) -> Array:
@@ -41,7 +41,7 @@ METRIC = Metric(
     function=hill,
     mixtures=mixtures,
     influence=influence,
-    options={"q": 1.0},
+    options={"q": ORDER},
     formula="(sum w^q)^(1/(1-q)) of the weights",
     range="[1, number of tasks]",
     cost="O(T)",

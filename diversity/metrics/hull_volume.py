@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from diversity.metrics._pairwise import whole
 from diversity.metrics._projection import project
-from diversity.types import Metric
+from diversity.types import Metric, Option
+
+OPTIONS = {
+    "dims": Option(int, 2, low=1, high=8),
+}
 
 
-def hull_volume(x: Any, reference: Any = None, *, dims: float = 2) -> float:
+def hull_volume(x: Any, reference: Any = None, *, dims: int = 2) -> float:
     """Volume (area) of the convex hull of rows x (n, d) on the first `dims` principal axes of a reference (m, d), 0 or above.
 
     The axes are fixed by the reference's unit rows, so that sets are comparable; without one they are those of x, and
@@ -23,7 +26,7 @@ def hull_volume(x: Any, reference: Any = None, *, dims: float = 2) -> float:
     >>> round(hull_volume([[1, 0, 0], [0, 1, 0], [0, 0, 1]]), 6)
     0.866025
     """
-    dims = whole("dims", dims, most=8)
+    dims = OPTIONS["dims"].checked("dims", dims)
     points, _ = project(x, reference, dims)
     points = points - points.mean(axis=0)
     if dims == 1:
@@ -39,7 +42,7 @@ def hull_volume(x: Any, reference: Any = None, *, dims: float = 2) -> float:
 METRIC = Metric(
     name="hull_volume",
     function=hull_volume,
-    options={"dims": 2},
+    options=OPTIONS,
     formula="volume of the convex hull on the reference's first principal axes",
     range="[0, pi]; dims: [0, volume of the unit ball]",
     cost="O((n + m) d^2 + d^3)",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from diversity.metrics._partition import sort
+from diversity.metrics._partition import CLUSTERS, SEED, sort
 from diversity.types import Metric
 
 
-def kmeans_inertia(x: Any, reference: Any, *, clusters: float = 50, seed: float = 0) -> float:
+def kmeans_inertia(x: Any, reference: Any, *, clusters: int = 50, seed: int = 0) -> float:
     """Mean squared Euclidean distance of rows x (n, d) to the nearest of the reference's k-means centres, in [0, 4].
 
     The partition is fitted once, on the reference (m, d), from `seed`, and kept: sets sorted by the same reference are
@@ -25,7 +25,7 @@ def kmeans_inertia(x: Any, reference: Any, *, clusters: float = 50, seed: float 
 METRIC = Metric(
     name="kmeans_inertia",
     function=kmeans_inertia,
-    options={"clusters": 50, "seed": 0},
+    options={"clusters": CLUSTERS, "seed": SEED},
     formula="mean_i min_c |x_i - mu_c|^2, mu the k-means centres of the reference",
     range="[0, 4]",
     cost="O(rounds m k d) once for a reference, then O(n k d)",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from diversity.metrics._pairwise import nearest, unit, whole
-from diversity.types import Metric
+from diversity.metrics._pairwise import nearest, unit
+from diversity.types import Metric, Option
+
+OPTIONS = {
+    "k": Option(int, 5, low=1),
+}
 
 
-def knn(x: Any, *, k: float = 5) -> float:
+def knn(x: Any, *, k: int = 5) -> float:
     """Mean cosine distance of rows x (n, d) to their k nearest other rows, in [0, 2].
 
     mean_i mean_{j in N_k(i)} (1 - cos(x_i, x_j)): the mean over all k, not the k-th alone; k = 1 is `chamfer`, k = n - 1
@@ -17,7 +21,7 @@ def knn(x: Any, *, k: float = 5) -> float:
     >>> round(knn([[1, 0], [1, 0], [0, 1]], k=2), 6)
     0.666667
     """
-    k = whole("k", k)
+    k = OPTIONS["k"].checked("k", k)
     rows = unit(x, least=k + 1)
     return float(nearest(rows, rows, k, itself=True)[1].mean())
 
@@ -25,7 +29,7 @@ def knn(x: Any, *, k: float = 5) -> float:
 METRIC = Metric(
     name="knn",
     function=knn,
-    options={"k": 5},
+    options=OPTIONS,
     formula="mean_i mean_{j in N_k(i)} d_ij, d = 1 - cos",
     range="[0, 2]",
     cost="O(n^2 d) time, O(block n + n k) memory",

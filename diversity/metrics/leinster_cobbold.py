@@ -6,6 +6,7 @@ from typing import Any
 
 from diversity.metrics import _ordinariness_mixtures
 from diversity.metrics._ordinariness import number, ordinariness, shares_of
+from diversity.metrics._spectrum import ORDER
 from diversity.moments import checked
 from diversity.types import Metric
 
@@ -32,7 +33,7 @@ METRIC = Metric(
     mixtures=_ordinariness_mixtures.gamma,
     influence=_ordinariness_mixtures.gamma_influence,
     sampled=True,
-    options={"q": 1.0},
+    options={"q": ORDER},
     formula="(sum p_i (Zp)_i^(q-1))^(1/(1-q)), (Zp)_i = (1 + x_i . m)/2",
     range="[1, 2]",
     cost="O(n d)",

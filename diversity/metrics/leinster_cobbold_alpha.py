@@ -7,6 +7,7 @@ from typing import Any
 
 from diversity.metrics import _ordinariness_mixtures
 from diversity.metrics._ordinariness import number, of_tasks
+from diversity.metrics._spectrum import ORDER
 from diversity.types import Metric
 
 
@@ -29,7 +30,7 @@ METRIC = Metric(
     mixtures=_ordinariness_mixtures.alpha,
     influence=_ordinariness_mixtures.alpha_influence,
     sampled=True,
-    options={"q": 1.0},
+    options={"q": ORDER},
     formula="(sum_a w_a D_q(a)^(1-q))^(1/(1-q)), D_q(a) the Leinster-Cobbold diversity of task a",
     range="[1, 2]",
     cost="O(n d)",

@@ -7,6 +7,7 @@ from typing import Any
 
 from diversity.metrics import _ordinariness_mixtures
 from diversity.metrics._ordinariness import distinctness, of_tasks
+from diversity.metrics._spectrum import ORDER
 from diversity.types import Metric
 
 
@@ -31,7 +32,7 @@ METRIC = Metric(
     mixtures=_ordinariness_mixtures.beta,
     influence=_ordinariness_mixtures.beta_influence,
     sampled=True,
-    options={"q": 1.0},
+    options={"q": ORDER},
     formula="M_(1-q) over w_a of 1 / M_(1-q) over p_i|a of (Zp)_i / (Zp_a)_i",
     range="(0, 1/min w]",
     cost="O(n d)",

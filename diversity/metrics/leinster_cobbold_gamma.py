@@ -7,6 +7,7 @@ from typing import Any
 
 from diversity.metrics import _ordinariness_mixtures
 from diversity.metrics._ordinariness import number, of_tasks
+from diversity.metrics._spectrum import ORDER
 from diversity.types import Metric
 
 
@@ -29,7 +30,7 @@ METRIC = Metric(
     mixtures=_ordinariness_mixtures.gamma,
     influence=_ordinariness_mixtures.gamma_influence,
     sampled=True,
-    options={"q": 1.0},
+    options={"q": ORDER},
     formula="(sum p_i (Zp)_i^(q-1))^(1/(1-q)), p_i = w_a / n_a",
     range="[1, 2]",
     cost="O(n d)",

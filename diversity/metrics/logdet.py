@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._covariance import about, influence_of, yes
+from diversity.metrics._covariance import about, influence_of
 from diversity.moments import checked, moments, stack, unit_rows
-from diversity.types import Array, Influence, InputError, Metric, TaskMoments
+from diversity.types import Array, Influence, Metric, Option, TaskMoments
+
+OPTIONS = {
+    "alpha": Option(float, 1.0),
+    "centred": Option(bool, False, high=1),
+}
 
 
-def logdet(x: Any, *, alpha: float = 1.0, centred: float = 0) -> float:
+def logdet(x: Any, *, alpha: float = 1.0, centred: bool = False) -> float:
     """log det(I + alpha C) of rows x (n, d), scaled to unit length, in nats.
 
     In [log(1 + alpha), r log(1 + alpha/r)] with r = min(n, d). By Sylvester's identity it is log det(I + (alpha/n) K):
@@ -28,28 +33,26 @@ def logdet(x: Any, *, alpha: float = 1.0, centred: float = 0) -> float:
     if n >= d:
         return float(mixtures(stack({"x": moments(x)}), [[1.0]], alpha=alpha, centred=centred)[0])
     rows = unit_rows(x)
-    if yes(centred, "centred"):
+    if OPTIONS["centred"].checked("centred", centred):
         rows -= rows.mean(axis=0)
     return _logdet(rows @ rows.T / n, alpha)
 
 
 def _logdet(second: Array, alpha: float) -> float:
-    if not 0 <= alpha < np.inf:
-        raise InputError(f"expected a finite alpha of at least 0, found {alpha!r}")
-    return float(np.linalg.slogdet(np.eye(len(second)) + alpha * second)[1])
+    return float(np.linalg.slogdet(np.eye(len(second)) + OPTIONS["alpha"].checked("alpha", alpha) * second)[1])
 
 
-def mixtures(tasks: TaskMoments, weights: Any, *, alpha: float = 1.0, centred: float = 0) -> Array:
+def mixtures(tasks: TaskMoments, weights: Any, *, alpha: float = 1.0, centred: bool = False) -> Array:
     """log det(I + alpha C_w) of each mixture, without its rows."""
-    flag = yes(centred, "centred")
+    flag = OPTIONS["centred"].checked("centred", centred)
     return np.array([_logdet(about(tasks, w, centred=flag)[1], alpha) for w in np.asarray(weights, dtype=float)])
 
 
 def influence(
-    tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, alpha: float = 1.0, centred: float = 0
+    tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, alpha: float = 1.0, centred: bool = False
 ) -> Influence:
     """d log det(I + alpha C) by C: alpha (I + alpha C)^-1."""
-    flag = yes(centred, "centred")
+    flag = OPTIONS["centred"].checked("centred", centred)
 
     def gradient(m: int) -> tuple[Array, Array]:
         centre, second = about(tasks, weights[m], centred=flag)
@@ -63,7 +66,7 @@ METRIC = Metric(
     function=logdet,
     mixtures=mixtures,
     influence=influence,
-    options={"alpha": 1.0, "centred": 0.0},
+    options=OPTIONS,
     formula="log det(I + alpha C); centred=1: of S = C - m m'",
     range="[log(1 + alpha), r log(1 + alpha/r)], r = min(n, d); centred: from 0",
     cost="O(n d^2 + d^3)",

@@ -6,11 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._pairwise import ROUNDING, nearest, pair, similarities, unit, whole
-from diversity.types import Array, InputError, Metric
+from diversity.metrics._pairwise import ROUNDING, nearest, pair, similarities, unit
+from diversity.types import Array, Metric, Option
+
+OPTIONS = {
+    "k": Option(int, 10, low=1),
+    "alpha": Option(float, 1.0),
+    "beta": Option(float, 0.5),
+}
 
 
-def novelsum(x: Any, reference: Any = None, *, k: float = 10, alpha: float = 1, beta: float = 0.5) -> float:
+def novelsum(x: Any, reference: Any = None, *, k: int = 10, alpha: float = 1, beta: float = 0.5) -> float:
     """Mean over rows x (n, d) of the proximity-weighted, density-scaled mean cosine distance to all rows, 0 or above.
 
     mean_i s_i^beta sum_r r^-alpha d_i(r) / sum_r r^-alpha, d_i(r) the distance of row i to its r-th nearest, itself first.
@@ -23,9 +29,8 @@ def novelsum(x: Any, reference: Any = None, *, k: float = 10, alpha: float = 1, 
     >>> round(novelsum([[1, 0], [1, 0], [0, 1]], beta=0), 6)
     0.272727
     """
-    k = whole("k", k)
-    if not (alpha >= 0 and beta >= 0):
-        raise InputError(f"expected alpha and beta of at least 0, found {alpha!r} and {beta!r}")
+    values = {"k": k, "alpha": alpha, "beta": beta}
+    k, alpha, beta = (OPTIONS[name].checked(name, value) for name, value in values.items())
     rows = unit(x, least=2)
     others = rows if reference is None else pair(x, reference)[1]
     scale = density(rows, others, k) ** beta if beta else np.ones(len(rows))
@@ -52,7 +57,7 @@ def density(rows: Array, reference: Array, k: int) -> Array:
 METRIC = Metric(
     name="novelsum",
     function=novelsum,
-    options={"k": 10, "alpha": 1, "beta": 0.5},
+    options=OPTIONS,
     formula="mean_i s_i^beta sum_r r^-alpha d_i(r) / sum_r r^-alpha",
     range="[0, inf)",
     cost="O(n^2 (d + log n)) time, O(block n) memory",

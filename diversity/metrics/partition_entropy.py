@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._partition import sort
+from diversity.metrics._partition import CLUSTERS, SEED, sort
 from diversity.types import Metric
 
 
-def partition_entropy(x: Any, reference: Any, *, clusters: float = 50, seed: float = 0) -> float:
+def partition_entropy(x: Any, reference: Any, *, clusters: int = 50, seed: int = 0) -> float:
     """Entropy, in nats, of the shares of rows x (n, d) in the reference's k-means cells, in [0, log min(n, clusters)].
 
     -sum_c p_c log p_c. The partition is fitted once, on the reference (m, d), from `seed`, and kept: sets sorted by the same
@@ -28,7 +28,7 @@ def partition_entropy(x: Any, reference: Any, *, clusters: float = 50, seed: flo
 METRIC = Metric(
     name="partition_entropy",
     function=partition_entropy,
-    options={"clusters": 50, "seed": 0},
+    options={"clusters": CLUSTERS, "seed": SEED},
     formula="-sum_c p_c log p_c, p the shares of the reference's k-means cells",
     range="[0, log min(n, clusters)]",
     cost="O(rounds m k d) once for a reference, then O(n k d)",

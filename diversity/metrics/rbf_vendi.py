@@ -6,15 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._pairwise import unit, whole
-from diversity.metrics._spectrum import eigenvalues, number
+from diversity.metrics._pairwise import unit
+from diversity.metrics._spectrum import ORDER, eigenvalues, number
 from diversity.moments import checked, unit_chunks
-from diversity.types import Array, InputError, Metric
+from diversity.types import Array, InputError, Metric, Option
 
 EXACT_ROWS = 4096
 
+OPTIONS = {
+    "q": ORDER,
+    "bandwidth": Option(float, 1.0, above=True, title="a bandwidth"),
+    "features": Option(int, 1024, low=2),
+    "seed": Option(int, 0),
+}
 
-def rbf_vendi(x: Any, *, q: float = 1.0, bandwidth: float = 1.0, features: float = 1024, seed: float = 0) -> float:
+
+def rbf_vendi(x: Any, *, q: float = 1.0, bandwidth: float = 1.0, features: int = 1024, seed: int = 0) -> float:
     """Approximate Vendi score of order q of rows x (n, d) with the kernel exp(-|x - y|^2 / 2 bandwidth^2).
 
     In [1, min(n, features)]; of unit rows, so that the kernel is exp(-d / bandwidth^2) of the cosine distance d. The features
@@ -26,8 +33,9 @@ def rbf_vendi(x: Any, *, q: float = 1.0, bandwidth: float = 1.0, features: float
     >>> round(rbf_vendi([[1, 0], [1, 0]]), 6), round(rbf_vendi([[1, 0], [0, 1]], bandwidth=0.1), 1)
     (1.0, 2.0)
     """
-    _check(q, bandwidth)
-    half, seed = whole("features", features, least=2) // 2, whole("seed", seed, least=0)
+    values = {"q": q, "bandwidth": bandwidth, "features": features, "seed": seed}
+    q, bandwidth, features, seed = (OPTIONS[name].checked(name, value) for name, value in values.items())
+    half = features // 2
     if features != 2 * half:
         raise InputError(f"expected an even number of features, found {features!r}")
     n, d = checked(x).shape
@@ -40,18 +48,13 @@ def rbf_vendi(x: Any, *, q: float = 1.0, bandwidth: float = 1.0, features: float
     return number(eigenvalues(second / (n * half), n), q)
 
 
-def _check(q: float, bandwidth: float) -> None:
-    if not (q >= 0 and bandwidth > 0):
-        raise InputError(f"expected an order q of at least 0 and a bandwidth above 0, found {q!r} and {bandwidth!r}")
-
-
 def exact(x: Any, *, q: float = 1.0, bandwidth: float = 1.0) -> float:
     """The Vendi score that `rbf_vendi` approximates, from the n x n kernel matrix: of at most 4,096 rows.
 
     >>> round(exact([[1, 0], [0, 1]], bandwidth=0.1), 6)
     2.0
     """
-    _check(q, bandwidth)
+    q, bandwidth = ORDER.checked("q", q), OPTIONS["bandwidth"].checked("bandwidth", bandwidth)
     rows = unit(x)
     if len(rows) > EXACT_ROWS:
         raise InputError(f"expected at most {EXACT_ROWS} rows for the exact value, found {len(rows)}: give a sample")
@@ -60,7 +63,7 @@ def exact(x: Any, *, q: float = 1.0, bandwidth: float = 1.0) -> float:
     return number(eigenvalues(kernel / len(rows), len(rows)), q)
 
 
-def error(x: Any, *, q: float = 1.0, bandwidth: float = 1.0, features: float = 1024, seed: float = 0) -> float:
+def error(x: Any, *, q: float = 1.0, bandwidth: float = 1.0, features: int = 1024, seed: int = 0) -> float:
     """By how much `rbf_vendi` exceeds the exact value for rows x (n, d), n at most 4,096, relative to it.
 
     >>> bool(abs(error([[1, 0], [0, 1], [-1, 0]])) < 0.05)
@@ -73,7 +76,7 @@ def error(x: Any, *, q: float = 1.0, bandwidth: float = 1.0, features: float = 1
 METRIC = Metric(
     name="rbf_vendi",
     function=rbf_vendi,
-    options={"q": 1.0, "bandwidth": 1.0, "features": 1024, "seed": 0},
+    options=OPTIONS,
     formula="(sum lambda^q)^(1/(1-q)), lambda eigenvalues of mean z(x_i) z(x_i)', z random Fourier features",
     range="[1, min(n, features)]",
     cost="O(n D (d + D) + D^3), D features",

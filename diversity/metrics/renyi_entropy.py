@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log
 from typing import Any
 
+from diversity.metrics._spectrum import ORDER
 from diversity.metrics.vendi import vendi
 from diversity.types import Metric
 
@@ -24,7 +26,7 @@ def renyi_entropy(x: Any, *, q: float = 2.0) -> float:
 METRIC = Metric(
     name="renyi_entropy",
     function=renyi_entropy,
-    options={"q": 2.0},
+    options={"q": replace(ORDER, default=2.0)},
     formula="log(sum lambda^q) / (1 - q), lambda eigenvalues of K/n",
     range="[0, log min(n, d)]",
     cost="O(n d^2 + d^3)",

@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diversity.metrics._words import checked, whole, words
-from diversity.types import Metric
+from diversity.metrics._words import checked, words
+from diversity.types import Metric, Option
 
 BLOCK = 2**16  # bits of texts that are compared at once: 8 kB, a number that the processor's nearest cache holds
 
+OPTIONS = {
+    "sample": Option(int, 2000),
+}
 
-def rouge_l(texts: Any, *, sample: float = 2000, rng: np.random.Generator | None = None) -> float:
+
+def rouge_l(texts: Any, *, sample: int = 2000, rng: np.random.Generator | None = None) -> float:
     """Mean ROUGE-L F1 of the pairs of texts, 2 LCS / (|a| + |b|) in words, in [0, 1]; higher is more repetitive.
 
     LCS is the longest common subsequence; a text without words has 0 with any. The n (n - 1) / 2 pairs of distinct
@@ -26,7 +30,7 @@ def rouge_l(texts: Any, *, sample: float = 2000, rng: np.random.Generator | None
     >>> rouge_l(["the cat sat", "the dog sat", "no"])  # 2/3, 0, 0
     0.2222222222222222
     """
-    size, found = whole(sample, "sample", 0), checked(texts)
+    size, found = OPTIONS["sample"].checked("sample", sample), checked(texts)
     if len(found) < 2 or size == 1:
         return float("nan")
     if 0 < size < len(found):
@@ -95,7 +99,7 @@ class _Block:
 METRIC = Metric(
     name="rouge_l",
     function=rouge_l,
-    options={"sample": 2000.0},
+    options=OPTIONS,
     formula="mean over pairs of texts of 2 LCS / (|a| + |b|)",
     range="[0, 1]",
     cost="O(n^2 words^2 / 64)",

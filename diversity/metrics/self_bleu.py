@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from diversity.metrics._words import checked, grams, whole, words
-from diversity.types import Array, Metric
+from diversity.metrics._words import checked, grams, words
+from diversity.types import Array, Metric, Option
 
 EPSILON = 0.1  # Chen & Cherry 2014, smoothing 1: the count that stands for no match
 
+OPTIONS = {
+    "n": Option(int, 4, low=1),
+}
 
-def self_bleu(texts: Any, *, n: float = 4) -> float:
+
+def self_bleu(texts: Any, *, n: int = 4) -> float:
     """Mean BLEU of order n of each text with all other texts as its references, in [0, 1]; higher is more repetitive.
 
     Sentence BLEU with equal weights of the orders 1 .. n, matches clipped at the largest count in one other text, the
@@ -27,7 +31,7 @@ def self_bleu(texts: Any, *, n: float = 4) -> float:
     >>> round(self_bleu(["the cat sat here", "the cat sat there"]), 4)
     0.3976
     """
-    order, found = whole(n, "n"), [words(text) for text in checked(texts)]
+    order, found = OPTIONS["n"].checked("n", n), [words(text) for text in checked(texts)]
     if len(found) < 2:
         return float("nan")
     lengths = np.array([len(text) for text in found], dtype=float)
@@ -71,7 +75,7 @@ def _nearest(lengths: Array) -> Array:
 METRIC = Metric(
     name="self_bleu",
     function=self_bleu,
-    options={"n": 4.0},
+    options=OPTIONS,
     formula="mean over texts of BLEU-n against all other texts, smoothing 1",
     range="[0, 1]",
     cost="O(n words)",

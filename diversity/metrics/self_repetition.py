@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from diversity.metrics._words import checked, grams, whole, words
-from diversity.types import Metric
+from diversity.metrics._words import checked, grams, words
+from diversity.types import Metric, Option
+
+OPTIONS = {
+    "n": Option(int, 4, low=1),
+}
 
 
-def self_repetition(texts: Any, *, n: float = 4) -> float:
+def self_repetition(texts: Any, *, n: int = 4) -> float:
     """Share of the texts with an n-gram of words that occurs in another of them too, in [0, 1]; higher is more repetitive.
 
     Words as in `metrics/_words.py`. A text of fewer than n words repeats nothing; one that repeats itself alone does
@@ -19,7 +23,7 @@ def self_repetition(texts: Any, *, n: float = 4) -> float:
     >>> self_repetition(["one two three four", "zero one two three four", "four three two one", "one"])
     0.5
     """
-    order, found = whole(n, "n"), checked(texts)
+    order, found = OPTIONS["n"].checked("n", n), checked(texts)
     owner, repeated = dict[tuple[str, ...], int](), set[int]()
     for i, text in enumerate(found):
         for gram in grams(words(text), order):
@@ -32,7 +36,7 @@ def self_repetition(texts: Any, *, n: float = 4) -> float:
 METRIC = Metric(
     name="self_repetition",
     function=self_repetition,
-    options={"n": 4.0},
+    options=OPTIONS,
     formula="texts with an n-gram of another text / texts",
     range="[0, 1]",
     cost="O(words)",

@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 
 from diversity.moments import PASS, checked, directions
-from diversity.types import InputError, Metric
+from diversity.types import Metric, Option
+
+OPTIONS = {
+    "percentile": Option(float, 90.0, high=100, title="a percentile"),
+}
 
 
 def span(x: Any, *, percentile: float = 90) -> float:
@@ -20,8 +24,7 @@ def span(x: Any, *, percentile: float = 90) -> float:
     >>> round(span([[1, 0], [0, 1]]), 6)
     0.292893
     """
-    if not 0 <= percentile <= 100:
-        raise InputError(f"expected a percentile from 0 to 100, found {percentile!r}")
+    percentile = OPTIONS["percentile"].checked("percentile", percentile)
     rows = checked(x)
     total, factors, cosines = np.zeros(rows.shape[1]), np.empty(len(rows)), np.empty(len(rows))
     for here, part, factors[here] in directions(rows):
@@ -38,7 +41,7 @@ def span(x: Any, *, percentile: float = 90) -> float:
 METRIC = Metric(
     name="span",
     function=span,
-    options={"percentile": 90},
+    options=OPTIONS,
     formula="percentile_i (1 - cos(x_i, m)), m the mean of the unit rows",
     range="[0, 2]",
     cost="O(n d)",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from diversity.metrics._influence import quadratic_forms
-from diversity.metrics._spectrum import derivative, eigensystem, number, of_mixtures, of_rows
+from diversity.metrics._spectrum import ORDER, derivative, eigensystem, number, of_mixtures, of_rows
 from diversity.moments import checked, mix, moments, quadratic_form, stack, unit_rows
 from diversity.types import Array, Influence, InputError, Metric, TaskMoments
 
@@ -34,8 +34,7 @@ def vendi(x: Any, *, q: float = 1.0, unbiased: bool = False) -> float:
 
 
 def _check(q: float, unbiased: bool) -> None:
-    if not q >= 0:
-        raise InputError(f"expected an order q of at least 0, found {q!r}")
+    ORDER.checked("q", q)
     if unbiased and q != 2:
         raise InputError(f"expected q=2 for the unbiased estimator, found q={q:g}: the other orders have none")
 
@@ -85,7 +84,7 @@ METRIC = Metric(
     function=vendi,
     mixtures=mixtures,
     influence=influence,
-    options={"q": 1.0},
+    options={"q": ORDER},
     formula="(sum lambda^q)^(1/(1-q)), lambda eigenvalues of K/n",
     range="[1, min(n, d)]; U: [1, inf]",
     cost="O(n d^2 + d^3); q = 2 over mixtures O(T^2) each",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from diversity.metrics import vendi
-from diversity.metrics._spectrum import derivative, eigensystem, power_means
+from diversity.metrics._spectrum import LARGE, ORDER, derivative, eigensystem, power_means
 from diversity.moments import groups
 from diversity.types import Array, Influence, Metric, TaskMoments
 
@@ -44,7 +44,7 @@ def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: f
         forms.append((x @ vectors) ** 2 @ derivative(values, q))
 
     def of(m: int, a: int) -> Array:
-        if np.isinf(q):  # the minimum: only the least diverse task moves it
+        if q > LARGE:  # the minimum: only the least diverse task moves it
             present = np.flatnonzero(weights[m] > 0)
             return np.asarray(forms[a] * float(a == present[np.argmin(numbers[present])]))
         return np.asarray(weights[m, a] * (alpha[m] / numbers[a]) ** q * forms[a])
@@ -57,7 +57,7 @@ METRIC = Metric(
     function=vendi_alpha,
     mixtures=mixtures,
     influence=influence,
-    options={"q": 1.0},
+    options={"q": ORDER},
     formula="(sum_a w_a Vendi_q(C_a)^(1-q))^(1/(1-q)); q = 1: exp sum_a w_a Ent(C_a)",
     range="[1, min(n, d)]",
     cost="O(T d^3) once",

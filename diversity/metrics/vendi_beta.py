@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from diversity.metrics import vendi, vendi_alpha
+from diversity.metrics._spectrum import ORDER
 from diversity.moments import groups
 from diversity.types import Array, Influence, Metric, TaskMoments
 
@@ -42,7 +43,7 @@ METRIC = Metric(
     function=vendi_beta,
     mixtures=mixtures,
     influence=influence,
-    options={"q": 1.0},
+    options={"q": ORDER},
     formula="Vendi_q(C_w) / alpha_q; q = 1: exp(Ent(C_w) - sum_a w_a Ent(C_a))",
     range="[1, 1/min w]; q = 1: [1, exp H(w)]",
     cost="O(d^3)",

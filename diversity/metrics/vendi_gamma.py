@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from diversity.metrics import vendi
+from diversity.metrics._spectrum import ORDER
 from diversity.moments import groups
 from diversity.types import Metric
 
@@ -23,7 +24,7 @@ METRIC = Metric(
     function=vendi_gamma,
     mixtures=vendi.mixtures,
     influence=vendi.influence,
-    options={"q": 1.0},
+    options={"q": ORDER},
     formula="Vendi_q(C_w)",
     range="[1, min(n, d)]",
     cost="O(d^3)",

@@ -1,5 +1,6 @@
 """Rao's and Vendi's diversities: known answers, outside witnesses, and what every metric of the catalog claims."""
 
+import inspect
 import itertools
 import math
 
@@ -427,7 +428,7 @@ def test_metadata_is_complete_and_the_printed_name_parses_back(name):
     assert any(c.isdigit() for c in metric.reference), "a reference has a year"
     parsed, options = catalog.parse_metric(metric.printed())
     assert parsed.name == name
-    assert options == dict(metric.options)
+    assert options == metric.defaults
 
 
 @pytest.mark.parametrize(
@@ -436,6 +437,55 @@ def test_metadata_is_complete_and_the_printed_name_parses_back(name):
 def test_names_of_the_contract_parse_back(printed):
     metric, options = catalog.parse_metric(printed)
     assert metric.printed(**options) == printed
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "vendi(q=0.1)",
+        "vendi(q=1.2345678)",
+        "vendi(q=1.0000001)",
+        "vendi(q=1e+308)",
+        "vendi(q=1e-07)",
+        "kmeans_inertia(clusters=1234567,seed=9007199254740993)",
+        "effective_rank(centred=0)",
+        "energy(power=1,floor=1e-06)",
+    ],
+)
+def test_what_is_printed_is_exact(printed):
+    metric, options = catalog.parse_metric(printed)
+    assert metric.printed(**options) == printed
+    again, parsed = catalog.parse_metric(metric.printed(**options))
+    assert (again.name, parsed) == (metric.name, options)
+    assert all(type(parsed[name]) is option.type for name, option in metric.options.items())
+
+
+@given(st.floats(0, INF) | st.integers(0, 2**63 - 1))
+def test_every_order_and_seed_that_is_allowed_parses_back(value):
+    assert catalog.parse_metric(catalog.get("metrics", "vendi").printed(q=value))[1]["q"] == float(value)
+    if isinstance(value, int):
+        assert catalog.parse_metric(f"rbf_vendi(seed={value})")[1]["seed"] == value
+
+
+@pytest.mark.parametrize("name", catalog.names("metrics"))
+def test_the_functions_defaults_are_those_of_the_options(name):
+    metric = catalog.get("metrics", name)
+    parameters = inspect.signature(metric.function).parameters
+    assert {n: parameters[n].default for n in metric.options} == metric.defaults
+    for option, default in metric.defaults.items():
+        assert metric.options[option].checked(option, default) == default
+
+
+@pytest.mark.parametrize("q", [1e13, 1e16, 1e100, 1e308])
+def test_a_huge_order_is_infinity(q, rng):
+    x, labels = rng.normal(size=(30, 5)), ["a"] * 10 + ["b"] * 20
+    for found, *given_ in ((vendi.vendi, x), (vendi_beta.vendi_beta, x, labels), (hill.hill, [0.7, 0.2, 0.1])):
+        assert found(*given_, q=q) == pytest.approx(found(*given_, q=INF), rel=1e-11)
+    tasks = stack({"x": moments(x)}, {"x": unit(x)})
+    for name in ("vendi", "vendi_alpha", "vendi_beta", "leinster_cobbold"):
+        metric = catalog.get("metrics", name)
+        here, limit = (metric.influence(tasks, np.ones((1, 1)), tasks.rows, q=order)(0, 0) for order in (q, INF))
+        np.testing.assert_allclose(here, limit, rtol=1e-9, atol=1e-9)
 
 
 def test_a_metric_by_its_name(rng):
@@ -452,6 +502,9 @@ def test_a_metric_by_its_name(rng):
         ("vendi(k=2)", "unknown option 'k'"),
         ("vendi(q=two)", "expected a number for q"),
         ("vendi(q=-1)", "at least 0"),
+        ("vendi(q=2,q=3)", "expected q of vendi once, found it twice in 'q=2,q=3'"),
+        ("kmeans_inertia(seed=9223372036854775808)", "found 9223372036854775808"),
+        ("effective_rank(centred=2)", "expected centred of 0 or 1, found 2"),
         ("vendi(q=2", "expected a metric such as"),
         ("", "expected a metric such as"),
         ("__init__", "unknown metric"),

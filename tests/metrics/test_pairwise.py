@@ -669,14 +669,14 @@ def test_a_reference_of_another_dimension(name):
         ("density(k=80)", "expected at least 81 rows, found 80"),
         ("kmeans_inertia(clusters=81)", "at least 81 rows for 81 clusters, found 80"),
         ("dcscore(tau=0)", "temperature tau above 0"),
-        ("energy(floor=0)", "floor in"),
+        ("energy(floor=0)", "floor above 0 and at most 2, found 0"),
         ("span(percentile=101)", "percentile from 0 to 100, found 101"),
         ("rbf_vendi(features=7)", "even number of features, found 7"),
         ("rbf_vendi(bandwidth=0)", "bandwidth above 0"),
         ("grid_entropy(bins=1)", "bins of at least 2"),
         ("hull_volume(dims=9)", "dims from 1 to 8, found 9"),
-        ("hull_volume(dims=nan)", "expected dims of at least 0"),
-        ("renyi_entropy(q=nan)", "expected q of at least 0"),
+        ("hull_volume(dims=nan)", "expected a whole number dims from 1 to 8, found nan"),
+        ("renyi_entropy(q=nan)", "expected an order q of at least 0"),
     ],
 )
 def test_bad_options_are_one_line_errors(printed, message):
