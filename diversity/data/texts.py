@@ -1,0 +1,425 @@
+"""Anybody's texts: files in the usual forms, or texts in memory, read as a stream with a name for each set.
+
+`NAME=FILE:FIELD+FIELD` names a set of texts; `FILE` alone is named by its stem, and a file with one column of text needs no
+field. Nothing is read as what it is not: a row whose field is missing or holds no text is an error with file and line.
+"""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import glob
+import gzip
+import itertools
+import json
+import lzma
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from diversity import catalog
+from diversity.types import BadRow, InputError
+
+FORMS = (".txt", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow")
+PACKED: Mapping[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+MARK = b"\xef\xbb\xbf"  # the byte-order mark in UTF-8
+LONGEST = 64 * 2**20  # bytes of a line: a longer one is no line of text
+LOOK = 100  # records that are looked at to see which columns hold text
+SURROGATE = re.compile("[\ud800-\udfff]")  # half of a pair, which JSON can carry and no tokenizer reads
+NUMBER = re.compile(r"\s*[-+]?(\d[\d.,]*(e[-+]?\d+)?|nan|inf)?\s*", re.IGNORECASE)
+
+Record = Mapping[str, object]
+Numbered = Iterator[tuple[int, Record]]
+Fields = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TextFiles:
+    """A named set of texts on disk: its files, and the fields that make a text (none: the only column of text)."""
+
+    name: str
+    files: tuple[Path, ...]
+    fields: tuple[str, ...] = ()
+
+    @staticmethod
+    def parse(spec: str) -> TextFiles:
+        """The files of `NAME=FILE:FIELD+FIELD`, `FILE:FIELD` or `FILE`; FILE may be a folder or a glob of shards.
+
+        Raises InputError where there is no such file, for files of several forms, and for an unknown form.
+        """
+        label, path, fields = _divided(spec)
+        files = _matching(path)
+        if not files:
+            raise InputError(f"{path}: expected a file, a folder or a glob of texts, found nothing")
+        forms = sorted({form(f) for f in files})
+        if len(forms) > 1:
+            raise InputError(
+                f"{path}: expected files of one form, found {' and '.join(forms)}: name one, as {path}/*{forms[0]}"
+            )
+        return TextFiles(label or _stem(path, files), files, fields)
+
+    def records(self) -> Iterator[tuple[Path, int, Record]]:
+        """Every record with its file and its number there, counted from 1; raises BadRow where one cannot be read."""
+        for path in self.files:
+            yield from ((path, number, record) for number, record in READERS[form(path)](path, self.fields))
+
+    def texts(self) -> Iterator[str]:
+        """Every text, in the order of the files: the fields of a record joined by a space; blank where all are.
+
+        Raises BadRow, with file and line, for a missing field and for a value that is no text.
+        """
+        stream = self.records()
+        first = list(itertools.islice(stream, LOOK))
+        fields = self.fields or (_only_text_column(first, self),)
+        for path, number, record in itertools.chain(first, stream):
+            yield " ".join(t for name in fields if (t := _text(record, name, path, number).strip()))
+
+
+@dataclass(frozen=True)
+class TextSample:
+    """The texts of a set that are used, and what was counted: rows read, blank ones left out, repeated ones kept."""
+
+    name: str
+    texts: tuple[str, ...]
+    rows: int
+    blank: int
+    repeated: int
+
+    @property
+    def note(self) -> str:
+        """What a reader must know of these texts; empty where there is nothing."""
+        parts = [f"{self.blank:,} of {self.rows:,} rows are blank and left out"] if self.blank else []
+        parts += [f"{self.repeated:,} of {len(self.texts):,} texts repeat another one"] if self.repeated else []
+        return f"{self.name}: {'; '.join(parts)}" if parts else ""
+
+
+def sample(name: str, texts: Iterable[str], *, limit: int | None = None, seed: int = 0) -> TextSample:
+    """A uniform sample of the texts that are not blank, in their order, in one pass and memory for `limit` of them.
+
+    >>> sample("reviews", ["good", " ", "good"]).note
+    'reviews: 1 of 3 rows are blank and left out; 1 of 2 texts repeat another one'
+    """
+    from diversity.data.sources import sample as drawn
+
+    rows = blank = 0
+
+    def counted() -> Iterator[Any]:
+        nonlocal rows, blank
+        for text in _checked(name, texts):
+            rows += 1
+            if text.strip():
+                yield text
+            else:
+                blank += 1
+
+    kept: list[Any] = drawn(counted(), limit, seed)
+    if not kept:
+        raise InputError(f"{name}: expected texts, found {f'{rows:,} blank rows' if rows else 'none'}")
+    return TextSample(name, tuple(kept), rows, blank, len(kept) - len(set(kept)))
+
+
+def _checked(name: str, texts: Iterable[str]) -> Iterator[str]:
+    """The texts one by one; raises InputError for one text in place of many, and for anything that is no text."""
+    if isinstance(texts, str | bytes):
+        raise InputError(f"{name}: expected a list of texts, found one text: write [{texts[:20]!r}]")
+    try:
+        values = iter(texts)
+    except TypeError:
+        raise InputError(f"{name}: expected a list of texts, found {type(texts).__name__}") from None
+    for number, text in enumerate(values, 1):
+        if not isinstance(text, str):
+            raise InputError(f"{name}: expected text, found {_kind(text)} as number {number}")
+        yield text
+
+
+# --- What a name stands for --------------------------------------------------------------------------
+
+
+def form(path: Path | str) -> str:
+    """The form of a file by its suffix, that of a compressed one by the suffix before; InputError for another.
+
+    >>> form("news.csv.gz")
+    '.csv'
+    """
+    suffixes = [s.lower() for s in Path(path).suffixes]
+    last = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] in PACKED else suffixes[-1] if suffixes else ""
+    if last not in FORMS:
+        raise InputError(
+            f"{path}: expected a file of texts ({' '.join(FORMS)}, plain or {' '.join(PACKED)}), found {last or 'no suffix'}"
+        )
+    return last
+
+
+def looks_like_files(spec: str) -> bool:
+    """Does the text name files, rather than a task: by its suffix, or because something of that name is on the disk?
+
+    >>> looks_like_files("mnli"), looks_like_files("news=news.csv:headline")
+    (False, True)
+    """
+    _, path, _ = _divided(spec)
+    suffixes = {s.lower() for s in Path(path).suffixes[-2:]}
+    return bool(suffixes & {*FORMS}) or "/" in path or Path(path).exists()
+
+
+def _divided(spec: str) -> tuple[str, str, tuple[str, ...]]:
+    """Name, path and fields of a specification; a file that has that very name is itself."""
+    if Path(spec).exists():
+        return "", spec, ()
+    match = re.fullmatch(r"([\w.-]+)=(.+)", spec, re.DOTALL)
+    label, rest = (match[1], match[2]) if match else ("", spec)
+    path, colon, fields = rest.rpartition(":")
+    if Path(rest).exists() or not colon or re.search(r"[/\\]", fields):
+        return label, rest, ()
+    names = tuple(f.strip() for f in fields.split("+"))
+    if not all(names):
+        raise InputError(f"expected fields such as {path}:title+body, found {spec!r}")
+    return label, path, names
+
+
+def _matching(path: str) -> tuple[Path, ...]:
+    if Path(path).is_file():
+        return (Path(path),)
+    if Path(path).is_dir():
+        return tuple(sorted(p for p in Path(path).rglob("*") if p.is_file() and {*p.suffixes[-2:]} & {*FORMS}))
+    return tuple(sorted(Path(p) for p in glob.glob(path, recursive=True) if Path(p).is_file()))
+
+
+def _stem(path: str, files: Sequence[Path]) -> str:
+    """The name of a set: its file without suffixes, its folder, or what the names of its shards begin with."""
+    if Path(path).is_dir():
+        return Path(path).resolve().name
+    stems = [f.name[: f.name.lower().index(form(f))] for f in files]
+    shared = stems[0] if len(stems) == 1 else _shared_start(stems).rstrip("-_.0123456789")
+    return shared or files[0].resolve().parent.name
+
+
+def _shared_start(words: Sequence[str]) -> str:
+    return "".join(c[0] for c in itertools.takewhile(lambda c: len(set(c)) == 1, zip(*words, strict=False)))
+
+
+# --- Columns and values ------------------------------------------------------------------------------
+
+
+def _only_text_column(first: Sequence[tuple[Path, int, Record]], source: TextFiles) -> str:
+    """The one column of the first records that holds text; raises InputError where there is none, or several."""
+    if not first:
+        raise InputError(f"{source.files[0]}: expected texts, found no rows")
+    names = list(dict.fromkeys(name for _, _, record in first for name in record))
+    text = [n for n in names if _holds_text([record.get(n) for _, _, record in first])]
+    if len(text) == 1 or len(names) == 1:
+        return (text or names)[0]
+    what = f"several: {', '.join(text)}" if text else f"none among {', '.join(names) or 'no columns'}"
+    hint = f": write {source.name}={source.files[0]}:{'+'.join(text[:2])}" if text else ""
+    raise InputError(f"{source.files[0]}: expected one column of text, found {what}{hint}")
+
+
+def _holds_text(values: Sequence[object]) -> bool:
+    known = [v for v in values if v is not None and v != ""]
+    return bool(known) and all(isinstance(v, str) for v in known) and not all(NUMBER.fullmatch(str(v)) for v in known)
+
+
+def _text(record: Record, name: str, path: Path, number: int) -> str:
+    """The text of a field, blank for a missing value; raises BadRow for another field, or for what is no text."""
+    if name not in record:
+        raise BadRow(
+            path, number, f"expected {catalog.near(name, list(record), 'field')}" if record else f"no field {name!r}"
+        )
+    value = record[name]
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise BadRow(path, number, f"expected text in {name!r}, found {_kind(value)}")
+    return SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+
+
+def _kind(value: object) -> str:
+    """What a value is, in words: `a list`, `the number 3`.
+
+    >>> _kind([1]), _kind(0.5), _kind(None)
+    ('a list', 'the number 0.5', 'nothing (null)')
+    """
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        names = {list: "a list", tuple: "a list", dict: "an object", bool: f"the flag {value}", bytes: "bytes"}
+        return names.get(type(value), f"a {type(value).__name__}")
+    return f"the number {value!r}"
+
+
+# --- Files -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file, unpacked; raises InputError for an empty file and one that was cut short or damaged."""
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: expected texts, found an empty file")
+    unpacked = PACKED.get(path.suffix.lower())
+    try:
+        with unpacked(path) if unpacked else path.open("rb") as stream:
+            yield stream
+    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's, not the packer's
+            raise
+        raise InputError(f"{path}: expected a whole compressed file, found {error}") from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines without their ends and without a byte-order mark; raises BadRow for what is no text in UTF-8."""
+    with _opened(path) as stream:
+        for number in itertools.count(1):
+            if not (raw := stream.readline(LONGEST + 1)):
+                return
+            yield number, _decoded(raw, path, number)
+
+
+def _decoded(raw: bytes, path: Path, number: int) -> str:
+    if len(raw) > LONGEST:
+        raise BadRow(path, number, f"expected lines of at most {LONGEST >> 20} MiB, found a longer one: is this text?")
+    if number == 1:
+        raw = raw.removeprefix(MARK)
+        start = raw[:200].lstrip().lower()
+        if start.startswith(b"version https://git-lfs"):
+            raise InputError(f"{path}: expected texts, found a Git LFS pointer: fetch the file itself (git lfs pull)")
+        if start.startswith((b"<!doctype", b"<html")):
+            raise InputError(f"{path}: expected texts, found a web page: was the download an error page?")
+    if b"\x00" in raw:
+        raise BadRow(path, number, "expected text in UTF-8, found a NUL byte: is this a binary file?")
+    try:
+        return raw.rstrip(b"\r\n").decode("utf-8")
+    except UnicodeDecodeError as error:
+        found = f"byte 0x{raw[error.start]:02x} at byte {error.start + 1} of the line"
+        raise BadRow(path, number, f"expected text in UTF-8, found {found}") from error
+
+
+def _txt(path: Path, _: Fields) -> Numbered:
+    return ((number, {"text": line}) for number, line in _lines(path))
+
+
+def _jsonl(path: Path, _: Fields) -> Numbered:
+    for number, line in _lines(path):
+        if line.strip():
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise BadRow(path, number, f"expected a JSON object a line, found {_json_error(error)}") from error
+            yield number, _record(value, path, number)
+
+
+def _json_error(error: Exception) -> str:
+    return (
+        f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else "one nested too deeply"
+    )
+
+
+def _record(value: object, path: Path, number: int) -> Record:
+    if isinstance(value, str):
+        return {"text": value}
+    if isinstance(value, Mapping):
+        return value
+    raise BadRow(path, number, f"expected an object with fields or a text, found {_kind(value)}")
+
+
+def _json(path: Path, _: Fields) -> Numbered:
+    """The items of one JSON array, streamed."""
+    import ijson
+
+    with _opened(path) as stream:
+        start = stream.read(200).removeprefix(MARK).lstrip()
+    if not start.startswith(b"["):
+        raise InputError(
+            f"{path}: expected one JSON array of texts or objects, found {start[:12].decode('utf-8', 'replace')!r}"
+        )
+    with _opened(path) as stream:
+        number = 0
+        try:
+            for number, value in enumerate(ijson.items(stream, "item", use_float=True), 1):
+                yield number, _record(value, path, number)
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            reason = str(error).splitlines()[0] if str(error) else "an incomplete file"
+            raise InputError(f"{path}: expected a JSON array, found after item {number}: {reason}") from error
+
+
+def _separated(delimiter: str) -> Callable[[Path, Fields], Numbered]:
+    def read(path: Path, _: Fields) -> Numbered:
+        csv.field_size_limit(LONGEST)
+        stream = (line + "\n" for _, line in _lines(path))
+        # Quoted cells may hold line ends, so rows are counted by the reader's own lines.
+        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        try:
+            header = next(reader, [])
+            _check_header(header, delimiter, path)
+            for row in reader:
+                if len(row) == len(header):
+                    yield reader.line_num, dict(zip(header, row, strict=True))
+                elif row:
+                    raise BadRow(
+                        path, reader.line_num, f"expected {len(header)} cells as in the header, found {len(row)}"
+                    )
+        except csv.Error as error:
+            raise BadRow(path, reader.line_num, f"expected separated values, found {error}") from error
+
+    return read
+
+
+def _check_header(header: Sequence[str], delimiter: str, path: Path) -> None:
+    if twice := [name for name in header if list(header).count(name) > 1]:
+        raise InputError(f"{path}: expected each column once, found {twice[0]!r} twice in the header")
+    others = [d for d in "\t;,|" if d != delimiter and len(header) == 1 and d in header[0]]
+    if others:
+        name = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar"}
+        shown = f"a header with a {name[others[0]]}: {header[0][:60]!r}"
+        raise InputError(f"{path}: expected columns separated by a {name[delimiter]}, found {shown}")
+
+
+def _parquet(path: Path, fields: Fields) -> Numbered:
+    """The rows of a Parquet file; of its columns only the fields are read, where it has them."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            columns = list(fields) if fields and set(fields) <= set(file.schema_arrow.names) else None
+            yield from _batches(file.iter_batches(batch_size=1024, columns=columns))
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path}: expected Parquet, found {str(error).splitlines()[0]}") from error
+
+
+def _arrow(path: Path, _: Fields) -> Numbered:
+    """An Arrow file, or the stream that the library `datasets` writes."""
+    import pyarrow
+
+    try:
+        with pyarrow.memory_map(str(path)) as source:
+            try:
+                file = pyarrow.ipc.open_file(source)
+                yield from _batches(file.get_batch(i) for i in range(file.num_record_batches))
+            except pyarrow.ArrowInvalid:
+                source.seek(0)
+                yield from _batches(pyarrow.ipc.open_stream(source))
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path}: expected an Arrow file, found {str(error).splitlines()[0]}") from error
+
+
+def _batches(batches: Iterable[Any]) -> Numbered:
+    number = 0
+    for batch in batches:
+        for record in batch.to_pylist():
+            number += 1
+            yield number, record
+
+
+READERS: Mapping[str, Callable[[Path, Fields], Numbered]] = {
+    ".txt": _txt,
+    ".jsonl": _jsonl,
+    ".ndjson": _jsonl,
+    ".json": _json,
+    ".csv": _separated(","),
+    ".tsv": _separated("\t"),
+    ".parquet": _parquet,
+    ".arrow": _arrow,
+}
