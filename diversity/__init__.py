@@ -26,6 +26,7 @@ _API = {
     "run_grid": "grid.run",
     "plan_mix": "training.intermediate",
     "plot": "reporting.plot",
+    "read_plan": "planning.plans",
     "retrieve": "retrieval.retrieve",
     "published": "data.shipped",
     "save_moments": "scoring.embedded",
@@ -34,13 +35,16 @@ _API = {
     "train_mix": "training.intermediate",
     "transfer": "zeroshot.transfer",
     "report": "reporting.report",
+    "Assumptions": "planning.choice",
     "EmbeddedTasks": "scoring.embedded",
+    "Hypothesis": "planning.choice",
     "InputError": "types",
     "Mining": "retrieval.retrieve",
     "Mixture": "types",
     "Sampling": "training.sampling",
     "Settings": "training.settings",
     "Space": "scoring.embedded",
+    "Training": "planning.choice",
 }
 
 __all__ = ["__version__", *_API]
@@ -54,7 +58,11 @@ if TYPE_CHECKING:
     from diversity.encoders.sentence import load_encoder as load_encoder
     from diversity.grid.run import grid_status as grid_status
     from diversity.grid.run import run_grid as run_grid
+    from diversity.planning.choice import Assumptions as Assumptions
+    from diversity.planning.choice import Hypothesis as Hypothesis
+    from diversity.planning.choice import Training as Training
     from diversity.planning.design import design as design
+    from diversity.planning.plans import read_plan as read_plan
     from diversity.reporting.plot import plot as plot
     from diversity.reporting.report import report as report
     from diversity.retrieval.retrieve import Mining as Mining

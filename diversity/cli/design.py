@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from diversity.catalog import SAMPLE
-from diversity.cli._common import ENCODER, check_choice, check_writable, emit, names_in, note, text_table
-from diversity.types import InputError
+from diversity.cli._common import ENCODER, check_writable, names_in, note, text_table
+from diversity.types import InputError, Rows
 
 if TYPE_CHECKING:
     from diversity.planning.design import Design
 
 app = typer.Typer()
+
+Scheme = Literal["matched", "space-filling", "closed"]  # of planning.choice; written here so that --help loads nothing
+
+
+def _scheme(name: str) -> str:
+    from diversity.planning.choice import scheme_of
+
+    return scheme_of(name)
 
 
 @app.command()
@@ -23,7 +31,12 @@ def design(
     output: Annotated[Path, typer.Option(help="The plan to write, a TOML file.")],
     k: Annotated[str, typer.Option(help="Tasks of each mixture; with --scheme closed several: 2,3.")] = "3",
     scheme: Annotated[
-        str, typer.Option(help="matched pairs, space (evenly spread), or closed (all of size k).")
+        Scheme,
+        typer.Option(
+            parser=_scheme,
+            metavar="[matched|space-filling|closed]",
+            help="matched pairs, space-filling (evenly spread over diversity), or closed (all of size k).",
+        ),
     ] = "matched",
     mixtures: Annotated[int, typer.Option(min=1, help="Matched pairs, or mixtures of an even spread.")] = 8,
     tasks: Annotated[str, typer.Option(help="Tasks to choose from, separated by commas (default: the nine).")] = "",
@@ -56,40 +69,40 @@ def design(
 
     diversity design --k 3 --mixtures 8 --output plan.toml
     """
-    from diversity.planning import design as designing
+    from diversity.planning import design as planning
+    from diversity.planning.choice import Assumptions, Hypothesis, Training
 
-    check_choice("--scheme", scheme, designing.SCHEMES)
     check_writable(output)
     sizes = names_in(k)
     if not sizes or not all(s.isdigit() for s in sizes):
         raise InputError(f"expected --k as a number or several, such as 3 or 2,3, found {k!r}")
-    made = designing.design(
-        names_in(tasks), k=[int(s) for s in sizes], scheme=scheme, mixtures=mixtures, metric=metric, outcome=outcome,  # type: ignore[arg-type]
-        targets=names_in(targets), seeds=seeds, budget=budget, model=model, sampling=sampling, preset=preset, data=data,
-        results=results, rate=rate, measure_rate=measure, sd_task=sd_task, sd_noise=sd_noise, draws=draws, seed=seed,
-        name=output.stem, encoder=encoder, **({"sample": sample} if data else {}),
+    study = planning.design(
+        names_in(tasks), k=[int(s) for s in sizes], scheme=scheme, mixtures=mixtures,
+        hypothesis=Hypothesis(metric, outcome, tuple(names_in(targets))),
+        training=Training(model, budget, seeds, sampling, preset, rate, measure),
+        assumptions=Assumptions(results, sd_task, sd_noise, draws),
+        data=None if data is None else Rows(data, planning.SPLITS, limit=sample, seed=seed), encoder=encoder, seed=seed,
     )  # fmt: skip
-    print(_text(made, metric), end="")
-    for text in made.notes:
+    print(_text(study), end="")
+    for text in study.notes:
         note(f"note: {text}")
-    emit(made.plan, output)
+    note(f"wrote {study.write(output)}")
 
 
-def _text(made: Design, metric: str) -> str:
-    table = made.mixtures
-    name = next(c for c in table.columns[5:])
-    shown = zip(table["mixture"], table["role"], table["pair"].fillna(0), table[name], strict=True)
-    rows = [[mixture, role, str(pair or ""), _number(value)] for mixture, role, pair, value in shown]
-    balance = [[str(r[0]), *(_number(v) for v in r[1:])] for r in made.balance.itertuples(index=False)]
-    power = [[str(r[0]), _number(r[1]), str(r[2])] for r in made.power.itertuples(index=False)]
-    hours = "" if made.hours is None else f", about {made.hours:,.1f} hours"
-    runs = "{intermediate:,} intermediate and {target:,} target trainings, {cells:,} cells".format(**made.runs)
+def _text(study: Design) -> str:
+    table, metric = study.mixtures, study.metric
+    columns = zip(table["mixture"], table["role"], table["pair"].fillna(0), table[metric], strict=True)
+    rows = [[mixture, role, str(pair or ""), _number(value)] for mixture, role, pair, value in columns]
+    balance = [[str(name), *map(_number, values)] for name, *values in study.balance.itertuples(index=False)]
+    power = [[str(name), _number(value), str(meaning)] for name, value, meaning in study.power.itertuples(index=False)]
+    hours = "" if study.hours is None else f", about {study.hours:,.1f} hours"
+    runs = "{intermediate:,} intermediate and {target:,} target trainings, {cells:,} cells".format(**study.runs)
     return "\n".join(
         [
-            text_table(["mixture", "role", "pair", name], rows, right=(2, 3)),
-            text_table([str(c) for c in made.balance.columns], balance, right=(1, 2, 3, 4)),
-            text_table([str(c) for c in made.power.columns], power, right=(1,)),
-            f"{runs}: {made.examples:,} examples{hours}\n",
+            text_table(["mixture", "role", "pair", metric], rows, right=(2, 3)),
+            text_table([str(c) for c in study.balance.columns], balance, right=(1, 2, 3, 4)),
+            text_table([str(c) for c in study.power.columns], power, right=(1,)),
+            f"{runs}: {study.examples:,} examples{hours}\n",
         ]
     )
 

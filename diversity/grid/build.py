@@ -15,7 +15,7 @@ from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.graph import Graph, Stage
 from diversity.grid.results import Cell
 from diversity.grid.stages import KINDS
-from diversity.planning.plans import Plan, Planned
+from diversity.planning.plans import Plan, PlannedMixture
 from diversity.retrieval import retrieve
 from diversity.training import settings as presets
 from diversity.types import InputError, Rows, Run
@@ -52,7 +52,7 @@ class Builder:
 
     # --- Diversity ---
 
-    def diversity(self, planned: Planned) -> str:
+    def diversity(self, planned: PlannedMixture) -> str:
         """The stage that scores a mixture."""
         mixture, chosen = planned.mixture, self.plan.diversity
         settings = {
@@ -92,7 +92,7 @@ class Builder:
 
     # --- Training ---
 
-    def checkpoint(self, planned: Planned, seed: int) -> str | None:
+    def checkpoint(self, planned: PlannedMixture, seed: int) -> str | None:
         """The stage that trains on a mixture; None for the empty one, which is the model itself."""
         mixture, chosen = planned.mixture, dict(self.plan.train)
         if not mixture.tasks:
@@ -225,7 +225,7 @@ def study(plan: Plan, data: Path | str | None = None, prints: Fingerprints | Non
     return Study(Graph(builder.stages.values()), tuple(cells), tuple(scores), tuple(builder.notes))
 
 
-def _cells(builder: Builder, planned: Planned, seed: int) -> Sequence[Cell]:
+def _cells(builder: Builder, planned: PlannedMixture, seed: int) -> Sequence[Cell]:
     plan, title = builder.plan, f"{planned.mixture.name}, seed {seed}"
     checkpoint = builder.checkpoint(planned, seed)
     found = []

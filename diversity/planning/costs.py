@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diversity import catalog
 from diversity.data import sources
-from diversity.training.settings import Settings, changed, preset
+from diversity.training.settings import changed, preset
 from diversity.types import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diversity.planning.design import Choice
+    from diversity.planning.choice import Choice
 
 
-def work(table: pd.DataFrame, choice: Choice) -> tuple[dict[str, int], int]:
-    """Runs by kind, and the examples that they train on: intermediate, then one for each training set of the targets."""
-    sets = dict[str, str]()
+@dataclass(frozen=True)
+class Costs:
+    """Trainings by kind (`intermediate`, `target`) and `cells`, the examples that they train on, and hours, where known."""
+
+    runs: Mapping[str, int]
+    examples: int
+    rate: float | None = None
+
+    @property
+    def hours(self) -> float | None:
+        """Hours of training at the rate; None without one."""
+        return None if self.rate is None else self.examples / self.rate / 3600
+
+
+def costs_of(table: pd.DataFrame, choice: Choice, rate: float | None) -> Costs:
+    """The costs of the mixtures of a design: each trained, then fine-tuned once for each training set of the targets."""
+    training, sets = choice.training, dict[str, str]()
     for target in choice.targets:
         if catalog.task(target).kind != "retrieval":
             sets.setdefault(sources.training_set(catalog.task(target)), target)
-    trained = int((table["k"] > 0).sum()) * choice.seeds
-    tuned = len(table) * choice.seeds
-    length = {t: _length(t, changed(preset(choice.preset, t))) for t in sets.values()}
-    examples = trained * choice.budget + tuned * sum(length.values())
-    cells = len(table) * len(choice.targets) * choice.seeds
-    return {"intermediate": trained, "target": tuned * len(sets), "cells": cells}, examples
-
-
-def _length(target: str, settings: Settings) -> int:
-    rows = catalog.task(target).expected("train", "en") or 0
-    return settings.length(rows)[1]
+    trained = int((table["k"] > 0).sum()) * training.seeds
+    tuned = len(table) * training.seeds
+    examples = trained * training.budget
+    for target in sets.values():
+        rows = catalog.task(target).expected("train", "en") or 0
+        examples += tuned * changed(preset(training.preset, target)).length(rows)[1]
+    cells = len(table) * len(choice.targets) * training.seeds
+    return Costs({"intermediate": trained, "target": tuned * len(sets), "cells": cells}, examples, rate)
 
 
 def measured_rate(tasks: Sequence[str], choice: Choice) -> float:
@@ -41,7 +53,8 @@ def measured_rate(tasks: Sequence[str], choice: Choice) -> float:
         raise InputError("expected a folder of data (--data DIR) to measure the rate of training on, found none")
     from diversity.training.intermediate import plan_mix
 
-    settings = changed(preset(choice.preset), examples=choice.budget)
-    planned = plan_mix(list(tasks), model=choice.model, data=choice.data, settings=settings)
+    training = choice.training
+    settings = changed(preset(training.preset), examples=training.budget)
+    planned = plan_mix(list(tasks), model=training.model, data=choice.data, settings=settings)
     assert planned.seconds is not None
     return planned.examples / planned.seconds

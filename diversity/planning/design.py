@@ -6,29 +6,37 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from diversity import catalog
+from diversity import catalog, store
 from diversity.data import sources
 from diversity.encoders import sentence
-from diversity.planning import confounders, costs, selection, toml
-from diversity.planning.plans import BASELINE, OUTCOMES, RULES
+from diversity.planning import confounders, selection, toml
+from diversity.planning.choice import (
+    BASELINE,
+    SD_NOISE,
+    SD_TASK,
+    Assumptions,
+    Choice,
+    Hypothesis,
+    Scheme,
+    Training,
+    scheme_of,
+)  # fmt: skip
+from diversity.planning.costs import Costs, costs_of, measured_rate
 from diversity.scoring import score
 from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks, load_moments, measure
 from diversity.scoring.mixtures import weights_of
-from diversity.training.settings import PRESETS
-from diversity.types import Array, InputError, Mixture
+from diversity.types import Array, InputError, Mixture, Rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Scheme = Literal["matched", "space", "closed"]
-SCHEMES: tuple[Scheme, ...] = ("matched", "space", "closed")
+    from diversity.types import Encoder
+
 SPLITS = "train,dev,test"
-PRIMARY = "vendi_beta(q=2)"
-SD_TASK, SD_NOISE = 1.0, 0.25  # between tasks and of one mixture, where no results say
 
 
 @dataclass(frozen=True)
@@ -36,35 +44,80 @@ class Design:
     """Mixtures chosen before anything is trained, and what is known of them.
 
     `mixtures`: columns `mixture, tasks, k, role, pair`, the diversity under its metric's name, and the covariates.
-    `balance`: how diversity goes with its confounders. `power`: `quantity, value, meaning`. `stages` are numbers of
-    training runs by kind, `examples` those that they train on, `hours` an estimate, None without a rate. `plan` is the
-    content of the TOML file. `notes` say what was assumed or could not be had.
+    `balance`: how diversity goes with its confounders. `power`: `quantity, value, meaning`. `choice` is what the plan
+    declares besides, `costs` the trainings. `notes` say what was assumed or is not known.
     """
 
     mixtures: pd.DataFrame
     balance: pd.DataFrame
     power: pd.DataFrame
-    runs: Mapping[str, int]
-    examples: int
-    hours: float | None
-    plan: str
+    choice: Choice
+    costs: Costs
     notes: tuple[str, ...]
+
+    @property
+    def metric(self) -> str:
+        """The primary metric: the name of its column of `mixtures`."""
+        return self.choice.metric
+
+    @property
+    def runs(self) -> Mapping[str, int]:
+        """Numbers of trainings by kind, `intermediate` and `target`, and of `cells`."""
+        return self.costs.runs
+
+    @property
+    def examples(self) -> int:
+        """Examples that all trainings see."""
+        return self.costs.examples
+
+    @property
+    def hours(self) -> float | None:
+        """Hours of training; None without a rate."""
+        return self.costs.hours
+
+    @property
+    def plan(self) -> str:
+        """The plan as commented TOML."""
+        return toml.plan_text(self, "study")
+
+    def write(self, path: Path | str) -> Path:
+        """Write the plan to a TOML file, named by it; returns its path."""
+        return store.write(Path(path), toml.plan_text(self, Path(path).stem))
+
+    def to_frame(self) -> pd.DataFrame:
+        """The mixtures, a row each."""
+        return self.mixtures
+
+    def _repr_html_(self) -> str:
+        """The mixtures as a table, in a notebook."""
+        return str(self.mixtures.to_html(index=False))
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What a study is to be: everything that the plan declares besides the mixtures."""
+class Candidates:
+    """Every mixture that could be chosen: weights (M, T) over `names`, diversity (M,) and covariates, a row each."""
 
-    name: str
-    metric: str
-    outcome: str
-    targets: tuple[str, ...]
-    seeds: int
-    budget: int
-    model: str
-    sampling: str
-    preset: str
-    data: str | None
+    names: tuple[str, ...]
+    weights: Array
+    diversity: Array
+    covariates: pd.DataFrame
+
+    @property
+    def k(self) -> Array:
+        """The number of tasks of each mixture, (M,)."""
+        return np.asarray((self.weights > 0).sum(axis=1))
+
+    def mixture(self, row: int) -> Mixture:
+        """The mixture of a row."""
+        return _mixture(self.weights[row], self.names)
+
+
+class Chosen(NamedTuple):
+    """A candidate that was chosen: its row, its role in the comparison, and the number of its pair."""
+
+    row: int
+    role: str
+    pair: int | None = None
 
 
 def design(
@@ -73,109 +126,66 @@ def design(
     k: Sequence[int] | int = 3,
     scheme: Scheme = "matched",
     mixtures: int = 8,
-    metric: str = PRIMARY,
-    outcome: str = "",
-    targets: Sequence[str] = (),
-    seeds: int = 3,
-    budget: int = 100_000,
-    model: str = sentence.DEFAULT,
-    sampling: str = "uniform",
-    preset: str = "phang2020",
-    data: Path | str | None = None,
-    results: pd.DataFrame | Path | str | None = None,
-    rate: float | None = None,
-    measure_rate: bool = False,
-    sd_task: float | None = None,
-    sd_noise: float | None = None,
-    draws: int = 400,
+    hypothesis: Hypothesis | None = None,
+    training: Training | None = None,
+    assumptions: Assumptions | None = None,
+    data: Rows | Path | str | None = None,
+    encoder: Encoder | str = sentence.DEFAULT,
     seed: int = 0,
-    name: str = "study",
-    **source: Any,
 ) -> Design:
-    """Choose the mixtures of an experiment, say what it can show, and write its plan.
+    """Choose the mixtures of an experiment, and say what it can show.
 
     `scheme` matched: `mixtures` pairs of a diverse and a homogeneous mixture of `k` tasks each, alike in k, budget,
-    mean single-task strength (from a table of `results`, where given), format, size, length and likeness to the
-    targets. `space`: `mixtures` of k tasks whose diversity fills its range evenly, balanced against the same. `closed`:
-    all mixtures of k tasks (k may be several numbers), for which permuting the tasks' labels is an exact test. Single
-    tasks and the empty baseline are always in.
+    mean single-task strength (from a table of results, where given), format, size, length and likeness to the
+    targets. `space-filling`: `mixtures` of k tasks whose diversity fills its range evenly, balanced against the same.
+    `closed`: all mixtures of k tasks (k may be several numbers), for which permuting the tasks' labels is an exact test.
+    Single tasks and the empty baseline are always in.
 
-    Tasks (default: all intermediate ones) are measured from `data`, or taken from the shipped moments, or are EmbeddedTasks.
-    `metric` and `outcome` (default: mean9 where all nine targets are in, else their mean) are declared in the plan.
-    `budget` is the examples each mixture is trained on, `rate` the examples trained a second, for the hours;
-    `measure_rate` takes that of some steps on this machine, from `data`. Power is simulated with effects of tasks of
-    `sd_task` and noise of `sd_noise`, by default from the results, else 1 and 0.25.
+    Tasks (default: all intermediate ones) are measured from `data` by the `encoder`, or taken from the shipped moments,
+    or are EmbeddedTasks. The `hypothesis` (metric, outcome, targets) is declared in the plan; `training` says how models are
+    trained, and for how long; `assumptions` are what power is simulated with.
     Raises InputError for names, numbers and designs that cannot be.
 
-    >>> made = design(["mnli", "qqp", "squad_v1", "ccg"], k=2, scheme="closed", targets=["xnli"], draws=20)
-    >>> made.mixtures["role"].value_counts().to_dict()
+    >>> study = design(["mnli", "qqp", "squad_v1", "ccg"], k=2, scheme="closed", hypothesis=Hypothesis(targets=("xnli",)))
+    >>> study.mixtures["role"].value_counts().to_dict()
     {'closed': 6, 'single': 4, 'baseline': 1}
     """
-    targets = tuple(targets) or tuple(n for n in catalog.names("tasks") if catalog.task(n).role == "target")
-    choice = Choice(
-        name, _printed(metric), _outcome(outcome, targets), targets, seeds, budget, model, sampling, preset,
-        None if data is None else str(data),
-    )  # fmt: skip
-    _check(choice, scheme, rate)
+    scheme = scheme_of(scheme)
+    rows = data if isinstance(data, Rows) else Rows.of(data, split=SPLITS, limit=catalog.SAMPLE, seed=seed)
+    folder = None if rows.folder is None else str(rows.folder)
+    choice = Choice((hypothesis or Hypothesis()).resolved(), training or Training(), folder)
+    assumed = assumptions or Assumptions()
     notes = list[str]()
-    space = _space(tasks, data, seed, source)
-    known = _measured_targets(targets, space, data, seed, source, notes)
-    strength = _strength(results, space.stacked.names, choice.outcome, notes)
-    weights, diversity, columns = _candidates(space, _sizes(k), choice.metric, known, strength)
-    chosen = _chosen(scheme, mixtures, weights, diversity, columns, np.random.default_rng(seed))
-    table = _table(space, weights, diversity, columns, chosen, choice.metric)
-    measured = table[table["role"].isin(("diverse", "homogeneous", "space", "closed"))]
-    covariates = measured.drop(columns=["mixture", "tasks", "k", "role", "pair", choice.metric])
-    balance = confounders.balance(measured[choice.metric].to_numpy(float), covariates, list(measured["role"]))
-    spread = _spread(sd_task, sd_noise, strength, notes)
-    power = _power(table, space.stacked.names, choice.metric, spread, draws, np.random.default_rng(seed))
-    runs, examples = costs.work(table, choice)
-    if measure_rate and rate is None:
-        rate = costs.measured_rate(space.stacked.names, choice)
-        notes.append(f"measured here: {rate:,.1f} examples a second")
-    hours = None if rate is None else examples / rate / 3600
-    notes += (
-        _overlaps(table)
-        + _one_sided(table)
-        + ([] if hours is not None else ["hours are known with a rate: --rate, or --measure"])
-    )
-    plan = toml.toml(choice, table, balance, power, runs, examples, hours, notes)
-    return Design(table, balance, power, runs, examples, hours, plan, tuple(notes))
+    space = tasks if isinstance(tasks, EmbeddedTasks) else _embedded(tasks or catalog.intermediate(), rows, encoder)
+    targets = _measured_targets(choice.targets, space, rows, encoder)
+    if unknown := [t for t in choice.targets if t not in targets]:
+        why = "there are no English texts of them" if folder else "that needs --data"
+        notes.append(f"likeness to {', '.join(unknown)} is not known: {why}")
+    strength = _strength(assumed, space.stacked.names, choice.hypothesis.outcome, notes)
+    candidates = _candidates(space, _sizes(k), choice.metric, targets, strength)
+    table = _table(candidates, _chosen(scheme, mixtures, candidates, np.random.default_rng(seed)), choice.metric)
+    balance = _balance(table, choice.metric)
+    power = _power(table, candidates.names, choice.metric, _spread(assumed, strength, notes), assumed.draws, seed)
+    costs = _costs(table, space.stacked.names, choice, notes)
+    notes += [*_overlaps(table), *_one_sided(table)]
+    if costs.hours is None:
+        notes.append("hours are known with a rate: --rate, or --measure")
+    return Design(table, balance, power, choice, costs, tuple(notes))
 
 
-# --- What is asked for -------------------------------------------------------------------------------
+# --- What is known of the tasks ----------------------------------------------------------------------
 
 
-def _printed(metric: str) -> str:
-    found, options = catalog.parse_metric(metric)
-    return found.printed(**options)
-
-
-def _outcome(outcome: str, targets: Sequence[str]) -> str:
-    nine = [n for n in catalog.names("tasks") if catalog.task(n).role == "target"]
-    if not outcome:
-        return "mean9" if set(nine) <= set(targets) else targets[0] if len(targets) == 1 else "mean"
-    if outcome not in (*OUTCOMES, *targets):
-        raise catalog.near(outcome, [*OUTCOMES, *targets], "outcome")
-    return outcome
-
-
-def _check(choice: Choice, scheme: str, rate: float | None) -> None:
-    for name, value, known in (
-        ("scheme", scheme, SCHEMES),
-        ("sampling rule", choice.sampling, RULES),
-        ("preset", choice.preset, tuple(PRESETS)),
-    ):
-        if value not in known:
-            raise catalog.near(value, list(known), name)
-    for name, number in (("seeds", choice.seeds), ("budget", choice.budget)):
-        if number < 1:
-            raise InputError(f"expected {name} of at least 1, found {number}")
-    if rate is not None and not 0 < rate < math.inf:
-        raise InputError(f"expected a rate above 0 examples a second, found {rate:g}")
-    for target in choice.targets:
-        if catalog.task(target).role != "target":
-            raise InputError(f"expected targets, found {target}, which is an intermediate task")
+def _embedded(names: Sequence[str], rows: Rows, encoder: Encoder | str) -> EmbeddedTasks:
+    """Tasks measured from the data, or from the shipped moments."""
+    if len(set(names)) < len(names):
+        raise InputError(f"expected each task once, found {', '.join(names)}")
+    if rows.folder is None:
+        return load_moments(sorted(names), encoder=encoder if isinstance(encoder, str) else encoder.name)
+    return measure(
+        sorted(names), data=rows.folder, encoder=encoder, sample=rows.limit, seed=rows.seed, split=rows.split,
+        languages=rows.languages, bad=rows.bad,
+    )  # fmt: skip
 
 
 def _sizes(k: Sequence[int] | int) -> list[int]:
@@ -185,73 +195,46 @@ def _sizes(k: Sequence[int] | int) -> list[int]:
     return sizes
 
 
-# --- What is known of the tasks ----------------------------------------------------------------------
-
-
-def _space(
-    tasks: Sequence[str] | EmbeddedTasks, data: Path | str | None, seed: int, source: Mapping[str, Any]
-) -> EmbeddedTasks:
-    if isinstance(tasks, EmbeddedTasks):
-        return tasks
-    names = list(tasks) or catalog.intermediate()
-    if len(set(names)) < len(names):
-        raise InputError(f"expected each task once, found {', '.join(names)}")
-    return _read(names, data, seed, source) if data else load_moments(sorted(names), **source)
-
-
-def _read(names: Sequence[str], data: Path | str, seed: int, source: Mapping[str, Any]) -> EmbeddedTasks:
-    return measure(sorted(names), data=data, seed=seed, **{"split": SPLITS, "sample": catalog.SAMPLE, **source})
-
-
 def _measured_targets(
-    targets: Sequence[str],
-    space: EmbeddedTasks,
-    data: Path | str | None,
-    seed: int,
-    source: Mapping[str, Any],
-    notes: list[str],
-) -> dict[str, EmbeddedTask]:
-    """The English texts of the targets: from the data, or those of a task of the space that they are trained on."""
-    found: dict[str, EmbeddedTask] = {}
-    if data and (here := [t for t in targets if _english(t, data)]):
-        found |= _read(here, data, seed, source).tasks
-    for name in () if data else targets:
-        own = catalog.task(name).splits.get("train")
-        same = [t for t in space.tasks if t in catalog.names("tasks") and catalog.task(t).splits.get("train") == own]
-        if own is not None and same:
-            found[name] = space.tasks[same[0]]
-    if missing := [t for t in targets if t not in found]:
-        why = "there are no English texts of them" if data else "that needs --data"
-        notes.append(f"likeness to {', '.join(missing)} is not known: {why}")
-    return found
+    targets: Sequence[str], space: EmbeddedTasks, rows: Rows, encoder: Encoder | str
+) -> Mapping[str, EmbeddedTask]:
+    """The English texts of the targets: from the data, or those of a task of the space that is their training set."""
+    if rows.folder is not None:
+        readable = [t for t in targets if _has_english(t, rows, rows.folder)]
+        return _embedded(readable, rows, encoder).tasks if readable else {}
+    measured: dict[str, EmbeddedTask] = {}
+    for name in targets:
+        train = catalog.task(name).splits.get("train")
+        same = [t for t in space.tasks if t in catalog.names("tasks") and catalog.task(t).splits.get("train") == train]
+        if train is not None and same:
+            measured[name] = space.tasks[same[0]]
+    return measured
 
 
-def _english(target: str, data: Path | str) -> bool:
-    """Has a target English rows here? Those of retrieval stand with the other language's."""
+def _has_english(target: str, rows: Rows, folder: Path) -> bool:
+    """Has a target English rows in the data? Those of retrieval stand with the other language's."""
     task = catalog.task(target)
-    return any(sources.find(task, data, s, "en") for s in SPLITS.split(",") if s in task.splits)
+    return any(sources.find(task, folder, split, "en") for split in rows.splits if split in task.splits)
 
 
-def _strength(
-    results: pd.DataFrame | Path | str | None, names: Sequence[str], outcome: str, notes: list[str]
-) -> dict[str, float] | None:
+def _strength(assumed: Assumptions, names: Sequence[str], outcome: str, notes: list[str]) -> dict[str, float] | None:
     """The outcome of each task trained on alone, from a table of results."""
-    if results is None:
+    if assumed.results is None:
         notes.append("strength of the single tasks is not known without --results: mixtures are not matched in it")
         return None
     from diversity.stats import tables
 
-    made = tables.outcomes_of(results)
-    by_target = made.cells.T.groupby(level="target").mean().T
+    results = tables.outcomes_of(assumed.results)
+    by_target = results.cells.T.groupby(level="target").mean().T
     wanted = tables.targets_of(outcome, [str(t) for t in by_target.columns])
     means = by_target[list(wanted)].mean(axis=1)
-    found = {tasks[0]: float(means[m]) for m, shares in made.shares.items() if len(tasks := list(shares)) == 1}
-    if missing := [n for n in names if n not in found]:
+    alone = {tasks[0]: float(means[m]) for m, shares in results.shares.items() if len(tasks := list(shares)) == 1}
+    if missing := [n for n in names if n not in alone]:
         raise InputError(f"expected the results to have each task alone, found none of {', '.join(missing)}")
-    return {n: found[n] for n in names}
+    return {n: alone[n] for n in names}
 
 
-# --- The design --------------------------------------------------------------------------------------
+# --- The mixtures ------------------------------------------------------------------------------------
 
 
 def _candidates(
@@ -260,72 +243,75 @@ def _candidates(
     metric: str,
     targets: Mapping[str, EmbeddedTask],
     strength: Mapping[str, float] | None,
-) -> tuple[Array, Array, pd.DataFrame]:
-    """Weights, diversity and covariates of every mixture of these sizes, and of the single tasks (last)."""
-    number = len(space.stacked.names)
-    weights = np.concatenate([*(selection.subsets(number, k) for k in sizes), selection.subsets(number, 1)])
-    made = [_mixture(row, space.stacked.names) for row in weights]
-    scores = score.score(space, mixtures=made, metrics=[metric], intervals=False)
-    return weights, scores["value"].to_numpy(float), confounders.covariates(weights, space, targets, strength)
+) -> Candidates:
+    """Every mixture of these sizes, and the single tasks (last)."""
+    names = space.stacked.names
+    weights = np.concatenate([selection.subsets(len(names), k) for k in (*sizes, 1)])
+    mixtures = [_mixture(row, names) for row in weights]
+    scores = score.score(space, mixtures=mixtures, metrics=[metric], intervals=False)
+    covariates = confounders.covariates(weights, space, targets, strength)
+    return Candidates(names, weights, scores["value"].to_numpy(float), covariates)
 
 
 def _mixture(weights: Array, names: Sequence[str]) -> Mixture:
     return Mixture.of({n: float(w) for n, w in zip(names, weights, strict=True) if w > 0})
 
 
-def _chosen(
-    scheme: Scheme, number: int, weights: Array, diversity: Array, columns: pd.DataFrame, rng: np.random.Generator
-) -> list[tuple[int, str, int | None]]:
-    """Of each mixture chosen: its row, its role and its pair."""
-    singles = np.flatnonzero((weights > 0).sum(axis=1) == 1)
-    many = np.flatnonzero((weights > 0).sum(axis=1) > 1)
-    table = columns.to_numpy(float)
-    found: list[tuple[int, str, int | None]] = []
-    sizes = sorted({int(n) for n in (weights[many] > 0).sum(axis=1)})
+def _chosen(scheme: Scheme, number: int, candidates: Candidates, rng: np.random.Generator) -> list[Chosen]:
+    """The mixtures of a scheme, and every single task."""
+    several = np.flatnonzero(candidates.k > 1)
+    sizes = sorted({int(k) for k in candidates.k[several]})
     if scheme != "closed" and len(sizes) > 1:
         raise InputError(f"expected one k for the scheme {scheme}, found {', '.join(map(str, sizes))}")
+    diversity, weights = candidates.diversity[several], candidates.weights[several]
+    covariates = candidates.covariates.to_numpy(float)[several]
     if scheme == "closed":
-        found = [(int(i), "closed", None) for i in many]
-    elif scheme == "space":
-        picked = selection.spread(diversity[many], table[many], weights[many], number, rng)
-        found = [(int(many[i]), "space", None) for i in picked]
+        chosen = [Chosen(int(row), "closed") for row in several]
+    elif scheme == "space-filling":
+        rows = several[selection.spread(diversity, covariates, weights, number, rng)]
+        chosen = [Chosen(int(row), "space-filling") for row in rows]
     else:
-        weight = confounders.importance([str(c) for c in columns])
-        pairs = selection.matched(diversity[many], table[many], weight, number, weights[many])
-        for pair, (one, other) in enumerate(pairs, start=1):
-            found += [(int(many[one]), "diverse", pair), (int(many[other]), "homogeneous", pair)]
-    return [*found, *((int(i), "single", None) for i in singles)]
+        importance = confounders.importance([str(c) for c in candidates.covariates])
+        pairs = several[selection.matched(diversity, covariates, importance, number, weights)]
+        chosen = [
+            Chosen(int(row), role, pair)
+            for pair, rows in enumerate(pairs, start=1)
+            for row, role in zip(rows, ("diverse", "homogeneous"), strict=True)
+        ]
+    return [*chosen, *(Chosen(int(row), "single") for row in np.flatnonzero(candidates.k == 1))]
 
 
-def _table(
-    space: EmbeddedTasks,
-    weights: Array,
-    diversity: Array,
-    columns: pd.DataFrame,
-    chosen: Sequence[tuple[int, str, int | None]],
-    metric: str,
-) -> pd.DataFrame:
+def _table(candidates: Candidates, chosen: Sequence[Chosen], metric: str) -> pd.DataFrame:
+    """The chosen mixtures with their diversity and covariates, and the baseline (last)."""
     import pandas as pd
 
-    made = [_mixture(weights[row], space.stacked.names) for row, *_ in chosen]
-    rows = [row for row, *_ in chosen]
+    mixtures, rows = [candidates.mixture(c.row) for c in chosen], [c.row for c in chosen]
     table = pd.DataFrame(
         {
-            "mixture": [*(m.name for m in made), BASELINE],
-            "tasks": [*(m.tasks for m in made), ()],
-            "k": [*(len(m.tasks) for m in made), 0],
-            "role": [*(role for _, role, _ in chosen), "baseline"],
-            "pair": pd.array([*(pair for *_, pair in chosen), None], dtype="Int64"),
-            metric: [*diversity[rows], math.nan],
+            "mixture": [*(m.name for m in mixtures), BASELINE],
+            "tasks": [*(m.tasks for m in mixtures), ()],
+            "k": [*(len(m.tasks) for m in mixtures), 0],
+            "role": [*(c.role for c in chosen), "baseline"],
+            "pair": pd.array([*(c.pair for c in chosen), None], dtype="Int64"),
+            metric: [*candidates.diversity[rows], math.nan],
         }
     )
-    return table.join(columns.iloc[rows].reset_index(drop=True))
+    return table.join(candidates.covariates.iloc[rows].reset_index(drop=True))
 
 
-def _spread(
-    sd_task: float | None, sd_noise: float | None, strength: Mapping[str, float] | None, notes: list[str]
-) -> dict[str, float]:
+def _balance(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """How diversity goes with its confounders, among the mixtures of several tasks."""
+    several = table[table["k"] > 1]
+    covariates = several.drop(columns=["mixture", "tasks", "k", "role", "pair", metric])
+    return confounders.balance(several[metric].to_numpy(float), covariates, list(several["role"]))
+
+
+# --- What it can show, and what it costs -------------------------------------------------------------
+
+
+def _spread(assumed: Assumptions, strength: Mapping[str, float] | None, notes: list[str]) -> dict[str, float]:
     """Standard deviations for the simulation, and a note of what was assumed."""
+    sd_task, sd_noise = assumed.sd_task, assumed.sd_noise
     if sd_task is None and strength is not None and len(strength) > 1:
         sd_task = float(np.std(list(strength.values()), ddof=1))
         notes.append(f"sd between tasks from the results: {sd_task:.3g}")
@@ -335,19 +321,11 @@ def _spread(
     if sd_noise is None:
         sd_noise = SD_NOISE * sd_task
         notes.append(f"noise of one mixture assumed to be {SD_NOISE} of the sd between tasks: {sd_noise:.3g}")
-    for name, value in (("task", sd_task), ("noise", sd_noise)):
-        if not 0 <= value < math.inf:
-            raise InputError(f"expected a standard deviation of {name} of at least 0, found {value:g}")
     return {"sd_task": sd_task, "sd_noise": sd_noise}
 
 
 def _power(
-    table: pd.DataFrame,
-    names: Sequence[str],
-    metric: str,
-    spread: Mapping[str, Any],
-    draws: int,
-    rng: np.random.Generator,
+    table: pd.DataFrame, names: Sequence[str], metric: str, spread: Mapping[str, float], draws: int, seed: int
 ) -> pd.DataFrame:
     """What the mixtures can show: correlations over those of several tasks, the slope with the single tasks besides."""
     import pandas as pd
@@ -357,40 +335,47 @@ def _power(
     trained = table[table["k"] > 0]
     weights = weights_of([Mixture.of(list(tasks)) for tasks in trained["tasks"]], names)
     scores, several = trained[metric].to_numpy(float), (trained["k"] > 1).to_numpy()
-    n = int(several.sum())
-    effective = power.effective_sample_size(weights[several], scores[several], **spread)
-    least = power.minimum_detectable(weights, scores, **spread, draws=draws, rng=rng)
+    n, sd_task, sd_noise = int(several.sum()), spread["sd_task"], spread["sd_noise"]
+    effective = power.effective_sample_size(weights[several], scores[several], sd_task=sd_task, sd_noise=sd_noise)
+    rng = np.random.default_rng(seed)
+    least = power.minimum_detectable(weights, scores, sd_task=sd_task, sd_noise=sd_noise, draws=draws, rng=rng)
+    unit = f"points of outcome per sd of diversity ({np.std(scores, ddof=1):.4g}), 80 % power"
     rows = [
         ("tasks", len(names), "the units that chance is over"),
         ("mixtures of several tasks", n, "the naive sample size"),
         ("effective sample size", effective, "independent mixtures that the ordinary slope is worth: they share tasks"),
         ("critical |r|", power.critical_r(n), "of as many independent points, for p < .05"),
         ("detectable |r|", power.detectable_r(n), "of as many independent points, with 80 % power"),
-        (
-            "minimum detectable slope",
-            least,
-            f"points of outcome per sd of diversity ({np.std(scores, ddof=1):.4g}), 80 % power",
-        ),
+        ("minimum detectable slope", least, unit),
     ]
     return pd.DataFrame(rows, columns=["quantity", "value", "meaning"])
 
 
+def _costs(table: pd.DataFrame, names: Sequence[str], choice: Choice, notes: list[str]) -> Costs:
+    """The costs, at the given rate or at one that is measured."""
+    rate = choice.training.rate
+    if choice.training.measure_rate and rate is None:
+        rate = measured_rate(names, choice)
+        notes.append(f"measured here: {rate:,.1f} examples a second")
+    return costs_of(table, choice, rate)
+
+
 def _overlaps(table: pd.DataFrame) -> list[str]:
     """Mixtures whose tasks share rows."""
-    found = []
+    notes = []
     for name, tasks in zip(table["mixture"], table["tasks"], strict=True):
         known = [t for t in tasks if t in catalog.names("tasks")]
-        found += [f"{name}: {a} contains {b}" for a in known for b in catalog.task(a).contains if b in known]
-    return found
+        notes += [f"{name}: {a} contains {b}" for a in known for b in catalog.task(a).contains if b in known]
+    return notes
 
 
 def _one_sided(table: pd.DataFrame) -> list[str]:
     """Tasks whose own effect could be taken for that of diversity: on one side of most of the matched pairs."""
     sides = [table.loc[table["role"] == role, "tasks"] for role in ("diverse", "homogeneous")]
     names = sorted({task for side in sides for tasks in side for task in tasks})
-    found = []
+    notes = []
     for name in names:
         one, other = (sum(name in tasks for tasks in side) for side in sides)
         if 2 * abs(one - other) > len(sides[0]):
-            found.append(f"{name} is in {one} diverse and {other} homogeneous mixtures: its own effect is confounded")
-    return found
+            notes.append(f"{name} is in {one} diverse and {other} homogeneous mixtures: its own effect is confounded")
+    return notes

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diversity.planning.design import Choice
+    from diversity.planning.design import Design
+
+Value = str | bool | int | float | Sequence["Value"]
 
 
-def value(given: Any) -> str:
+def value(given: Value) -> str:
     """A value in TOML: texts, numbers, truth values, and lists of them.
 
     >>> value(["a\\"b", 3]), value(1e-5), value(True)
@@ -23,63 +25,68 @@ def value(given: Any) -> str:
         return "true" if given else "false"
     if isinstance(given, str):
         return json.dumps(given, ensure_ascii=False)
-    if isinstance(given, list | tuple):
+    if isinstance(given, Sequence):
         return "[" + ", ".join(map(value, given)) + "]"
     return repr(given)
 
 
-def toml(
-    choice: Choice,
-    mixtures: pd.DataFrame,
-    balance: pd.DataFrame,
-    power: pd.DataFrame,
-    runs: Mapping[str, int],
-    examples: int,
-    hours: float | None,
-    notes: Sequence[str],
-) -> str:
-    """The plan's text."""
+def plan_text(design: Design, name: str) -> str:
+    """The plan of a design, under a name."""
+    hypothesis, training, data = design.choice.hypothesis, design.choice.training, design.choice.data
+    metrics = list(dict.fromkeys([hypothesis.metric, "cosine", "vendi(q=2)", "hill(q=1)"]))
+    hours = "" if design.hours is None else f", about {design.hours:,.1f} hours"
+    runs = "{intermediate:,} intermediate and {target:,} target trainings".format(**design.runs)
     lines = [
         "# A plan of `diversity design`; run it with `diversity grid run PLAN --output DIR`.",
         "# Every value may be changed; what is finished in DIR and does not depend on it is not done again.",
         "",
-        f"name = {value(choice.name)}",
-        f"model = {value(choice.model)}  # a name, a folder, or owner/name@commit",
-        f"targets = {value(list(choice.targets))}",
-        f"seeds = {value(list(range(1, choice.seeds + 1)))}",
-        f"data = {value(choice.data)}" if choice.data else '# data = "DIR"  # or --data at the command line',
+        f"name = {value(name)}",
+        f"model = {value(training.model)}  # a name, a folder, or owner/name@commit",
+        f"targets = {value(hypothesis.targets)}",
+        f"seeds = {value(range(1, training.seeds + 1))}",
+        f"data = {value(data)}" if data else '# data = "DIR"  # or --data at the command line',
         "",
         "# Declared before anything is trained: one metric, one outcome.",
         "[hypothesis]",
-        f"primary_metric = {value(choice.metric)}",
-        f"outcome = {value(choice.outcome)}",
+        f"primary_metric = {value(hypothesis.metric)}",
+        f"outcome = {value(hypothesis.outcome)}",
         "#",
-        *_comment(power, ("quantity", "value", "meaning")),
+        *_comment(design.power, ("quantity", "value", "meaning")),
         "#",
-        *_comment(balance, ("covariate", "correlation", "smd")),
+        *_comment(design.balance, ("covariate", "correlation", "smd")),
         "#",
-        f"# {runs['intermediate']:,} intermediate and {runs['target']:,} target trainings on {examples:,} examples"
-        + (f", about {hours:,.1f} hours" if hours is not None else ""),
-        *(f"# note: {n}" for n in notes),
+        f"# {runs} on {design.examples:,} examples{hours}",
+        *(f"# note: {note}" for note in design.notes),
         "",
         "[train]  # the same for every mixture, so that they differ in their tasks alone",
-        f"preset = {value(choice.preset)}",
-        f"sampling = {value(choice.sampling)}",
-        f"examples = {choice.budget}",
+        f"preset = {value(training.preset)}",
+        f"sampling = {value(training.sampling)}",
+        f"examples = {training.budget}",
         "",
         "[target]  # English only; a table of its own for one target: [target.xnli]",
-        f"preset = {value(choice.preset)}",
+        f"preset = {value(training.preset)}",
         "",
         "[diversity]",
-        f"metrics = {value(list(dict.fromkeys([choice.metric, 'cosine', 'vendi(q=2)', 'hill(q=1)'])))}",
+        f"metrics = {value(metrics)}",
     ]
-    for row in mixtures.assign(pair=mixtures["pair"].fillna(0)).to_dict("records"):
-        lines += ["", "[[mixtures]]", f"tasks = {value(list(row['tasks']))}", f"role = {value(row['role'])}"]
-        if row["pair"]:
-            lines.append(f"pair = {int(row['pair'])}")
-        if math.isfinite(row[choice.metric]):
-            lines[-1] += f"  # {choice.metric} {row[choice.metric]:.4f}"
+    mixtures = design.mixtures.assign(pair=design.mixtures["pair"].fillna(0))
+    for row in mixtures.to_dict("records"):
+        lines += _mixture({str(column): cell for column, cell in row.items()}, hypothesis.metric)
     return "\n".join(lines) + "\n"
+
+
+def _mixture(row: Mapping[str, object], metric: str) -> list[str]:
+    """A mixture's table of the plan, with its diversity as a comment."""
+    tasks, role, pair, diversity = row["tasks"], str(row["role"]), row["pair"], row[metric]
+    assert isinstance(tasks, tuple)
+    assert isinstance(pair, int)
+    assert isinstance(diversity, float)
+    lines = ["", "[[mixtures]]", f"tasks = {value(tasks)}", f"role = {value(role)}"]
+    if pair:
+        lines.append(f"pair = {pair}")
+    if math.isfinite(diversity):
+        lines[-1] += f"  # {metric} {diversity:.4f}"
+    return lines
 
 
 def _comment(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
@@ -89,7 +96,7 @@ def _comment(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     return ["# " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
 
 
-def _cell(given: Any) -> str:
+def _cell(given: object) -> str:
     if isinstance(given, float):
         return "-" if math.isnan(given) else f"{given:.4g}"
     return str(given)

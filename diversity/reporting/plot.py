@@ -107,5 +107,4 @@ def _scores(table: pd.DataFrame, *, metric: str = "") -> Figure:
 
 def _design(found: Any) -> Figure:
     table = found.mixtures
-    metric = str(table.columns[5])
-    return plots.groups(table[table["role"] != "baseline"], metric, "role")
+    return plots.groups(table[table["role"] != "baseline"], found.metric, "role")

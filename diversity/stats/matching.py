@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
 Group = Literal["diverse", "homogeneous"]
 GROUPS = ("diverse", "homogeneous")
-NEITHER = ("", "nan", "None", "single", "baseline", "space", "closed")  # the other roles of a design among them
+NEITHER = (
+    "",
+    "nan",
+    "None",
+    "single",
+    "baseline",
+    "space-filling",
+    "space",
+    "closed",
+)  # the other roles of a design among them
 
 
 def split(x: Array, strata: Sequence[object], share: float = 1 / 3) -> list[str]:

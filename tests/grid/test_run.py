@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from diversity import InputError, design, grid_status, run_grid, store
+from diversity import Assumptions, Hypothesis, InputError, Training, design, grid_status, run_grid, store
 from diversity.cli import main
 from diversity.grid import build
 from diversity.grid.build import study
@@ -245,11 +245,14 @@ def command(arguments: list[str], capsys) -> tuple[int, str, str]:
     return int(stop.value.code or 0), printed.out, printed.err
 
 
-def write_plan(folder: Path, samples: Path, **options) -> Path:
+def write_plan(folder: Path, samples: Path) -> Path:
     tasks = ["ccg", "qqp", "squad_v1"]
-    made = design(tasks, k=2, scheme="closed", targets=["udpos", "tatoeba"], seeds=1, budget=64, draws=20, **options)
+    study = design(
+        tasks, k=2, scheme="closed", hypothesis=Hypothesis(targets=("udpos", "tatoeba")),
+        training=Training(seeds=1, budget=64), assumptions=Assumptions(draws=20),
+    )  # fmt: skip
     path = folder / "plan.toml"
-    path.write_text(made.plan.replace('# data = "DIR"', f'data = "{samples}"'))
+    path.write_text(study.plan.replace('# data = "DIR"', f'data = "{samples}"'))
     return path
 
 

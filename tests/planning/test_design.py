@@ -1,5 +1,6 @@
 """Designs: what is chosen is matched, closed or evenly spread, and what it can show is said."""
 
+import dataclasses
 import itertools
 import math
 
@@ -9,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diversity import InputError, design
+from diversity import Assumptions, Hypothesis, InputError, Training, design
 from diversity.cli import main
 from diversity.moments import moments
 from diversity.planning import confounders, selection
 from diversity.planning.plans import read_plan
 from diversity.scoring import embedded
 
+FIELDS = {field.name: kind for kind in (Hypothesis, Training, Assumptions) for field in dataclasses.fields(kind)}
 TASKS = ["anli_plus", "ccg", "commonsenseqa", "cosmosqa", "hellaswag", "mnli", "qqp", "squad_v1", "squad_v2"]
 
 
@@ -70,15 +72,15 @@ def test_pairs_are_taken_so_that_no_task_stands_on_one_side_alone():
 
 def test_matched_pairs_of_the_nine_tasks_hold_no_task_on_one_side():
     """Four pairs by mismatch alone all exchange SQuAD 1.1 for 2.0: their effects could not be told from diversity's."""
-    made = design(mixtures=4, targets=["xnli", "udpos", "xquad", "tatoeba"], draws=20)
-    table = made.mixtures
+    study = designed(mixtures=4, targets=["xnli", "udpos", "xquad", "tatoeba"], draws=20)
+    table = study.mixtures
     for task in TASKS:
         sides = [
             sum(task in t for t in table.loc[table["role"] == role, "tasks"]) for role in ("diverse", "homogeneous")
         ]
-        told = any(note.startswith(f"{task} is in {sides[0]} diverse") for note in made.notes)
+        noted = any(note.startswith(f"{task} is in {sides[0]} diverse") for note in study.notes)
         assert abs(sides[0] - sides[1]) <= 2
-        assert told == (abs(sides[0] - sides[1]) > 2)
+        assert noted == (abs(sides[0] - sides[1]) > 2)
 
 
 def test_pairs_that_cannot_be_are_told():
@@ -143,6 +145,15 @@ def test_balance_by_hand():
 # --- Designs -----------------------------------------------------------------------------------------
 
 
+def designed(tasks=(), **values):
+    """A design of single values, each in the object that has it."""
+    objects = {kind: {n: v for n, v in values.items() if FIELDS.get(n) is kind} for kind in set(FIELDS.values())}
+    if "targets" in values:
+        objects[Hypothesis]["targets"] = tuple(values["targets"])
+    rest = {name: value for name, value in values.items() if name not in FIELDS}
+    return design(tasks, **rest, **{kind.__name__.lower(): kind(**of) for kind, of in objects.items()})
+
+
 def results_of_singles(strength):
     rows = [
         {"mixture": t, "target": "xnli", "language": "en", "seed": 1, "metric": "accuracy", "value": v}
@@ -153,35 +164,36 @@ def results_of_singles(strength):
 
 def test_matched_pairs_are_alike_in_format_and_strength_and_unlike_in_diversity():
     strength = dict(zip(TASKS, (60, 52, 50, 55, 57, 62, 58, 54, 56), strict=True))
-    made = design(mixtures=6, targets=["xnli"], results=results_of_singles(strength), draws=40)
-    balance = made.balance.set_index("covariate")
+    study = designed(mixtures=6, targets=["xnli"], results=results_of_singles(strength), draws=40)
+    balance = study.balance.set_index("covariate")
     formats = [c for c in balance.index if c.startswith("kind")]
     assert balance.loc["diversity", "smd"] > 3
     assert (balance.loc[[*formats, "strength"], "smd"].abs() < 0.5).all()
-    table = made.mixtures
+    table = study.mixtures
     for _, pair in table[table["pair"].notna()].groupby("pair"):
         values = pair.set_index("role")["vendi_beta(q=2)"]
         assert values["diverse"] > values["homogeneous"]
     assert set(table["k"]) == {0, 1, 3}
     assert sorted(table[table["role"] == "single"]["mixture"]) == TASKS
-    assert any("sd between tasks from the results: 3.77" in n for n in made.notes)
+    assert any("sd between tasks from the results: 3.77" in n for n in study.notes)
 
 
 def test_a_closed_design_has_every_mixture_of_its_sizes():
-    made = design(k=[2, 3], scheme="closed", targets=["xquad"], metric="cosine", draws=40)
-    assert made.mixtures["k"].value_counts().to_dict() == {3: 84, 2: 36, 1: 9, 0: 1}
-    power = made.power.set_index("quantity")["value"]
+    study = designed(k=[2, 3], scheme="closed", targets=["xquad"], metric="cosine", draws=40)
+    assert study.mixtures["k"].value_counts().to_dict() == {3: 84, 2: 36, 1: 9, 0: 1}
+    power = study.power.set_index("quantity")["value"]
     assert power["mixtures of several tasks"] == 120
     assert 1 < power["effective sample size"] < 60
-    assert any("anli_plus contains mnli" in n for n in made.notes)
+    assert any("anli_plus contains mnli" in n for n in study.notes)
 
 
 def test_an_even_spread_uses_the_whole_range():
-    made = design(scheme="space", mixtures=9, targets=["xnli"], draws=40)
-    every = design(scheme="closed", targets=["xnli"], draws=20).mixtures
+    study = designed(scheme="space-filling", mixtures=9, targets=["xnli"], draws=40)
+    every = designed(scheme="closed", targets=["xnli"], draws=20).mixtures
     whole = every[every["k"] == 3]["vendi_beta(q=2)"]
-    found = made.mixtures[made.mixtures["role"] == "space"]["vendi_beta(q=2)"]
+    found = study.mixtures[study.mixtures["role"] == "space-filling"]["vendi_beta(q=2)"]
     width = np.ptp(whole) / 9
+    assert designed(scheme="space", mixtures=9, targets=["xnli"], draws=20).mixtures.equals(study.mixtures)
     assert found.min() < whole.min() + width
     assert found.max() > whole.max() - width
     assert np.diff(sorted(found)).max() < 2 * width
@@ -189,12 +201,12 @@ def test_an_even_spread_uses_the_whole_range():
 
 def test_runs_and_hours_by_hand():
     """11 mixtures (6 pairs of tasks, 4 single, the baseline) x 2 seeds; xquad and mlqa share one training set."""
-    made = design(
+    study = designed(
         TASKS[:4], k=2, scheme="closed", targets=["xquad", "mlqa", "tatoeba"], seeds=2, budget=1000, rate=100, draws=20
     )
-    assert made.runs == {"intermediate": 20, "target": 22, "cells": 66}
-    assert made.examples == 20 * 1000 + 22 * 2 * 87_599
-    assert made.hours == pytest.approx(made.examples / 360_000)
+    assert study.runs == {"intermediate": 20, "target": 22, "cells": 66}
+    assert study.examples == 20 * 1000 + 22 * 2 * 87_599
+    assert study.hours == pytest.approx(study.examples / 360_000)
 
 
 def test_the_rate_is_measured_on_this_machine(samples, monkeypatch):
@@ -211,25 +223,25 @@ def test_the_rate_is_measured_on_this_machine(samples, monkeypatch):
     monkeypatch.setattr(intermediate, "plan_mix", plan_mix)
     space = embedded.load_moments(TASKS[:3])
     options = {"k": 2, "scheme": "closed", "targets": ["tatoeba"], "draws": 20, "budget": 64, "measure_rate": True}
-    made = design(space, data=samples, **options)
+    study = designed(space, data=samples, **options)
     assert asked == [(TASKS[:3], "all-MiniLM-L6-v2", 64)]
-    assert made.hours == pytest.approx(made.examples / 200 / 3600)
-    assert any("likeness to tatoeba is not known: there are no English texts" in n for n in made.notes)
+    assert study.hours == pytest.approx(study.examples / 200 / 3600)
+    assert any("likeness to tatoeba is not known: there are no English texts" in n for n in study.notes)
     with pytest.raises(InputError, match="expected a folder of data"):
-        design(space, **options)
+        designed(space, **options)
 
 
 def test_the_plan_says_what_was_designed(tmp_path):
-    made = design(k=2, scheme="matched", mixtures=3, targets=["udpos", "tatoeba"], seeds=2, budget=5000, draws=20)
+    study = designed(k=2, scheme="matched", mixtures=3, targets=["udpos", "tatoeba"], seeds=2, budget=5000, draws=20)
     path = tmp_path / "plan.toml"
-    path.write_text(made.plan)
-    plan = read_plan(path)
-    assert [p.mixture.tasks for p in plan.mixtures] == made.mixtures["tasks"].tolist()
-    assert [p.role for p in plan.mixtures] == made.mixtures["role"].tolist()
+    plan = read_plan(study.write(path))
+    assert plan.name == "plan"
+    assert [p.mixture.tasks for p in plan.mixtures] == study.mixtures["tasks"].tolist()
+    assert [p.role for p in plan.mixtures] == study.mixtures["role"].tolist()
     assert [p.pair for p in plan.mixtures][:7] == [1, 1, 2, 2, 3, 3, None]
     assert (plan.primary_metric, plan.outcome, plan.seeds) == ("vendi_beta(q=2)", "mean", (1, 2))
     assert {p.mixture.budget for p in plan.mixtures} == {5000}
-    assert "minimum detectable slope" in made.plan
+    assert "minimum detectable slope" in study.plan
 
 
 @pytest.mark.parametrize(
@@ -258,7 +270,7 @@ def test_the_plan_says_what_was_designed(tmp_path):
 )
 def test_designs_that_cannot_be_are_told(options, message):
     with pytest.raises(InputError) as error:
-        design(**{"targets": ["xnli"], "draws": 20, **options})
+        designed(**{"targets": ["xnli"], "draws": 20, **options})
     assert message in str(error.value)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import diversity
 from diversity import InputError
 from diversity.planning.plans import Plan, parse_plan, read_plan
 
@@ -79,6 +80,24 @@ def test_the_budget_follows_from_steps():
         ({"hypothesis": {"primary_metric": "vendy"}}, "unknown metric 'vendy': did you mean vendi"),
         ({"hypothesis": {"outcome": "mean8"}}, "unknown outcome 'mean8': did you mean mean"),
         ({"diversity": {"metrics": ["vendi(p=2)"]}}, "unknown option 'p' of metric vendi"),
+        (
+            {"seeds": [2**63]},
+            "expected seeds in the plan to be a list of whole numbers of at least 0 and at most 9223372036854775807",
+        ),
+        ({"mixtures": [{"tasks": {"mnli": 1, "qqp": 0}}]}, "expected weights above 0 in mixture 1, found 0 for qqp"),
+        ({"mixtures": [{"tasks": {"mnli": float("nan")}}]}, "expected tasks in mixture 1 to be finite, found nan"),
+        ({"train": {"temperature": float("nan")}}, "expected temperature in [train] to be finite, found nan"),
+        ({"train": {"temperature": 0}}, "[train]: expected a temperature above 0, found 0"),
+        ({"train": {"cap": -5}}, "expected cap in [train] to be a whole number of at least 1, found -5"),
+        ({"train": {"limit": 0}}, "expected limit in [train] to be a whole number of at least 1, found 0"),
+        ({"target": {"xnli": {"limit": -3}}}, "expected limit in [target.xnli] to be a whole number of at least 1"),
+        ({"predict": {"layer": float("inf")}}, "expected layer in [predict] to be finite, found inf"),
+        ({"predict": {"pooling": "max"}}, "expected pooling in [predict] to be one of mean, cls, found 'max'"),
+        ({"diversity": {"metrics": ["self_bleu"]}}, "expected metrics of vectors in [diversity], found self_bleu"),
+        (
+            {"hypothesis": {"primary_metric": "self_bleu"}},
+            "expected metrics of vectors in [hypothesis], found self_bleu",
+        ),
         ({"diversity": {"sample": 1}}, "expected sample in [diversity] to be a whole number of at least 2, found 1"),
     ],
 )
@@ -101,6 +120,13 @@ def test_a_file_that_is_no_toml_is_named_with_the_line(write):
     path = write("bytes.toml", b"\xff\xfe")
     with pytest.raises(InputError, match=r"bytes\.toml: expected TOML"):
         read_plan(path)
+
+
+def test_a_plan_with_a_byte_order_mark_is_read(write):
+    text = 'model = "mini"\ntargets = ["xnli"]\nseeds = [0]\n[[mixtures]]\ntasks = []\nrole = "space"\n'
+    plan = diversity.read_plan(write("plan.toml", b"\xef\xbb\xbf" + text.encode()))
+    assert plan.seeds == (0,)
+    assert plan.mixtures[0].role == "space-filling"  # of version 0.1.0: space
 
 
 def test_a_metric_is_kept_as_it_is_printed():

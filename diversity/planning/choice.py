@@ -1,0 +1,169 @@
+"""What a study is to be, as objects: its hypothesis, how its models are trained, and what is assumed of the outcome."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from diversity import catalog
+from diversity.encoders import sentence
+from diversity.training import sampling
+from diversity.training.settings import PRESETS
+from diversity.types import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OUTCOMES = ("mean9", "mean7", "retrieval", "mean")
+ROLES = ("diverse", "homogeneous", "space-filling", "closed", "single", "baseline")
+BASELINE = "baseline"  # name of the empty mixture
+RULES = tuple(r for r in sampling.RULES if r != "weights")  # weights are given with the mixture
+PRIMARY = "vendi_beta(q=2)"
+SD_TASK, SD_NOISE = 1.0, 0.25  # between tasks and of one mixture, where no results say
+
+Scheme = Literal["matched", "space-filling", "closed"]
+SCHEMES: tuple[Scheme, ...] = ("matched", "space-filling", "closed")
+OLD_SPELLINGS = {"space": "space-filling"}  # of the scheme and of the role
+
+
+def scheme_of(name: str) -> Scheme:
+    """The scheme of that name; raises InputError with near matches.
+
+    >>> scheme_of("space")
+    'space-filling'
+    """
+    spelled = OLD_SPELLINGS.get(name, name)
+    for scheme in SCHEMES:
+        if scheme == spelled:
+            return scheme
+    raise catalog.near(name, list(SCHEMES), "scheme")
+
+
+def role_of(name: str, where: str) -> str:
+    """A mixture's role in the comparison, '' for none; raises InputError with near matches, naming the place."""
+    role = OLD_SPELLINGS.get(name, name)
+    if role and role not in ROLES:
+        raise catalog.near(role, list(ROLES), f"role of {where}")
+    return role
+
+
+def targets_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The targets of those names, each once; raises InputError for any other task."""
+    for name in names:
+        if catalog.task(name).role != "target":
+            raise InputError(f"expected targets, found {name}, which is an intermediate task")
+    if repeated := [name for i, name in enumerate(names) if name in names[:i]]:
+        raise InputError(f"expected each target once, found {repeated[0]!r} twice")
+    return tuple(names)
+
+
+def outcome_of(name: str, targets: Sequence[str]) -> str:
+    """The outcome of that name, '' for none; raises InputError with near matches."""
+    known = [*OUTCOMES, *targets]
+    if name and name not in known:
+        raise catalog.near(name, known, "outcome")
+    return name
+
+
+def printed_metric(name: str) -> str:
+    """A metric as it is printed, with its options; '' stays ''.
+
+    >>> printed_metric("vendi")
+    'vendi(q=1)'
+    """
+    if not name:
+        return ""
+    metric, options = catalog.parse_metric(name)
+    return metric.printed(**options)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What is declared before anything is trained: one metric of diversity, one outcome, on which targets.
+
+    `targets`: none are all of XTREME. `outcome`: mean9, mean7, retrieval, mean, or a target; the empty one is mean9 where
+    all nine targets are in, the target where there is one, else the mean of them.
+    """
+
+    metric: str = PRIMARY
+    outcome: str = ""
+    targets: tuple[str, ...] = ()
+
+    def resolved(self) -> Hypothesis:
+        """The same with its defaults filled in; raises InputError for unknown names."""
+        nine = tuple(n for n in catalog.names("tasks") if catalog.task(n).role == "target")
+        targets = targets_of(self.targets or nine)
+        default = "mean9" if set(nine) <= set(targets) else targets[0] if len(targets) == 1 else "mean"
+        outcome = outcome_of(self.outcome, targets) or default
+        return replace(self, metric=printed_metric(self.metric), outcome=outcome, targets=targets)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the models of a study are trained.
+
+    `budget` is the examples that each mixture is trained on, `seeds` the number of repetitions, `rate` the examples
+    trained a second, for the hours; `measure_rate` takes that of some steps on this machine. Raises InputError for
+    values that cannot be.
+    """
+
+    model: str = sentence.DEFAULT
+    budget: int = 100_000
+    seeds: int = 3
+    sampling: str = "uniform"
+    preset: str = "phang2020"
+    rate: float | None = None
+    measure_rate: bool = False
+
+    def __post_init__(self) -> None:
+        if self.sampling not in RULES:
+            raise catalog.near(self.sampling, list(RULES), "sampling rule")
+        if self.preset not in PRESETS:
+            raise catalog.near(self.preset, sorted(PRESETS), "preset")
+        for name, number in (("seeds", self.seeds), ("budget", self.budget)):
+            if number < 1:
+                raise InputError(f"expected {name} of at least 1, found {number}")
+        if self.rate is not None and not 0 < self.rate < math.inf:
+            raise InputError(f"expected a rate above 0 examples a second, found {self.rate:g}")
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What is known or assumed of the outcome: what mixtures are matched in, and what power is simulated with.
+
+    `results` has each task trained on alone: the strength of the tasks, and the spread between them. `sd_task` is the
+    standard deviation of the tasks' effects on the outcome, `sd_noise` that of one mixture besides, in points; by default
+    from the results, else 1 and a quarter of it. `draws` are those of the simulation.
+    """
+
+    results: pd.DataFrame | Path | str | None = None
+    sd_task: float | None = None
+    sd_noise: float | None = None
+    draws: int = 400
+
+    def __post_init__(self) -> None:
+        for name, value in (("task", self.sd_task), ("noise", self.sd_noise)):
+            if value is not None and not 0 <= value < math.inf:
+                raise InputError(f"expected a standard deviation of {name} of at least 0, found {value:g}")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Everything that a plan declares besides its mixtures."""
+
+    hypothesis: Hypothesis
+    training: Training
+    data: str | None = None
+
+    @property
+    def metric(self) -> str:
+        """The primary metric, as it is printed."""
+        return self.hypothesis.metric
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets."""
+        return self.hypothesis.targets

@@ -1,0 +1,101 @@
+"""The tables of a plan: the names that each may have, and the types of their values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from diversity import catalog
+from diversity.encoders.hidden_states import Pooling
+from diversity.training.settings import Settings
+from diversity.types import InputError
+
+LARGEST = 2**63 - 1  # of seeds: what tables and generators hold
+TableName = Literal["plan", "hypothesis", "mixture", "train", "target", "predict", "diversity"]
+
+# Types with bounds; the description says what is expected of a value that is not of the type.
+Text = Annotated[str, Meta(description="a text")]
+Truth = Annotated[bool, Meta(description="true or false")]
+Whole = Annotated[int, Meta(description="a whole number")]
+Count = Annotated[int, Meta(ge=1, description="a whole number of at least 1")]
+Sample = Annotated[int, Meta(ge=2, description="a whole number of at least 2")]
+Seed = Annotated[int, Meta(ge=0, le=LARGEST, description=f"a whole number of at least 0 and at most {LARGEST}")]
+Seeds = Annotated[
+    list[Seed], Meta(min_length=1, description=f"a list of whole numbers of at least 0 and at most {LARGEST}")
+]
+Number = Annotated[float, Meta(description="a number")]
+Split = Annotated[str, Meta(description="a split, or several in order of preference")]
+Folder = Annotated[str, Meta(description="the path of a folder")]
+Table = Annotated[dict[str, Any], Meta(description="a table")]
+Mixtures = Annotated[list[dict[str, Any]], Meta(min_length=1, description="tables [[mixtures]]")]
+Tasks = Annotated[list[str] | dict[str, float], Meta(description="a list of tasks, or a table of their weights")]
+Layer = Annotated[int | float, Meta(description="a layer, or a share of the depth")]
+
+
+def _texts(noun: str) -> Any:
+    return Annotated[list[str], Meta(min_length=1, description=f"a list of {noun}")]
+
+
+@cache
+def types_of(table: TableName) -> Mapping[str, Any]:
+    """The type of each value that a table may have.
+
+    >>> types_of("mixture")["pair"] is Whole
+    True
+    """
+    training = {"preset": Text, **{f.name: _setting(str(f.type)) for f in fields(Settings) if f.name != "seed"}}
+    data = {"split": Split, "limit": Count}
+    tables: dict[TableName, dict[str, Any]] = {
+        "plan": {
+            "name": Text, "model": Text, "data": Folder, "targets": _texts("targets"), "seeds": Seeds, "hypothesis": Table,
+            "train": Table, "target": Table, "predict": Table, "diversity": Table, "mixtures": Mixtures,
+        },
+        "hypothesis": {"primary_metric": Text, "outcome": Text},
+        "mixture": {"name": Text, "tasks": Tasks, "role": Text, "pair": Whole},
+        "train": {"sampling": Text, "cap": Count, "temperature": Number, "mixed": Truth, **data, **training},
+        "target": {**data, **training},
+        "predict": {"split": Split, "languages": _texts("languages"), "layer": Layer, "pooling": Pooling},
+        "diversity": {
+            "metrics": _texts("metrics"), "encoder": Text, "sample": Sample, "seed": Seed, "split": Split, "shards": Count,
+        },
+    }  # fmt: skip
+    return tables[table]
+
+
+def _setting(annotation: str) -> Any:
+    if "float" in annotation:
+        return Number
+    return {"int": Whole, "bool": Truth}.get(annotation.removesuffix(" | None"), Text)
+
+
+def checked(values: Mapping[str, Any], table: TableName, where: str = "") -> dict[str, Any]:
+    """The values of a table of the plan; raises InputError for an unknown name, with near matches, or another type."""
+    where, types = where or f"[{table}]", types_of(table)
+    for name, value in values.items():
+        if name not in types:
+            raise catalog.near(name, list(types), f"setting of {where}")
+        if table != "plan" and not all(map(math.isfinite, numbers := _numbers(value))):
+            raise InputError(f"expected {name} in {where} to be finite, found {', '.join(map(repr, numbers))}")
+        try:
+            msgspec.convert(value, types[name])
+        except msgspec.ValidationError:
+            raise InputError(f"expected {name} in {where} to be {_expected(types[name])}, found {value!r}") from None
+    return dict(values)
+
+
+def _numbers(value: Any) -> list[float]:
+    """The numbers of a value; those of the tables in it are checked with these."""
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
+    return [part for part in parts if isinstance(part, float)]
+
+
+def _expected(kind: Any) -> str:
+    """What is expected, in words: the description of a type, or the choices."""
+    metadata = getattr(kind, "__metadata__", ())
+    return str(metadata[0].description) if metadata else "one of " + ", ".join(kind.__args__)
