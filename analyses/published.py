@@ -16,7 +16,7 @@ import diversity
 from diversity import catalog, store
 from diversity.stats import reliability
 from diversity.stats.fit import Fit
-from diversity.stats.tables import outcomes_of
+from diversity.stats.outcomes import read_outcomes
 
 OUT = Path(__file__).parent / "published"
 METRICS = ("cosine", "vendi(q=2)", "vendi(q=1)", "effective_rank")
@@ -68,7 +68,7 @@ def fit_table(found: dict[str, Fit]) -> pd.DataFrame:
 def seeds() -> pd.DataFrame:
     """What three runs leave to be explained, target by target, over all eleven intermediate tasks."""
     results = runs()
-    collapsed = reliability.degenerate(outcomes_of(results).runs)
+    collapsed = reliability.degenerate(read_outcomes(results).runs)
     rows = []
     for target, part in results.groupby("target"):
         means = part.groupby("mixture")["value"].mean()

@@ -9,6 +9,7 @@ from diversity.version import __version__
 
 # Name of the public API -> module that has it. Imported when first used: `import diversity` loads nothing heavy.
 _API = {
+    "Analysis": "stats.analysis",
     "check": "data.check",
     "compare": "stats.compare",
     "design": "planning.design",
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from diversity.scoring.score import contributions as contributions
     from diversity.scoring.score import distances as distances
     from diversity.scoring.score import score as score
+    from diversity.stats.analysis import Analysis as Analysis
     from diversity.stats.compare import compare as compare
     from diversity.stats.fit import fit as fit
     from diversity.training.intermediate import plan_mix as plan_mix

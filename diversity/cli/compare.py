@@ -55,21 +55,24 @@ def compare(
     diversity compare --results results.csv --scores scores.csv --metric "vendi(q=2)"
     """
     from diversity.stats import compare as comparing
+    from diversity.stats.analysis import Analysis
 
     for file in (f for f in (json_file, out) if f is not None):
         check_writable(file)
     if groups is not None and group_column is not None:
         raise InputError("expected --groups or --group-column, found both")
-    found = comparing.compare(
-        results, scores, metric=metric, groups=_groups(groups) if groups is not None else group_column, outcome=outcome,
-        share=share, match=names_in(match), rope=rope, encoder=encoder, english=english, where=choices(where),
-        permutations=permutations, seed=seed,
+    analysis = Analysis(
+        outcome=outcome, encoder=encoder, english=english, where=choices(where), permutations=permutations, seed=seed,
+    )  # fmt: skip
+    compared = comparing.compare(
+        results, scores, metric=metric, groups=_groups(groups) if groups is not None else group_column, share=share,
+        match=names_in(match), rope=rope, analysis=analysis,
     )  # fmt: skip
     if json_file is not None:
-        emit(json.dumps(found.record(), indent=1, ensure_ascii=False, allow_nan=False) + "\n", json_file)
-    pairs = [{str(k): v for k, v in r.items()} for r in found.tables["pairs"].to_dict("records")]
-    show(pairs, format, out, _text(found))
-    for line in found.notes:
+        emit(json.dumps(compared.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n", json_file)
+    pairs = [{str(k): v for k, v in r.items()} for r in compared.tables["pairs"].to_dict("records")]
+    show(pairs, format, out, _text(compared))
+    for line in compared.notes:
         note(f"note: {line}")
 
 
@@ -86,17 +89,17 @@ def _groups(path: Path) -> dict[str, str]:
 SHOWN = 40  # pairs
 
 
-def _text(found: Comparison) -> str:
+def _text(compared: Comparison) -> str:
     rows = [
         [p["diverse"], p["homogeneous"], p["stratum"], number(p["difference"], "+.3f"), number(p["shared"], ".2f")]
-        for p in found.tables["pairs"].sort_values("difference").head(SHOWN).to_dict("records")
+        for p in compared.tables["pairs"].sort_values("difference").head(SHOWN).to_dict("records")
     ]
-    more = f"{found.n_pairs} pairs, the first {SHOWN}\n" if found.n_pairs > SHOWN else ""
-    ends = f"{number(found.low, '+.3g')} to {number(found.high, '+.3g')}"
+    more = f"{compared.n_pairs} pairs, the first {SHOWN}\n" if compared.n_pairs > SHOWN else ""
+    ends = f"{number(compared.low, '+.3g')} to {number(compared.high, '+.3g')}"
     return (
-        f"{found.sentence}\n\n"
+        f"{compared.sentence}\n\n"
         + text_table(["diverse", "homogeneous", "matched on", "difference", "shared"], rows, right=(3, 4))
-        + f"{more}\nBootstrap over pairs: {ends}; effect size {number(found.effect_size, '.2f')}; p: task labels "
-        f"{number(found.p_permutation, '.2g')}, REML {number(found.p_reml, '.2g')}, sign flips "
-        f"{number(found.p_sign_flip, '.2g')} (anticonservative: pairs share tasks)\n"
+        + f"{more}\nBootstrap over pairs: {ends}; effect size {number(compared.effect_size, '.2f')}; p: task labels "
+        f"{number(compared.p_permutation, '.2g')}, REML {number(compared.p_reml, '.2g')}, sign flips "
+        f"{number(compared.p_sign_flip, '.2g')} (anticonservative: pairs share tasks)\n"
     )

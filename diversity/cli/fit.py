@@ -52,27 +52,29 @@ def fit(
     format: Annotated[Format, typer.Option(help="Form of the table of methods.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
 ) -> None:
-    """Hold the diversity of mixtures against their accuracy; the defaults know that mixtures share tasks.
+    """Relate the diversity of mixtures to their accuracy; the defaults know that mixtures share tasks.
 
     diversity fit --results results.csv --scores scores.csv --metric "vendi(q=2)" --json fit.json
     """
     from diversity.stats import fit as fitting
+    from diversity.stats.analysis import Analysis
 
     for file in (f for f in (json_file, out) if f is not None):
         check_writable(file)
     if tables is not None and (tables.is_file() or not tables.absolute().parent.is_dir()):
         raise InputError(f"{tables}: expected a folder to write to")
-    found = fitting.fit(
-        results, scores, metric=metric, outcome=outcome, covariates=metrics_in(covariates), encoder=encoder,
-        english=english, where=choices(where), permutations=permutations, bootstrap=bootstrap, alpha=alpha, seed=seed,
+    analysis = Analysis(
+        outcome=outcome, encoder=encoder, english=english, where=choices(where), covariates=tuple(metrics_in(covariates)),
+        alpha=alpha, permutations=permutations, bootstrap=bootstrap, seed=seed,
     )  # fmt: skip
+    fitted = fitting.fit(results, scores, metric=metric, analysis=analysis)
     if json_file is not None:
-        emit(json.dumps(found.record(), indent=1, ensure_ascii=False, allow_nan=False) + "\n", json_file)
+        emit(json.dumps(fitted.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n", json_file)
     if tables is not None:
-        write_tables(found.tables, tables)
-    methods = [{str(k): v for k, v in r.items()} for r in found.tables["methods"].to_dict("records")]
-    show(methods, format, out, _text(found))
-    for line in found.notes:
+        write_tables(fitted.tables, tables)
+    methods = [{str(k): v for k, v in r.items()} for r in fitted.to_frame().to_dict("records")]
+    show(methods, format, out, _text(fitted))
+    for line in fitted.notes:
         note(f"note: {line}")
 
 
@@ -87,12 +89,12 @@ def choices(where: list[str] | None) -> dict[str, object]:
     return chosen
 
 
-def write_tables(found: Mapping[str, pd.DataFrame], folder: Path) -> None:
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
     """Each table as a CSV of its name."""
     from diversity import store
 
     folder.mkdir(exist_ok=True)
-    for name, table in found.items():
+    for name, table in tables.items():
         store.write(folder / f"{name}.csv", table.to_csv(index=False))
     note(f"wrote the tables to {folder}")
 
@@ -102,21 +104,21 @@ def number(value: float, form: str = ".4f") -> str:
     return "-" if math.isnan(value) else f"{value:{form}}"
 
 
-def _text(found: Fit) -> str:
+def _text(fitted: Fit) -> str:
     rows = []
-    for line in found.tables["methods"].to_dict("records"):
+    for line in fitted.to_frame().to_dict("records"):
         name = ("* " if line["primary"] else "  ") + line["method"]
         ends = f"{number(line['low'])} to {number(line['high'])}"
         rows.append(
             [name, number(line["slope"]), ends, number(line["p"], ".2g"), number(line["df"], ".1f"), line["note"]]
         )
     header = ["  method (* primary)", "slope per SD", "95 % interval", "p", "df", ""]
-    known = {"diversity": found.r2_leave_one_task_out, **found.baselines}
+    known = {"diversity": fitted.r2_leave_one_task_out, **fitted.baselines}
     r2 = ", ".join(f"{n} {number(math.nan if v is None else v, '.3f')}" for n, v in known.items())
-    r = (number(v, ".3f") for v in (found.pearson, found.spearman, found.kendall))
-    least = number(found.minimum_detectable_slope, ".3g")
+    r = (number(v, ".3f") for v in (fitted.pearson, fitted.spearman, fitted.kendall))
+    least = number(fitted.minimum_detectable_slope, ".3g")
     return (
-        f"{found.sentence}\n\n{text_table(header, rows, right=(1, 2, 3, 4))}\n"
+        f"{fitted.sentence}\n\n{text_table(header, rows, right=(1, 2, 3, 4))}\n"
         f"{'Pearson {}, Spearman {}, Kendall {}'.format(*r)}; the least slope shown with 80 % power: {least}\n"
         f"Predictive R^2, each task left out in turn: {r2}\n"
     )

@@ -222,11 +222,11 @@ def _strength(assumed: Assumptions, names: Sequence[str], outcome: str, notes: l
     if assumed.results is None:
         notes.append("strength of the single tasks is not known without --results: mixtures are not matched in it")
         return None
-    from diversity.stats import tables
+    from diversity.stats import outcomes
 
-    results = tables.outcomes_of(assumed.results)
+    results = outcomes.read_outcomes(assumed.results)
     by_target = results.cells.T.groupby(level="target").mean().T
-    wanted = tables.targets_of(outcome, [str(t) for t in by_target.columns])
+    wanted = outcomes.targets_of(outcome, [str(t) for t in by_target.columns])
     means = by_target[list(wanted)].mean(axis=1)
     alone = {tasks[0]: float(means[m]) for m, shares in results.shares.items() if len(tasks := list(shares)) == 1}
     if missing := [n for n in names if n not in alone]:

@@ -97,9 +97,9 @@ def _section(make: Callable[..., Section], slug: str) -> Draw:
 
 
 def _scores(table: pd.DataFrame, *, metric: str = "") -> Figure:
-    from diversity.stats.tables import Scores, scores_of
+    from diversity.stats.scores import read_scores
 
-    known: Scores = scores_of(table)
+    known = read_scores(table)
     rows = known.of(metric or known.pairs[0][0])
     block = next(b for b in sections.mixtures(rows, known.frame, set(rows.index)).blocks if isinstance(b, Block))
     return block.draw()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from diversity.stats.compare import Comparison
     from diversity.stats.fit import Fit
-    from diversity.stats.tables import Outcomes, Scores
+    from diversity.stats.outcomes import Outcomes
+    from diversity.stats.scores import Scores
 
 TITLE = "Semantic diversity of intermediate tasks and zero-shot transfer"
 PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "seaborn", "matplotlib")
@@ -69,27 +70,36 @@ def report(
     """
     from tqdm import tqdm
 
-    from diversity.stats import tables
+    from diversity.stats.analysis import Analysis
     from diversity.stats.compare import compare
     from diversity.stats.fit import fit
+    from diversity.stats.outcomes import read_outcomes
+    from diversity.stats.scores import read_scores
 
     target = Path(output)
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{target}: expected a file that ends in .html")
-    known = tables.scores_of(scores)
-    runs = tables.outcomes_of(results, english=english, where=where)
+    known = read_scores(scores)
+    runs = read_outcomes(results, english=english, where=where)
     common: dict[str, Any] = {"metric": metric, "outcome": outcome, "permutations": permutations, "seed": seed}
-    chosen: dict[str, Any] = {"encoder": encoder, "english": english, "where": where}
+    analysis = Analysis(
+        outcome=outcome, encoder=encoder, english=english, where=where or {}, covariates=tuple(covariates), alpha=alpha,
+        permutations=permutations, bootstrap=bootstrap, seed=seed,
+    )  # fmt: skip
     bar = tqdm(total=4, desc="report", unit="step", disable=None)
     fitted = _step(
         bar,
         "slopes",
-        lambda: _or_why(
-            lambda: fit(results, scores, **common, **chosen, covariates=covariates, alpha=alpha, bootstrap=bootstrap)
-        ),
+        lambda: _or_why(lambda: fit(runs, known, metric=metric, analysis=analysis)),
     )
     compared = _step(
-        bar, "pairs", lambda: _or_why(lambda: compare(results, scores, **common, **chosen, rope=rope, groups=groups))
+        bar,
+        "pairs",
+        lambda: _or_why(
+            lambda: compare(
+                runs, known, metric=metric, rope=rope, groups=groups, analysis=replace(analysis, bootstrap=None)
+            )
+        ),
     )
     settings = {
         "alpha": alpha, "rope": rope, "seed": seed, "version": __version__, "covariates": ", ".join(covariates) or "none",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,18 +20,22 @@ from diversity.stats import (
     ranking,
     reliability,
     specification,
-    tables,
     targets,
 )
-from diversity.stats.study import study
-from diversity.types import Array, InputError
+from diversity.stats.analysis import Analysis
+from diversity.stats.outcomes import Outcomes, read_outcomes
+from diversity.stats.result import Result
+from diversity.stats.scores import Scores, read_scores
+from diversity.stats.study import Study, read_study
 
 if TYPE_CHECKING:
     import pandas as pd
 
+BOOTSTRAP = 1000  # draws for the intervals of correlations
+
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Result):
     """The answer for one metric and one outcome.
 
     `slope_per_sd` is in outcome units (accuracy points) for one standard deviation of diversity, within mixtures of one
@@ -59,29 +63,32 @@ class Fit:
     baselines: Mapping[str, float | None]
     minimum_detectable_slope: float
     verdict: model.Verdict
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
-    notes: tuple[str, ...] = field(default=(), repr=False)
 
-    def record(self) -> dict[str, Any]:
-        """The numbers under their names, for JSON: what is not finite is None."""
-        record = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("tables", "notes")}
-        clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
-        return {**clean, "baselines": dict(self.baselines)}
+    def to_frame(self) -> pd.DataFrame:
+        """The slope by every method, the primary one marked."""
+        return self.tables["methods"]
+
+    @property
+    def primary(self) -> str:
+        """The name of the primary test."""
+        return str(self.to_frame().query("primary")["method"].iloc[0])
+
+    @property
+    def p(self) -> float:
+        """The p-value of the primary test."""
+        return self.p_permutation if math.isfinite(self.p_permutation) else self.p_reml
+
+    @property
+    def established(self) -> bool:
+        """Is there an effect of either sign?"""
+        return self.verdict != "not established"
 
     @property
     def sentence(self) -> str:
         """The verdict in words that follow from the numbers."""
-        method = (
-            self.tables["methods"].query("primary")["method"].iloc[0] if "methods" in self.tables else "primary test"
-        )
-        p = self.p_permutation if math.isfinite(self.p_permutation) else self.p_reml
         ends = f"95 % interval {self.low:+.3g} to {self.high:+.3g}"
-        effect = f"{self.slope_per_sd:+.3g} on {self.outcome} ({ends}; {method}, p = {p:.3g})"
-        said = (
-            f"an effect of {self.metric} is {self.verdict}"
-            if "not" in self.verdict
-            else f"the effect is {self.verdict}"
-        )
+        effect = f"{self.slope_per_sd:+.3g} on {self.outcome} ({ends}; {self.primary}, p = {self.p:.3g})"
+        said = f"the effect is {self.verdict}" if self.established else f"an effect of {self.metric} is {self.verdict}"
         return (
             f"{self.n_mixtures} mixtures of {self.n_tasks} tasks: one standard deviation of {self.metric} goes with "
             f"{effect}: {said}."
@@ -89,139 +96,143 @@ class Fit:
 
 
 def fit(
-    results: pd.DataFrame | Path | str,
-    scores: pd.DataFrame | Path | str,
+    results: pd.DataFrame | Path | str | Outcomes,
+    scores: pd.DataFrame | Path | str | Scores,
     *,
     metric: str,
-    outcome: str = "mean9",
-    covariates: Sequence[str] = (),
-    encoder: str | None = None,
-    english: bool = True,
-    where: Mapping[str, object] | None = None,
-    permutations: int = 10_000,
-    bootstrap: int = 1000,
-    alpha: float = 0.05,
-    seed: int = 0,
+    outcome: str | None = None,
+    covariates: Sequence[str] | None = None,
+    seed: int | None = None,
+    analysis: Analysis | None = None,
     details: bool = True,
 ) -> Fit:
-    """Hold the diversity of mixtures against their accuracy.
+    """Relate the diversity of mixtures to their accuracy.
 
     `results` has the columns `mixture, target, language, seed, metric, value` (any others may be chosen from by
     `where`), `scores` has `mixture, metric, value`, as `diversity score --format csv` writes: DataFrames, CSV or
-    Parquet. A mixture is task names joined by `+`, or a name with its tasks in a column `tasks` (and `weights`).
-    `outcome` is mean9, mean7 (without retrieval), retrieval, mean (of the targets there are) or one target; question
-    answering counts as the mean of exact match and F1; with `english` false its languages are the others.
+    Parquet, or tables that are checked already (`read_outcomes`, `read_scores`). A mixture is task names joined by `+`,
+    or a name with its tasks in a column `tasks` (and `weights`). `analysis` says what is asked and how it is tested; its
+    `outcome`, `covariates` and `seed` may be given by themselves. Question answering counts as the mean of exact match
+    and F1.
 
-    The primary test permutes the tasks' labels (all ways up to nine tasks, else `permutations` drawn) where the design
+    The primary test permutes the tasks' labels (all ways up to nine tasks, else as many as are drawn) where the design
     is closed under relabelling, else it is REML with a random effect of each task. Both compare mixtures of one size.
-    `covariates` are k, entropy, log_budget, single_mean, numeric columns, or other metrics of the scores; with them the
-    permutation is Freedman and Lane's, approximate. The verdict needs p <= `alpha` and, where the tasks were also trained
-    alone, the same given the mean of the members' single outcomes. Without `details` only the default methods are tabled.
+    With covariates the permutation is Freedman and Lane's, approximate. The verdict needs p <= alpha and, where the
+    tasks were also trained alone, the same given the mean of the members' single outcomes. Without `details` only the
+    default methods are tabled.
 
     Raises InputError, one line, for tables that cannot be used.
     """
-    _check(alpha, permutations, bootstrap)
-    table, runs = tables.scores_of(scores), tables.outcomes_of(results, english=english, where=where)
-    made = study(runs, table, metric=metric, outcome=outcome, encoder=encoder)
-    rng = np.random.default_rng(seed)
-    laid, z = model.design(made, covariates), model.standardised(made.x)
-    found = model.estimate(made, laid, permutations=permutations, alpha=alpha, rng=rng)
-    members, why = model.against_members(made, z=z, covariates=covariates, permutations=permutations, rng=rng)
-    predicted = predictive.table(made)
+    asked = (analysis or Analysis()).changed(outcome=outcome, covariates=covariates, seed=seed)
+    known, runs = read_scores(scores), read_outcomes(results, english=asked.english, where=asked.where)
+    study = read_study(runs, known, metric=metric, outcome=asked.outcome, encoder=asked.encoder)
+    rng = np.random.default_rng(asked.seed)
+    design = model.design_matrix(study, asked.covariates)
+    estimate = model.estimate(study, design, permutations=asked.permutations, alpha=asked.alpha, rng=rng)
+    members, why = model.against_members(study, covariates=asked.covariates, permutations=asked.permutations, rng=rng)
+    predicted = predictive.table(study)
     r2 = dict(zip(predicted["predictor"], predicted["r2_leave_one_task_out"], strict=True))
-    least = _detectable(made, laid, z, found, alpha, rng)
-    made_tables = {
-        "methods": methods.table(made, z, laid, found, all_methods=details),
+    least = _detectable(study, design, estimate, asked.alpha, rng)
+    spread = {"sd_task": float(estimate.reml.sd_task[0]), "sd_noise": float(estimate.reml.sd_noise[0])}
+    tables = {
+        "methods": methods.table(study, design, estimate, all_methods=details),
         "predictive": predicted,
-        "members": _members(found, members),
-        "mixtures": _mixtures(made),
+        "members": _members(estimate, members),
+        "mixtures": _mixtures(study),
+        "design": power.design_table(study.weights, study.x, **spread, least=least),
     }
-    spread = {"sd_task": float(found.reml.sd_task[0]), "sd_noise": float(found.reml.sd_noise[0])}
-    made_tables["design"] = power.design_table(made.weights, made.x, **spread, least=least)
     if details:
-        made_tables |= _details(made, laid, z, found, covariates, bootstrap, rng)
-        made_tables["specifications"] = _specifications(runs, table, made)
-        made_tables["targets_by_metric"] = specification.targets_by_metric(runs, table, outcome=outcome)
+        tables |= _details(study, design, asked, rng)
+        outcomes = list(dict.fromkeys([study.outcome, *targets.groups(study)]))
+        tables["specifications"] = specification.specifications(runs, known, outcomes=outcomes)
+        tables["targets_by_metric"] = specification.targets_by_metric(runs, known, outcome=asked.outcome)
     return Fit(
-        made.metric, outcome, len(made.tasks), len(made.mixtures), found.slope, found.low, found.high,
-        found.p_permutation, found.p_reml, correlation.naive_p(made.x, made.y),
-        correlation.pearson(made.x, made.y), correlation.spearman(made.x, made.y), correlation.kendall(made.x, made.y),
-        r2["diversity"], {n: _known(r2[n]) for n in predictive.baselines(made)},
-        least, model.verdict(found, members, alpha), made_tables,
-        (*made.notes, *laid.notes, *_notes(made, found, members, why, alpha)),
-    )  # fmt: skip
-
-
-def _check(alpha: float, permutations: int, bootstrap: int) -> None:
-    if not 0 < alpha < 1:
-        raise InputError(f"expected alpha between 0 and 1, found {alpha}")
-    if permutations < 100 or bootstrap < 100:
-        raise InputError(f"expected at least 100 permutations and draws, found {min(permutations, bootstrap)}")
-
-
-def _known(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+        metric=study.metric,
+        outcome=study.outcome,
+        n_tasks=len(study.tasks),
+        n_mixtures=len(study.mixtures),
+        slope_per_sd=estimate.slope,
+        low=estimate.low,
+        high=estimate.high,
+        p_permutation=estimate.p_permutation,
+        p_reml=estimate.p_reml,
+        p_ols_naive=correlation.naive_p(study.x, study.y),
+        pearson=correlation.pearson(study.x, study.y),
+        spearman=correlation.spearman(study.x, study.y),
+        kendall=correlation.kendall(study.x, study.y),
+        r2_leave_one_task_out=r2["diversity"],
+        baselines={n: float(r2[n]) if math.isfinite(r2[n]) else None for n in predictive.baselines(study)},
+        minimum_detectable_slope=least,
+        verdict=model.verdict(estimate, members, asked.alpha),
+        tables=tables,
+        notes=(*study.notes, *design.notes, *_notes(study, estimate, members, why, asked.alpha)),
+    )
 
 
 def _detectable(
-    made: tables.Study, laid: model.Design, z: Array, found: model.Estimate, alpha: float, rng: np.random.Generator
+    study: Study,
+    design: model.DesignMatrix,
+    estimate: model.SlopeEstimate,
+    alpha: float,
+    rng: np.random.Generator,
 ) -> float:
-    """By the primary test, with the spread of tasks and noise that REML found here."""
-    method: power.Method = "permutation" if found.method.startswith("task-label") else "reml"
+    """By the primary test, with the spread of tasks and noise that REML estimates."""
+    method: power.Method = "permutation" if estimate.method.startswith("task-label") else "reml"
     return power.detectable(
-        made.weights, z, laid.fixed, sd_task=float(found.reml.sd_task[0]), sd_noise=float(found.reml.sd_noise[0]),
-        alpha=alpha, method=method, rng=rng,
+        study.weights, study.z, design.fixed, sd_task=float(estimate.reml.sd_task[0]),
+        sd_noise=float(estimate.reml.sd_noise[0]), alpha=alpha, method=method, rng=rng,
     )  # fmt: skip
 
 
 def _details(
-    made: tables.Study, laid: model.Design, z: Array, found: model.Estimate,
-    covariates: Sequence[str], bootstrap: int, rng: np.random.Generator,
-) -> dict[str, pd.DataFrame]:  # fmt: skip
+    study: Study, design: model.DesignMatrix, analysis: Analysis, rng: np.random.Generator
+) -> dict[str, pd.DataFrame]:
+    """Every table beside those of the default methods."""
     import pandas as pd
 
-    by_target = targets.table(made, z, covariates)
+    by_target = targets.table(study, analysis.covariates)
     single = by_target[by_target["kind"] == "target"]
     differ = targets.heterogeneity(single["slope"].to_numpy(float), single["se"].to_numpy(float))
-    grid = np.linspace(made.x.min(), made.x.max(), 50)
+    grid = np.linspace(study.x.min(), study.x.max(), 50)
+    draws = analysis.bootstrap or BOOTSTRAP
     return {
-        "correlations": correlation.correlations(made.weights, made.x, made.y, laid.fixed, draws=bootstrap, rng=rng),
-        "partial": _partial(made),
+        "correlations": correlation.correlations(study.weights, study.x, study.y, design.fixed, draws=draws, rng=rng),
+        "partial": _partial(study),
         "targets": by_target,
         "heterogeneity": pd.DataFrame([differ]),
-        "languages": targets.languages(made),
-        "shapes": correlation.shapes(made.weights, made.x, made.y),
-        "prediction": correlation.prediction(made.weights, made.x, made.y, grid),
-        "influence": influence.table(made, z, covariates),
-        "cook": influence.mixtures(made, z, laid.fixed),
-        "choosing": ranking.table(made),
-        "measurement": reliability.table(made, laid.fixed, rng=rng),
-        "degenerate": reliability.degenerate(made.runs),
-        "left_out": made.left_out,
+        "languages": targets.languages(study),
+        "shapes": correlation.shapes(study.weights, study.x, study.y),
+        "prediction": correlation.prediction(study.weights, study.x, study.y, grid),
+        "influence": influence.table(study, analysis.covariates),
+        "cook": influence.mixtures(study, design.fixed),
+        "choosing": ranking.table(study),
+        "measurement": reliability.table(study, design.fixed, rng=rng),
+        "degenerate": reliability.degenerate(study.runs),
+        "left_out": study.left_out,
     }
 
 
-def _partial(made: tables.Study) -> pd.DataFrame:
+def _partial(study: Study) -> pd.DataFrame:
     """Partial correlations given each baseline: `given, r, p, df`, the p-value naive."""
     import pandas as pd
 
     rows = []
-    for name, values in predictive.baselines(made).items():
-        keep = made.k > 1 if name == "single_mean" else np.ones(len(made.x), dtype=bool)
-        if values is not None and keep.sum() > 4 and np.ptp(values[keep]) > 0 and np.ptp(made.x[keep]) > 0:
-            r, p, df = correlation.partial(made.x[keep], made.y[keep], values[keep][:, None])
+    for name, values in predictive.baselines(study).items():
+        keep = study.k > 1 if name == "single_mean" else np.ones(len(study.x), dtype=bool)
+        if values is not None and keep.sum() > 4 and np.ptp(values[keep]) > 0 and np.ptp(study.x[keep]) > 0:
+            r, p, df = correlation.partial(study.x[keep], study.y[keep], values[keep][:, None])
             rows.append((name, r, p, df))
     return pd.DataFrame(rows, columns=["given", "r", "p_naive", "df"])
 
 
-def _mixtures(made: tables.Study) -> pd.DataFrame:
+def _mixtures(study: Study) -> pd.DataFrame:
     import pandas as pd
 
-    columns = {"mixture": made.mixtures, "k": made.k.astype(int), "diversity": made.x, "outcome": made.y}
-    return pd.DataFrame({**columns, "single_mean": made.single_mean})
+    columns = {"mixture": study.mixtures, "k": study.k.astype(int), "diversity": study.x, "outcome": study.y}
+    return pd.DataFrame({**columns, "single_mean": study.single_mean})
 
 
-def _members(found: model.Estimate, members: model.Estimate | None) -> pd.DataFrame:
+def _members(found: model.SlopeEstimate, members: model.SlopeEstimate | None) -> pd.DataFrame:
     import pandas as pd
 
     rows = [("nothing", found), ("members' single outcomes", members)]
@@ -231,13 +242,8 @@ def _members(found: model.Estimate, members: model.Estimate | None) -> pd.DataFr
     )
 
 
-def _specifications(runs: tables.Outcomes, table: tables.Scores, made: tables.Study) -> pd.DataFrame:
-    outcomes = list(dict.fromkeys([made.outcome, *targets.groups(made)]))
-    return specification.specifications(runs, table, outcomes=outcomes)
-
-
 def _notes(
-    made: tables.Study, found: model.Estimate, members: model.Estimate | None, why: str, alpha: float
+    study: Study, found: model.SlopeEstimate, members: model.SlopeEstimate | None, why: str, alpha: float
 ) -> list[str]:
     notes = [why] if why else []
     if members is not None and found.p <= alpha and model.verdict(found, members, alpha) == "not established":
@@ -249,8 +255,8 @@ def _notes(
         notes.append("the design is not closed under relabelling of its tasks: REML is the primary test")
     if found.p_permutation > alpha and not math.isfinite(found.low):
         notes.append(
-            f"no permutation of the labels of these {len(made.tasks)} tasks can reach p = {alpha:g}: the design is too small"
+            f"no permutation of the labels of these {len(study.tasks)} tasks can reach p = {alpha:g}: the design is too small"
         )
-    if np.ptp(made.y) == 0:
+    if np.ptp(study.y) == 0:
         notes.append("the outcome is the same for all mixtures: there is nothing to explain")
     return notes

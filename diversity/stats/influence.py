@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diversity.stats.model import design
+from diversity.stats.model import design_matrix
 from diversity.stats.multimembership import basis, slopes
-from diversity.stats.tables import FEWEST, Study
+from diversity.stats.study import FEWEST, Study
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
@@ -19,47 +19,46 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def table(made: Study, z: Array, covariates: Sequence[str] = ()) -> pd.DataFrame:
+def table(study: Study, covariates: Sequence[str] = ()) -> pd.DataFrame:
     """Slope with each task, target and language left out: `kind, dropped, slope, low, high, p, same_sign, mixtures`.
 
-    Diversity `z` (M,) stays in standard deviations of the whole study, slopes are by REML; nan, with the reason as
+    Diversity stays in standard deviations of the whole study, slopes are by REML; nan, with the reason as
     `note`, where what is left cannot be fitted.
     """
     import pandas as pd
 
-    whole = _slope(made, z, covariates)
-    rows: list[tuple[object, ...]] = [("none", "", *whole, True, len(made.mixtures), "")]
-    for kind, name, part, keep in _dropped(made):
+    whole = _slope(study, covariates)
+    rows: list[tuple[object, ...]] = [("none", "", *whole, True, len(study.mixtures), "")]
+    for kind, name, part in _dropped(study):
         try:
             if part is None or len(part.mixtures) < FEWEST:
                 raise InputError("too little is left")
-            found = _slope(part, z[keep], covariates)
-            rows.append((kind, name, *found, found[0] * whole[0] > 0, len(part.mixtures), ""))
+            slope = _slope(part, covariates)
+            rows.append((kind, name, *slope, slope[0] * whole[0] > 0, len(part.mixtures), ""))
         except InputError as error:
             count = 0 if part is None else len(part.mixtures)
             rows.append((kind, name, *[math.nan] * 4, False, count, str(error)))
     return pd.DataFrame(rows, columns=["kind", "dropped", "slope", "low", "high", "p", "same_sign", "mixtures", "note"])
 
 
-def _slope(made: Study, z: Array, covariates: Sequence[str]) -> tuple[float, float, float, float]:
-    found = slopes(made.weights, z, made.y, design(made, covariates).fixed)
-    low, high = found.interval()
-    return float(found.slope[0]), float(low[0]), float(high[0]), float(found.p()[0])
+def _slope(study: Study, covariates: Sequence[str]) -> tuple[float, float, float, float]:
+    fitted = slopes(study.weights, study.z, study.y, design_matrix(study, covariates).fixed)
+    low, high = fitted.interval()
+    return float(fitted.slope[0]), float(low[0]), float(high[0]), float(fitted.p()[0])
 
 
-def _dropped(made: Study) -> Iterator[tuple[str, str, Study | None, Array]]:
-    every = np.ones(len(made.x), dtype=bool)
-    for index, task in enumerate(made.tasks):
-        keep = made.weights[:, index] == 0
-        yield "task", task, made.some(keep) if keep.any() else None, keep
-    if len(made.targets) > 1:
-        for target in made.targets:
-            yield "target", target, replace(made, targets=tuple(t for t in made.targets if t != target)), every
-    languages = made.cells.columns.get_level_values("language")
+def _dropped(study: Study) -> Iterator[tuple[str, str, Study | None]]:
+    for index, task in enumerate(study.tasks):
+        keep = study.weights[:, index] == 0
+        yield "task", task, study.some(keep) if keep.any() else None
+    if len(study.targets) > 1:
+        for target in study.targets:
+            yield "target", target, replace(study, targets=tuple(t for t in study.targets if t != target))
+    languages = study.cells.columns.get_level_values("language")
     for language in dict.fromkeys(languages) if languages.nunique() > 1 else ():
-        cells = made.cells.loc[:, languages != language]
-        targets = tuple(t for t in made.targets if t in cells.columns.get_level_values("target"))
-        yield "language", str(language), replace(made, cells=cells, targets=targets) if targets else None, every
+        cells = study.cells.loc[:, languages != language]
+        targets = tuple(t for t in study.targets if t in cells.columns.get_level_values("target"))
+        yield "language", str(language), replace(study, cells=cells, targets=targets) if targets else None
 
 
 def cooks_distance(x: Array, y: Array, fixed: Array) -> Array:
@@ -74,10 +73,12 @@ def cooks_distance(x: Array, y: Array, fixed: Array) -> Array:
     return np.asarray(residual**2 * leverage / (q.shape[1] * (variance or math.nan) * free**2))
 
 
-def mixtures(made: Study, z: Array, fixed: Array) -> pd.DataFrame:
+def mixtures(study: Study, fixed: Array) -> pd.DataFrame:
     """Mixtures by Cook's distance, the greatest first: `mixture, diversity, outcome, cooks_distance`."""
     import pandas as pd
 
-    distance = cooks_distance(z, made.y, fixed)
-    found = pd.DataFrame({"mixture": made.mixtures, "diversity": made.x, "outcome": made.y, "cooks_distance": distance})
-    return found.sort_values("cooks_distance", ascending=False, ignore_index=True)
+    distance = cooks_distance(study.z, study.y, fixed)
+    table = pd.DataFrame(
+        {"mixture": study.mixtures, "diversity": study.x, "outcome": study.y, "cooks_distance": distance}
+    )
+    return table.sort_values("cooks_distance", ascending=False, ignore_index=True)

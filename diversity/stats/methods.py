@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diversity.stats.model import Design, Estimate
-from diversity.stats.tables import Study
+from diversity.stats.model import DesignMatrix, SlopeEstimate
+from diversity.stats.multimembership import basis
+from diversity.stats.permutation import Index
+from diversity.stats.study import Study
 from diversity.types import Array
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SHARED = "anticonservative: ignores that mixtures share tasks"
-COLUMNS = ("method", "slope", "se", "low", "high", "p", "df", "primary", "note")
 
 
-def table(made: Study, z: Array, laid: Design, found: Estimate, *, all_methods: bool = True) -> pd.DataFrame:
-    """Slope per standard deviation of diversity `z` (M,) by each method: the columns of `COLUMNS`.
+@dataclass(frozen=True)
+class Method:
+    """A slope per standard deviation of diversity by one method: a row of the table of methods."""
+
+    method: str
+    slope: float = math.nan
+    se: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+    df: float = math.nan
+    primary: bool = False
+    note: str = ""
+
+
+def table(study: Study, design: DesignMatrix, estimate: SlopeEstimate, *, all_methods: bool = True) -> pd.DataFrame:
+    """Slope per standard deviation of diversity by each method: a column for each field of `Method`.
 
     The task-label permutation and the multi-membership model (three choices of degrees of freedom), then ordinary least
     squares with classical, heteroscedasticity-robust and cluster-robust errors (target, language, both) and a mixed
@@ -29,121 +47,114 @@ def table(made: Study, z: Array, laid: Design, found: Estimate, *, all_methods: 
     """
     import pandas as pd
 
-    rows = [*_defaults(made, laid, found), _naive(made, z)]
+    naive = np.column_stack([study.z, np.ones_like(study.z)])
+    rows = [*_defaults(study, design, estimate), _least_squares("OLS, one predictor (naive)", study.y, naive)]
     if all_methods:
-        rows += [*_least_squares(made, z, laid), *_clustered(made, z, laid), *_mixed(made, z, laid)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+        rows += [*_adjusted(study, design), *_clustered(study, design), *_mixed(study, design)]
+    return pd.DataFrame([asdict(row) for row in rows])
 
 
-def _defaults(made: Study, laid: Design, found: Estimate) -> list[tuple[Any, ...]]:
-    rows: list[tuple[Any, ...]] = []
-    if math.isfinite(found.p_permutation):
-        exact = "approximate" if "approximate" in found.method else "within mixtures of one size"
-        rows.append((found.method, found.slope, math.nan, found.low, found.high, found.p, math.nan, True, exact))
-    reml = found.reml
+def _defaults(study: Study, design: DesignMatrix, estimate: SlopeEstimate) -> list[Method]:
+    rows = []
+    if math.isfinite(estimate.p_permutation):
+        note = "approximate" if "approximate" in estimate.method else "within mixtures of one size"
+        ends = {"low": estimate.low, "high": estimate.high, "p": estimate.p}
+        rows.append(Method(estimate.method, estimate.slope, **ends, primary=True, note=note))
+    reml = estimate.reml
     choices = {
         "Satterthwaite t": float(reml.df[0]),
-        "t of tasks less terms": max(len(made.tasks) - 2 - len(laid.terms), 1),
+        "t of tasks less terms": max(len(study.tasks) - 2 - len(design.terms), 1),
         "z": math.inf,
     }
     for name, df in choices.items():
-        low, high = reml.interval(df=df)
-        primary = found.method.startswith("multi") and name.startswith("Satt")
-        note = {"z": "too short for few tasks", "t of tasks less terms": "conservative"}.get(name, "")
-        label = f"multi-membership REML, {name}"
-        ends = (float(reml.slope[0]), float(reml.se[0]), float(low[0]), float(high[0]))
-        rows.append((label, *ends, float(reml.p(df)[0]), df, primary, note))
+        (low,), (high,) = reml.interval(df=df)
+        rows.append(
+            Method(
+                f"multi-membership REML, {name}",
+                float(reml.slope[0]),
+                float(reml.se[0]),
+                float(low),
+                float(high),
+                float(reml.p(df)[0]),
+                df,
+                primary=estimate.method.startswith("multi") and name.startswith("Satt"),
+                note={"z": "too short for few tasks", "t of tasks less terms": "conservative"}.get(name, ""),
+            )
+        )
     return rows
 
 
-def _naive(made: Study, z: Array) -> tuple[Any, ...]:
-    return _fitted("OLS, one predictor (naive)", made.y, np.column_stack([z, np.ones_like(z)]), SHARED)
-
-
-def _least_squares(made: Study, z: Array, laid: Design) -> list[tuple[Any, ...]]:
-    columns = np.column_stack([z, _full_rank(laid.fixed)])
-    rows = [_fitted("OLS", made.y, columns, SHARED)] if laid.terms else []
-    if len(z) > columns.shape[1] + 1:
-        rows.append(_fitted("OLS, HC3 errors", made.y, columns, SHARED, cov_type="HC3", use_t=True))
-    return rows
-
-
-def _full_rank(fixed: Array) -> Array:
-    from diversity.stats.multimembership import basis
-
-    return basis(fixed)
-
-
-def _fitted(
-    name: str, y: Array, columns: Array, note: str, weights: Array | None = None, **covariance: Any
-) -> tuple[Any, ...]:
+def _least_squares(
+    name: str,
+    y: Array,
+    columns: Array,
+    *,
+    weights: Array | None = None,
+    errors: str = "nonrobust",
+    clusters: Mapping[str, Array | Index] | None = None,
+) -> Method:
+    """The first coefficient by statsmodels, with errors of one of its kinds."""
     from statsmodels.regression.linear_model import OLS, WLS
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # perfect fits and few clusters are told by the numbers
+        warnings.simplefilter("ignore")  # perfect fits and few clusters show in the numbers
         model = OLS(y, columns) if weights is None else WLS(y, columns, weights=weights)
-        found = model.fit(**covariance)
-        (low, high), df = found.conf_int()[0], getattr(found, "df_resid_inference", None) or found.df_resid
-    return name, found.params[0], found.bse[0], low, high, found.pvalues[0], float(df), False, note
+        fitted = model.fit(cov_type=errors, cov_kwds=clusters, use_t=True)
+        (low, high), df = fitted.conf_int()[0], getattr(fitted, "df_resid_inference", None) or fitted.df_resid
+    numbers = (fitted.params[0], fitted.bse[0], low, high, fitted.pvalues[0], float(df))
+    return Method(name, *numbers, note=SHARED)
 
 
-def _clustered(made: Study, z: Array, laid: Design) -> list[tuple[Any, ...]]:
+def _adjusted(study: Study, design: DesignMatrix) -> list[Method]:
+    """Ordinary least squares of the mixtures on diversity and the fixed effects."""
+    columns = np.column_stack([study.z, basis(design.fixed)])
+    rows = [_least_squares("OLS", study.y, columns)] if design.terms else []
+    if len(study.z) > columns.shape[1] + 1:
+        rows.append(_least_squares("OLS, HC3 errors", study.y, columns, errors="HC3"))
+    return rows
+
+
+def _clustered(study: Study, design: DesignMatrix) -> list[Method]:
     """Cells (mixture, target, language) with a mean for each (target, language), errors clustered."""
-    cells = made.cells.loc[:, made.cells.columns.get_level_values("target").isin(made.targets)]
+    cells = study.cells.loc[:, study.cells.columns.get_level_values("target").isin(study.targets)]
     y = cells.to_numpy(float)
-    target, target_names = _codes(cells.columns.get_level_values("target"))
-    language, language_names = _codes(cells.columns.get_level_values("language"))
-    weight = 1 / np.bincount(target)[target]
-    columns = np.tile(np.column_stack([z, _full_rank(laid.fixed)]), (y.shape[1], 1))
-    repeat = len(z)
-    kinds = {"target": (target, target_names), "language": (language, language_names)}
-    groups = {n: np.repeat(c, repeat) for n, (c, found) in kinds.items() if found > 1}
+    codes = {
+        level: np.unique(np.asarray(cells.columns.get_level_values(level), dtype=str), return_inverse=True)[1]
+        for level in ("target", "language")
+    }
+    target, mixtures = codes["target"], len(study.z)
+    weights = np.repeat(1 / np.bincount(target)[target], mixtures)
+    columns = np.tile(np.column_stack([study.z, basis(design.fixed)]), (y.shape[1], 1))
+    groups = {level: np.repeat(code, mixtures) for level, code in codes.items() if code.max() > 0}
     if len(groups) == 2:
         groups["target and language"] = np.column_stack(list(groups.values()))
     centred = (y - y.mean(axis=0)).T.reshape(-1)
     return [
-        _fitted(
-            f"OLS of cells, errors clustered by {name}", centred, columns, SHARED, np.repeat(weight, repeat),
-            cov_type="cluster", cov_kwds={"groups": codes}, use_t=True,
+        _least_squares(
+            f"OLS of cells, errors clustered by {name}", centred, columns, weights=weights, errors="cluster",
+            clusters={"groups": group},
         )
-        for name, codes in groups.items()
+        for name, group in groups.items()
     ]  # fmt: skip
 
 
-def _codes(names: Any) -> tuple[Any, int]:
-    found, codes = np.unique(np.asarray(names, dtype=str), return_inverse=True)
-    return codes, len(found)
-
-
-def _mixed(made: Study, z: Array, laid: Design) -> list[tuple[Any, ...]]:
+def _mixed(study: Study, design: DesignMatrix) -> list[Method]:
     """Mixed model of mixture x target outcomes, a random slope for each target (statsmodels)."""
-    if len(made.targets) < 3 or np.ptp(made.y) == 0:
+    if len(study.targets) < 3 or np.ptp(study.y) == 0:
         return []
     from statsmodels.regression.mixed_linear_model import MixedLM
 
-    y = made.by_target[list(made.targets)].to_numpy(float)
-    many = y.shape[1]
-    columns = np.tile(np.column_stack([z, _full_rank(laid.fixed)]), (many, 1))
-    group = np.repeat(np.arange(many), len(z))
+    name = "mixed model, slope by target"
+    y = study.by_target[list(study.targets)].to_numpy(float)
+    targets = y.shape[1]
+    columns = np.tile(np.column_stack([study.z, basis(design.fixed)]), (targets, 1))
+    group, slope = np.repeat(np.arange(targets), len(study.z)), np.tile(study.z, targets)[:, None]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            model = MixedLM((y - y.mean(axis=0)).T.reshape(-1), columns, group, exog_re=np.tile(z, many)[:, None])
-            found = model.fit(reml=True)
+            fitted: Any = MixedLM((y - y.mean(axis=0)).T.reshape(-1), columns, group, exog_re=slope).fit(reml=True)
         except (np.linalg.LinAlgError, ValueError) as error:
-            return [("mixed model, slope by target", *[math.nan] * 6, False, f"does not converge: {error}")]
+            return [Method(name, note=f"does not converge: {error}")]
     note = SHARED + ("; at the edge of its parameters" if caught else "")
-    low, high = np.asarray(found.conf_int())[0]
-    return [
-        (
-            "mixed model, slope by target",
-            found.params[0],
-            found.bse[0],
-            low,
-            high,
-            found.pvalues[0],
-            math.inf,
-            False,
-            note,
-        )
-    ]
+    low, high = np.asarray(fitted.conf_int())[0]
+    return [Method(name, fitted.params[0], fitted.bse[0], low, high, fitted.pvalues[0], math.inf, note=note)]

@@ -16,15 +16,14 @@ import numpy as np
 
 from diversity.stats import permutation
 from diversity.stats.multimembership import Slopes, basis, slopes
-from diversity.stats.study import covariate
-from diversity.stats.tables import Study
+from diversity.stats.study import Study
 from diversity.types import Array, InputError
 
 Verdict = Literal["positive", "negative", "not established"]
 
 
 @dataclass(frozen=True)
-class Design:
+class DesignMatrix:
     """Fixed effects (M, c) of a study, and what can be tested in it."""
 
     fixed: Array
@@ -34,7 +33,7 @@ class Design:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class SlopeEstimate:
     """Slope per standard deviation of diversity with its 95 % interval, by the primary test.
 
     `p` is that test's p-value: exact task labels where the design is closed, else REML. `p_permutation` is nan where
@@ -51,36 +50,31 @@ class Estimate:
     reml: Slopes
 
 
-def standardised(x: Array) -> Array:
-    """Diversity (M,) in standard deviations of the mixtures."""
-    return np.asarray((x - x.mean()) / x.std(ddof=1))
-
-
-def design(made: Study, covariates: Sequence[str] = ()) -> Design:
+def design_matrix(study: Study, covariates: Sequence[str] = ()) -> DesignMatrix:
     """Fixed effects: size where it varies and diversity is no function of it, and covariates by name."""
-    closed, terms, notes = made.closed, list(covariates), []
-    fixed = np.ones((len(made.x), 1))
-    if len(set(made.k)) > 1 or (closed and permutation.orbits(made.weights).max() > 0):
-        group = permutation.orbits(made.weights)
+    closed, terms, notes = study.closed, list(covariates), []
+    fixed = np.ones((len(study.x), 1))
+    if len(set(study.k)) > 1 or (closed and permutation.orbits(study.weights).max() > 0):
+        group = permutation.orbits(study.weights)
         means = np.asarray((group[:, None] == np.arange(group.max() + 1)).astype(float))
-        size = means if closed else np.column_stack([fixed, made.k])
-        if _varies(made.x, size):
+        size = means if closed else np.column_stack([fixed, study.k])
+        if _varies(study.x, size):
             fixed, terms = size, ["size" if closed else "k", *terms]
         else:
             closed = False
             notes.append(
-                f"{made.metric} is a function of the number of tasks, so nothing is left to relabel or adjust for"
+                f"{study.metric} is a function of the number of tasks, so nothing is left to relabel or adjust for"
             )
     for name in covariates:
-        column = covariate(made, name)
+        column = study.covariate(name)
         if np.ptp(column) <= 1e-12 * max(1e-300, float(np.abs(column).max())):
             notes.append(f"the covariate {name} is the same for all mixtures")
         fixed = np.column_stack([fixed, (column - column.mean()) / (column.std() or 1.0)])
-    if not _varies(made.x, fixed):
+    if not _varies(study.x, fixed):
         raise InputError(
-            f"expected {made.metric} to be more than a linear function of {', '.join(terms)}, found that it is one"
+            f"expected {study.metric} to be more than a linear function of {', '.join(terms)}, found that it is one"
         )
-    return Design(fixed, closed, tuple(terms), tuple(notes))
+    return DesignMatrix(fixed, closed, tuple(terms), tuple(notes))
 
 
 def _varies(x: Array, fixed: Array) -> bool:
@@ -90,69 +84,67 @@ def _varies(x: Array, fixed: Array) -> bool:
 
 
 def estimate(
-    made: Study,
-    laid: Design,
+    study: Study,
+    design: DesignMatrix,
     *,
-    z: Array | None = None,
     permutations: int = 10_000,
     alpha: float = 0.05,
     rng: np.random.Generator | None = None,
-) -> Estimate:
-    """The slope of the outcome on diversity `z` (M,), by default in standard deviations, under a design."""
-    z = standardised(made.x) if z is None else z
-    fitted = slopes(made.weights, z, made.y, laid.fixed)
+) -> SlopeEstimate:
+    """The slope of the outcome on diversity, in standard deviations of the whole study, under a design."""
+    fitted = slopes(study.weights, study.z, study.y, design.fixed)
     low, high = (float(end[0]) for end in fitted.interval(1 - alpha))
     p_reml = float(fitted.p()[0])
-    if not laid.closed:
-        return Estimate(float(fitted.slope[0]), low, high, p_reml, math.nan, p_reml, "multi-membership REML", fitted)
-    if set(laid.terms) <= {"size"}:
-        test = permutation.label_test(made.weights, z, made.y, permutations, rng)
+    if not design.closed:
+        return SlopeEstimate(
+            float(fitted.slope[0]), low, high, p_reml, math.nan, p_reml, "multi-membership REML", fitted
+        )
+    if set(design.terms) <= {"size"}:
+        test = permutation.label_test(study.weights, study.z, study.y, permutations, rng)
         p, (low, high) = float(test.p()[0]), (float(end[0]) for end in test.interval(alpha))
         method = "task-label permutation" + ("" if test.exact else " (drawn)")
-        return Estimate(float(test.slope[0]), low, high, p, p, p_reml, method, fitted)
-    p = permutation.freedman_lane(made.weights, z, made.y, laid.fixed, permutations, rng)
-    return Estimate(float(fitted.slope[0]), low, high, p, p, p_reml, "Freedman-Lane permutation (approximate)", fitted)
+        return SlopeEstimate(float(test.slope[0]), low, high, p, p, p_reml, method, fitted)
+    p = permutation.freedman_lane(study.weights, study.z, study.y, design.fixed, permutations, rng)
+    return SlopeEstimate(
+        float(fitted.slope[0]), low, high, p, p, p_reml, "Freedman-Lane permutation (approximate)", fitted
+    )
 
 
-def verdict(found: Estimate, against_members: Estimate | None, alpha: float = 0.05) -> Verdict:
+def verdict(estimate: SlopeEstimate, against_members: SlopeEstimate | None, alpha: float = 0.05) -> Verdict:
     """Established where the primary test rejects, and, where it can be asked, also given the members' single scores.
 
     With `against_members`, the slope given the mean of the members' single-task outcomes must have the same sign and
     reject as well: a mixture's accuracy is mostly the mean of its members'.
     """
-    held = [found] if against_members is None else [found, against_members]
-    if all(e.p <= alpha and e.slope * found.slope > 0 for e in held):
-        return "positive" if found.slope > 0 else "negative"
+    both = [estimate] if against_members is None else [estimate, against_members]
+    if all(e.p <= alpha and e.slope * estimate.slope > 0 for e in both):
+        return "positive" if estimate.slope > 0 else "negative"
     return "not established"
 
 
 def against_members(
-    made: Study,
+    study: Study,
     *,
-    z: Array,
     covariates: Sequence[str] = (),
     permutations: int = 10_000,
     rng: np.random.Generator | None = None,
-) -> tuple[Estimate | None, str]:
+) -> tuple[SlopeEstimate | None, str]:
     """The slope among mixtures of several tasks given the mean of their members' single outcomes; or why there is none."""
     if "single_mean" in covariates:
         return None, "the members' single-task outcomes are among the covariates"
-    if not np.isfinite(made.single_mean).all():
+    if not np.isfinite(study.single_mean).all():
         return (
             None,
             "not every task was trained alone, so the effect is not held against the members' single-task outcomes",
         )
-    several = made.k > 1
-    if not several.any():
+    if not (study.k > 1).any():
         return (
             None,
             "each mixture is one task: its diversity is that of its texts, and there are no members to compare with",
         )
-    from dataclasses import replace
-
-    part = replace(made.some(several), columns=made.columns[several].assign(single_mean=made.single_mean[several]))
+    part = study.several_tasks()
     try:
-        laid = design(part, [*covariates, "single_mean"])
-        return estimate(part, laid, z=z[several], permutations=permutations, rng=rng), ""
+        design = design_matrix(part, [*covariates, "single_mean"])
+        return estimate(part, design, permutations=permutations, rng=rng), ""
     except InputError as error:
         return None, f"the effect cannot be held against the members' single-task outcomes: {error}"

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diversity.stats.study import log_budget
-from diversity.stats.tables import Study
+from diversity.stats.study import Study
 from diversity.types import Array
 
 if TYPE_CHECKING:
@@ -55,13 +54,13 @@ def leave_target_out(x: Array, by_target: Array) -> float:
     return 1 - error / float((y**2).sum())
 
 
-def baselines(made: Study) -> dict[str, Array | None]:
+def baselines(study: Study) -> dict[str, Array | None]:
     """What diversity is compared with: k, log_budget, single_mean; None where the table does not have it."""
-    single = made.single_mean
+    single = study.single_mean
     return {
-        "k": made.k if np.ptp(made.k) > 0 else None,
-        "log_budget": _varying(log_budget(made)),
-        "single_mean": single if np.isfinite(single).all() and (made.k > 1).any() else None,
+        "k": study.k if np.ptp(study.k) > 0 else None,
+        "log_budget": _varying(study.log_budget),
+        "single_mean": single if np.isfinite(single).all() and (study.k > 1).any() else None,
     }
 
 
@@ -69,7 +68,7 @@ def _varying(values: Array | None) -> Array | None:
     return None if values is None or np.ptp(values) == 0 else values
 
 
-def table(made: Study) -> pd.DataFrame:
+def table(study: Study) -> pd.DataFrame:
     """Columns `predictor, r2_leave_one_task_out, r2_leave_one_target_out`; nan where a predictor cannot be had.
 
     Where the members' single outcomes are a baseline, all are judged on mixtures of several tasks: the outcome of a
@@ -77,11 +76,11 @@ def table(made: Study) -> pd.DataFrame:
     """
     import pandas as pd
 
-    known = baselines(made)
-    rows = np.ones(len(made.x), dtype=bool) if known["single_mean"] is None else made.k > 1
-    predictors: dict[str, list[Array | None]] = {"diversity": [made.x], **{n: [v] for n, v in known.items()}}
-    predictors["single_mean + diversity"] = [known["single_mean"], made.x]
-    targets = made.by_target[list(made.targets)].to_numpy(float)[rows]
+    known = baselines(study)
+    rows = np.ones(len(study.x), dtype=bool) if known["single_mean"] is None else study.k > 1
+    predictors: dict[str, list[Array | None]] = {"diversity": [study.x], **{n: [v] for n, v in known.items()}}
+    predictors["single_mean + diversity"] = [known["single_mean"], study.x]
+    targets = study.by_target[list(study.targets)].to_numpy(float)[rows]
     found = []
     for name, parts in predictors.items():
         given = [p for p in parts if p is not None]
@@ -90,6 +89,6 @@ def table(made: Study) -> pd.DataFrame:
             continue
         columns = np.column_stack(given)[rows]
         found.append(
-            (name, leave_task_out(made.weights[rows], columns, made.y[rows]), leave_target_out(columns, targets))
+            (name, leave_task_out(study.weights[rows], columns, study.y[rows]), leave_target_out(columns, targets))
         )
     return pd.DataFrame(found, columns=["predictor", "r2_leave_one_task_out", "r2_leave_one_target_out"])

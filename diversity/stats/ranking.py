@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diversity.stats.predictive import baselines
-from diversity.stats.tables import Study
+from diversity.stats.study import Study
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
@@ -66,20 +66,20 @@ def _best_of(values: Array, k: int, floor: float) -> float:
     return float(np.maximum(ordered, floor) @ chance.astype(float))
 
 
-def table(made: Study) -> pd.DataFrame:
+def table(study: Study) -> pd.DataFrame:
     """Columns `ranked_by, ndcg, regret_at_1, regret_at_3, regret_at_5`: diversity, the baselines, and by chance.
 
     Diversity is ranked from the greatest; the members' single outcomes are a baseline among mixtures of several tasks.
     """
     import pandas as pd
 
-    known = baselines(made)
-    rows = np.ones(len(made.x), dtype=bool) if known["single_mean"] is None else made.k > 1
+    known = baselines(study)
+    rows = np.ones(len(study.x), dtype=bool) if known["single_mean"] is None else study.k > 1
     rankings = {
-        "diversity": made.x,
+        "diversity": study.x,
         **{n: v for n, v in known.items() if v is not None},
-        "chance": np.zeros(len(made.x)),
+        "chance": np.zeros(len(study.x)),
     }
-    y = made.y[rows]
+    y = study.y[rows]
     found = [(name, ndcg(s[rows], y), *(regret(s[rows], y, k) for k in AT)) for name, s in rankings.items()]
     return pd.DataFrame(found, columns=["ranked_by", "ndcg", *(f"regret_at_{k}" for k in AT)])

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diversity.stats.multimembership import basis, slopes, slopes_at
-from diversity.stats.study import constant
-from diversity.stats.tables import Study
+from diversity.stats.study import Study, constant
 from diversity.types import Array
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ COLLAPSED = 0.8  # of the median
 
 
 def score_error(
-    made: Study, fixed: Array, *, draws: int = 400, rng: np.random.Generator | None = None
+    study: Study, fixed: Array, *, draws: int = 400, rng: np.random.Generator | None = None
 ) -> dict[str, float]:
     """The sampling error of the diversity score carried into the slope per standard deviation.
 
@@ -29,19 +28,19 @@ def score_error(
     error, and `corrected_slope` the slope over it, its flattening undone (Spearman 1904; Fuller 1987). nan where
     the scores have no intervals.
     """
-    if not np.isfinite(made.x_se).all():
+    if not np.isfinite(study.x_se).all():
         return {"reliability": math.nan, "corrected_slope": math.nan, "slope_sd": math.nan}
     rng = rng or np.random.default_rng(0)
-    sd = float(made.x.std(ddof=1))
+    sd = float(study.x.std(ddof=1))
     q = basis(fixed)
-    z, error = made.x / sd, made.x_se / sd
+    z, error = study.x / sd, study.x_se / sd
     left = z - q @ (q.T @ z)
     observed = float(left @ left) / max(len(z) - q.shape[1], 1)
     reliability = max(0.0, 1 - float((error**2).mean()) / observed)
-    found = slopes(made.weights, z, made.y, fixed)
+    found = slopes(study.weights, z, study.y, fixed)
     slope = float(found.slope[0])
     drawn = z[:, None] + error[:, None] * rng.normal(size=(len(z), draws))
-    again = slopes_at(made.weights, drawn, made.y, fixed, float(found.theta[0]))
+    again = slopes_at(study.weights, drawn, study.y, fixed, float(found.theta[0]))
     return {
         "reliability": reliability,
         "corrected_slope": slope / reliability if reliability > 0 else math.nan,
@@ -49,14 +48,14 @@ def score_error(
     }
 
 
-def noise_ceiling(made: Study) -> dict[str, float]:
+def noise_ceiling(study: Study) -> dict[str, float]:
     """What seeds leave to be explained: their variance, the outcome's reliability, and the greatest |r| there can be.
 
     The variance between seeds is that of the seeds' outcomes within a mixture (seeds with every cell of the outcome);
     `reliability` is 1 - variance of the mean over seeds / variance of the outcomes, `ceiling` its square root. nan
     with one seed.
     """
-    runs = made.runs[made.runs["target"].isin(made.targets)]
+    runs = study.runs[study.runs["target"].isin(study.targets)]
     per_target = runs.groupby(["mixture", "seed", "target"])["value"].agg(["mean", "size"])
     full = runs.groupby(["mixture", "seed"]).size()
     whole = full[full == full.max()].index
@@ -67,7 +66,7 @@ def noise_ceiling(made: Study) -> dict[str, float]:
     if not many.any():
         return {"seeds": float(counts.max()), "sd_seed": math.nan, "reliability": math.nan, "ceiling": math.nan}
     variance = float((variances[many] * (counts[many] - 1)).sum() / (counts[many] - 1).sum())
-    total = float(np.var(made.y, ddof=1))
+    total = float(np.var(study.y, ddof=1))
     reliability = max(0.0, 1 - variance * float((1 / counts).mean()) / total) if total > 0 else math.nan
     return {
         "seeds": float(counts.mean()),
@@ -94,10 +93,10 @@ def degenerate(runs: pd.DataFrame) -> pd.DataFrame:
     return found[collapsed | same].sort_values(["reason", "deviations"], ignore_index=True)
 
 
-def table(made: Study, fixed: Array, *, rng: np.random.Generator | None = None) -> pd.DataFrame:
+def table(study: Study, fixed: Array, *, rng: np.random.Generator | None = None) -> pd.DataFrame:
     """Columns `source, quantity, value` of both: the score's error and the outcome's seeds."""
     import pandas as pd
 
-    rows = [("score", name, value) for name, value in score_error(made, fixed, rng=rng).items()]
-    rows += [("outcome", name, value) for name, value in noise_ceiling(made).items()]
+    rows = [("score", name, value) for name, value in score_error(study, fixed, rng=rng).items()]
+    rows += [("outcome", name, value) for name, value in noise_ceiling(study).items()]
     return pd.DataFrame(rows, columns=["source", "quantity", "value"])

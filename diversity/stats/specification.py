@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diversity.stats import multicomp, tables
-from diversity.stats.model import design, standardised
+from diversity.stats import multicomp
+from diversity.stats.model import design_matrix
 from diversity.stats.multimembership import slopes
-from diversity.stats.study import study
+from diversity.stats.outcomes import Outcomes, read_outcomes
+from diversity.stats.scores import Scores, read_scores
+from diversity.stats.study import FEWEST, Study, read_study
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -21,13 +23,11 @@ COVARIATES = ((), ("entropy",), ("log_budget",), ("single_mean",))
 
 
 def specifications(
-    results: pd.DataFrame | Path | str | tables.Outcomes,
-    scores: pd.DataFrame | Path | str | tables.Scores,
+    results: pd.DataFrame | Path | str | Outcomes,
+    scores: pd.DataFrame | Path | str | Scores,
     *,
     outcomes: Sequence[str] = ("mean9", "mean7", "retrieval"),
     covariates: Sequence[Sequence[str]] = COVARIATES,
-    english: bool = True,
-    where: Mapping[str, object] | None = None,
 ) -> pd.DataFrame:
     """Slope per standard deviation of every metric, encoder, outcome and set of covariates, ordered by slope.
 
@@ -38,25 +38,24 @@ def specifications(
     """
     import pandas as pd
 
-    table = scores if isinstance(scores, tables.Scores) else tables.scores_of(scores)
-    chosen = {"english": english, "where": where or {}}
-    runs = results if isinstance(results, tables.Outcomes) else tables.outcomes_of(results, **chosen)  # type: ignore[arg-type]
+    known = read_scores(scores)
+    runs = results if isinstance(results, Outcomes) else read_outcomes(results)
     rows, last = [], None
-    for metric, encoder in table.pairs:
+    for metric, encoder in known.pairs:
         for outcome in outcomes:
             try:
-                made = study(runs, table, metric=metric, encoder=encoder, outcome=outcome)
+                study = read_study(runs, known, metric=metric, encoder=encoder, outcome=outcome)
             except InputError as error:
                 last = error
                 continue
-            rows += [r for names in covariates if (r := _row(made, names, encoder)) is not None]
+            rows += [r for names in covariates if (r := _row(study, names, encoder)) is not None]
     if not rows:
         raise last or InputError("expected metrics that differ between mixtures, found none")
-    found = multicomp.adjusted(pd.DataFrame(rows)).sort_values("slope", ignore_index=True)
-    return found.assign(same_sign=found["slope"] * found["slope"].median() > 0)
+    table = multicomp.adjusted(pd.DataFrame(rows)).sort_values("slope", ignore_index=True)
+    return table.assign(same_sign=table["slope"] * table["slope"].median() > 0)
 
 
-def targets_by_metric(runs: tables.Outcomes, scores: tables.Scores, *, outcome: str) -> pd.DataFrame:
+def targets_by_metric(runs: Outcomes, scores: Scores, *, outcome: str) -> pd.DataFrame:
     """Every target by every metric and encoder, with Holm's and Benjamini and Hochberg's p over all of them.
 
     Columns `metric, encoder, target, slope, low, high, p, p_holm, p_bh`, by REML within sizes, on the mixtures that have
@@ -67,40 +66,34 @@ def targets_by_metric(runs: tables.Outcomes, scores: tables.Scores, *, outcome: 
     parts = []
     for metric, encoder in scores.pairs:
         try:
-            made = study(runs, scores, metric=metric, encoder=encoder, outcome=outcome)
-            whole = made.by_target.loc[:, made.by_target.notna().all()]
-            found = slopes(made.weights, standardised(made.x), whole.to_numpy(float), design(made).fixed)
+            study = read_study(runs, scores, metric=metric, encoder=encoder, outcome=outcome)
+            whole = study.by_target.loc[:, study.by_target.notna().all()]
+            fitted = slopes(study.weights, study.z, whole.to_numpy(float), design_matrix(study).fixed)
         except InputError:
             continue
-        low, high = found.interval()
-        numbers = {"slope": found.slope, "low": low, "high": high, "p": found.p()}
+        low, high = fitted.interval()
+        numbers = {"slope": fitted.slope, "low": low, "high": high, "p": fitted.p()}
         parts.append(pd.DataFrame({"metric": metric, "encoder": encoder, "target": whole.columns, **numbers}))
     return multicomp.adjusted(pd.concat(parts, ignore_index=True))
 
 
-def _row(made: tables.Study, names: Sequence[str], encoder: str) -> dict[str, object] | None:
-    z = standardised(made.x)
+def _row(study: Study, names: Sequence[str], encoder: str) -> dict[str, object] | None:
     if "single_mean" in names:
-        several = made.k > 1
-        if not several.any() or several.sum() < tables.FEWEST:
+        if (study.k > 1).sum() < FEWEST:
             return None
-        from dataclasses import replace
-
-        single = made.single_mean[several]
-        part = made.some(several)
-        made, z = replace(part, columns=part.columns.assign(single_mean=single)), z[several]
+        study = study.several_tasks()
     try:
-        laid, plain = design(made, names), design(made)
-        size = {"size", "k"} & set(plain.terms) or len(set(made.k)) == 1
-        adds = np.linalg.matrix_rank(laid.fixed) > np.linalg.matrix_rank(plain.fixed)
+        design, plain = design_matrix(study, names), design_matrix(study)
+        size = {"size", "k"} & set(plain.terms) or len(set(study.k)) == 1
+        adds = np.linalg.matrix_rank(design.fixed) > np.linalg.matrix_rank(plain.fixed)
         if names and (not adds or (names == ("entropy",) and not size)):
             return None  # with equal weights the entropy is that of the number of tasks
-        found = slopes(made.weights, z, made.y, laid.fixed)
+        fitted = slopes(study.weights, study.z, study.y, design.fixed)
     except InputError:
         return None
-    (low,), (high,) = found.interval()
+    (low,), (high,) = fitted.interval()
     return {
-        "metric": made.metric, "encoder": encoder, "outcome": made.outcome, "covariates": " + ".join(laid.terms),
-        "mixtures": len(made.mixtures), "slope": float(found.slope[0]), "low": float(low), "high": float(high),
-        "p": float(found.p()[0]),
+        "metric": study.metric, "encoder": encoder, "outcome": study.outcome, "covariates": " + ".join(design.terms),
+        "mixtures": len(study.mixtures), "slope": float(fitted.slope[0]), "low": float(low), "high": float(high),
+        "p": float(fitted.p()[0]),
     }  # fmt: skip

@@ -1,23 +1,142 @@
-"""Joining results and scores: which mixtures are analysed, which are left out, and why."""
+"""What is analysed: results joined with scores, one outcome and one diversity for each mixture, and what is left out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diversity import catalog
-from diversity.stats import tables
-from diversity.stats.tables import BASELINES, FEWEST, Outcomes, Scores, Study
+from diversity.stats import outcomes, permutation
+from diversity.stats.outcomes import Outcomes, read_outcomes
+from diversity.stats.scores import Scores, read_scores
+from diversity.stats.tables import BASELINES, Mask, Shares
 from diversity.types import Z95, Array, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+FEWEST = 4  # mixtures: with three, a correlation of .99 is chance
 
-def study(
+
+@dataclass(frozen=True)
+class Study:
+    """What is analysed: M mixtures of T tasks, their diversity and their outcomes.
+
+    `weights` (M, T) are the shares of the tasks, `x` (M,) the diversity, `z` (M,) the same in standard deviations of the
+    whole study, `x_se` (M,) its standard error (nan where none is given); `cells` has a row a mixture and a column for
+    each (target, language), means over seeds; `targets` are those that the outcome is the mean of. `runs` are the values
+    of each seed, `left_out` what is not in the analysis and why, `columns` numbers of each mixture that can be covariates.
+    """
+
+    metric: str
+    outcome: str
+    mixtures: tuple[str, ...]
+    tasks: tuple[str, ...]
+    weights: Array
+    x: Array
+    z: Array
+    x_se: Array
+    cells: pd.DataFrame
+    targets: tuple[str, ...]
+    runs: pd.DataFrame
+    left_out: pd.DataFrame
+    columns: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def by_target(self) -> pd.DataFrame:
+        """Mean over the languages of each target: a row a mixture, a column a target, all targets of the table."""
+        return self.cells.T.groupby(level="target", sort=False).mean().T
+
+    @cached_property
+    def y(self) -> Array:
+        """The outcome (M,): the mean over its targets of their means over languages."""
+        return np.asarray(self.by_target[list(self.targets)].to_numpy(float).mean(axis=1))
+
+    @cached_property
+    def k(self) -> Array:
+        """Number of tasks of each mixture (M,)."""
+        return np.asarray((self.weights > 0).sum(axis=1), dtype=float)
+
+    @cached_property
+    def closed(self) -> bool:
+        """Is the design closed under relabelling of its tasks?"""
+        return permutation.closed(self.weights)
+
+    @cached_property
+    def single_mean(self) -> Array:
+        """The members' outcomes as single tasks, weighted, (M,); nan where a member was not trained alone."""
+        alone = {int(np.argmax(w)): y for w, y in zip(self.weights, self.y, strict=True) if (w > 0).sum() == 1}
+        single = np.array([alone.get(i, np.nan) for i in range(len(self.tasks))])
+        return np.array([w[w > 0] @ single[w > 0] for w in self.weights])
+
+    @cached_property
+    def log_budget(self) -> Array | None:
+        """Logarithm of the examples of training (M,), where the results have a column of them."""
+        for column in ("budget", "examples", "n_examples", "train_examples"):
+            if column in self.columns and (self.columns[column] > 0).all():
+                return np.asarray(np.log(self.columns[column].to_numpy(float)))
+        return None
+
+    @property
+    def whole_targets(self) -> list[str]:
+        """The targets of the table that every mixture has."""
+        return [str(t) for t in self.by_target.columns[self.by_target.notna().all()]]
+
+    def some(self, keep: Mask) -> Study:
+        """The study of some of its mixtures (M,) bool; tasks that are in none of them go."""
+        weights = self.weights[keep]
+        used = (weights > 0).any(axis=0)
+        names = tuple(np.array(self.mixtures, dtype=object)[keep])
+        return replace(
+            self, mixtures=names, tasks=tuple(np.array(self.tasks, dtype=object)[used]), weights=weights[:, used],
+            x=self.x[keep], z=self.z[keep], x_se=self.x_se[keep], cells=self.cells[keep], columns=self.columns[keep],
+            runs=self.runs[self.runs["mixture"].isin(names)],
+        )  # fmt: skip
+
+    def several_tasks(self) -> Study:
+        """The mixtures of more than one task, with `single_mean` among their columns."""
+        several = self.k > 1
+        part = self.some(several)
+        return replace(part, columns=part.columns.assign(single_mean=self.single_mean[several]))
+
+    def of_targets(self, targets: Sequence[str], outcome: str = "") -> Study:
+        """The same mixtures with the mean of other targets as the outcome."""
+        return replace(self, targets=tuple(targets), outcome=outcome or self.outcome)
+
+    def covariate(self, name: str) -> Array:
+        """A covariate of each mixture (M,): k, entropy, log_budget, single_mean, a numeric column or another metric."""
+        known = ("k", "entropy", "single_mean")
+        if name == "log_budget":
+            if self.log_budget is None:
+                raise InputError("expected a column budget or examples in the results for log_budget, found none")
+            values = self.log_budget
+        elif name in self.columns:
+            values = self.columns[name].to_numpy(float)
+        elif name in known:
+            values = self.k if name == "k" else entropy(self.weights) if name == "entropy" else self.single_mean
+        else:
+            raise catalog.near(name, [*known, "log_budget", *map(str, self.columns)], "covariate")
+        if not np.isfinite(values).all():
+            reason = (
+                "not every task was trained alone" if name == "single_mean" else "it is missing or infinite for some"
+            )
+            raise InputError(f"the covariate {name} cannot be had for every mixture: {reason}")
+        return values
+
+
+def entropy(weights: Array) -> Array:
+    """Shannon's entropy of the shares of each mixture (M,), in nats."""
+    logs = np.log(np.where(weights > 0, weights, 1.0))
+    return np.asarray(-(weights * logs).sum(axis=1))
+
+
+def read_study(
     results: pd.DataFrame | Path | str | Outcomes,
     scores: pd.DataFrame | Path | str | Scores,
     *,
@@ -30,38 +149,53 @@ def study(
     Mixtures that lack a cell of the outcome are left out and listed, never filled in. Raises InputError for tables
     that cannot be used: missing columns, duplicates, NaN, mixtures without a score, fewer than 4 mixtures, ...
     """
-    found = results if isinstance(results, Outcomes) else tables.outcomes_of(results)
-    table = scores if isinstance(scores, Scores) else tables.scores_of(scores)
-    scored, shares, notes = table.of(metric, encoder), _shares(found, table), list(found.notes)
-    baseline = [m for m in found.cells.index if not shares[m]]
+    checked = results if isinstance(results, Outcomes) else read_outcomes(results)
+    known = read_scores(scores)
+    scored, shares, notes = known.of(metric, encoder), _shares(checked, known), list(checked.notes)
+    baseline = [m for m in checked.cells.index if not shares[m]]
     if baseline:
         notes.append("the baseline without an intermediate task has no diversity and is left out of the fit")
-    cells = found.cells.drop(index=baseline)
+    cells = checked.cells.drop(index=baseline)
     if unknown := [m for m in cells.index if m not in scored.index]:
         raise catalog.near(str(unknown[0]), [str(m) for m in scored.index], "mixture (it has results and no score)")
-    targets = tables.targets_of(outcome, list(dict.fromkeys(found.runs["target"])))
-    complete, left_out = _complete(cells, targets, found.failed)
+    targets = outcomes.targets_of(outcome, list(dict.fromkeys(checked.runs["target"])))
+    complete, left_out = _complete(cells, targets, checked.failed)
     names = [str(m) for m in complete.index]
-    weights, tasks = _weights(names, shares)
-    runs = found.runs[found.runs["mixture"].isin(names)]
+    tasks = tuple(sorted({t for n in names for t, w in shares[n].items() if w > 0}))
+    runs = checked.runs[checked.runs["mixture"].isin(names)]
     used = runs[runs["target"].isin(targets)]
-    made = Study(
-        str(scored["metric"].iloc[0]), outcome, tuple(names), tasks, weights, scored.loc[names, "value"].to_numpy(float),
-        _errors(scored, names), complete, targets, runs, left_out,
-        _columns(names, found.rows, table, targets, encoder), (*notes, *_notes(used, cells, complete, left_out)),
-    )  # fmt: skip
-    _check(made)
-    return made
+    x = scored.loc[names, "value"].to_numpy(float)
+    if len(names) < FEWEST:
+        raise InputError(f"expected at least {FEWEST} mixtures with results and scores, found {len(names)}")
+    if np.ptp(x) <= 1e-12 * max(1e-300, float(np.abs(x).max())):
+        label = scored["metric"].iloc[0]
+        raise InputError(f"expected {label} to differ between the mixtures, found {x[0]:g} for all of them")
+    return Study(
+        metric=str(scored["metric"].iloc[0]),
+        outcome=outcome,
+        mixtures=tuple(names),
+        tasks=tasks,
+        weights=np.array([[shares[n].get(t, 0.0) for t in tasks] for n in names]),
+        x=x,
+        z=(x - x.mean()) / (x.std(ddof=1) or 1.0),
+        x_se=_errors(scored, names),
+        cells=complete,
+        targets=targets,
+        runs=runs,
+        left_out=left_out,
+        columns=_columns(names, checked.rows, known, targets, encoder),
+        notes=(*notes, *_notes(used, cells, complete, left_out)),
+    )
 
 
-def _shares(found: Outcomes, scores: Scores) -> dict[str, Mapping[str, float]]:
+def _shares(results: Outcomes, scores: Scores) -> Shares:
     """Tasks of each mixture with results: as the scores say, else the results, else its name."""
-    shares: dict[str, Mapping[str, float]] = {}
-    for name, own in found.shares.items():
+    shares: dict[str, dict[str, float]] = {}
+    for name, own in results.shares.items():
         known = scores.shares.get(name)
-        if "tasks" in found.rows.columns and known is not None and set(known) != set(own):
+        if "tasks" in results.rows.columns and known is not None and set(known) != set(own):
             raise InputError(f"expected the same tasks of {name!r} in results and scores, found different ones")
-        shares[name] = known if known is not None else {} if name in BASELINES else own
+        shares[name] = dict(known if known is not None else {} if name in BASELINES else own)
     return shares
 
 
@@ -76,8 +210,8 @@ def _complete(cells: pd.DataFrame, targets: Sequence[str], failed: pd.DataFrame)
         for mixture, line in lacking[lacking.any(axis=1)].iterrows()
         for cell in line.index[line.to_numpy(bool)]
     ]
-    told = failed[["mixture", "target", "language", "seed"]].itertuples(index=False)
-    rows += [(*row, "failed run") for row in told]
+    failures = failed[["mixture", "target", "language", "seed"]].itertuples(index=False)
+    rows += [(*row, "failed run") for row in failures]
     left_out = pd.DataFrame(rows, columns=["mixture", "target", "language", "seed", "reason"])
     complete = cells[~lacking.any(axis=1).to_numpy()]
     if len(complete) < FEWEST and len(complete) < len(cells):
@@ -88,11 +222,6 @@ def _complete(cells: pd.DataFrame, targets: Sequence[str], failed: pd.DataFrame)
             f"{target} in {language!r} is missing for {int(lacking.sum().max())}"
         )
     return complete, left_out
-
-
-def _weights(names: Sequence[str], shares: Mapping[str, Mapping[str, float]]) -> tuple[Array, tuple[str, ...]]:
-    tasks = tuple(sorted({t for n in names for t, w in shares[n].items() if w > 0}))
-    return np.array([[shares[n].get(t, 0.0) for t in tasks] for n in names]), tasks
 
 
 def _errors(scored: pd.DataFrame, names: Sequence[str]) -> Array:
@@ -112,17 +241,17 @@ def _columns(
     import pandas as pd
 
     used = results[results["target"].isin(targets)]
-    found: dict[str, Array] = {}
-    for column in used.columns.difference([*tables.RESULTS, "tasks", "weights", "status", "error"]):
+    columns: dict[str, Array] = {}
+    for column in used.columns.difference([*outcomes.COLUMNS, "tasks", "weights", "status", "error"]):
         numbers = pd.to_numeric(used[column], errors="coerce")
         if numbers.notna().all():
-            found[str(column)] = numbers.groupby(used["mixture"]).mean().reindex(list(names)).to_numpy(float)
+            columns[str(column)] = numbers.groupby(used["mixture"]).mean().reindex(list(names)).to_numpy(float)
     for metric, source in scores.pairs:
-        if encoder in (None, source) and metric not in found:
+        if encoder in (None, source) and metric not in columns:
             rows = scores.frame[(scores.frame["metric"] == metric) & (scores.frame["encoder"] == source)]
             if not rows["mixture"].duplicated().any() and set(names) <= set(rows["mixture"]):
-                found[metric] = rows.set_index("mixture").loc[list(names), "value"].to_numpy(float)
-    return pd.DataFrame(found, index=list(names))
+                columns[metric] = rows.set_index("mixture").loc[list(names), "value"].to_numpy(float)
+    return pd.DataFrame(columns, index=list(names))
 
 
 def _notes(runs: pd.DataFrame, cells: pd.DataFrame, complete: pd.DataFrame, left_out: pd.DataFrame) -> list[str]:
@@ -155,42 +284,3 @@ def constant(runs: pd.DataFrame) -> pd.Series:
     """Of each row, whether its run scores the same in all of three languages or more, as one answer to everything does."""
     values = runs.groupby(["mixture", "target", "seed"])["value"]
     return (values.transform("nunique") == 1) & (values.transform("size") >= 3)
-
-
-def _check(made: Study) -> None:
-    if len(made.mixtures) < FEWEST:
-        raise InputError(f"expected at least {FEWEST} mixtures with results and scores, found {len(made.mixtures)}")
-    if np.ptp(made.x) <= 1e-12 * max(1e-300, float(np.abs(made.x).max())):
-        raise InputError(f"expected {made.metric} to differ between the mixtures, found {made.x[0]:g} for all of them")
-
-
-def covariate(made: Study, name: str) -> Array:
-    """A covariate of each mixture (M,): k, entropy, log_budget, single_mean, a numeric column or another metric."""
-    known = ("k", "entropy", "single_mean")
-    if name == "log_budget":
-        values = log_budget(made)
-        if values is None:
-            raise InputError("expected a column budget or examples in the results for log_budget, found none")
-    elif name in made.columns:
-        values = made.columns[name].to_numpy(float)
-    elif name in known:
-        values = made.k if name == "k" else _entropy(made.weights) if name == "entropy" else made.single_mean
-    else:
-        raise catalog.near(name, [*known, "log_budget", *map(str, made.columns)], "covariate")
-    if not np.isfinite(values).all():
-        reason = "not every task was trained alone" if name == "single_mean" else "it is missing or infinite for some"
-        raise InputError(f"the covariate {name} cannot be had for every mixture: {reason}")
-    return values
-
-
-def log_budget(made: Study) -> Array | None:
-    """Logarithm of the examples of training (M,), where the results have a column of them."""
-    for column in ("budget", "examples", "n_examples", "train_examples"):
-        if column in made.columns and (made.columns[column] > 0).all():
-            return np.asarray(np.log(made.columns[column].to_numpy(float)))
-    return None
-
-
-def _entropy(weights: Array) -> Array:
-    logs = np.log(np.where(weights > 0, weights, 1.0))
-    return np.asarray(-(weights * logs).sum(axis=1))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diversity.stats import multicomp
-from diversity.stats.model import design
+from diversity.stats.model import design_matrix
 from diversity.stats.multimembership import slopes
-from diversity.stats.tables import Study, targets_of
+from diversity.stats.outcomes import targets_of
+from diversity.stats.study import Study
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
@@ -20,21 +20,20 @@ if TYPE_CHECKING:
 GROUPS = ("mean9", "mean7", "retrieval")
 
 
-def groups(made: Study) -> list[str]:
+def groups(study: Study) -> list[str]:
     """The means over XTREME's targets that the results allow."""
-    there = [str(t) for t in made.by_target.columns[made.by_target.notna().all()]]
-    return [g for g in GROUPS if _has(g, there)]
+    return [g for g in GROUPS if _has(g, study.whole_targets)]
 
 
-def _has(group: str, there: Sequence[str]) -> bool:
+def _has(group: str, available: Sequence[str]) -> bool:
     try:
-        return bool(targets_of(group, there))
+        return bool(targets_of(group, available))
     except InputError:
         return False
 
 
-def table(made: Study, z: Array, covariates: Sequence[str] = ()) -> pd.DataFrame:
-    """Slope per standard deviation of diversity `z` (M,) on each target, and on the nine-, seven- and retrieval means.
+def table(study: Study, covariates: Sequence[str] = ()) -> pd.DataFrame:
+    """Slope per standard deviation of diversity on each target, and on the nine-, seven- and retrieval means.
 
     Columns `target, kind, slope, se, low, high, p, p_holm, p_bh, standardised, pooled, languages`: by REML, in
     outcome units; `standardised` in standard deviations of the target's outcome; `pooled` is partially pooled over the
@@ -42,30 +41,28 @@ def table(made: Study, z: Array, covariates: Sequence[str] = ()) -> pd.DataFrame
     """
     import pandas as pd
 
-    there = [str(t) for t in made.by_target.columns[made.by_target.notna().all()]]
-    rows = [_row(made, "target", name, (name,), z, covariates) for name in there]
+    available = study.whole_targets
+    rows = [_row(study, "target", name, (name,), covariates) for name in available]
     singles = multicomp.adjusted(pd.DataFrame(rows))
     singles["pooled"] = partially_pooled(singles["slope"].to_numpy(float), singles["se"].to_numpy(float))
-    more = [_row(made, "mean", name, targets_of(name, there), z, covariates) for name in groups(made)]
-    if made.outcome not in (*GROUPS, *there):
-        more.append(_row(made, "mean", made.outcome, made.targets, z, covariates))
+    more = [_row(study, "mean", name, targets_of(name, available), covariates) for name in groups(study)]
+    if study.outcome not in (*GROUPS, *available):
+        more.append(_row(study, "mean", study.outcome, study.targets, covariates))
     return pd.concat([singles, pd.DataFrame(more)], ignore_index=True) if more else singles
 
 
-def _row(
-    made: Study, kind: str, name: str, targets: Sequence[str], z: Array, covariates: Sequence[str]
-) -> dict[str, object]:
-    part = replace(made, targets=tuple(targets), outcome=name)
-    found = slopes(part.weights, z, part.y, design(part, covariates).fixed)
-    (low,), (high,) = found.interval()
+def _row(study: Study, kind: str, name: str, targets: Sequence[str], covariates: Sequence[str]) -> dict[str, object]:
+    part = study.of_targets(targets, name)
+    fitted = slopes(part.weights, part.z, part.y, design_matrix(part, covariates).fixed)
+    (low,), (high,) = fitted.interval()
     sd = float(part.y.std(ddof=1))
     columns = part.cells.columns
-    there = columns[columns.get_level_values("target").isin(targets)]
-    languages = [str(language) for language in there.get_level_values("language")]
-    slope = float(found.slope[0])
+    used = columns[columns.get_level_values("target").isin(targets)]
+    languages = [str(language) for language in used.get_level_values("language")]
+    slope = float(fitted.slope[0])
     return {
-        "target": name, "kind": kind, "slope": slope, "se": float(found.se[0]), "low": float(low), "high": float(high),
-        "p": float(found.p()[0]), "standardised": slope / sd if sd > 0 else np.nan,
+        "target": name, "kind": kind, "slope": slope, "se": float(fitted.se[0]), "low": float(low), "high": float(high),
+        "p": float(fitted.p()[0]), "standardised": slope / sd if sd > 0 else np.nan,
         "languages": " ".join(dict.fromkeys(languages)),
     }  # fmt: skip
 
@@ -92,25 +89,24 @@ def heterogeneity(slope: Array, se: Array) -> dict[str, float]:
 
 def partially_pooled(slope: Array, se: Array) -> Array:
     """Empirical Bayes: each slope between itself and the mean over targets, by the variance between and within (L,)."""
-    found = heterogeneity(slope, se)
-    if not np.isfinite(found["tau"]):
+    differ = heterogeneity(slope, se)
+    if not np.isfinite(differ["tau"]):
         return slope
-    share = found["tau"] ** 2 / np.maximum(found["tau"] ** 2 + se**2, 1e-300)
-    return np.asarray(share * slope + (1 - share) * found["mean"])
+    share = differ["tau"] ** 2 / np.maximum(differ["tau"] ** 2 + se**2, 1e-300)
+    return np.asarray(share * slope + (1 - share) * differ["mean"])
 
 
-def languages(made: Study) -> pd.DataFrame:
+def languages(study: Study) -> pd.DataFrame:
     """Slope of each (target, language): `target, language, slope, low, high, p, mean, sd`; all in one fit."""
     import pandas as pd
 
-    cells = made.cells.loc[:, made.cells.notna().all().to_numpy()]
-    x = (made.x - made.x.mean()) / made.x.std(ddof=1)
-    found = slopes(made.weights, x, cells.to_numpy(float), design(made).fixed)
-    low, high = found.interval()
+    cells = study.cells.loc[:, study.cells.notna().all().to_numpy()]
+    fitted = slopes(study.weights, study.z, cells.to_numpy(float), design_matrix(study).fixed)
+    low, high = fitted.interval()
     return pd.DataFrame(
         {
             "target": cells.columns.get_level_values("target"), "language": cells.columns.get_level_values("language"),
-            "slope": found.slope, "low": low, "high": high, "p": found.p(),
+            "slope": fitted.slope, "low": low, "high": high, "p": fitted.p(),
             "mean": cells.mean().to_numpy(), "sd": cells.std(ddof=1).to_numpy(),
         }
     )  # fmt: skip

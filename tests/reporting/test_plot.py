@@ -8,11 +8,13 @@ import pytest
 import diversity
 from diversity.types import InputError
 
+FEW = diversity.Analysis(outcome="mean", permutations=200, bootstrap=100)
+
 
 @pytest.fixture(scope="module")
 def fit(made_tables):
     results, scores = made_tables
-    return diversity.fit(results, scores, metric="vendi(q=2)", outcome="mean", permutations=200, bootstrap=100)
+    return diversity.fit(results, scores, metric="vendi(q=2)", analysis=FEW)
 
 
 @pytest.mark.parametrize("what", ["", "targets", "mixtures", "specifications", "influence"])
@@ -62,7 +64,7 @@ def test_lines_and_groups():
 
 def test_a_comparison_and_a_design(made_tables):
     results, scores = made_tables
-    found = diversity.compare(results, scores, metric="vendi(q=2)", outcome="mean", permutations=200, bootstrap=100)
+    found = diversity.compare(results, scores, metric="vendi(q=2)", analysis=FEW)
     axes = diversity.plot(found).axes[0]
     mean = next(line for line in axes.lines if line.get_label() == "mean").get_ydata()
     assert mean[1] - mean[0] == pytest.approx(found.difference)

@@ -7,6 +7,7 @@ import pytest
 
 from diversity.cli import main
 from diversity.reporting.report import report
+from diversity.stats.analysis import Analysis
 from diversity.stats.fit import fit
 
 TASKS = ["mnli", "qqp", "squad_v1", "hellaswag", "<script>alert(1)</script>"]
@@ -139,7 +140,7 @@ def test_one_encoder_some_rows_and_covariates_as_in_fit(tmp_path, make_tables):
     html = (tmp_path / "r.html").read_text("utf8")
     expected = fit(
         layers[layers["layer"] == 2], several[several["encoder"] == "first"], metric="cosine", outcome="xnli",
-        covariates=("k",), english=False, permutations=200, bootstrap=100,
+        covariates=("k",), analysis=Analysis(english=False, permutations=200, bootstrap=100),
     )  # fmt: skip
     assert expected.sentence in html
     assert "Covariates in the regression: k." in html

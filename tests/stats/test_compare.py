@@ -58,13 +58,13 @@ def tables(designs, rng, effect, sizes=(2, 3), spread=0.1, own=0.1):
 @pytest.mark.parametrize(("effect", "verdict"), [(3.0, "better"), (-3.0, "worse"), (0.0, "equal")])
 def test_verdicts(effect, verdict, designs, rng):
     results, scores, _ = tables(designs, rng, effect)
-    found = diversity.compare(results, scores, metric="cosine", bootstrap=500)
+    found = diversity.compare(results, scores, metric="cosine", analysis=diversity.Analysis(bootstrap=500))
     assert found.verdict == verdict
     assert found.low_tasks - 1e-9 <= found.difference <= found.high_tasks + 1e-9
     assert found.difference == pytest.approx(effect, abs=0.3)
     assert found.difference == pytest.approx(found.tables["pairs"]["difference"].mean())
     assert (found.p_permutation < 0.05) == (effect != 0)
-    assert set(found.record()) >= {"difference", "p_permutation", "effect_size", "verdict"}
+    assert set(found.to_dict()) >= {"difference", "p_permutation", "effect_size", "verdict"}
     assert found.sentence.startswith(f"{found.n_pairs} pairs of mixtures of 6 tasks")
 
 
@@ -98,14 +98,14 @@ def test_given_groups_are_the_same_as_those_of_the_score(designs, rng, tmp_path)
     mapped = diversity.compare(results, groups=side)
     column = diversity.compare(results.assign(group=results["mixture"].map(side)), groups="group")
     assert by_score.n_pairs == mapped.n_pairs == column.n_pairs
-    assert mapped.record() == column.record()
+    assert mapped.to_dict() == column.to_dict()
     assert set(mapped.tables["pairs"]["diverse"]) == set(by_score.tables["pairs"]["diverse"])
 
 
 def test_sign_flips_of_few_pairs_are_all(rng):
     d = np.array([1.0, 2, 3, -0.5])
     expected = np.mean([abs(np.dot(s, d)) >= 5.5 for s in itertools.product([1, -1], repeat=4)])
-    assert compare._flip_p(d, 100, rng) == expected
+    assert compare.sign_flip_p(d, 100, rng) == expected
 
 
 def test_mean_of_differences_without_shared_tasks_is_the_t_test(rng):
@@ -153,5 +153,5 @@ def test_two_pairs_decide_nothing(designs, rng):
     some = results[results["mixture"].isin(keep)]
     found = diversity.compare(some, groups=keep)
     assert (found.n_pairs, found.verdict) == (2, "undecided")
-    assert found.record()["low_tasks"] is None
+    assert found.to_dict()["low_tasks"] is None
     assert any("too few" in n for n in found.notes)

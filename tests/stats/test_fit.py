@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -30,9 +29,8 @@ def tables(designs, rng, *, tasks=6, sizes=(1, 2, 3), slope=0.0, noise=0.2, effe
 def test_an_effect_is_found_with_the_names_of_the_contract(designs, rng):
     results, scores, x, y = tables(designs, rng, slope=0.8)
     fit = diversity.fit(results, scores, metric="cosine")
-    assert [f.name for f in fields(fit)][: len(CONTRACT)] == CONTRACT
-    assert list(fit.record()) == CONTRACT
-    assert json.loads(json.dumps(fit.record(), allow_nan=False))["verdict"] == "positive"
+    assert list(fit.to_dict()) == CONTRACT
+    assert json.loads(json.dumps(fit.to_dict(), allow_nan=False))["verdict"] == "positive"
     assert (fit.n_tasks, fit.n_mixtures, fit.outcome) == (6, 41, "mean9")
     assert fit.slope_per_sd == pytest.approx(0.8, abs=0.2)
     assert fit.low < fit.slope_per_sd < fit.high
@@ -88,7 +86,7 @@ def test_an_open_design_is_judged_by_reml(designs, rng):
     some = results[results["mixture"] != results["mixture"].iloc[-1]]
     fit = diversity.fit(some, scores, metric="cosine", details=False)
     assert math.isnan(fit.p_permutation)
-    assert fit.record()["p_permutation"] is None
+    assert fit.to_dict()["p_permutation"] is None
     assert fit.verdict == "positive"
     assert any("not closed under relabelling" in n for n in fit.notes)
     assert fit.tables["methods"].query("primary")["method"].tolist() == ["multi-membership REML, Satterthwaite t"]
@@ -113,7 +111,14 @@ def test_a_score_that_counts_tasks_cannot_be_relabelled(designs, rng):
 def test_covariates_make_the_permutation_approximate(designs, rng):
     results, scores, x, _ = tables(designs, rng, slope=0.8)
     more = pd.concat([scores, scores.assign(metric="other", value=rng.normal(size=len(x)))])
-    fit = diversity.fit(results, more, metric="cosine", covariates=["other"], permutations=500, details=False)
+    fit = diversity.fit(
+        results,
+        more,
+        metric="cosine",
+        covariates=["other"],
+        analysis=diversity.Analysis(permutations=500),
+        details=False,
+    )
     assert fit.tables["methods"]["method"].iloc[0] == "Freedman-Lane permutation (approximate)"
     assert fit.verdict == "positive"
     with pytest.raises(InputError, match="unknown covariate 'othr': did you mean other"):
@@ -137,17 +142,18 @@ def test_degenerate_tables_are_explained(designs, rng):
     assert len(one.tables["targets"]) == 1
     assert math.isnan(one.tables["predictive"]["r2_leave_one_target_out"].iloc[0])
     with pytest.raises(InputError, match="alpha between 0 and 1"):
-        diversity.fit(results, scores, metric="cosine", alpha=5)
+        diversity.Analysis(alpha=5)
     with pytest.raises(InputError, match="at least 100"):
-        diversity.fit(results, scores, metric="cosine", permutations=1)
+        diversity.Analysis(permutations=1)
 
 
 def test_the_same_seed_the_same_numbers(designs, rng, monkeypatch):
     monkeypatch.setattr(permutation, "MOST", 3)
     results, scores, *_ = tables(designs, rng, targets=("xnli", "own"))
-    options = {"metric": "cosine", "outcome": "mean", "permutations": 300, "bootstrap": 100, "details": False}
+    analysis = diversity.Analysis(outcome="mean", permutations=300, bootstrap=100)
+    options = {"metric": "cosine", "analysis": analysis, "details": False}
     first, again, other = (diversity.fit(results, scores, **options, seed=s) for s in (1, 1, 2))
-    assert first.record() == again.record()
+    assert first.to_dict() == again.to_dict()
     assert first.p_permutation != other.p_permutation
     assert first.p_permutation == pytest.approx(other.p_permutation, abs=0.1)
     assert first.tables["methods"]["method"].iloc[0] == "task-label permutation (drawn)"

@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import ndcg_score
 
 from diversity.stats import predictive, ranking
-from diversity.stats.study import study
+from diversity.stats.study import read_study
 from diversity.types import InputError
 
 
@@ -62,13 +62,13 @@ def test_baselines_and_choice_of_a_study(designs, rng):
     effects = rng.normal(size=5)
     x = designs.rao(weights, rng)
     y = 60 + weights @ effects
-    made = study(designs.results(weights, y), designs.scores(weights, x), metric="cosine")
-    assert made.single_mean == pytest.approx(y)
-    table = predictive.table(made).set_index("predictor")["r2_leave_one_task_out"]
+    study = read_study(designs.results(weights, y), designs.scores(weights, x), metric="cosine")
+    assert study.single_mean == pytest.approx(y)
+    table = predictive.table(study).set_index("predictor")["r2_leave_one_task_out"]
     assert table["single_mean"] == pytest.approx(1)
     assert table["single_mean"] > table["diversity"]
     assert math.isnan(table["log_budget"])
-    chosen = ranking.table(made).set_index("ranked_by")
+    chosen = ranking.table(study).set_index("ranked_by")
     assert chosen.loc["single_mean", "regret_at_1"] == pytest.approx(0, abs=1e-9)
     assert chosen.loc["single_mean", "ndcg"] == pytest.approx(1)
     assert chosen.loc["chance", "ndcg"] < 1

@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diversity.stats.study import covariate, study
-from diversity.stats.tables import outcomes_of, scores_of, tasks_in, xtreme_targets
+from diversity import catalog
+from diversity.stats.outcomes import RETRIEVAL, XTREME, read_outcomes
+from diversity.stats.scores import read_scores
+from diversity.stats.study import read_study
+from diversity.stats.tables import tasks_in
 from diversity.types import InputError
 
 
@@ -25,23 +28,25 @@ def scores(designs, pairs):
 
 
 def test_nine_targets():
-    assert len(xtreme_targets()) == 9
+    assert len(XTREME) == 9
+    assert all(catalog.task(name).role == "target" for name in XTREME)
+    assert [n for n in XTREME if catalog.task(n).kind == "retrieval"] == list(RETRIEVAL)
 
 
 def test_outcome_is_the_mean_of_means_and_question_answering_that_of_both_metrics(results, scores):
     first = results["mixture"] == "anli_plus"
     results.loc[first & (results["target"] == "xquad") & (results["metric"] == "exact_match"), "value"] = 30.0
     results.loc[first & (results["target"] == "xnli") & (results["language"] == "de"), "value"] = 70.0
-    made = study(results, scores, metric="cosine")
-    by_target = made.by_target.loc["anli_plus"]
+    study = read_study(results, scores, metric="cosine")
+    by_target = study.by_target.loc["anli_plus"]
     assert by_target["xquad"] == pytest.approx((30 + 50) / 2)
     assert by_target["xnli"] == pytest.approx((50 + 70) / 2)
-    assert made.y[0] == pytest.approx((7 * 50 + 40 + 60) / 9)
-    assert made.y[1:] == pytest.approx(51.0 + np.arange(9))
-    seven = study(results, scores, metric="cosine", outcome="mean7")
+    assert study.y[0] == pytest.approx((7 * 50 + 40 + 60) / 9)
+    assert study.y[1:] == pytest.approx(51.0 + np.arange(9))
+    seven = read_study(results, scores, metric="cosine", outcome="mean7")
     assert seven.y[0] == pytest.approx((5 * 50 + 40 + 60) / 7)
-    assert study(results, scores, metric="cosine", outcome="retrieval").targets == ("bucc2018", "tatoeba")
-    assert study(results, scores, metric="cosine", outcome="xnli").y[0] == pytest.approx(60)
+    assert read_study(results, scores, metric="cosine", outcome="retrieval").targets == ("bucc2018", "tatoeba")
+    assert read_study(results, scores, metric="cosine", outcome="xnli").y[0] == pytest.approx(60)
 
 
 def test_a_target_with_more_languages_counts_once(results, scores):
@@ -51,44 +56,44 @@ def test_a_target_with_more_languages_counts_once(results, scores):
             results[(results["target"] == "xnli") & (results["language"] == "en")].assign(language="sw", value=80.0),
         ]
     )
-    made = study(results, scores, metric="cosine")
-    assert made.y[0] == pytest.approx((8 * 50 + (50 + 50 + 80) / 3) / 9)
+    study = read_study(results, scores, metric="cosine")
+    assert study.y[0] == pytest.approx((8 * 50 + (50 + 50 + 80) / 3) / 9)
 
 
 def test_zero_shot_leaves_english_out(results, scores):
     results.loc[results["language"] == "en", "value"] = 0.0
-    made = study(outcomes_of(results, english=False), scores, metric="cosine")
-    assert made.y[0] == 50
+    study = read_study(read_outcomes(results, english=False), scores, metric="cosine")
+    assert study.y[0] == 50
     with pytest.raises(InputError, match="other languages than English"):
-        outcomes_of(results[results["language"] == "en"], english=False)
+        read_outcomes(results[results["language"] == "en"], english=False)
 
 
 def test_seeds_are_averaged_within_cells(designs, pairs, scores):
     table = designs.results(pairs, np.zeros(10), seeds=(1, 2, 3))
     table["value"] = table["seed"] * 10.0
-    assert study(table, scores, metric="cosine").y == pytest.approx(np.full(10, 20.0))
+    assert read_study(table, scores, metric="cosine").y == pytest.approx(np.full(10, 20.0))
 
 
 def test_names_in_any_order_and_given_names(results, scores):
     turned = results.assign(mixture=["+".join(reversed(m.split("+"))) for m in results["mixture"]])
-    assert study(turned, scores, metric="cosine").mixtures == study(results, scores, metric="cosine").mixtures
+    assert read_study(turned, scores, metric="cosine").mixtures == read_study(results, scores, metric="cosine").mixtures
     named = {m: f"m{i}" for i, m in enumerate(dict.fromkeys(results["mixture"]))}
     r, s = results.assign(mixture=results["mixture"].map(named)), scores.assign(tasks=scores["mixture"])
-    made = study(r, s.assign(mixture=s["mixture"].map(named)), metric="cosine")
-    assert made.mixtures[4] == "m4"
-    assert made.tasks == ("anli_plus", "ccg", "commonsenseqa", "cosmosqa")
-    assert made.weights[4] == pytest.approx([0.5, 0.5, 0, 0])
+    study = read_study(r, s.assign(mixture=s["mixture"].map(named)), metric="cosine")
+    assert study.mixtures[4] == "m4"
+    assert study.tasks == ("anli_plus", "ccg", "commonsenseqa", "cosmosqa")
+    assert study.weights[4] == pytest.approx([0.5, 0.5, 0, 0])
 
 
 def test_weights_are_read_and_scaled(results, scores):
     table = scores.assign(
         tasks=scores["mixture"].str.split("+"), weights=[[3.0, 1.0][: m.count("+") + 1] for m in scores["mixture"]]
     )
-    made = study(results, table, metric="cosine")
-    assert made.weights[4] == pytest.approx([0.75, 0.25, 0, 0])
+    study = read_study(results, table, metric="cosine")
+    assert study.weights[4] == pytest.approx([0.75, 0.25, 0, 0])
     text = table.assign(tasks=scores["mixture"], weights=["+".join(map(str, w)) for w in table["weights"]])
-    assert (study(results, text, metric="cosine").weights == made.weights).all()
-    assert not made.closed
+    assert (read_study(results, text, metric="cosine").weights == study.weights).all()
+    assert not study.closed
 
 
 def test_what_score_writes_is_read_from_csv_and_parquet(tmp_path, results):
@@ -101,8 +106,8 @@ def test_what_score_writes_is_read_from_csv_and_parquet(tmp_path, results):
     ).to_csv(tmp_path / "s.csv", index=False)
     results.to_csv(tmp_path / "r.csv", index=False)
     results.to_parquet(tmp_path / "r.parquet")
-    one = study(tmp_path / "r.csv", tmp_path / "s.csv", metric="vendi(q=2)")
-    two = study(tmp_path / "r.parquet", tmp_path / "s.parquet", metric="vendi(q=2.0)")
+    one = read_study(tmp_path / "r.csv", tmp_path / "s.csv", metric="vendi(q=2)")
+    two = read_study(tmp_path / "r.parquet", tmp_path / "s.parquet", metric="vendi(q=2.0)")
     assert one.x == pytest.approx(two.x)
     assert one.y == pytest.approx(two.y)
     assert (one.x_se > 0).all()
@@ -111,43 +116,43 @@ def test_what_score_writes_is_read_from_csv_and_parquet(tmp_path, results):
 
 def test_the_baseline_is_left_out_and_said(results, scores):
     table = pd.concat([results, results[results["mixture"] == "ccg"].assign(mixture="", value=1.0)])
-    made = study(table, scores, metric="cosine")
-    assert len(made.mixtures) == 10
-    assert any("baseline" in n for n in made.notes)
+    study = read_study(table, scores, metric="cosine")
+    assert len(study.mixtures) == 10
+    assert any("baseline" in n for n in study.notes)
 
 
 def test_missing_cells_leave_the_mixture_out_and_are_listed(results, scores):
     gone = (results["mixture"] == "ccg") & (results["target"] == "panx") & (results["language"] == "de")
-    made = study(results[~gone], scores, metric="cosine")
-    assert "ccg" not in made.mixtures
-    assert made.left_out[["mixture", "target", "language"]].values.tolist() == [["ccg", "panx", "de"]]
-    assert any("1 mixtures lack results" in n for n in made.notes)
-    assert not made.closed
-    assert len(study(results[~gone], scores, metric="cosine", outcome="xnli").mixtures) == 10
+    study = read_study(results[~gone], scores, metric="cosine")
+    assert "ccg" not in study.mixtures
+    assert study.left_out[["mixture", "target", "language"]].values.tolist() == [["ccg", "panx", "de"]]
+    assert any("1 mixtures lack results" in n for n in study.notes)
+    assert not study.closed
+    assert len(read_study(results[~gone], scores, metric="cosine", outcome="xnli").mixtures) == 10
 
 
 def test_failed_runs_are_listed_not_used(results, scores):
     failed = (results["mixture"] == "ccg") & (results["target"] == "xnli") & (results["language"] == "de")
     table = results.assign(status=np.where(failed, "failed", "done"))
     table.loc[failed, "value"] = np.nan
-    made = study(table, scores, metric="cosine")
-    assert "ccg" not in made.mixtures
-    assert set(made.left_out["reason"]) == {"no result: the mixture is left out", "failed run"}
+    study = read_study(table, scores, metric="cosine")
+    assert "ccg" not in study.mixtures
+    assert set(study.left_out["reason"]) == {"no result: the mixture is left out", "failed run"}
 
 
 def test_covariates(designs, pairs, results, scores):
     table = results.assign(budget=results["mixture"].str.len() * 100, note="x")
     more = pd.concat([scores, scores.assign(metric="hill(q=1)", value=np.arange(10.0))])
-    made = study(table, more, metric="cosine")
-    assert covariate(made, "k").tolist() == [1] * 4 + [2] * 6
-    assert covariate(made, "entropy") == pytest.approx([0] * 4 + [np.log(2)] * 6)
-    assert covariate(made, "log_budget")[0] == pytest.approx(np.log(900))
-    assert covariate(made, "hill(q=1)") == pytest.approx(np.arange(10.0))
-    assert covariate(made, "single_mean")[4] == pytest.approx(50.5)
+    study = read_study(table, more, metric="cosine")
+    assert study.covariate("k").tolist() == [1] * 4 + [2] * 6
+    assert study.covariate("entropy") == pytest.approx([0] * 4 + [np.log(2)] * 6)
+    assert study.covariate("log_budget")[0] == pytest.approx(np.log(900))
+    assert study.covariate("hill(q=1)") == pytest.approx(np.arange(10.0))
+    assert study.covariate("single_mean")[4] == pytest.approx(50.5)
     with pytest.raises(InputError, match="unknown covariate 'entrpy': did you mean entropy"):
-        covariate(made, "entrpy")
+        study.covariate("entrpy")
     with pytest.raises(InputError, match="not every task was trained alone"):
-        covariate(made.some(made.k > 1), "single_mean")
+        study.some(study.k > 1).covariate("single_mean")
 
 
 def change(table, **columns):
@@ -182,9 +187,9 @@ BAD_RESULTS = {
 
 @pytest.mark.parametrize("message", BAD_RESULTS)
 def test_bad_results_are_one_line(message, results, scores):
-    with pytest.raises(InputError, match=message) as found:
-        study(BAD_RESULTS[message](results), scores, metric="cosine")
-    assert "\n" not in str(found.value)
+    with pytest.raises(InputError, match=message) as caught:
+        read_study(BAD_RESULTS[message](results), scores, metric="cosine")
+    assert "\n" not in str(caught.value)
 
 
 BAD_SCORES = {
@@ -207,54 +212,56 @@ BAD_SCORES = {
 
 @pytest.mark.parametrize("message", BAD_SCORES)
 def test_bad_scores_are_one_line(message, results, scores):
-    with pytest.raises(InputError, match=message) as found:
-        study(results, BAD_SCORES[message](scores), metric="cosine")
-    assert "\n" not in str(found.value)
+    with pytest.raises(InputError, match=message) as caught:
+        read_study(results, BAD_SCORES[message](scores), metric="cosine")
+    assert "\n" not in str(caught.value)
 
 
 def test_files_that_are_none(tmp_path, scores):
     with pytest.raises(OSError, match=r"none\.csv"):
-        outcomes_of(tmp_path / "none.csv")
+        read_outcomes(tmp_path / "none.csv")
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "not.parquet").write_text("x")
     for name in ("empty.csv", "not.parquet"):
         with pytest.raises(InputError, match="expected a CSV or Parquet table"):
-            outcomes_of(tmp_path / name)
+            read_outcomes(tmp_path / name)
 
 
 def test_choosing_rows(results, scores):
     both = pd.concat([results.assign(model="a"), results.assign(model="b", value=1.0)])
-    assert study(outcomes_of(both, where={"model": "b"}), scores, metric="cosine").y == pytest.approx(np.ones(10))
+    assert read_study(read_outcomes(both, where={"model": "b"}), scores, metric="cosine").y == pytest.approx(
+        np.ones(10)
+    )
     with pytest.raises(InputError, match="unknown column of the results 'modle': did you mean model"):
-        outcomes_of(both, where={"modle": "b"})
+        read_outcomes(both, where={"modle": "b"})
     with pytest.raises(InputError, match="model among a, b"):
-        outcomes_of(both, where={"model": "c"})
+        read_outcomes(both, where={"model": "c"})
 
 
 def test_runs_that_give_one_answer_to_everything_are_said(results, scores):
     once = results.drop_duplicates(["mixture", "target", "seed"])
     more = [once.assign(language=code, value=once["value"] + i) for i, code in enumerate(("de", "ru", "sw"))]
     table = pd.concat(more)
-    assert not any("one answer" in n for n in study(table, scores, metric="cosine").notes)
+    assert not any("one answer" in n for n in read_study(table, scores, metric="cosine").notes)
     stuck = (table["mixture"] == "ccg") & (table["target"] == "xnli")
     flat = table.assign(value=np.where(stuck, 33.33, table["value"]))
-    (said,) = (n for n in study(flat, scores, metric="cosine").notes if "one answer" in n)
+    (said,) = (n for n in read_study(flat, scores, metric="cosine").notes if "one answer" in n)
     assert said.startswith(f"{table[stuck]['seed'].nunique()} runs have one value")
     assert "ccg on xnli, seed" in said
-    assert not any("one answer" in n for n in study(flat, scores, metric="cosine", outcome="panx").notes)
+    assert not any("one answer" in n for n in read_study(flat, scores, metric="cosine", outcome="panx").notes)
 
 
 def test_scale_is_said(results, scores):
-    made = study(results.assign(value=results["value"] / 100), scores, metric="cosine")
-    assert any("between 0 and 1" in n for n in made.notes)
+    study = read_study(results.assign(value=results["value"] / 100), scores, metric="cosine")
+    assert any("between 0 and 1" in n for n in study.notes)
     mixed = results.assign(value=np.where(results["target"] == "xnli", 0.5, results["value"]))
-    assert any(n.startswith("xnli lies between 0 and 1") for n in study(mixed, scores, metric="cosine").notes)
+    assert any(n.startswith("xnli lies between 0 and 1") for n in read_study(mixed, scores, metric="cosine").notes)
 
 
 def test_a_language_called_nan_is_a_language(tmp_path, results):
     table = results.assign(language=results["language"].replace("de", "nan"))
     table.to_csv(tmp_path / "r.csv", index=False)
-    assert set(outcomes_of(tmp_path / "r.csv").runs["language"]) == {"en", "nan"}
+    assert set(read_outcomes(tmp_path / "r.csv").runs["language"]) == {"en", "nan"}
 
 
 def test_lists_of_tasks():
@@ -266,7 +273,7 @@ def test_lists_of_tasks():
 
 def test_scores_of_two_encoders_can_be_chosen(results, scores):
     both = pd.concat([scores, scores.assign(encoder="f", value=-scores["value"])])
-    assert scores_of(both).pairs == [("cosine", "e"), ("cosine", "f")]
-    assert study(results, both, metric="cosine", encoder="f").x[1] == -scores["value"][1]
+    assert read_scores(both).pairs == [("cosine", "e"), ("cosine", "f")]
+    assert read_study(results, both, metric="cosine", encoder="f").x[1] == -scores["value"][1]
     with pytest.raises(InputError, match="unknown encoder of the scores"):
-        study(results, both, metric="cosine", encoder="g")
+        read_study(results, both, metric="cosine", encoder="g")

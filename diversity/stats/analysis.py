@@ -1,0 +1,54 @@
+"""The options of an analysis: what is asked of the tables, and how it is tested."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from diversity.types import InputError
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is asked of a table of results, and how it is tested: the same object for `fit`, `compare` and `report`.
+
+    `outcome` is mean9, mean7 (without retrieval), retrieval, mean (of the targets of the table) or one target; `encoder`
+    that of the scores, where there are several; with `english` false the languages of a target are the others; `where`
+    chooses rows of the results by their columns. `covariates` are k, entropy, log_budget, single_mean, numeric columns,
+    or other metrics of the scores. `alpha` is the level of the tests, `permutations` the task labels that are drawn (all
+    of them up to nine tasks), `bootstrap` the draws of intervals (1000 of correlations and 10,000 of pairs where it is
+    None), `seed` that of everything drawn.
+
+    Raises InputError for a level outside (0, 1) and for fewer than 100 draws.
+
+    >>> Analysis(outcome="retrieval").changed(seed=3).outcome
+    'retrieval'
+    """
+
+    outcome: str = "mean9"
+    encoder: str | None = None
+    english: bool = True
+    where: Mapping[str, object] = field(default_factory=dict)
+    covariates: tuple[str, ...] = ()
+    alpha: float = 0.05
+    permutations: int = 10_000
+    bootstrap: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise InputError(f"expected alpha between 0 and 1, found {self.alpha}")
+        fewest = min(self.permutations, self.permutations if self.bootstrap is None else self.bootstrap)
+        if fewest < 100:
+            raise InputError(f"expected at least 100 permutations and draws, found {fewest}")
+
+    def changed(
+        self, *, outcome: str | None = None, covariates: Sequence[str] | None = None, seed: int | None = None
+    ) -> Analysis:
+        """The same with another outcome, other covariates or another seed; None leaves it as it is."""
+        return replace(
+            self,
+            outcome=self.outcome if outcome is None else outcome,
+            covariates=self.covariates if covariates is None else tuple(covariates),
+            seed=self.seed if seed is None else seed,
+        )

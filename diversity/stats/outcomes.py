@@ -1,0 +1,158 @@
+"""Checked results: the official score of each run, the cells of targets and languages, and what an outcome is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diversity import catalog
+from diversity.stats import tables
+from diversity.stats.tables import Mask, Shares
+from diversity.types import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("mixture", "target", "language", "seed", "metric", "value")
+CELL = ["mixture", "target", "language", "seed", "metric"]
+# The nine targets of XTREME: mean9 is theirs, whatever other targets are added.
+XTREME = ("bucc2018", "mlqa", "panx", "pawsx", "tatoeba", "tydiqa", "udpos", "xnli", "xquad")
+RETRIEVAL = ("bucc2018", "tatoeba")
+MEANS = ("mean9", "mean7", "retrieval", "mean")
+ANSWERS = ("exact_match", "f1")  # question answering counts as the mean of the two
+FINISHED = ("", "ok", "done", "finished", "complete", "completed", "success", "nan", "none")
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Checked results: the rows as they came, those of failed runs, the official score of each run, and the cells.
+
+    `cells` has a row a mixture and a column for each (target, language): means over seeds. `english` and `where` are what
+    the rows were chosen by.
+    """
+
+    rows: pd.DataFrame
+    failed: pd.DataFrame
+    runs: pd.DataFrame
+    cells: pd.DataFrame
+    shares: Shares
+    notes: tuple[str, ...]
+    english: bool = True
+    where: tuple[tuple[str, str], ...] = ()
+
+
+def read_outcomes(
+    table: pd.DataFrame | Path | str | Outcomes, *, english: bool = True, where: Mapping[str, object] | None = None
+) -> Outcomes:
+    """Checked results, English cells among them or not, or the ones given where they are checked already.
+
+    Raises InputError, one line, for a table that cannot be used: duplicates, NaN and infinite values, several metrics of a
+    target; and for checked results whose rows were chosen in another way.
+    """
+    chosen = tuple(sorted((column, str(value)) for column, value in (where or {}).items()))
+    if isinstance(table, Outcomes):
+        if (table.english, table.where) != (english, chosen):
+            raise InputError("expected results that were checked with the same `english` and `where`, found others")
+        return table
+    kept, failed = _checked(table, where or {})
+    if not english:
+        kept, failed = kept[kept["language"] != "en"], failed[failed["language"] != "en"]
+    if kept.empty:
+        raise InputError("expected results" + ("" if english else " in other languages than English") + ", found none")
+    runs, notes = official_runs(kept)
+    cells = runs.pivot_table(index="mixture", columns=["target", "language"], values="value", sort=False, observed=True)
+    return Outcomes(kept, failed, runs, cells, tables.membership(kept), tuple(notes), english, chosen)
+
+
+def _checked(table: pd.DataFrame | Path | str, where: Mapping[str, object]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Checked rows of results, and the runs that failed."""
+    frame = tables.filtered(tables.read(table, COLUMNS, "results"), where, "results")
+    frame = frame.assign(
+        mixture=tables.by_value(frame["mixture"], tables.canonical),
+        metric=tables.by_value(frame["metric"], lambda v: {"em": "exact_match"}.get(tables.text(v), tables.text(v))),
+        **{c: tables.by_value(frame[c], tables.text) for c in ("target", "language", "seed")},
+    )  # fmt: skip
+    failed = _failed(frame)
+    lost, kept = frame[failed], frame[~failed]
+    wrong = ~np.isfinite(kept["value"].to_numpy(float))
+    if wrong.any():
+        raise InputError(f"expected a finite value, or a status that says why there is none, at {_at(kept[wrong])}")
+    if (repeated := kept.duplicated(CELL, keep=False)).any():
+        pair = kept[repeated]
+        first = pair[(pair[CELL] == pair.iloc[0][CELL]).all(axis=1)]
+        other = [str(c) for c in first.columns if c not in (*CELL, "value") and first[c].map(tables.text).nunique() > 1]
+        hint = f": they differ in {', '.join(other)}, choose with --where" if other else ""
+        raise InputError(f"expected one value of each run, found {len(first)} at {_at(first)}{hint}")
+    return kept, lost
+
+
+def _failed(frame: pd.DataFrame) -> Mask:
+    failed: Mask = np.zeros(len(frame), dtype=bool)
+    for column in ("status", "error"):
+        if column in frame.columns:
+            failed |= ~tables.by_value(frame[column], tables.text).str.lower().isin(FINISHED).to_numpy()
+    return failed
+
+
+def _at(rows: pd.DataFrame) -> str:
+    return ", ".join(f"{c} {rows.iloc[0][c]!s}" for c in CELL)
+
+
+def official_runs(results: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The official score of each run: rows `mixture, target, language, seed, value`, and notes.
+
+    XTREME's metric where the target is one of its nine (question answering: the mean of exact match and F1), else the
+    one metric of the target; raises InputError where it has several.
+    """
+    import pandas as pd
+
+    notes, parts = [], []
+    for target, rows in results.groupby("target", sort=False):
+        official = _official(str(target), sorted(rows["metric"].unique()))
+        used = rows[rows["metric"].isin(official)]
+        counts = used.groupby(CELL[:4], sort=False)["value"].agg(["mean", "size"])
+        if (counts["size"] < len(official)).any():
+            where = counts[counts["size"] < len(official)].index[0]
+            raise InputError(f"expected {' and '.join(official)} of {target}, found only one at {', '.join(where)}")
+        parts.append(counts["mean"].rename("value").reset_index())
+        if str(target) in XTREME and set(official) != set(_metrics_of(str(target))):
+            notes.append(f"{target}: {official[0]} stands in for {' and '.join(_metrics_of(str(target)))}")
+    return pd.concat(parts, ignore_index=True), notes
+
+
+def _metrics_of(target: str) -> tuple[str, ...]:
+    task = catalog.task(target)
+    return ANSWERS if task.kind == "span" else (task.metric,)
+
+
+def _official(target: str, metrics: Sequence[str]) -> tuple[str, ...]:
+    if target in XTREME and set(_metrics_of(target)) <= set(metrics):
+        return _metrics_of(target)
+    if len(metrics) == 1 or set(metrics) == set(ANSWERS):
+        return tuple(metrics)
+    raise InputError(f"expected one metric of {target}, found {', '.join(metrics)}: choose with --where metric=NAME")
+
+
+def targets_of(outcome: str, available: Sequence[str]) -> tuple[str, ...]:
+    """The targets that an outcome is the mean of; raises InputError where one of them is not available.
+
+    >>> targets_of("retrieval", ["tatoeba", "bucc2018", "xnli"])
+    ('bucc2018', 'tatoeba')
+    """
+    groups = {
+        "mean9": XTREME, "mean7": [t for t in XTREME if t not in RETRIEVAL], "retrieval": RETRIEVAL,
+        "mean": list(available),
+    }  # fmt: skip
+    if outcome not in groups and outcome not in available:
+        raise catalog.near(outcome, [*groups, *available], "outcome")
+    wanted = groups.get(outcome, [outcome])
+    if missing := [t for t in wanted if t not in available]:
+        raise InputError(
+            f"expected {len(wanted)} targets for the outcome {outcome}, {', '.join(missing)} not among the results: "
+            f"choose another outcome: mean (of the {len(available)} there are) or one of {', '.join(available)}"
+        )
+    return tuple(wanted)
