@@ -98,9 +98,9 @@ def synchronise() -> None:
 
 def plan(number: int) -> Any:
     """Which of so many texts each step sees."""
-    from diversity.training.sampling import Plan
+    from diversity.training.sampling import BatchSchedule
 
-    return Plan(("x",), (number,), (1.0,), BATCH, STEPS * BATCH)
+    return BatchSchedule(("x",), (number,), (1.0,), BATCH, STEPS * BATCH)
 
 
 def by_trainer(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, *, bf16: bool) -> list[float]:
@@ -164,11 +164,11 @@ def by_us(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, **set
         "classification", flat, np.zeros(len(flat), np.uint8), bounds(np.array([len(i) for i in ids])),
         np.arange(n + 1), units, np.array(labels, np.int32),
     )  # fmt: skip
-    chosen = Settings(learning_rate=RATE, batch=BATCH, steps=STEPS, warmup=STEPS // 10, **settings)
+    chosen = Settings.of(learning_rate=RATE, batch_size=BATCH, steps=STEPS, warmup=STEPS // 10, **settings)
     net.roberta.set_attn_implementation("sdpa")
     loaded = Loaded("random", "", "", net.roberta, None)
     made = heads.network(loaded, {"x": Output("classification", 3)}, 0)
-    job = loop.Job(made, {"x": features}, plan(n), chosen, chosen.packing != "off", 1)
+    job = loop.TrainingRun(made, {"x": features}, plan(n), chosen, chosen.computation.packing != "off", 1)
     losses: list[float] = []
     read, step = loop._read, loop._step
 

@@ -42,7 +42,7 @@ _API = {
     "InputError": "types",
     "Mining": "retrieval.retrieve",
     "Mixture": "types",
-    "Sampling": "training.sampling",
+    "Sampling": "types",
     "Settings": "training.settings",
     "Space": "scoring.embedded",
     "Training": "planning.choice",
@@ -82,10 +82,10 @@ if TYPE_CHECKING:
     from diversity.stats.fit import fit as fit
     from diversity.training.intermediate import plan_mix as plan_mix
     from diversity.training.intermediate import train_mix as train_mix
-    from diversity.training.sampling import Sampling as Sampling
     from diversity.training.settings import Settings as Settings
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
+    from diversity.types import Sampling as Sampling
     from diversity.xtreme.evaluate import evaluate as evaluate
     from diversity.zeroshot.transfer import transfer as transfer
 

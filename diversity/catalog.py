@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 import re
@@ -10,9 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from diversity.types import InputError, Metric, Task
+from diversity.types import InputError, Metric, Task, unknown_name_error
 
 Folder = Literal["tasks", "metrics"]
+near = unknown_name_error
 
 METRICS = ("cosine", "rao_beta", "vendi(q=2)", "vendi_beta(q=2)", "hill(q=1)")  # scored where none is named
 SAMPLE = 2900  # texts of a task that its moments are taken from where no number is given
@@ -27,13 +27,6 @@ def names(folder: Folder) -> tuple[str, ...]:
     """
     found = pkgutil.iter_modules([str(Path(__file__).parent / folder)])
     return tuple(sorted(m.name for m in found if not m.name.startswith("_")))
-
-
-def near(name: str, known: tuple[str, ...] | list[str], what: str) -> InputError:
-    """The error for an unknown name: what was found, near matches, else all that is known."""
-    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(close)}?" if close else f"expected one of {', '.join(known)}"
-    return InputError(f"unknown {what} {name!r}: {hint}")
 
 
 def get(folder: Folder, name: str) -> Any:

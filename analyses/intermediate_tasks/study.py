@@ -51,10 +51,10 @@ def learn(
 ) -> dict[str, object]:
     """One row of the table."""
     budget = BUDGETS[task]
-    settings = Settings(
-        learning_rate=rate or budget.rate, examples=max(64, round(scale * budget.examples)), batch=budget.batch,
-        max_length=budget.length, stride=64, weight_decay=0.01, dev_examples=budget.dev,
-        precision="bf16" if precision == "bf16" else "fp32", tokens=4096, save_every=500, dropout=dropout,
+    settings = Settings.of(
+        learning_rate=rate or budget.rate, examples=max(64, round(scale * budget.examples)), batch_size=budget.batch,
+        max_length=budget.length, doc_stride=64, weight_decay=0.01, dev_examples=budget.dev,
+        precision="bf16" if precision == "bf16" else "fp32", max_tokens_per_batch=4096, save_every=500, dropout=dropout,
     )  # fmt: skip
     begin = time.process_time()
     done = diversity.train_mix(
@@ -73,10 +73,10 @@ def learn(
         "n": score.n,
         "examples": done.examples,
         "tokens": done.tokens,
-        "learning_rate": settings.learning_rate,
-        "batch": settings.batch,
-        "dropout": settings.dropout,
-        "precision": settings.precision,
+        "learning_rate": settings.optimisation.learning_rate,
+        "batch": settings.optimisation.batch_size,
+        "dropout": settings.optimisation.dropout,
+        "precision": settings.optimisation.precision,
         "loss": done.loss,
         "cpu_minutes": (time.process_time() - begin) / 60,
         "above": score.low > max(score.baseline, budget.chance),

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 import diversity
-from diversity import catalog, store
-from diversity.training.sampling import Sampling
-from diversity.training.settings import Settings
+from diversity import Mixture, catalog, store
+from diversity.training.settings import Settings, changed
 
 PAIR = ("mnli", "squad_v1")
 COMMON: dict[str, Any] = {"precision": "bf16", "dropout": 0.0, "dev_every": 0, "stride": 64}
-MIXTURE = Settings(
+MIXTURE = Settings.of(
     **COMMON, learning_rate=2e-4, batch=16, max_length=192, weight_decay=0.01, dev_examples=500, tokens=4096
 )
 ALL = tuple(catalog.intermediate())
@@ -40,8 +38,9 @@ TARGETS: dict[str, dict[str, Any]] = {
 def mixture(tasks: tuple[str, ...], folder: Path, model: str, data: str) -> list[dict[str, object]]:
     """Train on the tasks, as often on one as on another; a row for each of them."""
     done = diversity.train_mix(
-        tasks, model=model, data=data, output=folder / f"mixture_of_{len(tasks)}", cache=folder / "cache",
-        settings=replace(MIXTURE, examples=EXAMPLES[tasks]), sampling=Sampling("uniform"),
+        Mixture.of(tasks, sampling="uniform"), model=model, data=data, output=folder / f"mixture_of_{len(tasks)}",
+        cache=folder / "cache",
+        settings=changed(MIXTURE, examples=EXAMPLES[tasks]),
     )  # fmt: skip
     return [
         {

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diversity.cli._common import ENCODER, Format, check_choice, names_in, note, show, text_table
-from diversity.types import BadRow, InputError
+from diversity.types import BadRow, InputError, Mixture, Sampling
 
 if TYPE_CHECKING:
-    from diversity.training.intermediate import Planned, Trained
-    from diversity.types import Mixture
+    from diversity.training.intermediate import Trained, TrainingPlan
 
 app = typer.Typer()
 
@@ -83,7 +82,6 @@ def train_mix(
     diversity train-mix --tasks mnli,squad_v1 --data DIR --model FOLDER --output mix --budget 100000
     """
     from diversity.training import intermediate
-    from diversity.training.sampling import Sampling
     from diversity.training.settings import changed
     from diversity.training.settings import preset as preset_of
 
@@ -96,22 +94,23 @@ def train_mix(
         attention=attention, tokens=tokens, dropout=dropout,
         save_every=save_every, deterministic=deterministic or None, seed=seed,
     )  # fmt: skip
-    drawing = Sampling("weights" if given else sampling, cap, temperature, given or None, mixed)
+    rule: Any = "weights" if given else sampling
+    mixture = Mixture.of(given or names, sampling=Sampling(rule, cap, temperature, mixed=mixed))
     bad: list[BadRow] | None = [] if skip_bad_rows else None
     common: dict[str, Any] = {
-        "model": model, "data": data, "settings": settings, "sampling": drawing, "language": language, "split": split,
+        "model": model, "data": data, "settings": settings, "language": language, "split": split,
         "limit": limit, "mlm": mlm or (), "cache": cache, "bad": bad,
     }  # fmt: skip
     if dry_run:
         if output is not None:
             intermediate.check_output(output)
-        _show_plan(intermediate.plan_mix(names, **common), format, out)
+        _show_plan(intermediate.plan_mix(mixture, **common), format, out)
     else:
         if output is None:
             raise InputError("expected --output DIR, or --dry-run, found neither")
         chosen: Any = heads
         trained = intermediate.train_mix(
-            names, output=output, heads=chosen, trackers=names_in(trackers), describe=_diversity, **common
+            mixture, output=output, heads=chosen, trackers=names_in(trackers), describe=_diversity, **common
         )
         _show_trained(trained, format, out)
     if bad:
@@ -150,7 +149,7 @@ def _diversity(mixture: Mixture) -> str:
     return f"With the shares of examples as weights, from texts encoded with {ENCODER}.\n\n" + "\n".join(lines)
 
 
-def _show_plan(plan: Planned, format: Format, out: Path | None) -> None:
+def _show_plan(plan: TrainingPlan, format: Format, out: Path | None) -> None:
     records = [{**asdict(t), "epochs": t.epochs} for t in plan.tasks]
     rows = [
         [t.task, t.kind, f"{t.rows:,}", f"{t.dev:,}", f"{t.units:,}", f"{t.tokens:.1f}", f"{t.share:.4f}", f"{t.drawn:,}",

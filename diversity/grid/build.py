@@ -13,7 +13,7 @@ from diversity.encoders import hidden_states
 from diversity.encoders import sentence as embedding
 from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.graph import Graph, Stage
-from diversity.grid.results import Cell
+from diversity.grid.results import Cell, expected_shares
 from diversity.grid.stages import KINDS
 from diversity.planning.plans import Plan, PlannedMixture
 from diversity.retrieval import retrieve
@@ -22,7 +22,6 @@ from diversity.types import InputError, Rows, Run
 
 SPLITS = "train,dev"  # trained on: the first that is there
 TESTS = "test,dev"  # predicted
-SAMPLING: dict[str, Any] = {"cap": None, "temperature": 2.0, "mixed": False}
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Builder:
         mixture, chosen = planned.mixture, self.plan.diversity
         settings = {
             "mixture": mixture.name,
-            "weights": dict(zip(mixture.tasks, mixture.weights, strict=True)),
+            "weights": expected_shares(mixture),
             "metrics": self._metrics(),
             "encoder": _short(chosen.get("encoder", embedding.DEFAULT)),
             "seed": chosen.get("seed", 0),
@@ -98,13 +97,10 @@ class Builder:
         if not mixture.tasks:
             return None
         preset, split, limit = chosen.pop("preset", "phang2020"), chosen.pop("split", SPLITS), chosen.pop("limit", None)
-        drawn = {n: chosen.pop(n) for n in ("cap", "temperature", "mixed") if n in chosen}
-        given = mixture.sampling == "weights"
-        weights = dict(zip(mixture.tasks, mixture.weights, strict=True)) if given else None
-        chosen.pop("sampling", None)
+        chosen = {n: v for n, v in chosen.items() if n not in ("sampling", "cap", "temperature", "mixed")}
         settings = {
             "tasks": list(mixture.tasks),
-            "sampling": SAMPLING | drawn | {"rule": mixture.sampling, "weights": weights},
+            "sampling": asdict(mixture.sampling),
             "split": split,
             "limit": limit,
             "training": asdict(presets.changed(presets.preset(preset), **chosen, seed=seed)),

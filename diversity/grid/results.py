@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from diversity import store
 from diversity.grid.graph import Graph
 from diversity.grid.layout import Standing, Survey
-from diversity.types import Run
+from diversity.types import Mixture, Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +34,11 @@ NUMBERS = {
 }
 
 
+def expected_shares(mixture: Mixture) -> dict[str, float]:
+    """The shares of a mixture; equal ones where they depend on sizes that are not known."""
+    return Mixture.of(mixture.tasks).shares() if mixture.sampling.size_dependent else mixture.shares()
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell of the grid, and the key of the stage whose rows are its results."""
@@ -50,8 +55,8 @@ class Cell:
             "model": self.run.model,
             "mixture": mixture.name,
             "tasks": "+".join(mixture.tasks),
-            "weights": "+".join(map(repr, mixture.weights)),
-            "sampling": mixture.sampling,
+            "weights": "+".join(map(repr, expected_shares(mixture).values())),
+            "sampling": mixture.sampling.rule,
             "budget": mixture.budget,
             "target": self.run.target,
             "seed": self.run.seed,

@@ -120,16 +120,15 @@ def _model(inputs: dict[str, Path], settings: dict[str, Any]) -> str:
 def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """Intermediate training on a mixture: a checkpoint, and the dev scores of its tasks."""
     from diversity.training.intermediate import train_mix
-    from diversity.training.sampling import Sampling
     from diversity.training.settings import Settings
+    from diversity.types import Mixture, Sampling
 
     trained = train_mix(
-        settings["tasks"],
+        Mixture.of(settings["tasks"], sampling=Sampling(**settings["sampling"])),
         model=_model(inputs, settings),
         data=inputs["data"],
         output=folder,
-        settings=Settings(**settings["training"]),
-        sampling=Sampling(**settings["sampling"]),
+        settings=Settings.read(settings["training"]),
         split=settings["split"],
         limit=settings["limit"],
     )
@@ -146,7 +145,7 @@ def target(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> R
         model=_model(inputs, settings),
         data=inputs["data"],
         output=folder,
-        settings=Settings(**settings["training"]),
+        settings=Settings.read(settings["training"]),
         split=settings["split"],
         limit=settings["limit"],
     )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from diversity import catalog
 from diversity.encoders import sentence
-from diversity.training import sampling
 from diversity.training.settings import PRESETS
+from diversity.types import RULES as ALL_RULES
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OUTCOMES = ("mean9", "mean7", "retrieval", "mean")
 ROLES = ("diverse", "homogeneous", "space-filling", "closed", "single", "baseline")
 BASELINE = "baseline"  # name of the empty mixture
-RULES = tuple(r for r in sampling.RULES if r != "weights")  # weights are given with the mixture
+RULES = tuple(r for r in ALL_RULES if r != "weights")  # weights are given with the mixture
 PRIMARY = "vendi_beta(q=2)"
 SD_TASK, SD_NOISE = 1.0, 0.25  # between tasks and of one mixture, where no results say
 

@@ -42,7 +42,7 @@ def costs_of(table: pd.DataFrame, choice: Choice, rate: float | None) -> Costs:
     examples = trained * training.budget
     for target in sets.values():
         rows = catalog.task(target).expected("train", "en") or 0
-        examples += tuned * changed(preset(training.preset, target)).length(rows)[1]
+        examples += tuned * preset(training.preset, target).optimisation.length(rows)[1]
     cells = len(table) * len(choice.targets) * training.seeds
     return Costs({"intermediate": trained, "target": tuned * len(sets), "cells": cells}, examples, rate)
 

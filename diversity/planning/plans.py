@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,9 +12,8 @@ from diversity import catalog
 from diversity.encoders.sentence import EMBEDDED
 from diversity.planning.choice import BASELINE, RULES, outcome_of, printed_metric, role_of, targets_of
 from diversity.planning.tables import TableName, checked
-from diversity.training.sampling import Sampling
-from diversity.training.settings import PRESETS, Settings
-from diversity.types import InputError, Mixture
+from diversity.training.settings import PRESETS, Settings, preset, setting_types
+from diversity.types import InputError, Mixture, Rule, Sampling
 
 NEEDED = ("model", "targets", "seeds", "mixtures")
 DRAWN = ("cap", "temperature", "mixed")  # numbers of a sampling rule
@@ -129,9 +128,8 @@ def _training(values: Mapping[str, Any], table: TableName, where: str) -> dict[s
         raise catalog.near(preset, sorted(PRESETS), f"preset in {where}")
     if (rule := known.get("sampling")) is not None and rule not in RULES:
         raise catalog.near(rule, list(RULES), f"sampling rule in {where}")
-    settings = {f.name for f in fields(Settings)}
     try:
-        Settings(**{name: value for name, value in known.items() if name in settings})
+        Settings.of(**{name: value for name, value in known.items() if name in setting_types()})
         Sampling(known.get("sampling", "uniform"), **{n: known[n] for n in DRAWN if n in known})
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
@@ -188,10 +186,11 @@ def _mixtures(tables: Sequence[Mapping[str, Any]], train: Mapping[str, Any]) -> 
         role = role_of(known.get("role", ""), where)
         for name in known["tasks"]:
             _check_trainable(name, known["tasks"], where)
-        weighted = isinstance(known["tasks"], dict)
-        settings = {"sampling": "weights" if weighted else train.get("sampling", "uniform"), "budget": _budget(train)}
+        rule: Rule = "weights" if isinstance(known["tasks"], dict) else train.get("sampling", "uniform")
+        sampling = Sampling(rule, **{n: train[n] for n in DRAWN if n in train})
         label = known.get("name", "" if known["tasks"] else BASELINE)
-        planned.append(PlannedMixture(Mixture.of(known["tasks"], label, **settings), role, known.get("pair")))
+        mixture = Mixture.of(known["tasks"], label, sampling=sampling, budget=_budget(train))
+        planned.append(PlannedMixture(mixture, role, known.get("pair")))
     _each_once([p.mixture.name for p in planned], "mixture")
     return tuple(planned)
 
@@ -207,5 +206,5 @@ def _budget(train: Mapping[str, Any]) -> int | None:
     """Examples that each mixture is trained on, where the plan fixes them."""
     if "examples" in train:
         return int(train["examples"])
-    preset = PRESETS.get(train.get("preset", ""), {}).get("intermediate", Settings())
-    return int(train["steps"]) * int(train.get("batch", preset.batch)) if "steps" in train else None
+    batch = preset(train.get("preset", "phang2020")).optimisation.batch_size
+    return int(train["steps"]) * int(train.get("batch_size", train.get("batch", batch))) if "steps" in train else None

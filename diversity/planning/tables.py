@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -13,7 +12,7 @@ from msgspec import Meta
 
 from diversity import catalog
 from diversity.encoders.hidden_states import Pooling
-from diversity.training.settings import Settings
+from diversity.training.settings import setting_types
 from diversity.types import InputError
 
 LARGEST = 2**63 - 1  # of seeds: what tables and generators hold
@@ -37,6 +36,8 @@ Mixtures = Annotated[list[dict[str, Any]], Meta(min_length=1, description="table
 Tasks = Annotated[list[str] | dict[str, float], Meta(description="a list of tasks, or a table of their weights")]
 Layer = Annotated[int | float, Meta(description="a layer, or a share of the depth")]
 
+OF_TYPE: Mapping[type, Any] = {int: Whole, float: Number, bool: Truth, str: Text}
+
 
 def _texts(noun: str) -> Any:
     return Annotated[list[str], Meta(min_length=1, description=f"a list of {noun}")]
@@ -49,7 +50,7 @@ def types_of(table: TableName) -> Mapping[str, Any]:
     >>> types_of("mixture")["pair"] is Whole
     True
     """
-    training = {"preset": Text, **{f.name: _setting(str(f.type)) for f in fields(Settings) if f.name != "seed"}}
+    training = {"preset": Text, **{name: OF_TYPE[kind] for name, kind in setting_types().items() if name != "seed"}}
     data = {"split": Split, "limit": Count}
     tables: dict[TableName, dict[str, Any]] = {
         "plan": {
@@ -66,12 +67,6 @@ def types_of(table: TableName) -> Mapping[str, Any]:
         },
     }  # fmt: skip
     return tables[table]
-
-
-def _setting(annotation: str) -> Any:
-    if "float" in annotation:
-        return Number
-    return {"int": Whole, "bool": Truth}.get(annotation.removesuffix(" | None"), Text)
 
 
 def checked(values: Mapping[str, Any], table: TableName, where: str = "") -> dict[str, Any]:

@@ -252,7 +252,7 @@ def _row(encoder: Encoder, found: Found, mixture: Mixture, seed: int) -> dict[st
         "model": encoder.name,
         "mixture": mixture.name,
         "tasks": "+".join(mixture.tasks),
-        "sampling": mixture.sampling,
+        "sampling": mixture.sampling.rule,
         "budget": mixture.budget,
         "target": at.task,
         "language": at.language,

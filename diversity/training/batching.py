@@ -1,7 +1,7 @@
-"""Units become tensors: padded rows of one sequence, or packed rows of several with block-diagonal attention.
+"""Training instances become tensors: padded rows of one sequence, or packed rows with block-diagonal attention.
 
-Both forms lay the tokens of a pass out as one ragged run of sequences, and heads read states by their place in it, so
-that nothing behind the encoder knows which form it was.
+Both forms lay the tokens of a micro-batch out as one ragged run of sequences, and heads read states by their place in it,
+so that nothing behind the encoder knows which form it was.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from diversity.types import InputError, Kind
 if TYPE_CHECKING:
     from torch import Tensor
 
-Drawn = tuple[str, Ints]  # units of a task
+Chosen = tuple[str, Ints]  # training instances of a task
 MULTIPLE = 8  # rows are as long as a multiple of it: attention kernels of GPUs want aligned masks
 
 
@@ -45,21 +45,21 @@ def bounds(lengths: Ints) -> Ints:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
-# --- The units of a step -----------------------------------------------------------------------------
+# --- The training instances of a step -----------------------------------------------------------------------------
 
 
-def unit_tokens(features: Features) -> Ints:
-    """Tokens of each unit, all its sequences together."""
+def instance_tokens(features: Features) -> Ints:
+    """Tokens of each training instance, all its sequences together."""
     return np.diff(features.starts[features.groups])
 
 
-def unit_longest(features: Features) -> Ints:
-    """Tokens of the longest sequence of each unit."""
+def instance_longest(features: Features) -> Ints:
+    """Tokens of the longest sequence of each training instance."""
     return np.maximum.reduceat(features.lengths, features.groups[:-1]) if len(features) else np.zeros(0, np.int64)
 
 
 def take(features: Features, units: Ints) -> Features:
-    """These units alone, in this order."""
+    """These training instances alone, in this order."""
     counts = np.diff(features.groups)[units]
     sequences = ragged(features.groups[units], counts)
     lengths = features.lengths[sequences]
@@ -102,26 +102,27 @@ def masked(features: Features, masking: Masking, rng: np.random.Generator) -> Fe
 
 
 def counted(features: Features) -> int:
-    """What the loss is the mean over: labelled units, or labelled tokens (tagging, masked language modelling)."""
+    """What the loss is the mean over: labelled instances, or labelled tokens (tagging, masked language modelling)."""
     labels = features.labels if features.labels.ndim == 1 else features.labels[:, 0]
     return int((labels != IGNORE).sum())
 
 
 def weights(step: Mapping[str, Features]) -> dict[str, float]:
-    """What one unit or token that counts weighs in the loss of a step, by task.
+    """What one instance or token that counts weighs in the loss of a step, by task.
 
-    The loss of a task is the mean over its labelled units, or labelled tokens; that of a step is the mean over its units
-    of their tasks' losses. However the step is divided into passes and among processes, the sum is the same.
+    The loss of a task is the mean over its labelled instances, or labelled tokens; that of a step is the mean over its
+    instances of their tasks' losses. However the step is divided into micro-batches and among processes, the sum is the
+    same.
     """
     units = sum(len(f) for f in step.values())
     return {task: len(f) / units / max(1, counted(f)) for task, f in step.items()}
 
 
 def deal(step: Mapping[str, Features], processes: int, number: int) -> dict[str, Features]:
-    """The share of one process of a step's units: dealt by length, forth and back, so that all have as many tokens."""
+    """The share of one process of a step's instances: dealt by length, forth and back, so that all have as many tokens."""
     if processes == 1:
         return dict(step)
-    order = np.argsort(-np.concatenate([unit_tokens(f) for f in step.values()]), kind="stable")
+    order = np.argsort(-np.concatenate([instance_tokens(f) for f in step.values()]), kind="stable")
     turn = np.arange(len(order)) % (2 * processes)
     hand = np.empty(len(order), dtype=np.int64)
     hand[order] = np.where(turn < processes, turn, 2 * processes - 1 - turn)
@@ -130,7 +131,7 @@ def deal(step: Mapping[str, Features], processes: int, number: int) -> dict[str,
     return {t: take(step[t], units) for t, units in shares.items() if len(units)}
 
 
-# --- Passes through the model ------------------------------------------------------------------------
+# --- Micro-batches ------------------------------------------------------------------------
 
 
 def fit(lengths: Ints, size: int) -> tuple[Ints, Ints, int]:
@@ -157,23 +158,23 @@ def _rounded(length: int) -> int:
     return -(-length // MULTIPLE) * MULTIPLE
 
 
-SPARE = 1.25  # sequences that are padded to less than this times their length need no pass of their own
-WORTH = {
-    "cpu": 512,
-    "cuda": 8192,
-}  # tokens that are worth one: each has gradients of all weights to add, and a GPU to start
+SPARE = 1.25  # sequences that are padded to less than this times their length need no micro-batch for themselves
+# Tokens that are worth a micro-batch: each has gradients of all weights to add, and a GPU to start.
+WORTH = {"cpu": 512, "cuda": 8192}
 
 
-def passes(step: Mapping[str, Features], tokens: int, *, packed: bool, device: str = "cpu") -> Iterator[list[Drawn]]:
-    """Units of a step in passes of at most `tokens` tokens (or of one unit), padding included; the long ones first.
+def micro_batches(
+    step: Mapping[str, Features], tokens: int, *, packed: bool, device: str = "cpu"
+) -> Iterator[list[Chosen]]:
+    """Instances of a step in micro-batches of at most `tokens` tokens, with padding (or of one instance); long ones first.
 
-    Packed units share a pass as they come; padded ones only with those of about their length.
+    Packed instances share a micro-batch as they come; padded ones only with those of about their length.
     """
     names = list(step)
     task = np.repeat(np.arange(len(names)), [len(f) for f in step.values()])
     units = np.concatenate([np.arange(len(f)) for f in step.values()])
-    longest = np.concatenate([unit_longest(f) for f in step.values()])
-    size = np.concatenate([unit_tokens(f) for f in step.values()])
+    longest = np.concatenate([instance_longest(f) for f in step.values()])
+    size = np.concatenate([instance_tokens(f) for f in step.values()])
     lengths = [run for f in step.values() for run in np.split(f.lengths, f.groups[1:-1])]
     order = np.argsort(-longest, kind="stable")
 
@@ -186,10 +187,10 @@ def passes(step: Mapping[str, Features], tokens: int, *, packed: bool, device: s
     while first < len(order):
         room = first + 1 + int(np.searchsorted(np.cumsum(size[order[first + 1 :]]), tokens))
         end = _furthest(area, first, min(room, len(order)), tokens)
-        here = order[first:end]
+        chosen = order[first:end]
         if not packed:
-            apart = longest[here] * SPARE < longest[here[0]]
-            apart &= np.cumsum(size[here]) - size[here] >= WORTH.get(device, WORTH["cuda"])
+            apart = longest[chosen] * SPARE < longest[chosen[0]]
+            apart &= np.cumsum(size[chosen]) - size[chosen] >= WORTH.get(device, WORTH["cuda"])
             end = first + int(np.argmax(apart)) if apart.any() else end
         chosen = np.sort(order[first:end])
         yield [(names[t], units[chosen[task[chosen] == t]]) for t in np.unique(task[chosen])]
@@ -197,7 +198,7 @@ def passes(step: Mapping[str, Features], tokens: int, *, packed: bool, device: s
 
 
 def _furthest(area: Callable[[int, int], int], first: int, last: int, tokens: int) -> int:
-    """The largest end for which the pass from `first` fits, at least one unit on."""
+    """The largest end for which the micro-batch from `first` fits, at least one instance on."""
     if area(first, last) <= tokens:
         return last
     ends = range(first + 1, last)
@@ -205,12 +206,12 @@ def _furthest(area: Callable[[int, int], int], first: int, last: int, tokens: in
 
 
 @dataclass(frozen=True)
-class Part:
-    """The units of one task in a pass.
+class Segment:
+    """The training instances of one task in a micro-batch.
 
-    `reads` (n,) are the places in the flattened rows of the states that the head takes. `groups` (units, m) say which of
-    the n a unit chooses among, -1 where there are fewer than m; None where each of the n has a class of its own.
-    `labels` are (n,); with `groups` (units,), or (units, 2) for the ends of a span.
+    `reads` (n,) are the places in the flattened rows of the states that the head takes. `groups` (instances, m) say which
+    of the n an instance chooses among, -1 where there are fewer than m; None where each of the n has a class of its own.
+    `labels` are (n,); with `groups` (instances,), or (instances, 2) for the ends of a span.
     """
 
     task: str
@@ -221,10 +222,10 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Inputs of one pass, tensors (b, t).
+class PaddedRows:
+    """Inputs of one micro-batch, tensors (b, t).
 
-    `segments` number the sequences; padding is a segment of its own (0), so that no token is without one to attend to.
+    `segments` number the sequences; padding is a segment of its own (0), so that each token has one to attend to.
     """
 
     ids: Tensor
@@ -232,10 +233,10 @@ class Rows:
     positions: Tensor
     segments: Tensor
     packed: bool
-    parts: tuple[Part, ...]
+    parts: tuple[Segment, ...]
     tokens: int = field(default=0)
 
-    def to(self, device: Any) -> Rows:
+    def to(self, device: Any) -> PaddedRows:
         """The same on another device."""
 
         def moved(tensor: Tensor) -> Tensor:
@@ -256,15 +257,15 @@ class Rows:
 
 def rows(
     step: Mapping[str, Features],
-    drawn: Sequence[Drawn],
+    drawn: Sequence[Chosen],
     *,
     packed: bool,
     pad: int,
     first_position: int = 0,
     every_token: bool = False,
     pin: bool = False,
-) -> Rows:
-    """The inputs of one pass; `every_token` of a tagged sentence is read, not those with labels alone, for prediction."""
+) -> PaddedRows:
+    """The inputs of one micro-batch; prediction reads `every_token` of a tagged sentence, not only the labelled ones."""
     import torch
 
     taken = {task: take(step[task], units) for task, units in drawn}
@@ -276,8 +277,8 @@ def rows(
     at = ragged(row * size + column, lengths)  # the place of each token
 
     def tensor(values: NDArray[Any]) -> Tensor:
-        made = torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64))
-        return made.pin_memory() if pin else made
+        whole = torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64))
+        return whole.pin_memory() if pin else whole
 
     def filled(values: NDArray[Any], empty: int) -> Tensor:
         flat = np.full(number * size, empty, dtype=np.int64)
@@ -288,9 +289,11 @@ def rows(
     for task, features in taken.items():
         reads, groups, labels = _reads(features, every_token)
         places = tensor(at[start + reads])
-        parts.append(Part(task, features.kind, places, tensor(groups) if groups is not None else None, tensor(labels)))
+        parts.append(
+            Segment(task, features.kind, places, tensor(groups) if groups is not None else None, tensor(labels))
+        )
         start += len(features.ids)
-    return Rows(
+    return PaddedRows(
         ids=filled(np.concatenate([f.ids for f in taken.values()]), pad),
         types=filled(np.concatenate([f.types for f in taken.values()]), 0),
         positions=filled(ragged(np.full(len(lengths), first_position), lengths), first_position),
@@ -304,7 +307,7 @@ def rows(
 def _reads(features: Features, every_token: bool) -> tuple[Ints, Ints | None, NDArray[np.int32]]:
     """The tokens whose states a head takes, how they group, and the labels."""
     if features.kind == "span":
-        return np.arange(len(features.ids)), _padded(unit_tokens(features)), features.labels
+        return np.arange(len(features.ids)), _padded(instance_tokens(features)), features.labels
     if features.kind in ("tagging", "mlm"):
         asked = np.arange(len(features.ids)) if every_token else np.flatnonzero(features.labels != IGNORE)
         return asked, None, features.labels[asked]
@@ -323,9 +326,11 @@ def _padded(counts: Ints) -> Ints:
 
 
 def check_fits(data: Mapping[str, Features], tokens: int, limit: int) -> None:
-    """Raise InputError for a sequence that is longer than the model, and a unit that is larger than a pass."""
+    """Raise InputError for a sequence that is longer than the model, and an instance that is larger than a micro-batch."""
     for task, features in data.items():
         if (longest := int(features.lengths.max(initial=0))) > limit:
             raise InputError(f"{task}: expected sequences of at most {limit} tokens, found one of {longest}")
-        if (largest := int(unit_tokens(features).max(initial=0))) > tokens:
-            raise InputError(f"{task}: expected --tokens of at least {largest}, its longest unit, found {tokens}")
+        if (largest := int(instance_tokens(features).max(initial=0))) > tokens:
+            raise InputError(
+                f"{task}: expected --tokens of at least {largest}, its longest training instance, found {tokens}"
+            )

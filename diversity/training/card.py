@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from diversity.training.settings import Settings
+
 
 def card(record: Mapping[str, Any], text: str = "") -> str:
     """README.md of a checkpoint, in Markdown; `text` is a section on the diversity of the mixture."""
@@ -79,7 +81,7 @@ def _data(task: str, about: Mapping[str, Any]) -> str:
 
 
 def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
-    chosen = {k: v for k, v in record["settings"].items() if v is not None}
+    chosen = {k: v for k, v in Settings.read(record["settings"]).values.items() if v is not None}
     model = {"model": record["model"]["name"], "revision": record["model"]["revision"]}
     found = {k: record[k] for k in ("packed", "attention", "device")}
     return {**model, **chosen, **found, "toolkit": record["toolkit"], **record["versions"]}

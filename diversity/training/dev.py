@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from diversity.xtreme import normalise, scores
 if TYPE_CHECKING:
     from diversity.types import Kind
 
-BLOCK = 2048  # units that are sorted by length together
+BLOCK = 2048  # instances that are sorted by length together
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def predict(
 ) -> Array:
     """Logits of a task's head in evaluation mode, flat as `decoding` reads them, float32; `label` names a progress bar.
 
-    classification (units, classes), multiple_choice (sequences,), span (tokens, 2), tagging (tokens, classes).
+    classification (instances, classes), multiple_choice (sequences,), span (tokens, 2), tagging (tokens, classes).
     """
     import torch
     from tqdm import tqdm
@@ -51,13 +50,15 @@ def predict(
     device = next(network.parameters()).device
     network.eval()
     out: Array | None = None
-    order = np.argsort(batching.unit_longest(features), kind="stable")[::-1]
-    bar = tqdm(total=len(order), desc=label or task, unit="unit", delay=2, disable=None, leave=False)
+    order = np.argsort(batching.instance_longest(features), kind="stable")[::-1]
+    bar = tqdm(total=len(order), desc=label or task, unit="row", delay=2, disable=None, leave=False)
     with bar, torch.inference_mode(), autocast(device, settings), attending(network["encoder"], "sdpa"):
         for start in range(0, len(order), BLOCK):
             block = np.sort(order[start : start + BLOCK])
             step = {task: batching.take(features, block)}
-            for drawn in batching.passes(step, settings.tokens, packed=packed, device=device.type):
+            for drawn in batching.micro_batches(
+                step, settings.computation.max_tokens_per_batch, packed=packed, device=device.type
+            ):
                 first = first_position(network["encoder"])
                 rows = batching.rows(step, drawn, packed=packed, pad=pad, first_position=first, every_token=True)
                 found = heads.logits(network, rows.to(device))[0].float().cpu().numpy()
@@ -76,7 +77,7 @@ def _entries(features: Features) -> int:
 
 
 def _places(features: Features, units: Ints) -> Ints:
-    """Where the logits of units stand among those of all."""
+    """Where the logits of instances stand among those of all."""
     if features.kind == "classification":
         return units
     sequences = batching.ragged(features.groups[units], np.diff(features.groups)[units])
@@ -166,10 +167,3 @@ def majority(dev: Dev, train: Features) -> Array:
     name = most if kind == "multiple_choice" else dev.labels[most]
     right = [float(getattr(e, "label", None) == name) for e in dev.examples]
     return np.stack([right, np.ones(len(right))], axis=1)
-
-
-def gold_labels(examples: Sequence[Example]) -> Counter[str]:
-    """How often each label occurs."""
-    from diversity.data import sources
-
-    return Counter(chain.from_iterable(sources.labels_of(e) or () for e in examples))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from diversity.encoders.pretrained import Loaded
 from diversity.features.build import IGNORE
-from diversity.training.batching import Part, Rows
+from diversity.training.batching import PaddedRows, Segment
 from diversity.training.sampling import generator
-from diversity.types import InputError, Kind
+from diversity.types import Kind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,7 @@ class Output:
 # --- Through the encoder -----------------------------------------------------------------------------
 
 
-def states(encoder: PreTrainedModel, rows: Rows) -> Tensor:
+def states(encoder: PreTrainedModel, rows: PaddedRows) -> Tensor:
     """The last hidden states of the rows, flattened (b * t, d)."""
     given: dict[str, Any] = {"input_ids": rows.ids, "attention_mask": (rows.segments > 0).long()}
     if _takes_types(encoder.__class__.forward) and getattr(encoder.config, "type_vocab_size", 0) > 1:
@@ -108,8 +108,8 @@ def _set_dropout(network: Any, share: float) -> None:
             setattr(module, name, share)
 
 
-def logits(network: Any, rows: Rows) -> list[Tensor]:
-    """What the heads say of each part of a pass, (n, k) for the n states that it reads."""
+def logits(network: Any, rows: PaddedRows) -> list[Tensor]:
+    """What the heads say of each segment of a micro-batch, (n, k) for the n states that it reads."""
     flat = states(network["encoder"], rows)
     return [network["heads"][p.task](flat[p.reads]) for p in rows.parts]
 
@@ -204,13 +204,13 @@ def _cached(repo: str) -> list[Path]:
 
 
 def grouped(logits: Tensor, groups: Tensor) -> Tensor:
-    """Scores of what a unit chooses among, (units, m, k); -inf where there are fewer than m."""
+    """Scores of what an instance chooses among, (instances, m, k); -inf where there are fewer than m."""
     chosen = logits[groups.clamp(min=0)]
     return chosen.masked_fill((groups < 0)[..., None], float("-inf"))
 
 
-def loss(part: Part, logits: Tensor) -> Tensor:
-    """The sum of the cross-entropies of the labelled units, or tokens, of a part; a span's is the mean of its two ends."""
+def loss(part: Segment, logits: Tensor) -> Tensor:
+    """The sum of the cross-entropies of a segment's labelled instances, or tokens; a span's is the mean of its two ends."""
     from torch.nn.functional import cross_entropy
 
     scores = logits.float()
@@ -221,9 +221,3 @@ def loss(part: Part, logits: Tensor) -> Tensor:
         return cross_entropy(scores[..., 0], part.labels, ignore_index=IGNORE, reduction="sum")
     ends = [cross_entropy(scores[..., i], part.labels[:, i], ignore_index=IGNORE, reduction="sum") for i in (0, 1)]
     return (ends[0] + ends[1]) / 2
-
-
-def check_classes(task: str, classes: int) -> None:
-    """Raise InputError where there is nothing to tell apart."""
-    if classes < 2:
-        raise InputError(f"{task}: expected at least 2 classes among its labels, found {classes}")

@@ -17,9 +17,8 @@ from diversity import store
 from diversity.training import card, log, loop
 from diversity.training import dev as evaluation
 from diversity.training.dev import Dev
-from diversity.training.loop import Job
+from diversity.training.loop import TrainingRun
 from diversity.training.prepare import Prepared, prepare
-from diversity.training.sampling import Sampling
 from diversity.training.settings import Settings
 from diversity.types import InputError, Mixture
 from diversity.version import __version__
@@ -48,7 +47,7 @@ class TaskPlan:
 
 
 @dataclass(frozen=True)
-class Planned:
+class TrainingPlan:
     """What a run would do. `seconds` and `memory` (bytes) are measured on a few of its steps; None where they were not."""
 
     mixture: str
@@ -92,13 +91,12 @@ class Trained:
 
 
 def train_mix(
-    tasks: Sequence[str] | Mixture,
+    mixture: Mixture | Sequence[str],
     *,
     model: str,
     data: Path | str | None,
     output: Path | str,
     settings: Settings | None = None,
-    sampling: Sampling | None = None,
     heads: Heads = "drop",
     trackers: Sequence[str] = (),
     describe: Callable[[Mixture], str] | None = None,
@@ -124,11 +122,11 @@ def train_mix(
     check_output(folder)
     for name in trackers:
         log.check_tracker(name)
-    prepared = prepare(tasks, model=model, data=data, settings=settings, sampling=sampling, **source)
+    prepared = prepare(mixture, model=model, data=data, settings=settings, **source)
     if (finished := _finished(folder, prepared)) is not None:
         return finished
     evaluate = _evaluate(prepared) if prepared.devs else None
-    state = loop.train(prepared.job, folder / RUN, evaluate=evaluate, trackers=trackers)
+    state = loop.train(prepared.run, folder / RUN, evaluate=evaluate, trackers=trackers)
     trained = Trained(
         folder=folder,
         mixture=prepared.mixture.name,
@@ -147,58 +145,57 @@ def train_mix(
 
 
 def plan_mix(
-    tasks: Sequence[str] | Mixture,
+    mixture: Mixture | Sequence[str],
     *,
     model: str,
     data: Path | str | None,
     settings: Settings | None = None,
-    sampling: Sampling | None = None,
     measure: int = 3,
     **source: Any,
-) -> Planned:
+) -> TrainingPlan:
     """What `train_mix` would do with the same arguments: every check of it, and time and memory measured on some steps."""
-    prepared = prepare(tasks, model=model, data=data, settings=settings, sampling=sampling, **source)
+    prepared = prepare(mixture, model=model, data=data, settings=settings, **source)
     planned = _planned(prepared)
-    return replace(planned, **_measured(prepared.job, planned, measure)) if measure else planned
+    return replace(planned, **_measured(prepared.run, planned, measure)) if measure else planned
 
 
 # --- The plan, and what it costs ---------------------------------------------------------------------
 
 
-def _planned(prepared: Prepared) -> Planned:
-    job = prepared.job
-    drawn = dict(zip(job.plan.tasks, job.plan.units_drawn().tolist(), strict=True))
-    plans = []
+def _planned(prepared: Prepared) -> TrainingPlan:
+    run = prepared.run
+    drawn = dict(zip(run.schedule.tasks, run.schedule.instances_sampled().tolist(), strict=True))
+    plans, shares = [], prepared.mixture.shares()
     for task in prepared.tasks:
-        features = job.data[task.name]
+        features = run.data[task.name]
         mean = len(features.ids) / len(features)
-        share = prepared.shares[task.name]
+        share = shares[task.name]
         plans.append(
             TaskPlan(task.name, task.kind, len(task.train), len(task.dev), len(features), mean, share, drawn[task.name])
         )
     tokens = round(sum(p.drawn * p.tokens for p in plans))
-    parameters = sum(p.numel() for p in job.network.parameters())
-    return Planned(
+    parameters = sum(p.numel() for p in run.network.parameters())
+    return TrainingPlan(
         mixture=prepared.mixture.name,
         model=prepared.loaded.name,
         parameters=parameters,
         tasks=tuple(plans),
-        steps=job.plan.steps,
-        examples=job.plan.drawn,
+        steps=run.schedule.steps,
+        examples=run.schedule.sampled,
         tokens=tokens,
-        packed=job.packed,
+        packed=run.packed,
     )
 
 
-def _measured(job: Job, planned: Planned, steps: int) -> dict[str, Any]:
+def _measured(run: TrainingRun, planned: TrainingPlan, steps: int) -> dict[str, Any]:
     """Seconds of the whole run and bytes at most, from its first steps; the first of all is not timed."""
     import torch
 
-    state = loop.train(job, None, until=1)
+    state = loop.train(run, None, until=1)
     first = state.tokens
     begin = time.perf_counter()
     steps = min(steps + 1, planned.steps)
-    state = loop.train(job, None, until=steps)
+    state = loop.train(run, None, until=steps)
     spent = time.perf_counter() - begin
     rate = max(1, state.tokens if steps > 1 else first) / spent
     memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else _resident()
@@ -224,8 +221,8 @@ def _evaluate(prepared: Prepared) -> loop.Evaluate:
 
 
 def _items(prepared: Prepared, dev: Dev) -> Any:
-    job = prepared.job
-    logits = evaluation.predict(job.network, dev.task, dev.features, job.settings, packed=job.packed, pad=job.pad)
+    run = prepared.run
+    logits = evaluation.predict(run.network, dev.task, dev.features, run.settings, packed=run.packed, pad=run.pad)
     return evaluation.items(dev, logits)
 
 
@@ -234,7 +231,7 @@ METRICS = {"span": "f1", "tagging": "token_accuracy"}
 
 def _dev_score(prepared: Prepared, dev: Dev) -> DevScore:
     found = _items(prepared, dev)
-    baseline = evaluation.score(evaluation.majority(dev, prepared.job.data[dev.task]))
+    baseline = evaluation.score(evaluation.majority(dev, prepared.run.data[dev.task]))
     metric = METRICS.get(dev.features.kind, "accuracy")
     return DevScore(dev.task, metric, evaluation.score(found), *evaluation.interval(found), baseline, len(found))
 
@@ -245,17 +242,21 @@ def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
 
     planned, device = asdict(_planned(prepared)), PartialState().device.type
     return {
-        "identity": prepared.job.identity,
+        "identity": prepared.run.identity,
         "toolkit": __version__,
         "model": {"name": prepared.loaded.name, "revision": prepared.loaded.revision},
-        "mixture": {"name": trained.mixture, "shares": dict(prepared.shares), "sampling": asdict(prepared.sampling)},
+        "mixture": {
+            "name": trained.mixture,
+            "shares": prepared.mixture.shares(),
+            "sampling": asdict(prepared.mixture.sampling),
+        },
         "tasks": planned["tasks"],
         "packed": planned["packed"],
         "device": device,
-        "attention": prepared.job.settings.attends(device),
+        "attention": prepared.run.settings.attends(device),
         "data": {t.name: dict(t.provenance) for t in prepared.tasks},
         "labels": {t.name: t.labels for t in prepared.tasks if t.labels},
-        "settings": asdict(prepared.job.settings),
+        "settings": asdict(prepared.run.settings),
         "versions": store.versions(),
         "commit": store.commit(),
         "result": {k: v for k, v in asdict(trained).items() if k != "folder"},
@@ -269,7 +270,7 @@ def _export(prepared: Prepared, trained: Trained, heads: Heads, text: str) -> No
     folder, temporary = trained.folder, trained.folder / EXPORT
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
-    net, run = prepared.job.network.cpu(), folder / RUN
+    net, checkpoints = prepared.run.network.cpu(), folder / RUN
     net["encoder"].save_pretrained(temporary)
     prepared.loaded.tokenizer.save_pretrained(temporary)
     if heads == "keep":
@@ -278,15 +279,15 @@ def _export(prepared: Prepared, trained: Trained, heads: Heads, text: str) -> No
     record = _record(prepared, trained)
     (temporary / "README.md").write_text(card.card(record, text), encoding="utf-8")
     for name in (log.LOG, log.PLOT):
-        shutil.copyfile(run / name, temporary / name)
-    if (run / log.PROJECT).is_dir():
-        shutil.copytree(run / log.PROJECT, folder / TRACKED, dirs_exist_ok=True)
+        shutil.copyfile(checkpoints / name, temporary / name)
+    if (checkpoints / log.PROJECT).is_dir():
+        shutil.copytree(checkpoints / log.PROJECT, folder / TRACKED, dirs_exist_ok=True)
     for path in sorted(temporary.iterdir()):
         path.chmod((folder.stat().st_mode & 0o666) | 0o600)  # safetensors writes for the owner alone
         os.replace(path, folder / path.name)
     store.write(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     temporary.rmdir()
-    shutil.rmtree(run)
+    shutil.rmtree(checkpoints)
 
 
 def check_output(folder: Path) -> None:
@@ -304,7 +305,7 @@ def _finished(folder: Path, prepared: Prepared) -> Trained | None:
     if not path.is_file():
         return None
     record = json.loads(path.read_text(encoding="utf-8"))
-    if record["identity"] != prepared.job.identity:
+    if record["identity"] != prepared.run.identity:
         found = f"{record['mixture']['name']} of other rows or settings"
         raise InputError(f"{folder}: expected no run or this one, found {found}: use another folder")
     result = record["result"]

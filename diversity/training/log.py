@@ -28,7 +28,7 @@ def check_tracker(name: str) -> None:
 
 
 @dataclass
-class Progress:
+class TrainingLog:
     """One place to tell what happens to: the log and the bar of the main process, and the trackers."""
 
     accelerator: Any
@@ -64,7 +64,7 @@ class Progress:
 
 
 @contextmanager
-def following(accelerator: Any, folder: Path | None, done: int, steps: int) -> Iterator[Progress]:
+def following(accelerator: Any, folder: Path | None, done: int, steps: int) -> Iterator[TrainingLog]:
     """Progress of a run that goes on after `done` of its steps; logged in a folder if there is one.
 
     Lines of the log beyond that step are of an interrupted run, and will be written again.
@@ -75,7 +75,7 @@ def following(accelerator: Any, folder: Path | None, done: int, steps: int) -> I
     stream = _opened(folder / LOG, done) if folder is not None and main else None
     with tqdm(total=steps, initial=done, unit="step", disable=None if main else True, delay=1) as bar:
         try:
-            yield Progress(accelerator, bar, stream)
+            yield TrainingLog(accelerator, bar, stream)
         finally:
             if stream is not None:
                 stream.close()

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from diversity.encoders.pretrained import attending, first_position
 from diversity.features.build import Features
 from diversity.training import batching, checkpoint, dropout, heads, log
-from diversity.training.batching import Masking, Rows
-from diversity.training.log import Progress
-from diversity.training.sampling import Plan, generator
+from diversity.training.batching import Masking, PaddedRows
+from diversity.training.log import TrainingLog
+from diversity.training.sampling import BatchSchedule, generator
 from diversity.training.settings import Settings
 from diversity.types import InputError
 
@@ -30,7 +30,7 @@ NO_DECAY = ("bias", "norm")  # names of parameters without weight decay, as in B
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingRun:
     """All that the weights which come out depend on, beside the machine.
 
     `pad` is the padding token. `identity` stands for what made network and data: a run goes on from no checkpoint that
@@ -39,7 +39,7 @@ class Job:
 
     network: Any
     data: Mapping[str, Features]
-    plan: Plan
+    schedule: BatchSchedule
     settings: Settings
     packed: bool
     pad: int
@@ -49,12 +49,14 @@ class Job:
     def step(self, number: int) -> dict[str, Features]:
         """The units of a step by task, the masks of masked language modelling drawn."""
         found = {}
-        for task, units in self.plan.step(number):
+        for task, units in self.schedule.step(number):
             taken = batching.take(self.data[task], units)
             if taken.kind == "mlm":
                 if self.masking is None:
                     raise ValueError(f"expected masking for {task}, found none")
-                taken = batching.masked(taken, self.masking, generator(self.settings.seed, "masks", task, number))
+                taken = batching.masked(
+                    taken, self.masking, generator(self.settings.optimisation.seed, "masks", task, number)
+                )
             found[task] = taken
         return found
 
@@ -83,7 +85,7 @@ class State:
 class Batch:
     """The passes of a step that one process does; `weights`, `counts` (units by task) and `tokens` of the whole step."""
 
-    passes: tuple[Rows, ...]
+    micro_batches: tuple[PaddedRows, ...]
     weights: Mapping[str, float]
     counts: Mapping[str, int]
     tokens: int
@@ -102,9 +104,14 @@ class Done:
 
 
 def train(
-    job: Job, folder: Path | None, *, evaluate: Evaluate | None = None, trackers: Sequence[str] = (), until: int = 0
+    run: TrainingRun,
+    folder: Path | None,
+    *,
+    evaluate: Evaluate | None = None,
+    trackers: Sequence[str] = (),
+    until: int = 0,
 ) -> State:
-    """Train `job.network` by its plan. In `folder` are then checkpoints, log.jsonl and loss.png; nothing where it is None.
+    """Train `run.network` by its plan. In `folder` are then checkpoints, log.jsonl and loss.png; nothing where it is None.
 
     A run that was interrupted goes on from its last checkpoint, to the same weights. With `evaluate` and `dev_every`,
     it ends early where the mean dev score has not risen `patience` times, and the network is left with the best weights.
@@ -113,36 +120,36 @@ def train(
     Raises InputError for a loss that is no number, too little memory, and a folder with another run's checkpoint.
     """
     accelerator = _accelerator(folder, trackers)
-    settings, plan, network = job.settings, job.plan, job.network.to(accelerator.device).train()
+    settings, schedule, network = run.settings, run.schedule, run.network.to(accelerator.device).train()
     _deterministic(settings, accelerator.device.type)
     optimiser = _optimiser(network, settings)
-    state = _resumed(job, folder, network, optimiser)
+    state = _resumed(run, folder, network, optimiser)
     accelerator.wait_for_everyone()
     if trackers:
-        accelerator.init_trackers(log.PROJECT, config={k: v for k, v in asdict(settings).items() if v is not None})
-    last = until or plan.steps
+        accelerator.init_trackers(log.PROJECT, config={k: v for k, v in settings.values.items() if v is not None})
+    last, every = until or schedule.steps, settings.selection.dev_every
     attention = attending(network["encoder"], settings.attends(accelerator.device.type))
     with (
-        log.following(accelerator, folder, state.step, plan.steps) as shown,
-        _ahead(job, accelerator) as ahead,
+        log.following(accelerator, folder, state.step, schedule.steps) as shown,
+        _ahead(run, accelerator) as ahead,
         attention,
     ):
         begin, pending = time.perf_counter() - state.seconds, None
-        while state.step < last and state.stale < settings.patience:
-            done = _step(job, network, optimiser, ahead(state.step), state.step, accelerator, begin)
+        while state.step < last and state.stale < settings.selection.patience:
+            done = _step(run, network, optimiser, ahead(state.step), state.step, accelerator, begin)
             # The loss is read one step late: a GPU has the next step to work on while this process waits for it.
             if pending is not None:
-                state.loss = _read(job, pending, shown)
+                state.loss = _read(run, pending, shown)
             _count(state, done)
-            pending, over = done, state.step == plan.steps
-            scored = evaluate is not None and settings.dev_every and (over or state.step % settings.dev_every == 0)
-            kept = folder is not None and (over or state.step % settings.save_every == 0)
+            pending, over = done, state.step == schedule.steps
+            scored = evaluate is not None and every and (over or state.step % every == 0)
+            kept = folder is not None and (over or state.step % settings.computation.save_every == 0)
             if scored or kept or state.step == last:
-                state.loss, pending = _read(job, done, shown), None
+                state.loss, pending = _read(run, done, shown), None
             if scored and evaluate is not None:
                 _score(state, network, evaluate, folder, shown)
-            if folder is not None and (kept or state.stale >= settings.patience):
-                _save(folder, state, network, optimiser, job.identity, accelerator)
+            if folder is not None and (kept or state.stale >= settings.selection.patience):
+                _save(folder, state, network, optimiser, run.identity, accelerator)
     accelerator.end_training() if trackers else None
     if folder is not None:
         _finish(folder, state, network, accelerator)
@@ -152,33 +159,40 @@ def train(
 # --- One step ----------------------------------------------------------------------------------------
 
 
-def prepare(job: Job, number: int, processes: int = 1, process: int = 0, device: str = "cpu") -> Batch:
+def prepare(run: TrainingRun, number: int, processes: int = 1, process: int = 0, device: str = "cpu") -> Batch:
     """The batch of a step: the same for the same step, whatever came before."""
-    step = job.step(number)
+    step = run.step(number)
     mine = batching.deal(step, processes, process)
-    drawn = batching.passes(mine, job.settings.tokens, packed=job.packed, device=device) if mine else ()
-    first, pin = first_position(job.network["encoder"]), device == "cuda"
+    drawn = (
+        batching.micro_batches(mine, run.settings.computation.max_tokens_per_batch, packed=run.packed, device=device)
+        if mine
+        else ()
+    )
+    first, pin = first_position(run.network["encoder"]), device == "cuda"
     made = tuple(
-        batching.rows(mine, units, packed=job.packed, pad=job.pad, first_position=first, pin=pin) for units in drawn
+        batching.rows(mine, units, packed=run.packed, pad=run.pad, first_position=first, pin=pin) for units in drawn
     )
     counts = {t: len(f) for t, f in step.items()}
     return Batch(made, batching.weights(step), counts, sum(len(f.ids) for f in step.values()))
 
 
 def _step(
-    job: Job, network: Any, optimiser: Any, batch: Batch, number: int, accelerator: Accelerator, begin: float
+    run: TrainingRun, network: Any, optimiser: Any, batch: Batch, number: int, accelerator: Accelerator, begin: float
 ) -> Done:
     """One optimiser step; its chance is of the seed, the step and the process."""
     import torch
 
-    settings, rate = job.settings, job.settings.rate(number, job.plan.steps)
-    torch.manual_seed(int(generator(settings.seed, "dropout", number, accelerator.process_index).integers(2**63)))
+    settings = run.settings
+    rate = settings.optimisation.learning_rate_at(number, run.schedule.steps)
+    torch.manual_seed(
+        int(generator(settings.optimisation.seed, "dropout", number, accelerator.process_index).integers(2**63))
+    )
     with _memory(settings, number, batch):
         loss = _backward(network, batch, settings, accelerator.device)
         parameters = [p for p in network.parameters() if p.requires_grad]
         if accelerator.num_processes > 1:
             _sum_over_processes(parameters, loss)
-        norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip or math.inf)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, settings.optimisation.max_grad_norm or math.inf)
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.step()
@@ -191,7 +205,7 @@ def _backward(network: Any, batch: Batch, settings: Settings, device: Any) -> Te
     import torch
 
     total = torch.zeros((), device=device)
-    for rows in batch.passes:
+    for rows in batch.micro_batches:
         given = rows.to(device)
         with autocast(device, settings), dropout.cheap(device.type):
             scores = heads.logits(network, given)
@@ -206,7 +220,7 @@ def autocast(device: Any, settings: Settings) -> Any:
     """bf16 where the settings say so."""
     import torch
 
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.precision == "bf16")
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.optimisation.precision == "bf16")
 
 
 def _sum_over_processes(parameters: Sequence[Any], loss: Tensor) -> None:
@@ -238,8 +252,11 @@ def _optimiser(network: Any, settings: Settings) -> Any:
         if parameter.requires_grad:
             without = parameter.ndim < 2 or any(part in name.lower() for part in NO_DECAY)
             (plain if without else decayed).append(parameter)
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+    groups = [
+        {"params": decayed, "weight_decay": settings.optimisation.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.optimisation.learning_rate, fused=True)
 
 
 @contextmanager
@@ -252,10 +269,10 @@ def _memory(settings: Settings, number: int, batch: Batch) -> Iterator[None]:
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
         if type(error) is RuntimeError and "allocate memory" not in str(error):
             raise
-        largest = max((p.ids.numel() for p in batch.passes), default=0)
+        largest = max((p.ids.numel() for p in batch.micro_batches), default=0)
         raise InputError(
             f"out of memory at step {number + 1}, in passes of up to {largest:,} tokens: lower --tokens (now "
-            f"{settings.tokens:,}), which leaves the result as it is, or --max-length"
+            f"{settings.computation.max_tokens_per_batch:,}), which leaves the result as it is, or --max-length"
         ) from error
 
 
@@ -279,20 +296,20 @@ def _deterministic(settings: Settings, device: str) -> None:
 
     if device == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(settings.deterministic, warn_only=True)
+        torch.use_deterministic_algorithms(settings.computation.deterministic, warn_only=True)
 
 
 @contextmanager
-def _ahead(job: Job, accelerator: Accelerator) -> Iterator[Callable[[int], Batch]]:
+def _ahead(run: TrainingRun, accelerator: Accelerator) -> Iterator[Callable[[int], Batch]]:
     """A function that gives the batch of a step, while that of the next is being made."""
     waiting = dict[int, Future[Batch]]()
     share = (accelerator.num_processes, accelerator.process_index, accelerator.device.type)
     with ThreadPoolExecutor(1) as executor:
 
         def batch(number: int) -> Batch:
-            made = waiting.pop(number, None) or executor.submit(prepare, job, number, *share)
-            if number + 1 < job.plan.steps:
-                waiting[number + 1] = executor.submit(prepare, job, number + 1, *share)
+            made = waiting.pop(number, None) or executor.submit(prepare, run, number, *share)
+            if number + 1 < run.schedule.steps:
+                waiting[number + 1] = executor.submit(prepare, run, number + 1, *share)
             return made.result()
 
         yield batch
@@ -304,14 +321,14 @@ def _count(state: State, done: Done) -> None:
     state.tokens += done.batch.tokens
 
 
-def _read(job: Job, done: Done, shown: Progress) -> float:
+def _read(run: TrainingRun, done: Done, shown: TrainingLog) -> float:
     """The loss of a step, told; InputError, with the batch written to the log, where it is no number."""
     loss, norm, step = float(done.loss), float(done.norm), done.number + 1
     if math.isfinite(loss) and math.isfinite(norm):
         entry = {"step": step, "loss": loss, "rate": done.rate, "norm": norm, "seconds": round(done.seconds, 3)}
         shown.step({**entry, "tasks": done.batch.counts, "tokens": done.batch.tokens})
         return loss
-    units = {task: units.tolist() for task, units in job.plan.step(done.number)}
+    units = {task: units.tolist() for task, units in run.schedule.step(done.number)}
     shown.write({"step": step, "stopped": f"loss {loss}, norm of the gradient {norm}", "batch": units})
     some = "; ".join(f"{task}: {', '.join(map(str, u[:8]))}{', ...' * (len(u) > 8)}" for task, u in units.items())
     raise InputError(
@@ -320,14 +337,14 @@ def _read(job: Job, done: Done, shown: Progress) -> float:
     )
 
 
-def _resumed(job: Job, folder: Path | None, network: Any, optimiser: Any) -> State:
+def _resumed(run: TrainingRun, folder: Path | None, network: Any, optimiser: Any) -> State:
     """The state of the last checkpoint, read into network and optimiser; a new one where there is none."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     path = checkpoint.latest(folder) if folder is not None else None
     if path is None:
         return State()
-    found = checkpoint.load(path, network, optimiser, job.identity)
+    found = checkpoint.load(path, network, optimiser, run.identity)
     return State(**{k: v for k, v in found.items() if k in State.__dataclass_fields__})
 
 
@@ -337,7 +354,7 @@ def _save(folder: Path, state: State, network: Any, optimiser: Any, identity: st
     accelerator.wait_for_everyone()
 
 
-def _score(state: State, network: Any, evaluate: Evaluate, folder: Path | None, shown: Progress) -> None:
+def _score(state: State, network: Any, evaluate: Evaluate, folder: Path | None, shown: TrainingLog) -> None:
     """Dev scores at this step; the best weights so far are kept."""
     import torch
     from accelerate.utils import broadcast

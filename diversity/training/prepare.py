@@ -20,37 +20,30 @@ from diversity.training import batching, rows
 from diversity.training.batching import Masking
 from diversity.training.dev import Dev
 from diversity.training.heads import Output, network
-from diversity.training.loop import Job
+from diversity.training.loop import TrainingRun
 from diversity.training.rows import MLM, TaskRows
-from diversity.training.sampling import Plan, Sampling
-from diversity.training.settings import Settings, preset
-from diversity.types import BadRow, InputError, Mixture
+from diversity.training.sampling import BatchSchedule
+from diversity.training.settings import Settings, changed, preset
+from diversity.types import BadRow, InputError, Mixture, Sampling
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that was checked and read before training begins."""
+    """Everything that was checked and read before training begins; `mixture` has the shares that are trained on."""
 
     loaded: Loaded
+    mixture: Mixture
     tasks: tuple[TaskRows, ...]
     devs: tuple[Dev, ...]
-    shares: Mapping[str, float]
-    sampling: Sampling
-    job: Job
-
-    @property
-    def mixture(self) -> Mixture:
-        """The tasks with the shares of examples that are drawn of them."""
-        return Mixture.of(self.shares, sampling=self.sampling.rule, budget=self.job.plan.drawn)
+    run: TrainingRun
 
 
 def prepare(
-    tasks: Sequence[str] | Mixture,
+    mixture: Mixture | Sequence[str],
     *,
     model: str,
     data: Path | str | None,
     settings: Settings | None = None,
-    sampling: Sampling | None = None,
     language: str = "en",
     split: str = "train,dev",
     limit: int | None = None,
@@ -65,27 +58,43 @@ def prepare(
     add masked language modelling as one more task. `cache` is where tokenised rows are kept; rows that cannot be read go
     to `bad` where it is a list. Raises InputError for all of it that does not fit.
     """
-    chosen, drawing = settings or preset("phang2020"), sampling or Sampling()
-    if isinstance(tasks, Mixture):
-        chosen, drawing = _of_mixture(tasks, chosen, drawing)
-        tasks = tasks.tasks
-    if not tasks and not mlm:
-        raise InputError("expected tasks to train on, found none")
-    if repeated := sorted({t for t in tasks if list(tasks).count(t) > 1}):
-        raise InputError(f"expected each task of a mixture once, found {repeated[0]} more than once")
-    for task in tasks:
+    whole = mixture_with(mixture, mlm)
+    chosen = settings or preset("phang2020")
+    if whole.budget is not None:
+        chosen = changed(chosen, examples=whole.budget)
+    names = [t for t in whole.tasks if t != MLM]
+    for task in names:
         catalog.task(task)
     loaded = load_model(model)
-    check_length(loaded, chosen.max_length)
-    once = _read(sorted(tasks), data, chosen, language, split, limit, bad)
+    check_length(loaded, chosen.optimisation.max_length)
+    tasks = _read(names, data, chosen, language, split, limit, bad)
     if mlm:
-        once.append(rows.read_texts(mlm, limit=limit, seed=chosen.seed))
-    made = {t.name: _features(t, t.train, loaded, chosen, cache) for t in once}
-    batching.check_fits(made, chosen.tokens, loaded.positions)
-    devs = tuple(Dev(t.name, t.dev, _features(t, t.dev, loaded, chosen, cache), t.labels) for t in once if t.dev)
-    shares = drawing.rates({t.name: len(t.train) for t in once})
-    job = _job(loaded, once, made, shares, chosen, drawing)
-    return Prepared(loaded, tuple(once), devs, shares, drawing, job)
+        tasks.append(rows.read_texts(mlm, limit=limit, seed=chosen.optimisation.seed))
+    features = {t.name: _features(t, t.train, loaded, chosen, cache) for t in tasks}
+    batching.check_fits(features, chosen.computation.max_tokens_per_batch, loaded.positions)
+    devs = tuple(Dev(t.name, t.dev, _features(t, t.dev, loaded, chosen, cache), t.labels) for t in tasks if t.dev)
+    shares = whole.shares({t.name: len(t.train) for t in tasks})
+    if absent := [t for t, share in shares.items() if share <= 0]:
+        raise InputError(f"expected weights above 0, found 0 for {absent[0]}")
+    run = _run(loaded, tasks, features, whole.trained(shares), chosen)
+    return Prepared(loaded, whole.trained(shares, run.schedule.sampled), tuple(tasks), devs, run)
+
+
+def mixture_with(mixture: Mixture | Sequence[str], mlm: Sequence[Path | str] = ()) -> Mixture:
+    """The mixture that is trained on, masked language modelling a task of it where there are texts.
+
+    Names alone are sampled examples-proportionally. Raises InputError where there is nothing to train on.
+    """
+    whole = mixture if isinstance(mixture, Mixture) else Mixture.of(mixture, sampling=Sampling())
+    if mlm and MLM not in whole.tasks:
+        whole = replace(whole, tasks=tuple(sorted((*whole.tasks, MLM))))
+    if not whole.tasks:
+        raise InputError("expected tasks to train on, found none")
+    if whole.sampling.rule == "weights":
+        whole.shares(dict.fromkeys(whole.tasks, 1))  # weights of these tasks, or an error before anything is read
+    if not mlm and MLM in whole.tasks:
+        raise InputError("expected files of text (--mlm) for masked language modelling, found none")
+    return whole
 
 
 def _read(
@@ -100,24 +109,14 @@ def _read(
     """The rows of the tasks, each content once."""
     if not tasks:
         return []
-    folder, dev, seed = sources.data_folder(data), settings.dev_examples, settings.seed
+    folder = sources.data_folder(data)
+    dev, seed = settings.selection.dev_examples, settings.optimisation.seed
     return rows.each_once(
         [
             rows.read(t, folder, split=split, language=language, limit=limit, dev_examples=dev, seed=seed, bad=bad)
             for t in tasks
         ]
     )
-
-
-def _of_mixture(mixture: Mixture, settings: Settings, sampling: Sampling) -> tuple[Settings, Sampling]:
-    """The settings of a mixture: its weights where those are its rule, its rule otherwise, its budget."""
-    if mixture.sampling == "weights":
-        sampling = replace(sampling, rule="weights", weights=dict(zip(mixture.tasks, mixture.weights, strict=True)))
-    else:
-        sampling = replace(sampling, rule=mixture.sampling)
-    if mixture.budget is not None:
-        settings = replace(settings, examples=mixture.budget, steps=None, epochs=None)
-    return settings, sampling
 
 
 def _features(
@@ -128,38 +127,36 @@ def _features(
         loaded.tokenizer,
         kind=task.kind,
         labels=task.labels,
-        max_length=settings.max_length,
-        stride=settings.stride,
+        max_length=settings.optimisation.max_length,
+        stride=settings.optimisation.doc_stride,
         unseen="error" if examples is task.train else "ignore",
         cache=cache,
         label=task.name,
     )
 
 
-def _job(
-    loaded: Loaded,
-    tasks: Sequence[TaskRows],
-    made: Mapping[str, Features],
-    shares: Mapping[str, float],
-    settings: Settings,
-    sampling: Sampling,
-) -> Job:
-    names, sizes = tuple(made), tuple(len(f) for f in made.values())
-    _, drawn = settings.length(sum(sizes))
-    weights = tuple(shares[n] for n in names)
-    plan = Plan(names, sizes, weights, settings.batch, drawn, settings.seed, sampling.mixed)
-    for option, value in (("packing", "on"), ("attention", "eager")):
-        if getattr(settings, option) == value and not loaded.packs:
+def _run(
+    loaded: Loaded, tasks: Sequence[TaskRows], features: Mapping[str, Features], mixture: Mixture, settings: Settings
+) -> TrainingRun:
+    names, sizes = tuple(features), tuple(len(f) for f in features.values())
+    chosen, shares = settings.optimisation, mixture.shares()
+    _, sampled = chosen.length(sum(sizes))
+    schedule = BatchSchedule(
+        names, sizes, tuple(shares[n] for n in names), chosen.batch_size, sampled, chosen.seed, mixture.sampling.mixed
+    )
+    computation = settings.computation
+    for option, given, value in (("packing", computation.packing, "on"), ("attention", computation.attention, "eager")):
+        if given == value and not loaded.packs:
             kind = loaded.encoder.config.model_type
             raise InputError(
                 f"expected an architecture that --{option} {value} is tested for, found {kind!r}: use --{option} auto"
             )
     outputs = {t.name: Output(t.kind, len(t.labels)) for t in tasks}
     masking = _masking(loaded) if MLM in names else None
-    packed = loaded.packs and settings.packing != "off"
-    identity = _identity(loaded, made, plan, settings, outputs)
-    made_network = network(loaded, outputs, settings.seed, settings.dropout)
-    return Job(made_network, made, plan, settings, packed, loaded.tokenizer.pad_token_id, masking, identity)
+    packed = loaded.packs and computation.packing != "off"
+    identity = _identity(loaded, features, schedule, settings, outputs)
+    net = network(loaded, outputs, chosen.seed, chosen.dropout)
+    return TrainingRun(net, features, schedule, settings, packed, loaded.tokenizer.pad_token_id, masking, identity)
 
 
 def _masking(loaded: Loaded) -> Masking:
@@ -170,13 +167,17 @@ def _masking(loaded: Loaded) -> Masking:
 
 
 def _identity(
-    loaded: Loaded, made: Mapping[str, Features], plan: Plan, settings: Settings, outputs: Mapping[str, Output]
+    loaded: Loaded,
+    features: Mapping[str, Features],
+    schedule: BatchSchedule,
+    settings: Settings,
+    outputs: Mapping[str, Output],
 ) -> str:
-    """SHA-256 of everything that the weights are a function of: model, tokenised rows, plan, settings."""
+    """SHA-256 of everything that the weights are a function of: model, tokenised rows, schedule, settings."""
     digest = hashlib.sha256(loaded.revision.encode())
-    for name, features in made.items():
+    for name, own in features.items():
         digest.update(f"\n{name} {outputs[name]}\n".encode())
-        for array in (features.ids, features.types, features.starts, features.groups, features.labels):
+        for array in (own.ids, own.types, own.starts, own.groups, own.labels):
             digest.update(np.ascontiguousarray(array).data)
-    digest.update(json.dumps([asdict(plan), {**asdict(settings), "save_every": None}], sort_keys=True).encode())
+    digest.update(json.dumps([asdict(schedule), settings.identity], sort_keys=True).encode())
     return digest.hexdigest()

@@ -19,7 +19,7 @@ from diversity.training import dev, log
 from diversity.training.heads import Output, network
 from diversity.training.intermediate import HEADS, RECORD, Trained, train_mix
 from diversity.training.settings import Settings, changed, preset
-from diversity.types import Example, InputError, Mixture, Rows, Run, Task
+from diversity.types import Example, InputError, Mixture, Rows, Run, Sampling, Task
 from diversity.version import __version__
 from diversity.xtreme import layout, references
 from diversity.xtreme.scores import scores_of
@@ -154,7 +154,7 @@ def load_tuned(folder: Path | str) -> Tuned:
     made = network(loaded, {task: Output(catalog.task(task).kind, len(labels))}, 0)
     made["heads"].load_state_dict(load_file(path / HEADS))
     made.eval()
-    settings = Settings(**record["settings"])
+    settings = Settings.read(record["settings"])
     split, packed = record["data"][task]["split"], loaded.packs and record["packed"]
     return Tuned(loaded, made, task, tuple(labels), split, settings, packed, record["identity"])
 
@@ -167,7 +167,7 @@ def predict(tuned: Tuned, rows: Sequence[Example], *, cache: Path | str | None =
         tuned.network.cuda()
     made = cached(
         rows, tuned.loaded.tokenizer, kind=catalog.task(tuned.task).kind, labels=tuned.labels, cache=cache, label=label,
-        max_length=tuned.settings.max_length, stride=tuned.settings.stride, unseen="ignore",
+        max_length=tuned.settings.optimisation.max_length, stride=tuned.settings.optimisation.doc_stride, unseen="ignore",
     )  # fmt: skip
     pad = tuned.loaded.tokenizer.pad_token_id
     logits = dev.predict(tuned.network, tuned.task, made, tuned.settings, packed=tuned.packed, pad=pad, label=label)
@@ -181,10 +181,10 @@ def mixture_of(model: str) -> Mixture:
         return Mixture.of([])
     record = json.loads(path.read_text("utf8"))
     known = record["mixture"]
-    return Mixture.of(
-        {t: known["shares"][t] for t in known["shares"] if t != "mlm"}, known["name"], sampling=known["sampling"]["rule"],
-        budget=record["result"]["examples"],
-    )  # fmt: skip
+    shares = Mixture.of({task: share for task, share in known["shares"].items() if task != "mlm"}).shares()
+    sampling = Sampling(**known["sampling"] | ({"weights": shares} if known["sampling"]["weights"] else {}))
+    mixture = Mixture.of(list(shares), known["name"], sampling=sampling)
+    return mixture.trained(shares, record["result"]["examples"])
 
 
 # --- What is asked for -------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def _about(model: str, mixture: Mixture, seed: int) -> dict[str, Any]:
         "model": Path(model).name if Path(model).is_dir() else model,
         "mixture": mixture.name,
         "tasks": "+".join(mixture.tasks),
-        "sampling": mixture.sampling,
+        "sampling": mixture.sampling.rule,
         "budget": mixture.budget,
         "seed": seed,
         "_mixture": mixture,
@@ -313,10 +313,8 @@ def _about(model: str, mixture: Mixture, seed: int) -> dict[str, Any]:
 def _row(
     shared: Mapping[str, Any], target: str, language: str, split: str, found: tuple[str, float, int], settings: Settings
 ) -> dict[str, Any]:
-    from dataclasses import asdict
-
     metric, value, n = found
-    run = Run(shared["model"], shared["_mixture"], target, shared["seed"], {**asdict(settings), "split": split})
+    run = Run(shared["model"], shared["_mixture"], target, shared["seed"], {**settings.values, "split": split})
     return {
         **{k: v for k, v in shared.items() if k != "_mixture"},
         "run": run.key,

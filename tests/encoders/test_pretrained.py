@@ -92,12 +92,12 @@ def test_code_of_a_model_is_not_run(small, tmp_path) -> None:
 def test_an_architecture_without_packing_still_trains(small, loaded) -> None:
     from diversity.training import loop
     from diversity.training.heads import Output, network
-    from diversity.training.sampling import Plan
+    from diversity.training.sampling import BatchSchedule
     from diversity.training.settings import Settings
 
     made = loaded("mpnet")
     data = {"x": small.features("classification", 20, np.random.default_rng(0))}
     net = network(made, {"x": Output("classification", 3)}, 0)
-    settings = Settings(steps=2, batch=4)
-    job = loop.Job(net, data, Plan(("x",), (20,), (1.0,), 4, 8), settings, made.packs, 0)
+    settings = Settings.of(steps=2, batch=4)
+    job = loop.TrainingRun(net, data, BatchSchedule(("x",), (20,), (1.0,), 4, 8), settings, made.packs, 0)
     assert loop.train(job, None).step == 2

@@ -217,7 +217,7 @@ def test_the_rate_is_measured_on_this_machine(samples, monkeypatch):
     asked = []
 
     def plan_mix(tasks, **options):
-        asked.append((tasks, options["model"], options["settings"].examples))
+        asked.append((tasks, options["model"], options["settings"].optimisation.examples))
         return SimpleNamespace(examples=640, seconds=3.2)
 
     monkeypatch.setattr(intermediate, "plan_mix", plan_mix)

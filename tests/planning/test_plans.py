@@ -28,8 +28,8 @@ def parsed(**changes) -> Plan:
 def test_a_plan_becomes_mixtures_targets_and_seeds():
     plan = parsed(train={"examples": 500, "sampling": "proportional"}, data="rows")
     assert [p.mixture.name for p in plan.mixtures] == ["baseline", "mnli+qqp", "ccg+qqp"]
-    assert plan.mixtures[1].mixture.sampling == "proportional"
-    assert (plan.mixtures[2].mixture.sampling, plan.mixtures[2].mixture.weights) == ("weights", (0.75, 0.25))
+    assert plan.mixtures[1].mixture.sampling.rule == "proportional"
+    assert (plan.mixtures[2].mixture.sampling.rule, plan.mixtures[2].mixture.weights) == ("weights", (0.75, 0.25))
     assert {p.mixture.budget for p in plan.mixtures} == {500}
     assert (plan.mixtures[1].role, plan.mixtures[1].pair) == ("diverse", 1)
     assert (plan.runs, plan.tasks) == (12, ("ccg", "mnli", "qqp"))
@@ -65,7 +65,7 @@ def test_the_budget_follows_from_steps():
         ({"mixtures": [{"tasks": ["tatoeba"]}]}, "found tatoeba, which has no training data"),
         ({"train": {"learning_rat": 1e-5}}, "unknown setting of [train] 'learning_rat': did you mean learning_rate"),
         ({"train": {"batch": 1.5}}, "expected batch in [train] to be a whole number, found 1.5"),
-        ({"train": {"batch": 0}}, "[train]: expected batch of at least 1, found 0"),
+        ({"train": {"batch": 0}}, "[train]: expected batch_size of at least 1, found 0"),
         ({"train": {"examples": 5, "steps": 5}}, "expected one length of the run, found steps and examples"),
         ({"train": {"sampling": "unifrom"}}, "unknown sampling rule in [train] 'unifrom': did you mean uniform"),
         ({"train": {"seed": 1}}, "unknown setting of [train] 'seed'"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from diversity.encoders.pretrained import PACKED, attending, first_position
 from diversity.features.build import IGNORE
 from diversity.training import batching, heads
-from diversity.training.batching import Masking, deal, fit, masked, passes, rows, take, unit_tokens, weights
+from diversity.training.batching import Masking, deal, fit, instance_tokens, masked, micro_batches, rows, take, weights
 from diversity.training.heads import Output, logits, network
 from diversity.types import InputError
 
@@ -32,9 +32,9 @@ def outputs():
 
 
 def losses(net, step, *, packed, tokens=10_000, first=0, pad=0, backward=False):
-    """The weighted loss of each task, summed over passes, and every pass's logits in the order of the units."""
+    """The weighted loss of each task, summed over micro_batches, and every pass's logits in the order of the units."""
     found, scale = dict.fromkeys(step, 0.0), weights(step)
-    for drawn in passes(step, tokens, packed=packed):
+    for drawn in micro_batches(step, tokens, packed=packed):
         made = rows(step, drawn, packed=packed, pad=pad, first_position=first)
         terms = []
         for part, scores in zip(made.parts, logits(net, made), strict=True):
@@ -196,7 +196,7 @@ def test_the_loss_of_each_kind_beside_transformers(loaded, small) -> None:
 
 
 def test_multiple_choice_by_hand() -> None:
-    part = batching.Part(
+    part = batching.Segment(
         "x", "multiple_choice", torch.tensor([0]), torch.tensor([[0, 1, -1], [2, 3, 4]]), torch.tensor([1, 0])
     )
     scores = torch.tensor([[1.0], [2.0], [0.0], [0.0], [0.0]])
@@ -252,7 +252,9 @@ def test_packed_sequences_do_not_overlap_and_waste_less_than_half(sizes: list[in
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 5), st.integers(40, 600), st.booleans(), st.integers(1, 3))
-def test_passes_and_processes_have_each_unit_once(seed: int, tokens: int, packed: bool, processes: int) -> None:
+def test_micro_batches_and_processes_have_each_instance_once(
+    seed: int, tokens: int, packed: bool, processes: int
+) -> None:
     import small
 
     rng = np.random.default_rng(seed)
@@ -263,14 +265,14 @@ def test_passes_and_processes_have_each_unit_once(seed: int, tokens: int, packed
     seen, loads = [], []
     for process in range(processes):
         mine = deal(step, processes, process)
-        loads.append(sum(unit_tokens(f).sum() for f in mine.values()))
-        for drawn in passes(mine, tokens, packed=packed) if mine else ():
+        loads.append(sum(instance_tokens(f).sum() for f in mine.values()))
+        for drawn in micro_batches(mine, tokens, packed=packed) if mine else ():
             made = rows(mine, drawn, packed=packed, pad=0)
             assert made.ids.numel() <= tokens or sum(len(u) for _, u in drawn) == 1
-            assert made.tokens == sum(unit_tokens(mine[t])[u].sum() for t, u in drawn)
+            assert made.tokens == sum(instance_tokens(mine[t])[u].sum() for t, u in drawn)
             seen += [int(e) for t, u in drawn for e in mine[t].example[u]]
     assert sorted(seen) == sorted(int(e) for f in step.values() for e in f.example)
-    largest = max(int(unit_tokens(f).max()) for f in step.values())
+    largest = max(int(instance_tokens(f).max()) for f in step.values())
     assert max(loads) - min(loads) <= largest, "processes have about as many tokens"
 
 
@@ -284,7 +286,7 @@ def test_taken_units_are_those_asked_for(small) -> None:
         assert ours.tolist() == theirs.tolist()
 
 
-def test_a_unit_that_does_not_fit_is_told(small) -> None:
+def test_an_instance_that_does_not_fit_is_told(small) -> None:
     data = {"mnli": small.features("classification", 5, np.random.default_rng(0), longest=30)}
     longest = int(data["mnli"].lengths.max())
     batching.check_fits(data, longest, longest)

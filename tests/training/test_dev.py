@@ -16,7 +16,7 @@ def test_predictions_are_the_same_however_the_rows_are_passed(small, loaded, kin
     net = network(model, {"x": Output(kind, 3)}, 0)
     features = small.features(kind, 30, np.random.default_rng(0))
     found = [
-        predict(net, "x", features, Settings(tokens=tokens), packed=packed, pad=1)
+        predict(net, "x", features, Settings.of(tokens=tokens), packed=packed, pad=1)
         for packed, tokens in ((False, 10_000), (True, 10_000), (True, 150), (False, 150))
     ]
     expected = {"classification": (30, 3), "multiple_choice": (features.groups[-1],)}

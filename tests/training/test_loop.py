@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ from diversity.encoders.pretrained import first_position, load_model
 from diversity.training import checkpoint, dev, log, loop
 from diversity.training.batching import Masking
 from diversity.training.heads import Output, network
-from diversity.training.loop import Job, train
-from diversity.training.sampling import Plan
-from diversity.training.settings import Settings
+from diversity.training.loop import TrainingRun, train
+from diversity.training.sampling import BatchSchedule
+from diversity.training.settings import Settings, changed
 from diversity.types import InputError
 
 KINDS = ("classification", "multiple_choice", "span", "tagging", "mlm")
@@ -33,17 +32,27 @@ def folder(small, tmp_path_factory):
     return small.folder(tmp_path_factory.mktemp("model"), "xlm-roberta", initializer_range=0.05)
 
 
-def job(small, folder, *, kinds=KINDS, steps=12, mixed=False, packed=True, units=40, identity="x", **settings) -> Job:
+def job(
+    small, folder, *, kinds=KINDS, steps=12, mixed=False, packed=True, units=40, identity="x", **settings
+) -> TrainingRun:
     """A job on written features; everything in it is new, so that nothing is shared between runs."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     data = {kind: small.features(kind, units, rng, longest=14) for kind in kinds}
-    chosen = Settings(**{"learning_rate": 2e-3, "batch": 8, "steps": steps, "save_every": 3, **settings})
+    chosen = Settings.of(**{"learning_rate": 2e-3, "batch": 8, "steps": steps, "save_every": 3, **settings})
     outputs = {k: Output(k, 3 if k in ("classification", "tagging") else 0) for k in kinds}
-    net = network(load_model(str(folder)), outputs, seed=chosen.seed)
+    net = network(load_model(str(folder)), outputs, seed=chosen.optimisation.seed)
     sizes = tuple(len(f) for f in data.values())
-    plan = Plan(tuple(kinds), sizes, (1 / len(kinds),) * len(kinds), chosen.batch, steps * chosen.batch, 0, mixed)
-    return Job(net, data, plan, chosen, packed, 1, MASKING, identity)
+    plan = BatchSchedule(
+        tuple(kinds),
+        sizes,
+        (1 / len(kinds),) * len(kinds),
+        chosen.optimisation.batch_size,
+        steps * chosen.optimisation.batch_size,
+        0,
+        mixed,
+    )
+    return TrainingRun(net, data, plan, chosen, packed, 1, MASKING, identity)
 
 
 def weights(net) -> dict[str, torch.Tensor]:
@@ -128,11 +137,12 @@ def test_the_steps_are_those_of_the_trainer_of_transformers(small, folder, tmp_p
 
     class Trainer(transformers.Trainer):
         def _get_train_sampler(self, *_: object) -> list[int]:
-            return [unit for number in range(steps) for _, units in made.plan.step(number) for unit in units]
+            return [unit for number in range(steps) for _, units in made.schedule.step(number) for unit in units]
 
+    optimisation = made.settings.optimisation
     arguments = transformers.TrainingArguments(
         output_dir=str(tmp_path / "trainer"), per_device_train_batch_size=batch, max_steps=steps, report_to=[],
-        learning_rate=made.settings.learning_rate, max_grad_norm=made.settings.clip, use_cpu=True, logging_steps=1,
+        learning_rate=optimisation.learning_rate, max_grad_norm=optimisation.max_grad_norm, use_cpu=True, logging_steps=1,
         save_strategy="no", disable_tqdm=True,
     )  # fmt: skip
     trainer = Trainer(model=peer, args=arguments, train_dataset=Rows(), processing_class=small.tokenizer(1))
@@ -262,7 +272,7 @@ def test_a_folder_of_another_run_is_left_alone(small, folder, tmp_path) -> None:
 # --- Several processes -------------------------------------------------------------------------------
 
 
-def without_dropout(made: Job) -> Job:
+def without_dropout(made: TrainingRun) -> TrainingRun:
     for part in made.network.modules():
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
@@ -339,7 +349,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_its_batch(small, folder, tm
     finally:
         loop.heads.logits = real
     last = log.lines(tmp_path / "log.jsonl")[-1]
-    assert last["batch"] == {"tagging": made.plan.step(4)[0][1].tolist()}
+    assert last["batch"] == {"tagging": made.schedule.step(4)[0][1].tolist()}
     assert checkpoint.latest(tmp_path).name == "step-00000003", "the last good checkpoint is there"
 
 
@@ -406,7 +416,7 @@ def implementation(encoder) -> str:
     return encoder.config._attn_implementation
 
 
-def predicts_with(net, made: Job) -> str:
+def predicts_with(net, made: TrainingRun) -> str:
     """The attention that dev scores are computed with."""
     seen = []
     hook = net["encoder"].register_forward_pre_hook(lambda module, _: seen.append(implementation(module)))
@@ -417,7 +427,7 @@ def predicts_with(net, made: Job) -> str:
 
 def test_weight_decay_is_for_weights_alone(small, folder) -> None:
     made = job(small, folder)
-    decayed, plain = loop._optimiser(made.network, replace(made.settings, weight_decay=0.1)).param_groups
+    decayed, plain = loop._optimiser(made.network, changed(made.settings, weight_decay=0.1)).param_groups
     names = {id(p): n for n, p in made.network.named_parameters()}
     assert decayed["weight_decay"] == 0.1
     assert plain["weight_decay"] == 0.0

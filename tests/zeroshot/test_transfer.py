@@ -120,7 +120,7 @@ def test_a_tuned_model_is_loaded_with_its_head(done, samples):
 
 
 def test_a_checkpoint_says_what_it_was_trained_on(model, samples, tmp_path):
-    settings = Settings(**SHORT)
+    settings = Settings.of(**SHORT)
     train_mix(["mnli", "qqp"], model=model, data=samples, output=tmp_path / "mix", settings=settings)
     mixture = mixture_of(str(tmp_path / "mix"))
     assert mixture.tasks == ("mnli", "qqp")
