@@ -17,7 +17,7 @@ import diversity
 from diversity import catalog, store
 from diversity.grid.job import gpus
 from diversity.planning.plans import read_plan
-from diversity.reporting import figures
+from diversity.reporting import plots, style
 from diversity.scoring.embedded import EmbeddedTasks, load_moments
 from diversity.scoring.score import score
 
@@ -64,7 +64,8 @@ def nine_tasks(space: EmbeddedTasks, folder: Path) -> None:
         "The ten most diverse mixtures of three (cosine, 95 % interval)", ranked[columns].head(10).round(4), index=False
     )
     show("The ten least diverse mixtures of three", ranked[columns].tail(10).round(4), index=False)
-    figure = figures.save(figures.overview(distances, scores, notes=notes), folder / "diversity.png")
+    with style.theme():
+        figure = plots.save(plots.overview(distances, scores, notes=notes), folder / "diversity.png")
     table = scores.assign(tasks=scores["tasks"].map("+".join), weights=scores["weights"].map(_joined))
     store.write(folder / "diversity.csv", table.to_csv(index=False))
     print(f"\nwrote {figure}: heat map of the distances, mixtures by size")

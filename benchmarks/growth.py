@@ -244,13 +244,13 @@ def write(cells: Sequence[Cell], sizes: Sequence[int], budget: float, docs: Path
     """Table, page and figures."""
     import pandas as pd
 
-    from diversity.reporting import figures
+    from diversity.reporting import plots
 
     docs.mkdir(parents=True, exist_ok=True)
     store.write(docs / "growth.csv", pd.DataFrame([asdict(c) for c in cells]).to_csv(index=False))
     store.write(docs / "growth.md", page(cells, sizes, budget, os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))))
     for kind in ("png", "svg"):
-        figures.save(figure(cells), docs / f"growth.{kind}")
+        plots.save(figure(cells), docs / f"growth.{kind}")
 
 
 def main() -> None:

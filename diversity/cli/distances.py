@@ -63,9 +63,10 @@ def distances(
     (space,) = source.spaces(names, [encoder])
     table = score.distances(space, distance=distance)  # type: ignore[arg-type]
     if figure is not None:
-        from diversity.reporting import figures
+        from diversity.reporting.plot import plot
+        from diversity.reporting.plots import save
 
-        note(f"wrote {figures.save(figures.tree(table, distance), figure)}")
+        note(f"wrote {save(plot(table, 'distances', name=distance), figure)}")
     records = [
         {"first": a, "second": b, "distance": distance, "value": float(table.loc[a, b]), "encoder": space.encoder}
         for a in table.index

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Text:
+class Paragraph:
     """A paragraph; `kind` is plain, lead (larger), note, or missing (a part that cannot be shown, and why)."""
 
     text: str
@@ -49,7 +49,7 @@ class Figure:
     slug: str
 
 
-Block = Text | Table | Figure
+Block = Paragraph | Table | Figure
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Section:
 def render(title: str, sections: Sequence[Section], *, language: str = "en") -> str:
     """The page as HTML: no script, no request, every text escaped.
 
-    >>> "&lt;script&gt;" in render("<script>", [Section("a", "A", (Text("b"),))])
+    >>> "&lt;script&gt;" in render("<script>", [Section("a", "A", (Paragraph("b"),))])
     True
     """
     import jinja2
@@ -81,7 +81,7 @@ def render(title: str, sections: Sequence[Section], *, language: str = "en") -> 
 
 
 def _shown(block: Block) -> dict[str, Any]:
-    if isinstance(block, Text):
+    if isinstance(block, Paragraph):
         return {"kind": block.kind, "text": block.text}
     if isinstance(block, Table):
         head = block.frame.head(block.shown)

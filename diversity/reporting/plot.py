@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from diversity import catalog
-from diversity.reporting import figures, plots, sections, style
+from diversity.planning.design import Design
+from diversity.reporting import plots, sections, style
 from diversity.reporting.page import Figure as Block
-from diversity.reporting.page import Section, Text
+from diversity.reporting.page import Paragraph, Section
+from diversity.stats.compare import Comparison
+from diversity.stats.fit import Fit
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -16,82 +20,112 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Draw = Callable[..., "Figure"]
-RESULTS = {"mixture", "target", "language", "value"}
-SCORES = {"mixture", "metric", "value"}
+Option = str | float | bool | None | Sequence[str]
+RESULTS = ("mixture", "target", "language", "value")
+SCORES = ("mixture", "metric", "value")
+COLUMNS = ("x", "y", "by", "error")  # options that name columns
 
 
-def plot(found: Any, what: str = "", **options: Any) -> Figure:
+def plot(found: object, what: str = "", **options: Option) -> Figure:
     """A figure of what `fit`, `compare`, `design`, `score` or `distances` returned, or of a table of results.
 
     `what`, where there is a choice: of a Fit `targets` (slopes by target), `mixtures` (diversity against the outcome),
     `specifications` or `influence`; of a Comparison `pairs`; of a Design `mixtures`; of a DataFrame `distances` (a tree and
     a heat map), `scores` (option `metric`), `results` (accuracy by target and language), `forest` (columns label, estimate,
-    low, high), `lines` (options `x`, `y`, `by`, `error`) or `groups` (`x`, `by`). The first one that fits is the default;
-    `options` are those of the figure. The palette tells apart for colour-blind readers. Raises InputError where there is
-    nothing to draw.
+    low, high), `intervals` (label, value, low, high), `lines` (options `x`, `y`, `by`, `error`) or `groups` (`x`, `by`).
+    The first one that fits is the default; `options` are those of the figure. The palette tells apart for colour-blind
+    readers. Raises InputError where there is nothing to draw.
 
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"label": ["a", "b"], "estimate": [1.0, 2], "low": [0.0, 1], "high": [2.0, 3]})
     >>> plot(rows, xlabel="points").axes[0].get_xlabel()
     'points'
     """
-    kinds = _kinds(found)
-    if what and what not in kinds:
-        raise catalog.near(what, list(kinds), f"figure of a {type(found).__name__}")
-    draw = kinds[what or next(iter(kinds))]
+    import pandas as pd
+
+    if isinstance(found, pd.DataFrame):
+        known: Mapping[str, Draw] = {name: figure.draw for name, figure in TABLES.items()}
+        name = what or _default(found)
+        _check_columns(found, options)
+    else:
+        known = _figures_of(found)
+        name = what or next(iter(known))
+    if name not in known:
+        raise catalog.near(name, list(known), f"figure of a {type(found).__name__}")
+    _check_options(name, known[name], options)
     with style.theme():
         import matplotlib.pyplot as plt
 
-        figure = draw(found, **options)
-        plt.close(figure)  # it is shown where it is returned, not once more at the end of a cell
-    return figure
+        before = set(plt.get_fignums())
+        try:
+            return known[name](found, **options)
+        finally:  # it is shown where it is returned, not once more at the end of a cell
+            for number in set(plt.get_fignums()) - before:
+                plt.close(number)
 
 
-def _kinds(found: Any) -> dict[str, Draw]:
-    """The figures that there are of a thing, the default first."""
-    name = type(found).__name__
-    if name == "DataFrame":
-        return _of_table(found)
-    kinds: dict[str, dict[str, Draw]] = {
-        "Fit": {
-            "targets": _section(sections.slopes, "forest"),
-            "mixtures": _section(sections.slopes, "scatter"),
-            "specifications": _section(sections.specifications, "specifications"),
-            "influence": _section(sections.influence, "influence"),
-        },
-        "Comparison": {"pairs": _section(sections.compared, "pairs")},
-        "Design": {"mixtures": _design},
-    }
-    if name not in kinds:
-        raise InputError(f"expected a Fit, a Comparison, a Design or a DataFrame to draw, found a {name}")
-    return kinds[name]
+def _figures_of(found: object) -> Mapping[str, Draw]:
+    """The figures of a result, the default first."""
+    if isinstance(found, Fit):
+        return {
+            "targets": _of_section(sections.slopes, "forest"),
+            "mixtures": _of_section(sections.slopes, "scatter"),
+            "specifications": _of_section(sections.specifications, "specifications"),
+            "influence": _of_section(sections.influence, "influence"),
+        }
+    if isinstance(found, Comparison):
+        return {"pairs": _of_section(sections.compared, "pairs")}
+    if isinstance(found, Design):
+        return {"mixtures": _design}
+    raise InputError(f"expected a Fit, a Comparison, a Design or a DataFrame to draw, found a {type(found).__name__}")
 
 
-def _of_table(table: pd.DataFrame) -> dict[str, Draw]:
-    columns = set(map(str, table.columns))
-    plain: dict[str, Draw] = {"lines": plots.lines, "groups": plots.groups, "forest": plots.forest}
-    if list(table.index) == list(table.columns):
-        return {"distances": lambda t, **o: figures.tree(t, **o)}
-    if columns >= RESULTS:
-        return {"results": _section(sections.accuracy, "accuracy"), **plain}
-    if columns >= SCORES:
-        return {"scores": _scores, **plain}
-    if {"label", "estimate", "low", "high"} <= columns:
-        return {"forest": plots.forest, **plain}
-    return plain
+def _default(table: pd.DataFrame) -> str:
+    """The figure of a table that its columns ask for; raises InputError where there is none."""
+    if len(table) and list(table.index) == list(table.columns):
+        return "distances"
+    if fitting := [name for name, figure in TABLES.items() if figure.fits(table)]:
+        return fitting[0]
+    known = "; ".join(f"{name} ({', '.join(f.columns)})" for name, f in TABLES.items() if f.columns)
+    raise InputError(
+        f"expected a table of distances, or columns of {known}, found {', '.join(map(str, table.columns)) or 'none'}: "
+        "name the figure: lines with x and y, or groups with x and by"
+    )
 
 
-def _section(make: Callable[..., Section], slug: str) -> Draw:
+def _check_columns(table: pd.DataFrame, options: Mapping[str, Option]) -> None:
+    for option in COLUMNS:
+        name, known = options.get(option), list(map(str, table.columns))
+        if name and str(name) not in known:
+            raise catalog.near(str(name), known, f"column for {option}")
+
+
+def _check_options(name: str, draw: Draw, options: Mapping[str, Option]) -> None:
+    """InputError for an option that a figure has not, and for one that it needs."""
+    _, *parameters = inspect.signature(draw).parameters.values()
+    known = [p.name for p in parameters]
+    for option in options:
+        if option not in known:
+            raise (
+                catalog.near(option, known, f"option of the figure {name}")
+                if known
+                else InputError(f"expected no options of the figure {name}, found {option}")
+            )
+    needed = [p.name for p in parameters if p.default is p.empty]
+    if missing := [option for option in needed if option not in options]:
+        raise InputError(f"expected {' and '.join(needed)} for the figure {name}, found no {missing[0]}")
+
+
+def _of_section(make: Callable[..., Section], slug: str) -> Draw:
     """The figure of that name in a section of the report."""
 
-    def draw(found: Any) -> Figure:
+    def draw(found: object) -> Figure:
         blocks = make(found).blocks
         for block in blocks:
             if isinstance(block, Block) and block.slug == slug:
                 return block.draw()
-        told = (b.text for b in blocks if isinstance(b, Text) and b.kind == "missing")
-        why = next(told, "there is nothing to show")
-        raise InputError(f"{slug}: {why}")
+        reasons = [b.text for b in blocks if isinstance(b, Paragraph) and b.kind == "missing"]
+        raise InputError(f"{slug}: {reasons[0] if reasons else 'there is nothing to show'}")
 
     return draw
 
@@ -99,12 +133,21 @@ def _section(make: Callable[..., Section], slug: str) -> Draw:
 def _scores(table: pd.DataFrame, *, metric: str = "") -> Figure:
     from diversity.stats.scores import read_scores
 
-    known = read_scores(table)
-    rows = known.of(metric or known.pairs[0][0])
-    block = next(b for b in sections.mixtures(rows, known.frame, set(rows.index)).blocks if isinstance(b, Block))
+    scores = read_scores(table)
+    rows = scores.of(metric or scores.pairs[0][0])
+    block = next(b for b in sections.mixtures(rows, scores.frame, set(rows.index)).blocks if isinstance(b, Block))
     return block.draw()
 
 
-def _design(found: Any) -> Figure:
-    table = found.mixtures
-    return plots.groups(table[table["role"] != "baseline"], found.metric, "role")
+def _design(design: Design) -> Figure:
+    table = design.mixtures
+    return plots.groups(table[table["role"] != "baseline"], design.metric, "role")
+
+
+# The figures of tables, those that their columns ask for first.
+TABLES: Mapping[str, plots.TableFigure] = {
+    "distances": plots.TableFigure(plots.tree),
+    "results": plots.TableFigure(_of_section(sections.accuracy, "accuracy"), RESULTS),
+    "scores": plots.TableFigure(_scores, SCORES),
+    **plots.TABLES,
+}

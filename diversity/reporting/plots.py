@@ -1,10 +1,14 @@
-"""Figures of results: each takes a tidy DataFrame and returns a matplotlib Figure in the style that is in force."""
+"""The figures: each takes a tidy DataFrame and returns a matplotlib Figure in the style that is in force (`style.theme`)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from diversity import store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
 
 
 MARKS = "osD^vPX*"
+DATES: dict[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}  # left out of files
 SHOWN = 24  # mixtures of a plot of intervals
 
 
@@ -202,3 +207,133 @@ def groups(table: pd.DataFrame, x: str, by: str, *, xlabel: str = "") -> Figure:
     ax.set(yticks=range(len(names)), yticklabels=names, xlabel=xlabel or x, ylim=(len(names) - 0.5, -0.5))
     ax.tick_params(axis="y", length=0)
     return figure
+
+
+# --- Tasks and their distances ---------------------------------------------------------------------
+
+
+def overview(
+    distances: pd.DataFrame, scores: pd.DataFrame, metric: str = "cosine", notes: Mapping[str, str] | None = None
+) -> Figure:
+    """Heat map of the task x task distances beside the diversity of mixtures by their number of tasks.
+
+    `distances` as `diversity.distances` gives them, `scores` as `diversity.score` with every subset. Tasks that are alike
+    stand side by side in the map (average linkage). `notes` on tasks are marked with a star and stand below.
+    """
+    import numpy as np
+    import seaborn
+
+    order = alike(distances)
+    figure, (left, right) = _axes(14, 6.2, ncols=2)
+    starred = {name: f"{name}*" for name in notes or {}}
+    ordered = distances.loc[order, order].rename(index=starred, columns=starred)
+    seaborn.heatmap(
+        ordered, annot=True, fmt=".2f", cmap="cividis", square=True, ax=left, cbar_kws={"label": "mean cosine distance"}
+    )
+    left.set_title("Distance between tasks (diagonal: within a task)")
+    left.tick_params(axis="x", rotation=45)
+    for label in left.get_xticklabels():
+        label.set_horizontalalignment("right")
+    chosen = scores[scores["metric"] == metric].assign(size=scores["tasks"].map(len))
+    beside = np.random.default_rng(0).uniform(-0.25, 0.25, len(chosen))  # seaborn's jitter has no seed
+    right.scatter(chosen["size"] + beside, chosen["value"], s=16, alpha=0.6, color=_colour(0), linewidths=0)
+    medians = chosen.groupby("size")["value"].median()
+    right.plot(medians.index, medians.to_numpy(), color=_colour(1), marker="D", label="median")
+    right.set_xticks(medians.index)
+    right.set(
+        xlabel="tasks in the mixture", ylabel=f"diversity ({metric})", title=f"All {len(chosen)} mixtures by size"
+    )
+    right.legend(frameon=False, loc="lower right")
+    seaborn.despine(ax=right)
+    if notes:
+        text = "; ".join(f"* {name}: {note}" for name, note in notes.items())
+        figure.supxlabel(text, x=0.01, ha="left", fontsize="small")
+    return figure
+
+
+def tree(distances: pd.DataFrame, name: str = "cosine") -> Figure:
+    """Dendrogram of the tasks (average linkage) beside the heat map of their distances, in the order of its leaves.
+
+    `distances` as `diversity.distances` gives them. Where the diagonal is not 0, the branches are of the distance beyond
+    that within the tasks. Raises ValueError for fewer than two tasks.
+    """
+    import seaborn
+    from scipy.cluster.hierarchy import dendrogram
+
+    size = 0.7 * len(distances) + 2
+    figure, (left, right) = _axes(1.7 * size, size, ncols=2, width_ratios=[1, 2])
+    leaves = dendrogram(linked(distances), labels=list(distances.index), orientation="left", ax=left, color_threshold=0,
+                       above_threshold_color="0.3")  # fmt: skip
+    order = leaves["ivl"][::-1]  # from the top
+    left.set(yticks=[], xlabel="distance between groups of tasks")
+    seaborn.despine(ax=left, left=True)
+    seaborn.heatmap(distances.loc[order, order], annot=True, fmt=".2f", cmap="cividis", square=True, ax=right,
+                    cbar_kws={"label": f"{name} distance"})  # fmt: skip
+    right.tick_params(axis="x", rotation=45)
+    right.tick_params(axis="y", rotation=0)
+    for label in right.get_xticklabels():
+        label.set_horizontalalignment("right")
+    return figure
+
+
+def alike(distances: pd.DataFrame) -> list[str]:
+    """The tasks in an order that puts those of small distance side by side (average linkage, optimal leaf order)."""
+    from scipy.cluster.hierarchy import leaves_list
+
+    names = list(distances.index)
+    return names if len(names) < 3 else [names[i] for i in leaves_list(linked(distances))]
+
+
+def linked(distances: pd.DataFrame) -> Any:
+    """The tree of tasks as scipy's linkage (T - 1, 4): average linkage, optimal leaf order.
+
+    It is of distances proper: what two texts of different tasks differ by beyond those of one task.
+    """
+    import numpy as np
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    values = distances.to_numpy(copy=True)
+    within = values.diagonal()
+    values = values - (within[:, None] + within[None, :]) / 2
+    values = (values + values.T) / 2 - min(0.0, float(values.min()))
+    np.fill_diagonal(values, 0)
+    return linkage(squareform(values, checks=False), "average", optimal_ordering=True)
+
+
+def save(figure: Figure, path: Path | str, *, dpi: int = 150) -> Path:
+    """Write a figure atomically, in the format that the file's name says; the same figure gives the same bytes."""
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    target = Path(path)
+    kind = target.suffix.removeprefix(".")
+    with matplotlib.rc_context({"svg.hashsalt": "diversity"}), store.replacing(target) as stream:
+        figure.savefig(stream, format=kind, dpi=dpi, metadata=DATES.get(kind))
+    plt.close(figure)
+    return target
+
+
+# --- What `diversity.plot` draws of a table ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TableFigure:
+    """A figure of a table: the function that draws it, and the columns that the table must have."""
+
+    draw: Callable[..., Figure]
+    columns: tuple[str, ...] = ()
+
+    def fits(self, table: pd.DataFrame) -> bool:
+        """Whether the table is one that this figure is drawn of unasked."""
+        return bool(self.columns) and set(self.columns) <= set(map(str, table.columns))
+
+
+# By the name that `plot` takes; one without columns is drawn where it is asked for. A new figure of a table is a
+# function above and a line here.
+TABLES: Mapping[str, TableFigure] = {
+    "forest": TableFigure(forest, ("label", "estimate", "low", "high")),
+    "intervals": TableFigure(intervals, ("label", "value", "low", "high")),
+    "lines": TableFigure(lines),
+    "groups": TableFigure(groups),
+}

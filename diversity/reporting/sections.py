@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from diversity.reporting import plots, words
-from diversity.reporting.page import Block, Figure, Section, Table, Text, cell
+from diversity.reporting.page import Block, Figure, Paragraph, Section, Table, cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,28 +26,28 @@ QUESTION = (
 WHOLE = "(nothing)"  # left out
 
 
-def missing(part: str, why: str) -> Text:
+def missing(part: str, why: str) -> Paragraph:
     """What stands in the place of a part that cannot be shown."""
-    return Text(f"{part} cannot be shown: {why.rstrip('.')}.", "missing")
+    return Paragraph(f"{part} cannot be shown: {why.rstrip('.')}.", "missing")
 
 
 def verdict(fit: Fit | str, comparison: Comparison | str, runs: pd.DataFrame, note: str = "") -> Section:
     """The question, the answer in a sentence, and what a reader must know of these results; first of all a note, if any."""
-    warnings = [Text(text, "missing") for text in cautions(runs)]
-    blocks: list[Block] = [Text(QUESTION), *([Text(note, "missing")] if note else [])]
+    warnings = [Paragraph(text, "missing") for text in cautions(runs)]
+    blocks: list[Block] = [Paragraph(QUESTION), *([Paragraph(note, "missing")] if note else [])]
     if isinstance(fit, str):
-        lead = Text("Not established.", "lead")
+        lead = Paragraph("Not established.", "lead")
         return Section("verdict", "Verdict", (*blocks, lead, missing("A slope", fit), *warnings))
-    blocks += [Text(f"{_answer(fit)} {fit.sentence}", "lead"), *warnings]
+    blocks += [Paragraph(f"{_answer(fit)} {fit.sentence}", "lead"), *warnings]
     blocks.append(
-        Text(
+        Paragraph(
             f"The outcome, {fit.outcome}, is {words.outcome(fit.outcome)}. "
             "Numbers are in points of 100; a slope is for one standard deviation of diversity, among mixtures of one size."
         )
     )
     if not isinstance(comparison, str):
-        blocks.append(Text(comparison.sentence))
-    blocks += [Text(_sentence(note), "note") for note in fit.notes]
+        blocks.append(Paragraph(comparison.sentence))
+    blocks += [Paragraph(_sentence(note), "note") for note in fit.notes]
     return Section("verdict", "Verdict", tuple(blocks))
 
 
@@ -79,7 +79,7 @@ def design(fit: Fit | str, runs: pd.DataFrame) -> Section:
     counted = [_count(runs[name].nunique(), name) for name in ("mixture", "target", "language", "seed")]
     facts = f"{', '.join(counted)}, {_count(len(runs), 'result')}."
     seeds = runs["seed"].nunique()
-    blocks: list[Block] = [Text(facts)]
+    blocks: list[Block] = [Paragraph(facts)]
     if seeds < 2:
         blocks.append(missing("The spread over seeds", "every cell was run with one seed"))
     if isinstance(fit, str):
@@ -87,7 +87,7 @@ def design(fit: Fit | str, runs: pd.DataFrame) -> Section:
     least = fit.minimum_detectable_slope
     if math.isfinite(least):
         blocks.append(
-            Text(
+            Paragraph(
                 f"With the spread found here, the least slope that this design shows with 80 % power is {least:.3g} points "
                 f"for one standard deviation of diversity; the slope found is {fit.slope_per_sd:+.3g}. An effect "
                 "smaller than that may be there and stay unseen."
@@ -120,9 +120,9 @@ def mixtures(chosen: pd.DataFrame, scores: pd.DataFrame, trained: Collection[str
     cut = " The most and the least diverse are drawn." if len(shown) > plots.SHOWN else ""
     bars = " Bars are the 95 % intervals of the scores." if known else ""
     figure = Figure(partial(plots.intervals, shown, xlabel=metric), alt, f"{alt}{cut}{bars}", "diversity")
-    blocks: list[Block] = [Text(words.metric(metric)), figure]
+    blocks: list[Block] = [Paragraph(words.metric(metric)), figure]
     if lacking := len(set(shown["label"]) - set(trained)):
-        blocks.insert(1, Text(f"Of {len(shown)} mixtures with a score, {lacking} have no result.", "note"))
+        blocks.insert(1, Paragraph(f"Of {len(shown)} mixtures with a score, {lacking} have no result.", "note"))
     if not known:
         blocks.append(missing("Intervals of the scores", "the scores table has no columns low and high"))
     columns = ["encoder", "metric"] if scores["encoder"].nunique() > 1 else "metric"
@@ -184,8 +184,8 @@ def compared(comparison: Comparison | str) -> Section:
         f"(anticonservative). Effect size {cell(comparison.effect_size)}."
     )
     blocks: tuple[Block, ...] = (
-        Text(comparison.sentence),
-        Text(found),
+        Paragraph(comparison.sentence),
+        Paragraph(found),
         Figure(
             partial(plots.pairs, shown, ylabel=f"{comparison.outcome}, points"), alt, f"Matched pairs. {alt}", "pairs"
         ),
@@ -196,7 +196,7 @@ def compared(comparison: Comparison | str) -> Section:
             "pairs",
             shown=20,
         ),
-        *(Text(_sentence(n), "note") for n in comparison.notes),
+        *(Paragraph(_sentence(n), "note") for n in comparison.notes),
     )
     return Section("comparison", title, blocks)
 
@@ -245,7 +245,7 @@ def slopes(fit: Fit | str) -> Section:
                 "number of languages.",
                 "slopes",
             ),
-            Text(_heterogeneity(fit.tables["heterogeneity"].iloc[0])),
+            Paragraph(_heterogeneity(fit.tables["heterogeneity"].iloc[0])),
         ),
     )
 
@@ -277,7 +277,7 @@ def retrieval(fit: Fit | str) -> Section:
         return Section("retrieval", title, (missing("The groups", fit),))
     groups = fit.tables["targets"].query("kind != 'target'")
     groups = groups[["target", "slope", "se", "low", "high", "p", "standardised"]]
-    why = Text(
+    why = Paragraph(
         "In published results the two retrieval targets carry most of the gain from intermediate training, so the mean of "
         "nine, that of the seven others and that of retrieval stand side by side."
     )
@@ -314,7 +314,7 @@ def specifications(fit: Fit | str) -> Section:
     figure = Figure(draw, text, f"Every specification, in order of its slope. {text}", "specifications")
     told = table.assign(covariates=table["covariates"].replace("", "none"))
     listed = Table(told.drop(columns="same_sign"), "All specifications, by REML.", "specifications", 15)
-    return Section("specifications", title, (Text(text), figure, listed))
+    return Section("specifications", title, (Paragraph(text), figure, listed))
 
 
 def influence(fit: Fit | str) -> Section:
@@ -328,7 +328,7 @@ def influence(fit: Fit | str) -> Section:
     named = ", ".join(f"{k} {d}" for k, d in turned[["kind", "dropped"]].head(8).itertuples(index=False))
     text = f"The sign changes in {len(turned)} of {len(dropped)} cases{': ' + named if named else ''}."
     tasks = table[table["kind"].isin(["none", "task", "target"])]
-    blocks: list[Block] = [Text(text)]
+    blocks: list[Block] = [Paragraph(text)]
     if len(tasks) > 1:
         names = (tasks["kind"] + " " + tasks["dropped"].astype(str)).where(tasks["kind"] != "none", WHOLE)
         shown = tasks.assign(label=names, estimate=tasks["slope"])
@@ -346,7 +346,7 @@ def checks(fit: Fit | str) -> Section:
     title = "Baselines and checks"
     if isinstance(fit, str):
         return Section("checks", title, (missing("The checks", fit),))
-    blocks: list[Block] = [Text(words.BASELINES)]
+    blocks: list[Block] = [Paragraph(words.BASELINES)]
     for name, text in words.CHECKS.items():
         if len(fit.tables.get(name, ())):
             blocks.append(Table(fit.tables[name], text, name, alike=name != "measurement"))
@@ -357,10 +357,10 @@ def failed(left_out: pd.DataFrame, degenerate: pd.DataFrame | None) -> Section:
     """Runs that are not in the analysis, or look broken."""
     blocks: list[Block] = []
     if len(left_out):
-        blocks.append(Text(f"{_count(len(left_out), 'row')} of the tables left out of the analysis."))
+        blocks.append(Paragraph(f"{_count(len(left_out), 'row')} of the tables left out of the analysis."))
         blocks.append(Table(left_out, "Left out of the analysis, and why.", "left_out"))
     else:
-        blocks.append(Text("No run failed and none was left out."))
+        blocks.append(Paragraph("No run failed and none was left out."))
     if degenerate is not None and len(degenerate):
         blocks.append(Table(degenerate, "Runs that look broken; they are in the analysis.", "degenerate"))
     return Section("failed", "Failed and degenerate runs", tuple(blocks))

@@ -47,6 +47,7 @@ def theme(dark: bool = False) -> Iterator[None]:
         "svg.hashsalt": "diversity",  # the same figure, the same bytes
         "svg.fonttype": "none",
         "font.family": "sans-serif",
+        "text.parse_math": False,  # names are shown as they are, dollar signs included
     }
     with matplotlib.rc_context(settings):
         yield

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from diversity import catalog
-from diversity.reporting.page import Section, Text, cell
+from diversity.reporting.page import Paragraph, Section, cell
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -74,13 +74,13 @@ def metric(name: str) -> str:
 def methods(
     fit: Fit | str, comparison: Comparison | str, runs: pd.DataFrame, settings: Mapping[str, object]
 ) -> Section:
-    """Text for a paper: every sentence is of what was done here."""
+    """Paragraph for a paper: every sentence is of what was done here."""
     title = "Methods, ready for a paper"
     if isinstance(fit, str):
         why = f"The methods text cannot be shown: {fit.rstrip('.')}."
-        return Section("methods", title, (Text(why, "missing"),))
+        return Section("methods", title, (Paragraph(why, "missing"),))
     parts = (_measured(fit, runs), _tested(fit, settings), _besides(fit), _compared(comparison), _closing(settings))
-    return Section("methods", title, tuple(Text(part) for part in parts if part))
+    return Section("methods", title, tuple(Paragraph(part) for part in parts if part))
 
 
 def _measured(fit: Fit, runs: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from diversity.reporting import page, plots, style
-from diversity.reporting.page import Figure, Section, Table, Text
+from diversity.reporting.page import Figure, Paragraph, Section, Table
 
 HOSTILE = "<script>alert(1)</script> & \"quotes\" 'too' <img src=https://example.org/x.png>"
 
@@ -29,7 +29,7 @@ def sections():
         "forest",
     )
     return [
-        Section("verdict", HOSTILE, (Text(HOSTILE, "lead"), Text("Not there.", "missing"))),
+        Section("verdict", HOSTILE, (Paragraph(HOSTILE, "lead"), Paragraph("Not there.", "missing"))),
         Section("table", "A table", (Table(table, HOSTILE, "mixtures"), forest)),
     ]
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import diversity
+from diversity.reporting import plots
 from diversity.types import InputError
 
 FEW = diversity.Analysis(outcome="mean", permutations=200, bootstrap=100)
@@ -84,12 +85,48 @@ def test_what_cannot_be_drawn_is_told(fit):
         diversity.plot([1, 2])
 
 
+def test_a_table_that_says_nothing_of_its_figure_is_an_error(made_tables):
+    table = pd.DataFrame({"x": [0, 1], "y": [1.0, 2]})
+    with pytest.raises(
+        InputError, match=r"expected a table of distances, or columns of results .*found x, y: name the fig"
+    ):
+        diversity.plot(table)
+    with pytest.raises(InputError, match="found none"):
+        diversity.plot(pd.DataFrame())
+    with pytest.raises(InputError, match="unknown column for y 'z'"):
+        diversity.plot(table, "lines", x="x", y="z")
+    with pytest.raises(InputError, match="expected x and y for the figure lines, found no y"):
+        diversity.plot(table, "lines", x="x")
+    with pytest.raises(InputError, match="unknown option of the figure lines 'colour'"):
+        diversity.plot(table, "lines", x="x", y="y", colour="red")
+
+
+def test_a_class_of_the_same_name_is_no_design():
+    class Design:
+        mixtures = pd.DataFrame()
+
+    with pytest.raises(InputError, match="expected a Fit, a Comparison, a Design or a DataFrame to draw"):
+        diversity.plot(Design())
+
+
+def test_dollar_signs_in_names_are_no_mathematics(tmp_path):
+    names = [r"$\bad$", "$y$", "a$"]
+    rows = pd.DataFrame({"label": names, "estimate": [1.0, 2, 3], "low": [0.0, 1, 2], "high": [2.0, 3, 4]})
+    figure = diversity.plot(rows, xlabel="$x$ of $points$")
+    text = plots.save(figure, tmp_path / "figure.svg").read_text("utf8")
+    assert all(name in text for name in [*names, "$x$ of $points$"])
+    heat = pd.DataFrame([[0.5, 0.9], [0.9, 0.6]], index=names[:2], columns=names[:2])
+    assert plots.save(diversity.plot(heat), tmp_path / "heat.png").stat().st_size
+
+
 def test_settings_and_backend_stay_as_they_were(fit):
     import matplotlib.pyplot as plt
 
     before, backend = dict(matplotlib.rcParams), matplotlib.get_backend()
     open_figures = plt.get_fignums()
     diversity.plot(fit)
+    with pytest.raises(InputError):
+        diversity.plot(fit, "pairs")
     assert dict(matplotlib.rcParams) == before
     assert matplotlib.get_backend() == backend
     assert plt.get_fignums() == open_figures

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diversity.reporting import figures
+from diversity.reporting import plots
 
 
 @pytest.fixture
@@ -15,14 +15,14 @@ def distances():
 
 
 def test_the_tree_joins_tasks_at_their_distance_beyond_that_within(distances):
-    tree = figures.linked(distances)
+    tree = plots.linked(distances)
     assert tree[:, 2].tolist() == [1, 1, 4]
     assert [set(pair) for pair in tree[:2, :2].astype(int).tolist()] == [{0, 2}, {1, 3}]
-    assert "".join(figures.alike(distances)) in {"acbd", "acdb", "cabd", "cadb", "bdac", "bdca", "dbac", "dbca"}
+    assert "".join(plots.alike(distances)) in {"acbd", "acdb", "cabd", "cadb", "bdac", "bdca", "dbac", "dbca"}
 
 
 def test_rows_of_the_map_stand_beside_their_leaves(distances):
-    figure = figures.tree(distances, "mmd")
+    figure = plots.tree(distances, "mmd")
     left, right = figure.axes[:2]
     leaves = [t.get_text() for t in left.get_yticklabels()]
     shown = [t.get_text() for t in right.get_yticklabels()]
@@ -35,7 +35,7 @@ def test_rows_of_the_map_stand_beside_their_leaves(distances):
 
 
 def test_two_tasks_have_a_tree(distances):
-    assert figures.tree(distances.iloc[:2, :2]).axes
+    assert plots.tree(distances.iloc[:2, :2]).axes
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
@@ -44,13 +44,13 @@ def test_the_same_data_give_the_same_file(distances, tmp_path, kind):
     written = []
     for seed, name in enumerate(("first", "second")):
         np.random.seed(seed)  # what must not matter
-        written.append(figures.save(figures.overview(distances, scores), tmp_path / f"{name}.{kind}").read_bytes())
+        written.append(plots.save(plots.overview(distances, scores), tmp_path / f"{name}.{kind}").read_bytes())
     assert written[0] == written[1]
 
 
 def test_each_mixture_is_a_point_near_its_number_of_tasks(distances):
     scores = pd.DataFrame({"metric": "cosine", "tasks": [("a",), ("b",), ("a", "b")], "value": [1.0, 2, 3]})
-    figure = figures.overview(distances, scores)
+    figure = plots.overview(distances, scores)
     points = figure.axes[1].collections[0].get_offsets()
     assert np.abs(points[:, 0] - [1, 1, 2]).max() < 0.3
     assert points[:, 1].tolist() == [1, 2, 3]
