@@ -12,7 +12,7 @@ from typing import Any
 import diversity
 from diversity import catalog
 from diversity.xtreme import layout
-from diversity.xtreme.benchmark import XTREME, form_of
+from diversity.xtreme.benchmark import XTREME, output_type
 from diversity.xtreme.scores import scores_of
 
 ROWS = {"bucc2018": 9_000, "udpos": 1_000}  # about; the others as their test sets
@@ -21,7 +21,7 @@ WORDS = [f"word{i}" for i in range(500)]
 
 def items(task: str, language: str, draw: random.Random) -> Any:
     """Made-up gold labels, as many as the test set has."""
-    noun, form = catalog.task(task), form_of(task)
+    noun, form = catalog.task(task), output_type(task)
     rows = noun.expected("test", language) or ROWS[task]
     if form == "tags":
         return [draw.choices(noun.labels, k=draw.randint(2, 30 if task == "udpos" else 13)) for _ in range(rows)]
@@ -34,9 +34,9 @@ def items(task: str, language: str, draw: random.Random) -> Any:
 
 def predicted(task: str, gold: Any, draw: random.Random) -> Any:
     """The gold, a fifth of it in another's place."""
-    if form_of(task) == "tags":
+    if output_type(task) == "tags":
         return [[draw.choice(tags) if draw.random() < 0.2 else tag for tag in tags] for tags in gold]
-    if form_of(task) == "answers":
+    if output_type(task) == "answers":
         return {id: answers[0] if draw.random() < 0.8 else draw.choice(WORDS) for id, answers in gold}
     return [draw.choice(gold) if draw.random() < 0.2 else item for item in gold]
 

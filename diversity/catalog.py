@@ -55,6 +55,26 @@ def intermediate() -> list[str]:
     return [n for n in names("tasks") if task(n).role == "intermediate"]
 
 
+def targets(benchmark: str = "") -> list[str]:
+    """All targets, or those that a benchmark consists of.
+
+    >>> len(targets("xtreme"))
+    9
+    """
+    everything = (task(n) for n in names("tasks"))
+    return [t.name for t in everything if t.role == "target" and benchmark in ("", t.benchmark)]
+
+
+def retrieval(benchmark: str = "") -> list[str]:
+    """The targets whose sentences are matched and not trained on; those that are matched line by line first.
+
+    >>> retrieval("xtreme")
+    ['tatoeba', 'bucc2018']
+    """
+    found = [n for n in targets(benchmark) if task(n).kind == "retrieval"]
+    return sorted(found, key=lambda n: (task(n).output_type, n))
+
+
 def parse_metric(printed: str) -> tuple[Metric, dict[str, float]]:
     """A metric and its options from a printed name; raises InputError for a name or option that it has not.
 

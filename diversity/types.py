@@ -29,6 +29,15 @@ Role = Literal["intermediate", "target"]
 Rule = Literal["proportional", "examples-proportional", "temperature", "uniform", "weights"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 CAP = 2**17  # of examples-proportional sampling
+# How predictions look: a label a line, a tag a line in sentences, answers by question, mined pairs of ids.
+OutputType = Literal["labels", "tags", "answers", "pairs"]
+OUTPUTS: dict[str, OutputType] = {
+    "classification": "labels",
+    "multiple_choice": "labels",
+    "tagging": "tags",
+    "span": "answers",
+    "retrieval": "pairs",
+}
 
 
 class InputError(ValueError):
@@ -257,6 +266,11 @@ class Task:
     `fields` is the text recipe: the fields of an example that are embedded, in this order, joined by a space;
     `rows` are the rows of each split of the whole release: of every language, or by language; `contains` names tasks
     whose rows it includes; `hashes` are the SHA-256 of released files.
+
+    What evaluation and training need to know of a target stands here as well: the `benchmark` that it is a task of, if
+    any; `output`, how its predictions look where its kind does not say it; `answers`, whose rules compare answers;
+    `train_on`, the task whose training rows it is trained on, where they are not its own; `presets`, the target whose
+    published settings hold for it, where there are none of its own and its kind's do not.
     """
 
     name: str
@@ -275,6 +289,16 @@ class Task:
     contains: tuple[str, ...] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    benchmark: str = ""
+    output: OutputType | None = None
+    answers: Literal["squad", "mlqa"] = "squad"
+    train_on: str = ""
+    presets: str = ""
+
+    @property
+    def output_type(self) -> OutputType:
+        """How predictions of it look."""
+        return self.output or OUTPUTS[self.kind]
 
     def expected(self, split: str, language: str) -> int | None:
         """Rows of a split of the whole release in one language; None where that is not known."""
@@ -444,7 +468,7 @@ class Run:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-Predicted = Any  # by the form of a target: labels, tags, answers by question id, or pairs of ids
+Predicted = Any  # by the output type of a target: labels, tags, answers by question id, or pairs of ids
 
 # --- Embeddings and metrics --------------------------------------------------------------------------
 

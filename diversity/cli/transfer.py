@@ -67,7 +67,7 @@ def transfer(
     vectors: dict[str, Any] = {"layer": layer, "pooling": pooling}
     if out is not None:
         check_writable(out)
-    every = [n for n in catalog.names("tasks") if catalog.task(n).role == "target"]
+    every = catalog.targets()
     overrides = dict(
         steps=steps, examples=budget, epochs=epochs, learning_rate=learning_rate, batch=batch, max_length=max_length,
         stride=stride, warmup=warmup, weight_decay=weight_decay, dev_every=dev_every, dev_examples=dev_examples,

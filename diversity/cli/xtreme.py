@@ -71,9 +71,10 @@ def evaluate(
 
 def _repeated(score: Score, found: Evaluation) -> bool:
     """Is it a number that stands in the table under another name: a task's score that is its one metric, and the like."""
-    from diversity.xtreme.benchmark import FORMS
+    from diversity import catalog
 
-    alike = FORMS.get(score.task) != "answers" if score.metric == "metric" else score.metric == "f1_seqeval_0"
+    answers = [n for n in catalog.targets() if catalog.task(n).output_type == "answers"]
+    alike = score.task not in answers if score.metric == "metric" else score.metric == "f1_seqeval_0"
     same = [s for s in found.averages if s[:2] == score[:2] and s.value == score.value and s.metric != score.metric]
     return alike and bool(same)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diversity import catalog, types
+from diversity import types
 from diversity.types import BadRow, Example, Hub, InputError, Layout, Part, Rows, Task
 
 
@@ -183,18 +183,6 @@ def located(task: Task, data: Rows | Path | str | None, language: str | None = N
     raise InputError(f"{data_folder(rows)}: expected files of {what}{example}, found none{hint}")
 
 
-def training_set(task: Task) -> str:
-    """The task whose training rows a target is trained on: XQuAD's and MLQA's are SQuAD's, XNLI's are MultiNLI's.
-
-    >>> from diversity import catalog
-    >>> [training_set(catalog.task(name)) for name in ("mlqa", "xnli", "panx")]
-    ['squad_v1', 'mnli', 'panx']
-    """
-    own = task.splits.get("train")
-    same = (n for n in catalog.names("tasks") if n != task.name and catalog.task(n).splits.get("train") == own)
-    return next((n for n in same if catalog.task(n).role == "intermediate"), task.name)
-
-
 def unseen(task: Task, preference: str, trained: Rows | Path | str | None) -> list[str]:
     """Of the preferred splits those that a target may be predicted on: not the one that it is trained on.
 
@@ -202,7 +190,7 @@ def unseen(task: Task, preference: str, trained: Rows | Path | str | None) -> li
     split is unseen. `trained` are the rows that training takes, in the language that it takes.
     """
     preferred = Rows(split=preference).splits
-    if task.kind == "retrieval" or training_set(task) != task.name:
+    if task.kind == "retrieval" or task.train_on:
         return list(preferred)
     used = located(task, trained).split
     return [s for s in preferred if s != used]

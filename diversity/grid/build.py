@@ -117,7 +117,7 @@ class Builder:
             return checkpoint
         chosen = self.plan.settings("target", target)
         source, split, limit = (
-            sources.training_set(catalog.task(target)),
+            catalog.task(target).train_on or target,
             chosen.pop("split", SPLITS),
             chosen.pop("limit", None),
         )

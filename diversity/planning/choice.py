@@ -94,7 +94,7 @@ class Hypothesis:
 
     def resolved(self) -> Hypothesis:
         """The same with its defaults filled in; raises InputError for unknown names."""
-        nine = tuple(n for n in catalog.names("tasks") if catalog.task(n).role == "target")
+        nine = tuple(catalog.targets("xtreme"))
         targets = targets_of(self.targets or nine)
         default = "mean9" if set(nine) <= set(targets) else targets[0] if len(targets) == 1 else "mean"
         outcome = outcome_of(self.outcome, targets) or default

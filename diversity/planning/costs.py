@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diversity import catalog
-from diversity.data import sources
 from diversity.training.settings import changed, preset
 from diversity.types import InputError
 
@@ -36,7 +35,7 @@ def costs_of(table: pd.DataFrame, choice: Choice, rate: float | None) -> Costs:
     training, sets = choice.training, dict[str, str]()
     for target in choice.targets:
         if catalog.task(target).kind != "retrieval":
-            sets.setdefault(sources.training_set(catalog.task(target)), target)
+            sets.setdefault(catalog.task(target).train_on or target, target)
     trained = int((table["k"] > 0).sum()) * training.seeds
     tuned = len(table) * training.seeds
     examples = trained * training.budget

@@ -87,7 +87,7 @@ def _measured(fit: Fit, runs: pd.DataFrame) -> str:
     counts = {name: runs[name].nunique() for name in ("target", "language", "seed")}
     there = ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items())
     english = "" if set(runs["language"]) == {"en"} or "en" not in set(runs["language"]) else ", English included"
-    span = set(runs["target"]) & {"xquad", "mlqa", "tydiqa"}
+    span = [t for t in catalog.targets() if catalog.task(t).kind == "span" and t in set(runs["target"])]
     answers = " question answering counts as the mean of exact match and F1," if span else ""
     return (
         f"We scored the semantic diversity of {fit.n_mixtures} mixtures of {fit.n_tasks} English intermediate tasks with "

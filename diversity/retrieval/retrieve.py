@@ -1,4 +1,4 @@
-"""The two retrieval targets from data to result rows: sentences read, embedded, matched, written, scored."""
+"""Retrieval targets from data to result rows: sentences read, embedded, matched, written, scored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from diversity.xtreme.scores import scores_of
 if TYPE_CHECKING:
     import pandas as pd
 
-TARGETS = ("tatoeba", "bucc2018")
 BASELINE = Mixture.of([])
 COLUMNS = (
     "run", "model", "mixture", "tasks", "sampling", "budget", "target", "language", "metric", "value", "n", "seed",
@@ -64,6 +63,11 @@ class Bitext:
     english: tuple[Retrieval, ...]
 
     @property
+    def by_line(self) -> bool:
+        """Whether predictions are a line each (as Tatoeba's), not pairs of ids (as BUCC's)."""
+        return catalog.task(self.task).output_type == "labels"
+
+    @property
     def pairs(self) -> list[Pair]:
         """Gold pairs of a foreign and an English id; none where they are withheld."""
         return [(row.id, match) for row in self.foreign for match in row.matches]
@@ -87,13 +91,13 @@ class Found:
     def values(self) -> dict[str, float]:
         """The official metrics, from 0 to 100; empty where the gold pairs are withheld."""
         task = self.bitext.task
-        gold: Sequence[Any] = self.bitext.lines if task == "tatoeba" else self.bitext.pairs
+        gold: Sequence[Any] = self.bitext.lines if self.bitext.by_line else self.bitext.pairs
         return scores_of(task, self.bitext.language, gold, self.predicted) if gold else {}
 
     @property
     def n(self) -> int:
         """Queries of Tatoeba, gold pairs of BUCC."""
-        return len(self.bitext.english if self.bitext.task == "tatoeba" else self.bitext.pairs)
+        return len(self.bitext.english if self.bitext.by_line else self.bitext.pairs)
 
 
 def bitext(task: str, data: Path | str, *, split: str, language: str) -> Bitext:
@@ -103,14 +107,14 @@ def bitext(task: str, data: Path | str, *, split: str, language: str) -> Bitext:
     rows = [r for r in sources.read(files) if isinstance(r, Retrieval)]
     foreign = tuple(r for r in rows if r.language != "en")
     english = tuple(r for r in rows if r.language == "en")
-    if task == "tatoeba":
+    if noun.output_type == "labels":
         english = tuple(sorted(english, key=lambda row: row.text))
     return Bitext(task, files.split, language, foreign, english)
 
 
 def retrieve(
     model: str | Loaded | Encoder = DEFAULT,
-    targets: Sequence[str] = TARGETS,
+    targets: Sequence[str] = ("tatoeba", "bucc2018"),
     *,
     data: Path | str,
     languages: Sequence[str] | None = None,
@@ -158,11 +162,12 @@ def _cells(
     targets: Sequence[str], data: Path | str, languages: Sequence[str] | None, split: str
 ) -> Iterable[tuple[str, str]]:
     """Targets and languages, all checked before anything is computed."""
+    available = catalog.retrieval()
     for name in targets:
-        if name not in TARGETS:
-            raise catalog.near(name, TARGETS, "retrieval target")
+        if name not in available:
+            raise catalog.near(name, available, "retrieval target")
     if not targets:
-        raise InputError(f"expected targets among {', '.join(TARGETS)}, found none")
+        raise InputError(f"expected targets among {', '.join(available)}, found none")
     tasks = [catalog.task(name) for name in dict.fromkeys(targets)]
     known = {language for task in tasks for language in task.languages}
     if unknown := [language for language in languages or () if language not in known]:
@@ -213,7 +218,7 @@ def _find(
     task: str, data: Path | str, language: str, split: str, mining: Mining, vectors: Embedder, notify: Notify
 ) -> Found:
     given = bitext(task, data, split=split, language=language)
-    if task == "tatoeba":
+    if given.by_line:
         sides = [vectors([row.text for row in rows], task) for rows in (given.english, given.foreign)]
         return Found(given, [str(line) for line in retrieval.tatoeba(*sides)], {})
     threshold = mining.threshold
@@ -271,7 +276,7 @@ def search_seconds(x: neighbours.Vectors, y: neighbours.Vectors, k: int) -> floa
 
 def plan(
     model: str | Loaded | Encoder = DEFAULT,
-    targets: Sequence[str] = TARGETS,
+    targets: Sequence[str] = ("tatoeba", "bucc2018"),
     *,
     data: Path | str,
     languages: Sequence[str] | None = None,
@@ -295,7 +300,7 @@ def plan(
     rows = []
     for task, language in list(_cells(targets, data, languages, split)):
         parts = [bitext(task, data, split=split, language=language)]
-        if task == "bucc2018" and mining.threshold is None and parts[0].split != "dev":
+        if not parts[0].by_line and mining.threshold is None and parts[0].split != "dev":
             parts.append(bitext(task, data, split="dev", language=language))
         rows += [_planned(part, encoder, mining, sample) for part in parts]
     return pd.DataFrame(rows)
@@ -321,7 +326,7 @@ def _planned(part: Bitext, encoder: Encoder, mining: Mining, sample: int) -> dic
         "english": m,
         "dimensions": d,
         "encode_seconds": a_text * (n + m),
-        "search_seconds": neighbours.seconds(n, m, x, y, 1 if part.task == "tatoeba" else mining.k),
+        "search_seconds": neighbours.seconds(n, m, x, y, 1 if part.by_line else mining.k),
     }
 
 

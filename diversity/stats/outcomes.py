@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("mixture", "target", "language", "seed", "metric", "value")
 CELL = ["mixture", "target", "language", "seed", "metric"]
-# The nine targets of XTREME: mean9 is theirs, whatever other targets are added.
-XTREME = ("bucc2018", "mlqa", "panx", "pawsx", "tatoeba", "tydiqa", "udpos", "xnli", "xquad")
-RETRIEVAL = ("bucc2018", "tatoeba")
 MEANS = ("mean9", "mean7", "retrieval", "mean")
 ANSWERS = ("exact_match", "f1")  # question answering counts as the mean of the two
 FINISHED = ("", "ok", "done", "finished", "complete", "completed", "success", "nan", "none")
@@ -105,7 +102,7 @@ def _at(rows: pd.DataFrame) -> str:
 def official_runs(results: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The official score of each run: rows `mixture, target, language, seed, value`, and notes.
 
-    XTREME's metric where the target is one of its nine (question answering: the mean of exact match and F1), else the
+    The target's metric where it is one of the toolkit's (question answering: the mean of exact match and F1), else the
     one metric of the target; raises InputError where it has several.
     """
     import pandas as pd
@@ -119,7 +116,7 @@ def official_runs(results: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             where = counts[counts["size"] < len(official)].index[0]
             raise InputError(f"expected {' and '.join(official)} of {target}, found only one at {', '.join(where)}")
         parts.append(counts["mean"].rename("value").reset_index())
-        if str(target) in XTREME and set(official) != set(_metrics_of(str(target))):
+        if str(target) in catalog.targets() and set(official) != set(_metrics_of(str(target))):
             notes.append(f"{target}: {official[0]} stands in for {' and '.join(_metrics_of(str(target)))}")
     return pd.concat(parts, ignore_index=True), notes
 
@@ -130,7 +127,7 @@ def _metrics_of(target: str) -> tuple[str, ...]:
 
 
 def _official(target: str, metrics: Sequence[str]) -> tuple[str, ...]:
-    if target in XTREME and set(_metrics_of(target)) <= set(metrics):
+    if target in catalog.targets() and set(_metrics_of(target)) <= set(metrics):
         return _metrics_of(target)
     if len(metrics) == 1 or set(metrics) == set(ANSWERS):
         return tuple(metrics)
@@ -143,9 +140,9 @@ def targets_of(outcome: str, available: Sequence[str]) -> tuple[str, ...]:
     >>> targets_of("retrieval", ["tatoeba", "bucc2018", "xnli"])
     ('bucc2018', 'tatoeba')
     """
+    nine, pairs = catalog.targets("xtreme"), sorted(catalog.retrieval("xtreme"))
     groups = {
-        "mean9": XTREME, "mean7": [t for t in XTREME if t not in RETRIEVAL], "retrieval": RETRIEVAL,
-        "mean": list(available),
+        "mean9": nine, "mean7": [t for t in nine if t not in pairs], "retrieval": pairs, "mean": list(available)
     }  # fmt: skip
     if outcome not in groups and outcome not in available:
         raise catalog.near(outcome, [*groups, *available], "outcome")

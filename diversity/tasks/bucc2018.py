@@ -64,6 +64,7 @@ TASK = Task(
     kind="retrieval",
     role="target",
     metric="f1",
+    benchmark="xtreme",
     fields=("text",),
     languages=LANGUAGES,
     splits={"dev": (_part("dev", "sample"),), "test": (_part("training", "test"),)},

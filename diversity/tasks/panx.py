@@ -47,6 +47,7 @@ TASK = Task(
     kind="tagging",
     role="target",
     metric="f1",
+    benchmark="xtreme",
     labels=TAGS,
     fields=("tokens",),
     languages=LANGUAGES,

@@ -44,6 +44,7 @@ TASK = Task(
     kind="classification",
     role="target",
     metric="accuracy",
+    benchmark="xtreme",
     labels=("0", "1"),
     fields=("text", "text_pair"),
     languages=LANGUAGES,

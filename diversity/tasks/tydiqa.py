@@ -44,6 +44,7 @@ TASK = Task(
     kind="span",
     role="target",
     metric="f1",
+    benchmark="xtreme",
     fields=("question", "context"),
     languages=LANGUAGES,
     splits={"train": (_part("train", "train"),), "test": (_part("dev", "validation"),)},

@@ -298,7 +298,8 @@ def preset(name: str, target: str = "") -> Settings:
     known = PRESETS[name]
     if not target:
         return known.intermediate
-    kind = catalog.task(target).kind
-    if target not in known.targets and kind not in known.kinds:
+    task = catalog.task(target)
+    name, kind = task.presets or target, task.kind
+    if name not in known.targets and kind not in known.kinds:
         raise InputError(f"{target}: expected a target that is fine-tuned on ({', '.join(known.kinds)}), found {kind}")
-    return known.targets.get(target) or known.kinds[kind]
+    return known.targets.get(name) or known.kinds[kind]

@@ -1,4 +1,4 @@
-"""What the benchmark's versions are made of: tasks with their languages, groups of tasks, and the form of each task.
+"""What the benchmark's versions are made of: tasks with their languages, groups of tasks, and what is scored beside them.
 
 Source of the lists: `evaluate.py` of google-research/xtreme, commit 838c13b (both versions are in it).
 """
@@ -7,26 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from diversity.catalog import near
+from diversity import catalog
+from diversity.types import OutputType
 
-Form = Literal["labels", "tags", "answers", "pairs"]
-
-# How the predictions of a task look: a label a line, a tag a line in sentences, answers by question, mined id pairs.
-FORMS: Mapping[str, Form] = {
-    "pawsx": "labels",
-    "xnli": "labels",
-    "tatoeba": "labels",
-    "udpos": "tags",
-    "panx": "tags",
-    "xquad": "answers",
-    "mlqa": "answers",
-    "tydiqa": "answers",
-    "bucc2018": "pairs",
-}
-# What the benchmark reports of a form; other metrics are computed beside these.
-OFFICIAL: Mapping[Form, tuple[str, ...]] = {
+# What the benchmark reports of an output type; other metrics are computed beside these.
+OFFICIAL: Mapping[OutputType, tuple[str, ...]] = {
     "labels": ("accuracy",),
     "tags": ("f1", "precision", "recall"),
     "answers": ("exact_match", "f1"),
@@ -48,8 +34,14 @@ class Benchmark:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks that are scored here."""
+        """The tasks of it that are scored here."""
         return tuple(self.languages)
+
+    @property
+    def scored(self) -> dict[str, tuple[str, ...]]:
+        """The languages of all that is scored: its tasks, and targets of no benchmark, which no average is over."""
+        others = (catalog.task(name) for name in catalog.targets())
+        return {**self.languages, **{t.name: t.languages for t in others if not t.benchmark}}
 
 
 _XTREME = {
@@ -100,16 +92,16 @@ def benchmark(version: str) -> Benchmark:
     (40, 48)
     """
     if version not in VERSIONS:
-        raise near(version, tuple(VERSIONS), "version")
+        raise catalog.near(version, tuple(VERSIONS), "version")
     return VERSIONS[version]
 
 
-def form_of(task: str) -> Form:
-    """The form of a task's predictions; raises InputError with near matches for an unknown task.
+def output_type(task: str) -> OutputType:
+    """How predictions of a target look; raises InputError with near matches for an unknown one.
 
-    >>> form_of("udpos")
+    >>> output_type("udpos")
     'tags'
     """
-    if task not in FORMS:
-        raise near(task, tuple(FORMS), "task of the benchmark")
-    return FORMS[task]
+    if task not in (targets := catalog.targets()):
+        raise catalog.near(task, targets, "target")
+    return catalog.task(task).output_type

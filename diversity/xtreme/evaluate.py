@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from diversity import catalog
 from diversity.data import sources
 from diversity.types import InputError
 from diversity.xtreme import intervals, layout, references, scores
-from diversity.xtreme.benchmark import OFFICIAL, Benchmark, benchmark, form_of
+from diversity.xtreme.benchmark import OFFICIAL, Benchmark, benchmark, output_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +81,7 @@ class Evaluation:
             means[task] = _main(task, found)
             for metric, value in {**found, "metric": means[task]}.items():
                 yield Score(task, name, metric, value, math.nan, math.nan, len(kept))
-        complete = {t for t in means if set(self.languages[t]) >= set(whole.languages[t])}
+        complete = {t for t in means if set(self.languages[t]) >= set(whole.scored[t])}
         for group, tasks in {"all_task": whole.tasks + whole.unscored, **whole.groups}.items():
             if complete.issuperset(tasks):
                 yield Score(group, name, "metric", _mean(means[t] for t in tasks), math.nan, math.nan, len(tasks))
@@ -108,7 +109,7 @@ class Evaluation:
         groups = {task: value for (task, _), value in average.items() if task not in self.languages}
         found: dict[str, Any] = dict(groups)
         for task in self.languages:
-            official = OFFICIAL[form_of(task)]
+            official = OFFICIAL[output_type(task)]
             by_metric = self._by_metric(task)
             found[task] = {
                 **{metric: by_metric[metric] for metric in official},
@@ -124,7 +125,7 @@ def _mean(values: Iterable[float]) -> float:
 
 def _main(task: str, means: dict[str, float]) -> float:
     """The one number of a task."""
-    form = form_of(task)
+    form = output_type(task)
     return (means["exact_match"] + means["f1"]) / 2 if form == "answers" else means[OFFICIAL[form][0]]
 
 
@@ -179,7 +180,7 @@ def _source(labels: Path | str | None, data: Path | str | None, split: str) -> r
 
 
 def _known(whole: Benchmark, languages: Sequence[str] | None) -> Sequence[str] | None:
-    known = sorted({language for task in whole.tasks for language in whole.languages[task]})
+    known = sorted({language for languages in whole.scored.values() for language in languages})
     for language in languages or ():
         if language not in known:
             raise InputError(f"{whole.version}: expected languages among {', '.join(known)}, found {language!r}")
@@ -191,18 +192,18 @@ def _plan(
 ) -> tuple[list[tuple[str, str, str]], list[str]]:
     """What is scored, as (task, language, split), and what is missing; InputError where a task lacks a language."""
     plan, missing = list[tuple[str, str, str]](), [f"{task}: not scored here" for task in whole.unscored]
-    for task in whole.tasks:
+    for task, known in whole.scored.items():
         if not (folder / task).is_dir():
-            missing.append(f"{task}: no predictions")
+            missing += [f"{task}: no predictions"] if task in whole.tasks else []
             continue
-        wanted = [lang for lang in whole.languages[task] if languages is None or lang in languages]
+        wanted = [lang for lang in known if languages is None or lang in languages]
         splits = {lang: source.split(task, lang) for lang in wanted}
         if any(splits.values()):
             plan += _task_plan(folder, task, splits)
         else:
             missing.append(f"{task}: no gold labels" if wanted else f"{task}: none of the languages")
     if not plan:
-        here = [task for task in whole.tasks if (folder / task).is_dir()]
+        here = [task for task in whole.scored if (folder / task).is_dir()]
         expected = f"gold labels of {' or '.join(here)}" if here else f"folders such as {whole.tasks[0]} in {folder}"
         raise InputError(f"expected {expected}, found none")
     return plan, missing
@@ -226,7 +227,7 @@ def _few(names: Sequence[str]) -> str:
 
 def _strangers(whole: Benchmark, folder: Path) -> list[str]:
     """Notes on folders of predictions that are passed over."""
-    known = (*whole.tasks, *whole.unscored)
+    known = (*whole.scored, *whole.unscored)
     names = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     return [
         f"{folder / name}: passed over, for {whole.version} has no such task" for name in names if name not in known
@@ -236,10 +237,10 @@ def _strangers(whole: Benchmark, folder: Path) -> list[str]:
 def _partial(whole: Benchmark, plan: Sequence[tuple[str, str, str]]) -> list[str]:
     """Notes on tasks of which some languages only are scored."""
     notes = []
-    for task in whole.tasks:
+    for task, languages in whole.scored.items():
         scored = [lang for name, lang, _ in plan if name == task]
-        if scored and len(scored) < len(whole.languages[task]):
-            notes.append(f"{task}: averages are over {len(scored)} of {len(whole.languages[task])} languages")
+        if scored and len(scored) < len(languages):
+            notes.append(f"{task}: averages are over {len(scored)} of {len(languages)} languages")
     return notes
 
 
@@ -252,7 +253,7 @@ def _progress(plan: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, str, 
 
 def _counts(path: Path, task: str, language: str, gold: Gold, predicted: Predicted) -> Array:
     """The counts of each item; InputError, with the path, where gold and predictions do not fit."""
-    if form_of(task) == "labels":
+    if output_type(task) == "labels":
         predicted = layout.as_long_as(len(gold), predicted)
     try:
         return scores.counts(task, language, gold, predicted)
@@ -262,10 +263,10 @@ def _counts(path: Path, task: str, language: str, gold: Gold, predicted: Predict
 
 def _remarks(task: str, language: str, gold: Gold, predicted: Predicted) -> Iterable[tuple[str, str, str]]:
     """What a reader should know of predictions that can be scored: (task, what, in which language how many)."""
-    form = form_of(task)
+    form = output_type(task)
     if form == "answers" and (without := sum(id not in predicted for id, _ in gold)):
         yield task, "questions without an answer score 0", f"{language} {without} of {len(gold)}"
-    if form == "labels" and task != "tatoeba" and not set(predicted) & set(gold):
+    if form == "labels" and catalog.task(task).kind != "retrieval" and not set(predicted) & set(gold):
         shown = f"{language} ({min(predicted)!r}, not {min(gold)!r})"
         yield task, "no predicted label is one of the gold labels", shown
 
@@ -279,9 +280,9 @@ def _joined(remarks: Sequence[tuple[str, str, str]]) -> list[str]:
 
 
 def _scores(task: str, language: str, counts: Array, replicates: int, seed: int) -> list[Score]:
-    found = scores.values(form_of(task), counts.sum(axis=0))
+    found = scores.values(output_type(task), counts.sum(axis=0))
     ends = dict[str, tuple[float, float]]()
     if replicates:
-        ends = intervals.intervals(form_of(task), counts, replicates, intervals.generator(seed, task, language))
+        ends = intervals.intervals(output_type(task), counts, replicates, intervals.generator(seed, task, language))
     unknown = (math.nan, math.nan)
     return [Score(task, language, m, float(v), *ends.get(m, unknown), len(counts)) for m, v in found.items()]

@@ -6,13 +6,12 @@ import zlib
 
 import numpy as np
 
-from diversity.types import Array
-from diversity.xtreme.benchmark import Form
+from diversity.types import Array, OutputType
 from diversity.xtreme.scores import values
 
 
 def intervals(
-    form: Form, counts: Array, replicates: int, rng: np.random.Generator, level: float = 0.95
+    form: OutputType, counts: Array, replicates: int, rng: np.random.Generator, level: float = 0.95
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals of the metrics of one task and language for the sampling of its items.
 

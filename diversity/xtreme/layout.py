@@ -14,7 +14,7 @@ from typing import Any
 
 from diversity import store
 from diversity.types import InputError, Predicted
-from diversity.xtreme.benchmark import form_of
+from diversity.xtreme.benchmark import output_type
 from diversity.xtreme.scores import Gold, Question
 
 
@@ -24,7 +24,7 @@ def path_of(folder: Path | str, task: str, language: str, split: str = "test") -
     >>> path_of("predictions", "xquad", "th").as_posix()
     'predictions/xquad/test-th.json'
     """
-    suffix = "json" if form_of(task) == "answers" else "tsv"
+    suffix = "json" if output_type(task) == "answers" else "tsv"
     return Path(folder) / task / f"{split}-{language}.{suffix}"
 
 
@@ -38,7 +38,7 @@ def read_predictions(folder: Path | str, task: str, language: str, *, split: str
     the end of a file of labels are kept, for a blank line may be an empty prediction: see `as_long_as`.
     """
     path = path_of(folder, task, language, split)
-    form = form_of(task)
+    form = output_type(task)
     if form == "labels":
         return _labels(path)
     if form == "tags":
@@ -51,7 +51,7 @@ def read_predictions(folder: Path | str, task: str, language: str, *, split: str
 def read_gold(folder: Path | str, task: str, language: str, *, split: str = "test") -> Gold:
     """The gold labels of a task in one language, in the form that `scores_of` takes; raises as `read_predictions`."""
     path = path_of(folder, task, language, split)
-    form = form_of(task)
+    form = output_type(task)
     if form == "labels":
         labels = as_long_as(0, _labels(path))
         if "" in labels:
@@ -165,7 +165,7 @@ def write_predictions(
     tag, a sentence without tags, a line end or a tab in a label or an id.
     """
     path = path_of(folder, task, language, split)
-    form = form_of(task)
+    form = output_type(task)
     if form == "answers":
         if wrong := next((id for id, answer in predicted.items() if not isinstance(answer, str)), None):
             raise InputError(f"{path}: expected a text as answer to {wrong!r}, found {predicted[wrong]!r}")
@@ -176,7 +176,7 @@ def write_predictions(
 def write_gold(folder: Path | str, task: str, language: str, gold: Gold, *, split: str = "test") -> Path:
     """Write gold labels in the layout, as `write_predictions` does; gold answers as SQuAD has them, without contexts."""
     path = path_of(folder, task, language, split)
-    if form_of(task) != "answers":
+    if output_type(task) != "answers":
         return _write(path, _tsv(path, task, gold))
     questions = [
         {"id": id, "question": "", "answers": [{"text": text, "answer_start": 0} for text in answers]}
@@ -193,7 +193,7 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _tsv(path: Path, task: str, rows: Any) -> str:
-    form = form_of(task)
+    form = output_type(task)
     if form == "labels":
         return "".join(f"{_cell(path, label)}\n" for label in rows)
     if form == "pairs":

@@ -13,7 +13,7 @@ from diversity import catalog
 from diversity.data import sources
 from diversity.types import Classification, Example, InputError, Retrieval, Rows, Span, Tagging
 from diversity.xtreme import layout
-from diversity.xtreme.benchmark import form_of
+from diversity.xtreme.benchmark import output_type
 from diversity.xtreme.scores import Gold
 
 MARKS = frozenset({"", "NS", "-", "?", "_", "-1", "None", "none", "null", "NA", "nan"})  # what stands for no label
@@ -27,7 +27,7 @@ def gold(task: str, data: Path | str, split: str = "test", language: str = "en")
     `split` may name several in order of preference (`test,dev`). Raises InputError where the rows are not there, or
     their labels are withheld.
     """
-    form_of(task)
+    output_type(task)
     rows = sources.rows(catalog.task(task), Rows.of(data, split=split, languages=[language]))
     found = _retrieved(task, rows) if catalog.task(task).kind == "retrieval" else [_label(task, row) for row in rows]
     check(task, found, f"{task} ({split}, {language}) in {data}")
@@ -101,7 +101,7 @@ def _label(task: str, row: Example) -> object:
 def _retrieved(task: str, rows: Iterable[Example]) -> list[str] | list[tuple[str, str]]:
     sentences = [row for row in rows if isinstance(row, Retrieval)]
     foreign = [row for row in sentences if row.language != "en"]
-    if form_of(task) == "pairs":
+    if output_type(task) == "pairs":
         return [(row.id, match) for row in foreign for match in row.matches]
     line = {row.id: str(number) for number, row in enumerate(foreign)}
     english = sorted((row for row in sentences if row.language == "en"), key=lambda row: row.text)
@@ -110,7 +110,7 @@ def _retrieved(task: str, rows: Iterable[Example]) -> list[str] | list[tuple[str
 
 def check(task: str, found: Gold, where: str) -> None:
     """Raise InputError for gold labels that are none: placeholders, or other text than labels."""
-    form = form_of(task)
+    form = output_type(task)
     if not len(found):
         raise InputError(f"{where}: expected gold labels, found none")
     if form == "answers":
@@ -129,7 +129,7 @@ def check(task: str, found: Gold, where: str) -> None:
 
 def _constant(task: str, tally: Counter[str], rows: int) -> bool:
     """One label throughout, in so many rows that it cannot be chance; in tatoeba each row has another."""
-    return len(tally) == 1 and rows >= (2 if task == "tatoeba" else 20)
+    return len(tally) == 1 and rows >= (2 if catalog.task(task).kind == "retrieval" else 20)
 
 
 def _tags(task: str, tally: Counter[str], where: str) -> None:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diversity.types import InputError, Predicted
+from diversity import catalog
+from diversity.types import InputError, OutputType, Predicted
 from diversity.xtreme import normalise
-from diversity.xtreme.benchmark import Form, form_of
+from diversity.xtreme.benchmark import output_type
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,12 +47,12 @@ def scores_of(task: str, language: str, gold: Gold, predicted: Predicted) -> dic
     (33.3, 75.0)
     """
     sums = counts(task, language, gold, predicted).sum(axis=0)
-    return {name: float(value) for name, value in values(form_of(task), sums).items()}
+    return {name: float(value) for name, value in values(output_type(task), sums).items()}
 
 
 def counts(task: str, language: str, gold: Gold, predicted: Predicted) -> Array:
     """What each item adds to the sums that the metrics are ratios of, shape (items, k); see `values`."""
-    form = form_of(task)
+    form = output_type(task)
     try:
         if form == "labels":
             return label_counts(gold, predicted)
@@ -59,13 +60,14 @@ def counts(task: str, language: str, gold: Gold, predicted: Predicted) -> Array:
             return tag_counts(gold, predicted)
         if form == "pairs":
             return pair_counts(gold, predicted)
-        rules = partial(normalise.mlqa, language=language) if task == "mlqa" else normalise.squad
+        mlqa = catalog.task(task).answers == "mlqa"
+        rules = partial(normalise.mlqa, language=language) if mlqa else normalise.squad
         return answer_counts(gold, predicted, rules)
     except InputError as error:
         raise InputError(f"{task} ({language}): {error}") from None
 
 
-def values(form: Form, sums: Array) -> dict[str, Array]:
+def values(form: OutputType, sums: Array) -> dict[str, Array]:
     """The metrics of sums of counts, shape (..., k): a value of each metric for each row; 0 where nothing is counted."""
     column = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)
     if form == "labels":

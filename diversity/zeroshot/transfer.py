@@ -191,7 +191,7 @@ def mixture_of(model: str) -> Mixture:
 
 
 def _targets(targets: Sequence[str]) -> list[str]:
-    known = [n for n in catalog.names("tasks") if catalog.task(n).role == "target"]
+    known = catalog.targets()
     for name in targets:
         if name not in known:
             raise catalog.near(name, known, "target")
@@ -207,7 +207,7 @@ def _settings(name: str, target: str, overrides: Mapping[str, Any] | None, seed:
 def _groups(chosen: Mapping[str, Settings]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for target in chosen:
-        groups.setdefault(sources.training_set(catalog.task(target)), []).append(target)
+        groups.setdefault(catalog.task(target).train_on or target, []).append(target)
     return groups
 
 

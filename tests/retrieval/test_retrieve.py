@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diversity import InputError, Mixture
+from diversity import InputError, Mixture, catalog
 from diversity.cli import main
 from diversity.encoders.hidden_states import layer_encoder
 from diversity.encoders.sentence import embed
@@ -149,7 +149,7 @@ def test_what_cannot_be_is_refused_before_anything_is_encoded(data):
         ("drop, expand, found 'keep'", {"mining": Mining(repeated="keep")}),
     ):
         with pytest.raises(InputError, match=words):
-            retrieve(Never(), **{"targets": retrieving.TARGETS, "data": data, **settings})
+            retrieve(Never(), **{"targets": catalog.retrieval(), "data": data, **settings})
 
 
 def test_a_long_search_is_announced(data, monkeypatch):

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diversity import catalog
-from diversity.stats.outcomes import RETRIEVAL, XTREME, read_outcomes
+from diversity.stats.outcomes import read_outcomes
 from diversity.stats.scores import read_scores
 from diversity.stats.study import read_study
 from diversity.stats.tables import tasks_in
@@ -25,12 +24,6 @@ def results(designs, pairs):
 @pytest.fixture
 def scores(designs, pairs):
     return designs.scores(pairs, np.arange(10.0) ** 1.5, encoder="e")
-
-
-def test_nine_targets():
-    assert len(XTREME) == 9
-    assert all(catalog.task(name).role == "target" for name in XTREME)
-    assert [n for n in XTREME if catalog.task(n).kind == "retrieval"] == list(RETRIEVAL)
 
 
 def test_outcome_is_the_mean_of_means_and_question_answering_that_of_both_metrics(results, scores):

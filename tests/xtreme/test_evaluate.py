@@ -12,8 +12,10 @@ from diversity import catalog
 from diversity.cli import main
 from diversity.types import InputError
 from diversity.xtreme import intervals, layout
-from diversity.xtreme.benchmark import FORMS, XTREME, XTREME_R
+from diversity.xtreme.benchmark import XTREME, XTREME_R
 from diversity.xtreme.evaluate import Evaluation
+
+FORMS = {task: catalog.task(task).output_type for task in XTREME.tasks}
 
 
 def numbers(found, path=()):

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diversity import catalog
 from diversity.types import InputError
 from diversity.xtreme import layout
-from diversity.xtreme.benchmark import FORMS
+from diversity.xtreme.benchmark import XTREME
+
+FORMS = {task: catalog.task(task).output_type for task in XTREME.tasks}
 
 CELL = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=6)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

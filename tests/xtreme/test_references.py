@@ -7,8 +7,10 @@ from diversity import catalog
 from diversity.data import sources
 from diversity.types import InputError
 from diversity.xtreme import layout, references
-from diversity.xtreme.benchmark import FORMS, XTREME
+from diversity.xtreme.benchmark import XTREME
 from diversity.xtreme.scores import scores_of
+
+FORMS = {task: catalog.task(task).output_type for task in XTREME.tasks}
 
 
 def as_predictions(task, gold):

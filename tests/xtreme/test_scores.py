@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diversity import catalog
 from diversity.types import InputError
 from diversity.xtreme import scores
-from diversity.xtreme.benchmark import FORMS
+from diversity.xtreme.benchmark import XTREME
 from diversity.xtreme.scores import scores_of
+
+FORMS = {task: catalog.task(task).output_type for task in XTREME.tasks}
 
 POS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split()
 BIO = "O B-PER I-PER B-ORG I-ORG B-LOC I-LOC".split()
