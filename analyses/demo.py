@@ -111,8 +111,7 @@ def grid(folder: Path, file: Path = PLAN) -> Path:
         metric=plan.primary_metric,
         outcome=plan.outcome,
         output=folder / "report" / "report.html",
-        title=TITLE,
-        note=NOTHING,
+        heading=diversity.Heading(TITLE, NOTHING),
         exports=False,
     )
     print(f"\n{NOTHING}\n{written.fit if isinstance(written.fit, str) else written.fit.sentence}")

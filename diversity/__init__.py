@@ -38,6 +38,7 @@ _API = {
     "report": "reporting.report",
     "Assumptions": "planning.choice",
     "EmbeddedTasks": "scoring.embedded",
+    "Heading": "reporting.report",
     "Hypothesis": "planning.choice",
     "InputError": "types",
     "Mining": "retrieval.retrieve",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from diversity.planning.design import design as design
     from diversity.planning.plans import read_plan as read_plan
     from diversity.reporting.plot import plot as plot
+    from diversity.reporting.report import Heading as Heading
     from diversity.reporting.report import report as report
     from diversity.retrieval.retrieve import Mining as Mining
     from diversity.retrieval.retrieve import retrieve as retrieve

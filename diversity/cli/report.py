@@ -52,14 +52,19 @@ def report(
 
     diversity report --results results.csv --scores scores.csv --metric "vendi(q=2)" --output report/report.html
     """
-    from diversity.reporting import report as composing
+    from diversity.reporting import report as reporting
+    from diversity.stats.analysis import Analysis
 
-    found = composing.report(
-        results, scores, metric=metric, outcome=outcome, covariates=metrics_in(covariates), encoder=encoder,
-        english=english, where=choices(where), output=output, title=title or composing.TITLE, alpha=alpha, rope=rope,
-        permutations=permutations, bootstrap=bootstrap, seed=seed, exports=exports, groups=group_column, note=remark,
+    analysis = Analysis(
+        outcome=outcome, encoder=encoder, english=english, where=choices(where), covariates=tuple(metrics_in(covariates)),
+        alpha=alpha, permutations=permutations, bootstrap=bootstrap, seed=seed,
     )  # fmt: skip
-    print(found.html)
-    if found.files:
-        note(f"wrote {len(found.files)} tables and figures beside it")
-    print(found.fit if isinstance(found.fit, str) else found.fit.sentence)
+    heading = reporting.Heading(title or reporting.TITLE, remark)
+    written = reporting.report(
+        results, scores, metric=metric, output=output, groups=group_column, rope=rope, analysis=analysis,
+        heading=heading, exports=exports,
+    )  # fmt: skip
+    print(written.html)
+    if written.files:
+        note(f"wrote {len(written.files)} tables and figures beside it")
+    print(written.fit if isinstance(written.fit, str) else written.fit.sentence)

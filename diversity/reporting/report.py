@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from diversity import store
 from diversity.reporting import page, sections, words
-from diversity.reporting.page import Section
+from diversity.reporting.sections import Findings
+from diversity.stats.analysis import Analysis
+from diversity.stats.compare import Comparison, compare
+from diversity.stats.fit import Fit, fit
+from diversity.stats.outcomes import Outcomes, read_outcomes
+from diversity.stats.scores import Scores, read_scores
 from diversity.types import InputError
 from diversity.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
+    from tqdm import tqdm
 
-    from diversity.stats.compare import Comparison
-    from diversity.stats.fit import Fit
-    from diversity.stats.outcomes import Outcomes
-    from diversity.stats.scores import Scores
+    Source = pd.DataFrame | Path | str | Outcomes | Scores
 
 TITLE = "Semantic diversity of intermediate tasks and zero-shot transfer"
 PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "seaborn", "matplotlib")
-Found = TypeVar("Found")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What stands first in a report: its title, and a note of what a reader has to know of these runs."""
+
+    title: str = TITLE
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,123 +50,84 @@ class Report:
 
 
 def report(
-    results: pd.DataFrame | Path | str,
-    scores: pd.DataFrame | Path | str,
+    results: pd.DataFrame | Path | str | Outcomes,
+    scores: pd.DataFrame | Path | str | Scores,
     *,
     metric: str,
     output: Path | str,
-    outcome: str = "mean9",
-    covariates: Sequence[str] = (),
-    encoder: str | None = None,
-    english: bool = True,
-    where: Mapping[str, object] | None = None,
-    title: str = TITLE,
-    alpha: float = 0.05,
-    rope: float = 0.5,
-    permutations: int = 10_000,
-    bootstrap: int = 1000,
-    seed: int = 0,
-    exports: bool = True,
+    outcome: str | None = None,
     groups: Mapping[str, str] | str | None = None,
-    note: str = "",
+    rope: float = 0.5,
+    analysis: Analysis | None = None,
+    heading: Heading | None = None,
+    exports: bool = True,
 ) -> Report:
     """Write the report to OUTPUT (an `.html` file); `exports` writes its tables and figures to folders beside it.
 
-    `results`, `scores`, `covariates`, `encoder`, `english` and `where` are those of `fit`; `metric` and `outcome` are the
-    primary ones, declared before. `groups` are
-    those of `compare`, where they were declared before: a mapping, or a column of the results such as `role`, which a
-    grid of matched pairs writes. `note` is said first of all: what a reader has to know of these runs. What the
-    tables do not allow (one seed, one target, three mixtures) is explained in its place. Raises InputError only where
-    the tables cannot be read at all.
+    `results`, `scores`, `outcome` and `analysis` are those of `fit`; `metric` and `outcome` are the primary ones, declared
+    before. `groups` and `rope` are those of `compare`: a mapping, or a column of the results such as `role`, which a grid
+    of matched pairs writes. `heading` has the title, and what a reader has to know first. What the tables do not allow
+    (one seed, one target, three mixtures) is explained in its place. Raises InputError only where the tables cannot be
+    read at all.
     """
     from tqdm import tqdm
-
-    from diversity.stats.analysis import Analysis
-    from diversity.stats.compare import compare
-    from diversity.stats.fit import fit
-    from diversity.stats.outcomes import read_outcomes
-    from diversity.stats.scores import read_scores
 
     target = Path(output)
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{target}: expected a file that ends in .html")
+    asked, top = (analysis or Analysis()).changed(outcome=outcome), heading or Heading()
     known = read_scores(scores)
-    runs = read_outcomes(results, english=english, where=where)
-    common: dict[str, Any] = {"metric": metric, "outcome": outcome, "permutations": permutations, "seed": seed}
-    analysis = Analysis(
-        outcome=outcome, encoder=encoder, english=english, where=where or {}, covariates=tuple(covariates), alpha=alpha,
-        permutations=permutations, bootstrap=bootstrap, seed=seed,
-    )  # fmt: skip
-    bar = tqdm(total=4, desc="report", unit="step", disable=None)
-    fitted = _step(
-        bar,
-        "slopes",
-        lambda: _or_why(lambda: fit(runs, known, metric=metric, analysis=analysis)),
-    )
-    compared = _step(
-        bar,
-        "pairs",
-        lambda: _or_why(
-            lambda: compare(
-                runs, known, metric=metric, rope=rope, groups=groups, analysis=replace(analysis, bootstrap=None)
-            )
-        ),
-    )
-    settings = {
-        "alpha": alpha, "rope": rope, "seed": seed, "version": __version__, "covariates": ", ".join(covariates) or "none",
-    }  # fmt: skip
-    whole = _sections(fitted, compared, known, runs, settings, metric, encoder, note)
-    encoders = encoder or ", ".join(sorted(e for e in known.frame["encoder"].unique() if e)) or "not told"
-    all_settings = {
-        **common, **settings, "bootstrap": bootstrap, "encoder of the scores": encoders,
-        "English among the languages": "yes" if english else "no",
-        "rows chosen": ", ".join(f"{k} = {v}" for k, v in (where or {}).items()) or "all",
-    }  # fmt: skip
-    whole.append(sections.provenance(_facts(results, scores, all_settings)))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    html = _step(bar, "page", lambda: store.write(target, page.render(title, whole)))
-    files = _step(bar, "files", lambda: tuple(page.export(whole, target.parent)) if exports else ())
-    bar.close()
+    runs = read_outcomes(results, english=asked.english, where=asked.where)
+    with tqdm(total=4, desc="report", postfix="slopes", unit="step", disable=None) as bar:
+        fitted = _or_why(lambda: fit(runs, known, metric=metric, analysis=asked))
+        _next(bar, "pairs")
+        of_pairs = replace(asked, bootstrap=None)
+        compared = _or_why(lambda: compare(runs, known, metric=metric, rope=rope, groups=groups, analysis=of_pairs))
+        _next(bar, "page")
+        findings = Findings(fitted, compared, runs, known.of(metric, asked.encoder), known.frame)
+        settings = {
+            "alpha": asked.alpha, "rope": rope, "seed": asked.seed, "version": __version__,
+            "covariates": ", ".join(asked.covariates) or "none",
+        }  # fmt: skip
+        facts = _facts({"results": results, "scores": scores}, _settings(metric, asked, known, settings))
+        content = [
+            *sections.of(findings, top.note),
+            words.methods(fitted, compared, runs.runs, settings),
+            sections.provenance(facts),
+        ]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        html = store.write(target, page.render(top.title, content))
+        _next(bar, "files")
+        files = tuple(page.export(content, target.parent)) if exports else ()
+        bar.update()
     return Report(html, files, fitted, compared)
 
 
-def _step(bar: Any, name: str, work: Callable[[], Found]) -> Found:
-    bar.set_postfix_str(name)
-    found = work()
+def _next(bar: tqdm[Any], step: str) -> None:
     bar.update()
-    return found
+    bar.set_postfix_str(step)
 
 
-def _or_why(work: Callable[[], Found]) -> Found | str:
+def _or_why(work: Callable[[], Result]) -> Result | str:
+    """What a step gives, or why it cannot."""
     try:
         return work()
     except InputError as error:
         return str(error)
 
 
-def _sections(
-    fit: Fit | str, comparison: Comparison | str, scores: Scores, runs: Outcomes, settings: Mapping[str, object], metric: str,
-    encoder: str | None, note: str,
-) -> list[Section]:  # fmt: skip
-    left_out = runs.failed if isinstance(fit, str) else fit.tables["left_out"]
-    degenerate = None if isinstance(fit, str) else fit.tables["degenerate"]
-    return [
-        sections.verdict(fit, comparison, runs.runs, note),
-        sections.design(fit, runs.runs),
-        sections.mixtures(scores.of(metric, encoder), scores.frame, set(runs.runs["mixture"])),
-        sections.accuracy(runs.runs),
-        sections.compared(comparison),
-        sections.slopes(fit),
-        sections.retrieval(fit),
-        sections.specifications(fit),
-        sections.influence(fit),
-        sections.checks(fit),
-        sections.failed(left_out, degenerate),
-        words.methods(fit, comparison, runs.runs, settings),
-    ]
+def _settings(metric: str, analysis: Analysis, scores: Scores, settings: Mapping[str, object]) -> dict[str, object]:
+    """Everything that was asked for, as the table of provenance has it."""
+    chosen = ", ".join(f"{column} = {value}" for column, value in analysis.where.items())
+    return {
+        "metric": metric, "outcome": analysis.outcome, "permutations": analysis.permutations, "seed": analysis.seed,
+        **settings, "bootstrap": analysis.bootstrap or "the defaults",
+        "encoder of the scores": analysis.encoder or ", ".join(scores.encoders) or "not given",
+        "English among the languages": "yes" if analysis.english else "no", "rows chosen": chosen or "all",
+    }  # fmt: skip
 
 
-def _facts(results: object, scores: object, settings: Mapping[str, object]) -> list[tuple[str, object]]:
+def _facts(tables: Mapping[str, Source], settings: Mapping[str, object]) -> list[tuple[str, object]]:
     facts: list[tuple[str, object]] = [
         ("diversity", settings["version"]),
         ("commit", store.commit() or "not a checkout"),
@@ -163,12 +135,11 @@ def _facts(results: object, scores: object, settings: Mapping[str, object]) -> l
     facts += [(name, version) for name, version in store.versions(PACKAGES).items() if name != "diversity"]
     facts.append(("system", platform.platform()))
     facts += [(name, value) for name, value in settings.items() if name != "version"]
-    for name, table in (("results", results), ("scores", scores)):
-        facts.append((name, table if isinstance(table, str | Path) else "a DataFrame"))
-        facts.append((f"{name}, SHA-256", _hash(table)))
+    for name, table in tables.items():
+        facts.append((name, table if isinstance(table, str | Path) else "a table in memory"))
+        if isinstance(table, str | Path):
+            facts.append((f"{name}, SHA-256", store.sha256_file(Path(table))))
+        else:  # checked results and scores hold their table
+            frame = table.rows if isinstance(table, Outcomes) else table.frame if isinstance(table, Scores) else table
+            facts.append((f"{name}, SHA-256", hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()))
     return facts
-
-
-def _hash(table: Any) -> str:
-    content = Path(table).read_bytes() if isinstance(table, str | Path) else table.to_csv(index=False).encode()
-    return hashlib.sha256(content).hexdigest()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,45 @@ if TYPE_CHECKING:
 
     from diversity.stats.compare import Comparison
     from diversity.stats.fit import Fit
+    from diversity.stats.outcomes import Outcomes
 
 QUESTION = (
     "Does the semantic diversity of the English intermediate tasks change zero-shot cross-lingual accuracy, compared with "
     "task-homogeneous training?"
 )
 WHOLE = "(nothing)"  # left out
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a report tells: the fit and the comparison, or why there is none; the results; the scores of the primary metric
+    by mixture, and all scores."""
+
+    fit: Fit | str
+    comparison: Comparison | str
+    outcomes: Outcomes
+    primary: pd.DataFrame
+    scores: pd.DataFrame
+
+
+def of(findings: Findings, note: str = "") -> list[Section]:
+    """The sections of the findings, in their order; a new section is a function below and a line here."""
+    fit, runs = findings.fit, findings.outcomes.runs
+    left_out = findings.outcomes.failed if isinstance(fit, str) else fit.tables["left_out"]
+    degenerate = None if isinstance(fit, str) else fit.tables["degenerate"]
+    return [
+        verdict(fit, findings.comparison, runs, note),
+        design(fit, runs),
+        mixtures(findings.primary, findings.scores, set(runs["mixture"])),
+        accuracy(runs),
+        compared(findings.comparison),
+        slopes(fit),
+        retrieval(fit),
+        specifications(fit),
+        influence(fit),
+        checks(fit),
+        failed(left_out, degenerate),
+    ]
 
 
 def missing(part: str, why: str) -> Paragraph:

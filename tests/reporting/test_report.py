@@ -11,7 +11,7 @@ from diversity.stats.analysis import Analysis
 from diversity.stats.fit import fit
 
 TASKS = ["mnli", "qqp", "squad_v1", "hellaswag", "<script>alert(1)</script>"]
-QUICK = {"permutations": 200, "bootstrap": 100, "metric": "vendi(q=2)", "outcome": "mean"}
+QUICK = {"analysis": Analysis(permutations=200, bootstrap=100), "metric": "vendi(q=2)", "outcome": "mean"}
 
 
 @pytest.fixture(scope="module")
