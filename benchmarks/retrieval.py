@@ -34,9 +34,9 @@ def report(start, *found):
     print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak}))
 """
 OURS = """
-from diversity.training import nearest
+from diversity.retrieval import neighbours
 start = time.perf_counter(), time.process_time()
-found = nearest.neighbours(x, y, int(sys.argv[3]), product=sys.argv[2])
+found = neighbours.neighbours(x, y, int(sys.argv[3]), product=sys.argv[2])
 report(start, found.forward, found.backward)
 """
 PEER = """

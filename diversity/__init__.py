@@ -33,8 +33,10 @@ _API = {
     "save_moments": "scoring.embedded",
     "score": "scoring.score",
     "task": "catalog",
+    "TransferSettings": "zeroshot.transfer",
     "train_mix": "training.intermediate",
     "transfer": "zeroshot.transfer",
+    "plan_transfer": "zeroshot.transfer",
     "report": "reporting.report",
     "Assumptions": "planning.choice",
     "EmbeddedTasks": "scoring.embedded",
@@ -43,7 +45,10 @@ _API = {
     "InputError": "types",
     "Mining": "retrieval.retrieve",
     "Mixture": "types",
+    "Lineage": "results",
+    "Rows": "types",
     "Sampling": "types",
+    "SentenceVectors": "encoders.hidden_states",
     "Settings": "training.settings",
     "Space": "scoring.embedded",
     "Training": "planning.choice",
@@ -57,6 +62,7 @@ if TYPE_CHECKING:
     from diversity.data.check import check as check
     from diversity.data.check import fetch as fetch
     from diversity.data.shipped import published as published
+    from diversity.encoders.hidden_states import SentenceVectors as SentenceVectors
     from diversity.encoders.sentence import load_encoder as load_encoder
     from diversity.grid.run import grid_status as grid_status
     from diversity.grid.run import run_grid as run_grid
@@ -68,6 +74,7 @@ if TYPE_CHECKING:
     from diversity.reporting.plot import plot as plot
     from diversity.reporting.report import Heading as Heading
     from diversity.reporting.report import report as report
+    from diversity.results import Lineage as Lineage
     from diversity.retrieval.retrieve import Mining as Mining
     from diversity.retrieval.retrieve import retrieve as retrieve
     from diversity.scoring.embedded import EmbeddedTasks as EmbeddedTasks
@@ -87,8 +94,11 @@ if TYPE_CHECKING:
     from diversity.training.settings import Settings as Settings
     from diversity.types import InputError as InputError
     from diversity.types import Mixture as Mixture
+    from diversity.types import Rows as Rows
     from diversity.types import Sampling as Sampling
     from diversity.xtreme.evaluate import evaluate as evaluate
+    from diversity.zeroshot.transfer import TransferSettings as TransferSettings
+    from diversity.zeroshot.transfer import plan_transfer as plan_transfer
     from diversity.zeroshot.transfer import transfer as transfer
 
 

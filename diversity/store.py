@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import platform
@@ -14,10 +15,15 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from diversity.types import InputError
+from diversity.types import canonical as canonical
+from diversity.types import digest as digest
 from diversity.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PACKAGES = ("numpy", "torch", "transformers", "tokenizers", "accelerate", "sentence-transformers")
 RECORD, ERROR = "record.json", "error.txt"
@@ -74,6 +80,19 @@ def sha256_file(path: Path) -> str:
 def cache_folder(cache: Path | str | None = None) -> Path:
     """Where vectors are kept: the folder given, $DIVERSITY_CACHE, or ~/.cache/diversity."""
     return Path(cache or os.environ.get("DIVERSITY_CACHE") or "~/.cache/diversity").expanduser()
+
+
+def write_table(table: pd.DataFrame, path: Path | str) -> None:
+    """Write a table atomically to PATH.csv or PATH.parquet; a file that holds the same already is left alone."""
+    file = Path(path)
+    if file.suffix == ".parquet":
+        packed = io.BytesIO()
+        table.to_parquet(packed, index=False)
+        content = packed.getvalue()
+    else:
+        content = table.to_csv(index=False, lineterminator="\n").encode()
+    if not (file.is_file() and file.read_bytes() == content):
+        write(file, content)
 
 
 # --- What lies in a folder, and whether it has reached the disk ------------------------------------
@@ -181,24 +200,6 @@ def commit() -> str:
 
 
 # --- Records of finished stages ----------------------------------------------------------------------
-
-
-def canonical(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, ASCII; raises ValueError for numbers that are not finite.
-
-    >>> canonical({"b": 1, "a": [0.5, None]})
-    '{"a":[0.5,null],"b":1}'
-    """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of the canonical JSON of a value: the same on every machine.
-
-    >>> digest({})[:8]
-    '44136fa3'
-    """
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

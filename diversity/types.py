@@ -9,7 +9,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, Unpack, get_args, runtime_checkable
@@ -60,6 +60,24 @@ class BadRow(InputError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return BadRow, (self.path, self.where, self.problem)
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, ASCII; raises ValueError for numbers that are not finite.
+
+    >>> canonical({"b": 1, "a": [0.5, None]})
+    '{"a":[0.5,null],"b":1}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON of a value: the same on every machine.
+
+    >>> digest({})[:8]
+    '44136fa3'
+    """
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 class RowChanges(TypedDict, total=False):
@@ -446,26 +464,6 @@ class Mixture:
     def trained(self, shares: Mapping[str, float], budget: int | None = None) -> Mixture:
         """The same mixture with the shares, and the number of examples, that a run recorded."""
         return replace(self, recorded=tuple(shares[t] for t in self.tasks), budget=budget or self.budget)
-
-
-@dataclass(frozen=True)
-class Run:
-    """One cell of the grid: a model trained on a mixture, then on a target, with a seed and its settings.
-
-    `settings` holds everything else that determines the result, the revisions of the data included.
-    """
-
-    model: str
-    mixture: Mixture
-    target: str
-    seed: int
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def key(self) -> str:
-        """SHA-256 of the canonical JSON of all of it: the same run, the same key, on every machine."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 Predicted = Any  # by the output type of a target: labels, tags, answers by question id, or pairs of ids

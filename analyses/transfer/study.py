@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 import diversity
-from diversity import Mixture, catalog, store
+from diversity import Mixture, TransferSettings, catalog, store
 from diversity.training.settings import Settings, changed
 
 PAIR = ("mnli", "squad_v1")
@@ -71,7 +71,9 @@ def main() -> None:
     for target, overrides in TARGETS.items():
         done = diversity.transfer(
             str(given.folder / "mixture_of_2"), [target], data=data, output=given.folder / target,
-            overrides={**COMMON, "dev_examples": 500, **overrides}, cache=given.folder / "cache",
+            settings=TransferSettings(
+                changes={**COMMON, "dev_examples": 500, **overrides}, cache=given.folder / "cache"
+            ),
         )  # fmt: skip
         tables.append(done.rows)
         store.write(given.folder / "results.csv", pd.concat(tables).to_csv(index=False))

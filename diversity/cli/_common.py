@@ -8,9 +8,12 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diversity.types import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENCODER = "all-MiniLM-L6-v2"  # embed.DEFAULT; written here so that --help loads nothing
 
@@ -54,6 +57,12 @@ def emit(text: str, out: Path | None) -> None:
     else:
         store.write(out, text)
         note(f"wrote {out}")
+
+
+def records_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table; what is missing is None."""
+    plain = table.astype(object).where(table.notna(), None)
+    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
 
 
 def show(records: Sequence[dict[str, Any]], format: Format, out: Path | None, table: str) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from diversity.cli._common import ENCODER, Format, check_choice, check_writable, names_in, note, show, text_table
-from diversity.types import InputError
+from diversity.cli._common import ENCODER, Format, check_writable, names_in, note, records_of, show, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 app = typer.Typer()
+Pooling = Literal["mean", "cls"]
+Precision = Literal["fp32", "bf16"]
+Margin = Literal["ratio", "distance", "absolute"]
+Candidates = Literal["max", "intersect", "forward", "backward"]
+Repeated = Literal["drop", "expand"]
 
 
 @app.command()
@@ -28,19 +32,23 @@ def retrieve(
     layer: Annotated[
         str, typer.Option(help="Hidden layer: an index (14; -1 is the last), or a fraction of the depth (0.58).")
     ] = "0.58",
-    pooling: Annotated[str, typer.Option(help="mean over the tokens, or cls: the first token.")] = "mean",
-    precision: Annotated[str, typer.Option(help="fp32, or bf16 where the processor has it.")] = "fp32",
+    pooling: Annotated[Pooling, typer.Option(help="mean over the tokens, or cls: the first token.")] = "mean",
+    precision: Annotated[Precision, typer.Option(help="fp32, or bf16 where the processor has it.")] = "fp32",
     max_tokens: Annotated[int | None, typer.Option(help="Tokens that are read of a sentence (default: 512).")] = None,
     k: Annotated[int, typer.Option(help="Neighbours in each direction that a margin is taken over.")] = 4,
-    margin: Annotated[str, typer.Option(help="ratio, distance or absolute.")] = "ratio",
-    retrieval: Annotated[str, typer.Option(help="Pairs by max, intersect, forward or backward.")] = "max",
+    margin: Annotated[Margin, typer.Option(help="ratio, distance or absolute.")] = "ratio",
+    retrieval: Annotated[Candidates, typer.Option(help="Pairs by max, intersect, forward or backward.")] = "max",
     repeated: Annotated[
-        str, typer.Option(help="Sentences that stand more than once: drop their pairs, or expand to all their ids.")
+        Repeated,
+        typer.Option(help="Sentences that stand more than once: drop their pairs, or expand to all their ids."),
     ] = "drop",
     threshold: Annotated[
         float | None, typer.Option(help="Score that a mined pair must reach (default: tuned on dev).")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed that the model was trained with, for the rows.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Seed that the model was trained with, for the rows (default: as it says)."),
+    ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of cached vectors (default: ~/.cache/diversity).")] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for the predictions, in the leaderboard's layout.")
@@ -55,51 +63,29 @@ def retrieve(
 
     diversity retrieve --model M --targets tatoeba --data DIR --languages de,sw
     """
-    for option, value, known in (
-        ("--pooling", pooling, ("mean", "cls")),
-        ("--precision", precision, ("fp32", "bf16")),
-        ("--margin", margin, ("ratio", "distance", "absolute")),
-        ("--retrieval", retrieval, ("max", "intersect", "forward", "backward")),
-        ("--repeated", repeated, ("drop", "expand")),
-    ):
-        check_choice(option, value, known)
+    from dataclasses import replace
+
+    from diversity.encoders.hidden_states import SentenceVectors
+    from diversity.retrieval import retrieve as retrieving
+    from diversity.types import Rows
+
     if out is not None:
         check_writable(out)
-    from diversity.retrieval.retrieve import Mining, plan
-    from diversity.retrieval.retrieve import retrieve as run
-
-    chosen: dict[str, Any] = {
-        "data": data,
-        "languages": names_in(languages) or None,
-        "split": split,
-        "layer": _layer(layer),
-        "pooling": pooling,
-        "precision": precision,
-        "max_tokens": max_tokens,
-        "mining": Mining(k, margin, retrieval, repeated, threshold),  # type: ignore[arg-type]
-    }
+    rows = Rows(data.expanduser(), split, tuple(names_in(languages)) or Rows.languages)
+    at = SentenceVectors.at(layer)
+    vectors = replace(at, pooling=pooling, precision=precision, max_tokens=max_tokens, cache=cache)
+    mining = retrieving.Mining(k, margin, retrieval, repeated, threshold)
     if dry_run:
-        table = plan(model, names_in(targets), **chosen)
-        show(_records(table), format, out, _planned(table))
+        table = retrieving.plan(model, names_in(targets), data=rows, vectors=vectors, mining=mining)
+        show(records_of(table), format, out, _planned(table))
         return
-    table = run(model, names_in(targets), **chosen, seed=seed, cache=cache, output=output, notify=note)
+    lineage = None if seed is None else replace(retrieving.model_lineage(model), seed=seed)
+    table = retrieving.retrieve(
+        model, names_in(targets), data=rows, vectors=vectors, mining=mining, lineage=lineage, output=output, notify=note
+    )
     if output is not None:
         note(f"wrote predictions to {output}")
-    show(_records(table), format, out, _results(table))
-
-
-def _layer(text: str) -> int | float:
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError:
-        raise InputError(
-            f"expected --layer as an index such as 14, or a fraction such as 0.58, found {text!r}"
-        ) from None
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    plain = table.astype(object).where(table.notna(), None)
-    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
+    show(records_of(table), format, out, _results(table))
 
 
 def _results(table: pd.DataFrame) -> str:

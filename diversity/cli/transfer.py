@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from diversity.cli._common import Format, check_choice, check_writable, names_in, note, show, text_table
+from diversity.cli._common import Format, check_writable, names_in, note, records_of, show, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 app = typer.Typer()
+Pooling = Literal["mean", "cls"]
 
 
 @app.command()
@@ -47,12 +48,18 @@ def transfer(
     tokens: Annotated[int | None, typer.Option(help="Tokens in one pass at most; lower it to save memory.")] = None,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.")] = None,
     layer: Annotated[
-        float, typer.Option(help="Retrieval: layer of the sentence vectors, or share of the depth.")
-    ] = 0.58,
-    pooling: Annotated[str, typer.Option(help="Retrieval: mean or cls.")] = "mean",
+        str,
+        typer.Option(help="Retrieval: hidden layer, an index (14; -1 is the last) or a fraction of the depth (0.58)."),
+    ] = "0.58",
+    pooling: Annotated[
+        Pooling, typer.Option(help="Retrieval: mean over the tokens, or cls: the first token.")
+    ] = "mean",
     cache: Annotated[Path | None, typer.Option(help="Folder of tokenised rows and vectors.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of heads, batches and dropout.")] = 0,
     trackers: Annotated[str, typer.Option(help="tensorboard, mlflow, wandb: those installed.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, say what would be done and how long, and do nothing.")
+    ] = False,
     format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
 ) -> None:
@@ -60,30 +67,52 @@ def transfer(
 
     diversity transfer --model DIR --targets xnli,udpos,tatoeba --data DATA --output RUN
     """
-    from diversity import catalog
-    from diversity.zeroshot import transfer as transferring
+    from dataclasses import replace
 
-    check_choice("--pooling", pooling, ("mean", "cls"))
-    vectors: dict[str, Any] = {"layer": layer, "pooling": pooling}
+    from diversity import catalog
+    from diversity.encoders.hidden_states import SentenceVectors
+    from diversity.types import Rows
+    from diversity.zeroshot import transfer as zeroshot
+
     if out is not None:
         check_writable(out)
-    every = catalog.targets()
-    overrides = dict(
+    wanted = catalog.targets() if targets == "all" else names_in(targets)
+    given = dict(
         steps=steps, examples=budget, epochs=epochs, learning_rate=learning_rate, batch=batch, max_length=max_length,
         stride=stride, warmup=warmup, weight_decay=weight_decay, dev_every=dev_every, dev_examples=dev_examples,
         patience=patience, precision=precision, packing=packing, tokens=tokens, save_every=save_every,
         dropout=dropout,
     )  # fmt: skip
-    found = transferring.transfer(
-        model, every if targets == "all" else names_in(targets), data=data, output=output, preset=preset,
-        overrides=overrides, languages=names_in(languages) or None, split=split, train_split=train_split,
-        source_language=source_language, limit=limit, seed=seed, cache=cache,
-        trackers=names_in(trackers), **vectors,
+    vectors = replace(SentenceVectors.at(layer), pooling=pooling, cache=cache)
+    settings = zeroshot.TransferSettings(
+        preset, given, split=split, vectors=vectors, cache=cache, trackers=tuple(names_in(trackers))
+    )
+    rows = Rows(data.expanduser(), train_split, (source_language,), limit)
+    shown = names_in(languages) or None
+    if dry_run:
+        table = zeroshot.plan_transfer(model, wanted, data=rows, settings=settings, languages=shown, seed=seed)
+        show(records_of(table), format, out, _planned(table))
+        return
+    transferred = zeroshot.transfer(
+        model, wanted, data=rows, output=output, settings=settings, languages=shown, seed=seed,
         notify=lambda text: note(f"note: {text}"),
     )  # fmt: skip
-    records = [{str(k): v for k, v in r.items()} for r in found.rows.to_dict("records")]
-    show(records, format, out, _text(found.rows))
-    note(f"wrote {found.folder / transferring.RESULTS} and {found.folder / transferring.PREDICTIONS}")
+    show(records_of(transferred.rows), format, out, _text(transferred.rows))
+    note(f"wrote {transferred.folder / zeroshot.RESULTS} and {transferred.folder / zeroshot.PREDICTIONS}")
+
+
+def _planned(table: pd.DataFrame) -> str:
+    """A line for each target, and the time of all trainings."""
+    from diversity.retrieval.retrieve import duration
+
+    lines = []
+    for row in table.astype(object).where(table.notna(), None).to_dict("records"):
+        numbers = [f"{row[n]:,}" if row[n] is not None else "-" for n in ("steps", "examples", "tokens")]
+        time = "-" if row["seconds"] is None else duration(row["seconds"])
+        lines.append([row["target"], row["trained_on"] or "-", str(row["languages"]), *numbers, time])
+    total = table.drop_duplicates("trained_on")["seconds"].sum()
+    header = ["target", "trained on", "languages", "steps", "examples", "tokens", "training"]
+    return text_table(header, lines, right=(2, 3, 4, 5, 6)) + f"\ntraining: about {duration(float(total))}\n"
 
 
 def _text(rows: pd.DataFrame) -> str:

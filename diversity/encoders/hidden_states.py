@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from diversity.encoders.pretrained import Loaded, check_length, load_model
 from diversity.encoders.sentence import DEFAULT, TOKENS, Precision, token_batches
+from diversity.results import display_name
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +45,71 @@ def layer_index(layer: float, depth: int) -> int:
     if not -depth - 1 <= layer <= depth:
         raise InputError(f"expected a layer from {-depth - 1} to {depth}, or a fraction such as 0.58, found {layer}")
     return int(layer) % (depth + 1)
+
+
+@dataclass(frozen=True)
+class SentenceVectors:
+    """How sentences are embedded by any encoder of transformers, checked before one is loaded.
+
+    `layer` is an index into `hidden_states` (0: the embeddings, -1: the last); without one it is at the fraction `depth` of
+    the model. The vector is the mean over the tokens or the first one (`pooling`); at most `max_tokens` are read. Vectors
+    are kept in the folder `cache` ($DIVERSITY_CACHE, or ~/.cache/diversity).
+    """
+
+    layer: int | None = None
+    depth: float = DEPTH
+    pooling: Pooling = "mean"
+    precision: Precision = "fp32"
+    max_tokens: int | None = None
+    cache: Path | str | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        """Raise InputError for what no model can do."""
+        if self.pooling not in get_args(Pooling):
+            raise InputError(f"expected pooling to be one of {', '.join(get_args(Pooling))}, found {self.pooling!r}")
+        if self.precision not in get_args(Precision):
+            raise InputError(
+                f"expected precision to be one of {', '.join(get_args(Precision))}, found {self.precision!r}"
+            )
+        if not 0 <= self.depth <= 1:
+            raise InputError(f"expected a layer's depth from 0.0 to 1.0, found {self.depth:g}")
+        if self.max_tokens is not None and self.max_tokens < 3:
+            raise InputError(f"expected a length of at least 3 tokens, found {self.max_tokens}")
+
+    @staticmethod
+    def at(layer: str | float) -> SentenceVectors:
+        """The vectors of a layer as people write it: `14` and `-1` are indices, `0.58` and `1.0` fractions of the depth.
+
+        >>> SentenceVectors.at("-1").layer, SentenceVectors.at("0.5").depth, SentenceVectors.at(1).layer
+        (-1, 0.5, 1)
+        """
+        text = str(layer)
+        try:
+            return SentenceVectors(layer=int(text))
+        except ValueError:
+            pass
+        try:
+            return SentenceVectors(depth=float(text))
+        except ValueError:
+            raise InputError(
+                f"expected a layer's index such as 14, or a fraction such as 0.58, found {text!r}"
+            ) from None
+
+    @property
+    def identity(self) -> dict[str, float | str | None]:
+        """What changes a vector, as it stands in the settings of a run."""
+        where = {"depth": self.depth} if self.layer is None else {"layer": self.layer}
+        return {**where, "pooling": self.pooling, "precision": self.precision, "max_tokens": self.max_tokens}
+
+    def encoder(self, model: str | Loaded) -> LayerEncoder:
+        """The encoder of a model by name, folder or `owner/name@commit`, or of one that is loaded."""
+        return layer_encoder(
+            model,
+            layer=float(self.depth) if self.layer is None else self.layer,
+            pooling=self.pooling,
+            precision=self.precision,
+            max_tokens=self.max_tokens,
+        )
 
 
 @dataclass(frozen=True)
@@ -129,18 +195,13 @@ def layer_encoder(
     is, and its vectors are not cached, for its weights may have been trained since. Raises InputError for a model, layer
     or length that cannot be.
     """
-    if pooling not in get_args(Pooling):
-        raise InputError(f"expected pooling to be one of {', '.join(get_args(Pooling))}, found {pooling!r}")
-    if precision not in get_args(Precision):
-        raise InputError(f"expected precision to be one of {', '.join(get_args(Precision))}, found {precision!r}")
+    SentenceVectors(pooling=pooling, precision=precision, max_tokens=max_tokens)  # which checks them
     # Threads that wait should sleep: spinning ones take the processor from those that work when it is shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     loaded = load_model(model) if isinstance(model, str) else model
     if max_tokens is not None:
         check_length(loaded, max_tokens)
-        if max_tokens < 3:
-            raise InputError(f"expected a length of at least 3 tokens, found {max_tokens}")
     limit = max_tokens or min(LENGTH, loaded.positions)
     if isinstance(model, str):
         encoder: Any = loaded.encoder
@@ -161,12 +222,8 @@ def layer_encoder(
     states = hidden_states(loaded.encoder, index)
     pinned = settings if isinstance(model, str) else None
     return LayerEncoder(
-        _display(loaded.name), loaded.encoder, loaded.tokenizer, index, pooling, precision, limit, states, pinned
+        display_name(loaded.name), loaded.encoder, loaded.tokenizer, index, pooling, precision, limit, states, pinned
     )
-
-
-def _display(name: str) -> str:
-    return Path(name).name if Path(name).is_dir() else name.partition("@")[0]
 
 
 def _device() -> str:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,6 +36,7 @@ EMBEDDED = {
     MINI: "aa309380c1eccdc6e3a0b8d9bcb7dde9d1b0c4e483a9ad60380f8cfc0d0b5f5d",
 }
 TOKENS = {"cpu": 1024, "cuda": 32768}  # padded tokens a batch: on a processor small batches stay in its cache
+READ = (".safetensors", ".json", ".txt", ".model", ".tiktoken")  # what a model's folder is read for
 BLOCK = 512  # texts: what a crash can lose
 
 
@@ -184,11 +185,11 @@ def is_folder(name: str) -> bool:
     return name not in EMBEDDED and Path(name).is_dir()
 
 
-def locate(name: str) -> tuple[str, str]:
-    """The folder or hub id of a model, and what pins it: the hub's commit, or the hash of the local weights."""
+def locate(name: str, hash_file: Callable[[Path], str] = store.sha256_file) -> tuple[str, str]:
+    """The folder or hub id of a model, and what pins it: the hub's commit, or a hash of the local folder's files."""
     if name in EMBEDDED:
         folder = _embedded(name)
-        found = store.sha256_file(folder / "model.safetensors")
+        found = hash_file(folder / "model.safetensors")
         if found != EMBEDDED[name]:
             raise InputError(f"{folder}: expected weights of SHA-256 {EMBEDDED[name][:12]}…, found {found[:12]}…")
         return str(folder), f"sha256:{found}"
@@ -197,8 +198,8 @@ def locate(name: str) -> tuple[str, str]:
         if not weights:
             raise InputError(f"encoder {name!r}: expected a folder with safetensors, found none")
         digest = hashlib.sha256()
-        for path in sorted(p for p in Path(name).rglob("*") if p.suffix in (".safetensors", ".json", ".txt", ".model")):
-            digest.update(f"{path.relative_to(name)}:{store.sha256_file(path)}\n".encode())
+        for path in sorted(p for p in Path(name).rglob("*") if p.suffix in READ):
+            digest.update(f"{path.relative_to(name)}:{hash_file(path)}\n".encode())
         return name, f"sha256:{digest.hexdigest()}"
     repo, _, commit = name.partition("@")
     if not re.fullmatch(r"[0-9a-f]{40}", commit):

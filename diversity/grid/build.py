@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from diversity import catalog, store
+from diversity import catalog, results, store
 from diversity.data import sources
 from diversity.encoders import hidden_states
 from diversity.encoders import sentence as embedding
+from diversity.encoders.hidden_states import SentenceVectors
 from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.graph import Graph, Stage
 from diversity.grid.results import Cell, expected_shares
 from diversity.grid.stages import KINDS
 from diversity.planning.plans import Plan, PlannedMixture
-from diversity.retrieval import retrieve
+from diversity.results import Lineage, display_name
+from diversity.retrieval.retrieve import Mining, mined
 from diversity.training import settings as presets
-from diversity.types import InputError, Rows, Run
+from diversity.types import InputError, Rows
 
 SPLITS = "train,dev"  # trained on: the first that is there
 TESTS = "test,dev"  # predicted
@@ -41,7 +43,6 @@ class Builder:
         self.plan, self.data, self.prints = plan, data, prints
         self.stages: dict[str, Stage] = {}
         self.notes: list[str] = []
-        self.trained: dict[tuple[str, str], dict[str, str]] = {}
         self.tested = {name: self._tested(name) for name in plan.targets}
 
     def add(self, kind: str, title: str, settings: Mapping[str, Any], **rest: Mapping[str, str]) -> str:
@@ -58,7 +59,7 @@ class Builder:
             "mixture": mixture.name,
             "weights": expected_shares(mixture),
             "metrics": self._metrics(),
-            "encoder": _short(chosen.get("encoder", embedding.DEFAULT)),
+            "encoder": display_name(chosen.get("encoder", embedding.DEFAULT)),
             "seed": chosen.get("seed", 0),
         }
         return self.add("diversity", mixture.name, settings, inputs={t: self.moments(t) for t in mixture.tasks})
@@ -85,46 +86,48 @@ class Builder:
         parts = {}
         for shard in range(shards):
             title = f"{task}, {shard + 1} of {shards}" if shards > 1 else task
-            settings = {**shared, "encoder": _short(name) if local else name, "shard": shard, "shards": shards}
+            settings = {**shared, "encoder": display_name(name) if local else name, "shard": shard, "shards": shards}
             parts[f"shard{shard:04d}"] = self.add("embed", title, settings, data=data, places=places)
         return self.add("moments", task, {"task": task}, inputs=parts)
 
     # --- Training ---
 
-    def checkpoint(self, planned: PlannedMixture, seed: int) -> str | None:
-        """The stage that trains on a mixture; None for the empty one, which is the model itself."""
+    def checkpoint(self, planned: PlannedMixture, seed: int) -> tuple[str | None, Lineage]:
+        """The stage that trains on a mixture, and what it gives; no stage for the empty one, which is the model itself."""
         mixture, chosen = planned.mixture, dict(self.plan.train)
+        lineage = Lineage(display_name(self.plan.model), self.prints.model(self.plan.model), mixture)
         if not mixture.tasks:
-            return None
+            return None, lineage
         preset, split, limit = chosen.pop("preset", "phang2020"), chosen.pop("split", SPLITS), chosen.pop("limit", None)
         chosen = {n: v for n, v in chosen.items() if n not in ("sampling", "cap", "temperature", "mixed")}
+        training = asdict(presets.changed(presets.preset(preset), **chosen, seed=seed))
         settings = {
             "tasks": list(mixture.tasks),
             "sampling": asdict(mixture.sampling),
             "split": split,
             "limit": limit,
-            "training": asdict(presets.changed(presets.preset(preset), **chosen, seed=seed)),
+            "training": training,
         }
         data, places, model = self._model()
-        data |= {
-            f"{task}:{part}": print for task in mixture.tasks for part, print in self._trained(task, split).items()
-        }
-        return self.add("train", f"{mixture.name}, seed {seed}", {**settings, **model}, data=data, places=places)
+        data |= {f"{task}:{part}": hash for task in mixture.tasks for part, hash in self._trained(task, split).items()}
+        key = self.add("train", f"{mixture.name}, seed {seed}", {**settings, **model}, data=data, places=places)
+        trained = results.training(training, limit, {task: self._files(task, split) for task in mixture.tasks})
+        return key, replace(lineage, training=trained)
 
-    def tuned(self, checkpoint: str | None, target: str, title: str, seed: int) -> str | None:
-        """The stage that trains on a target's English data, shared by targets of one training set; None for retrieval."""
-        if catalog.task(target).kind == "retrieval":
-            return checkpoint
+    def finetuned(self, checkpoint: str | None, target: str, title: str, seed: int) -> tuple[str, dict[str, Any]]:
+        """The stage that trains on a target's English data, shared by targets of one training set, and its settings."""
         chosen = self.plan.settings("target", target)
         source, split, limit = (
             catalog.task(target).train_on or target,
             chosen.pop("split", SPLITS),
             chosen.pop("limit", None),
         )
-        training = presets.changed(presets.preset(chosen.pop("preset", "phang2020"), target), **chosen, seed=seed)
-        settings = {"task": source, "split": split, "limit": limit, "training": asdict(training)}
+        training = asdict(
+            presets.changed(presets.preset(chosen.pop("preset", "phang2020"), target), **chosen, seed=seed)
+        )
+        settings = {"task": source, "split": split, "limit": limit, "training": training}
         data, places, model = self._model() if checkpoint is None else ({}, {"data": str(self.data)}, {})
-        return self.add(
+        key = self.add(
             "target",
             f"{source} from {title}",
             {**settings, **model},
@@ -132,6 +135,7 @@ class Builder:
             data={**data, **self._trained(source, split)},
             places=places,
         )
+        return key, {"finetuning": results.training(training, limit, {source: self._files(source, split)})}
 
     def _model(self) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
         """The model that everything starts from: its fingerprint, its place, and its name where that is no folder."""
@@ -139,25 +143,27 @@ class Builder:
         data, places = {"model": self.prints.model(name)}, {"data": str(self.data)}
         return (data, {**places, "model": name}, {}) if embedding.is_folder(name) else (data, places, {"model": name})
 
-    def _trained(self, task: str, split: str = SPLITS) -> dict[str, str]:
+    def _trained(self, task: str, split: str) -> dict[str, str]:
         """Fingerprints of a task's English training and dev data."""
-        asked = task, split
-        if asked not in self.trained:
-            found = {"train": self.prints.task(task, self.data, split, ["en"])}
-            if "dev" in catalog.task(task).splits and sources.find(catalog.task(task), self.data, "dev", "en"):
-                found["dev"] = self.prints.task(task, self.data, "dev", ["en"])
-            self.trained[asked] = found
-        return self.trained[asked]
+        return {part: self.prints.task(task, self.data, s, ["en"]) for part, s in self._parts(task, split).items()}
+
+    def _files(self, task: str, split: str) -> list[str]:
+        """Hashes of the files of a task's English training and dev data."""
+        parts = self._parts(task, split).values()
+        return [hash for s in parts for hashes in self.prints.files(task, self.data, s, "en") for hash in hashes]
+
+    def _parts(self, task: str, split: str) -> dict[str, str]:
+        dev = "dev" in catalog.task(task).splits and sources.find(catalog.task(task), self.data, "dev", "en")
+        return {"train": split, "dev": "dev"} if dev else {"train": split}
 
     # --- Predictions and scores ---
 
-    def score(self, model: str | None, target: str, title: str) -> str:
+    def score(self, model: str | None, target: str, title: str, retrieval: Mapping[str, Any]) -> str:
         """The stage that scores a target's predictions, and the one that makes them."""
         splits, fingerprint = self.tested[target]
         chosen = {"target": target, "splits": splits}
         data, places, name = self._model() if model is None else ({}, {"data": str(self.data)}, {})
         task = catalog.task(target)
-        retrieval = _retrieval(self.plan.settings("predict", target)) if task.kind == "retrieval" else {}
         if retrieval and "dev" in task.splits:  # on which the threshold of mining is tuned
             dev = [lang for lang in splits if sources.find(task, self.data, "dev", lang)]
             data = {**data, f"{target}:dev": self.prints.task(target, self.data, "dev", dev)}
@@ -196,12 +202,8 @@ class Builder:
 
 def _retrieval(given: Mapping[str, Any]) -> dict[str, Any]:
     """How sentences are embedded and pairs are mined: everything that changes a prediction."""
-    layer, pooling = given.get("layer", hidden_states.DEPTH), given.get("pooling", "mean")
-    return {"layer": layer, "pooling": pooling, "mining": asdict(retrieve.Mining())}
-
-
-def _short(encoder: str) -> str:
-    return Path(encoder).name if embedding.is_folder(encoder) else encoder.partition("@")[0]
+    vectors = replace(SentenceVectors.at(given.get("layer", hidden_states.DEPTH)), pooling=given.get("pooling", "mean"))
+    return {"vectors": vectors.identity, "mining": asdict(Mining())}
 
 
 def study(plan: Plan, data: Path | str | None = None, prints: Fingerprints | None = None) -> Study:
@@ -223,10 +225,15 @@ def study(plan: Plan, data: Path | str | None = None, prints: Fingerprints | Non
 
 def _cells(builder: Builder, planned: PlannedMixture, seed: int) -> Sequence[Cell]:
     plan, title = builder.plan, f"{planned.mixture.name}, seed {seed}"
-    checkpoint = builder.checkpoint(planned, seed)
-    found = []
+    checkpoint, lineage = builder.checkpoint(planned, seed)
+    cells = []
     for target in plan.targets:
-        stage = builder.score(builder.tuned(checkpoint, target, title, seed), target, title)
-        settings = {"stage": stage, "role": planned.role, "pair": planned.pair}
-        found.append(Cell(Run(_short(plan.model), planned.mixture, target, seed, settings), stage))
-    return found
+        if catalog.task(target).kind == "retrieval":
+            settings = _retrieval(plan.settings("predict", target))
+            stage = builder.score(checkpoint, target, title, settings)
+            settings = settings if mined(target) else {"vectors": settings["vectors"]}
+        else:
+            finetuned, settings = builder.finetuned(checkpoint, target, title, seed)
+            stage = builder.score(finetuned, target, title, {})
+        cells.append(Cell(lineage.run(target, seed, settings), stage, planned.role, planned.pair))
+    return cells

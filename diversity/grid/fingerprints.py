@@ -10,9 +10,7 @@ from pathlib import Path
 from diversity import catalog, store
 from diversity.data import sources
 from diversity.encoders import sentence
-from diversity.types import InputError, Rows
-
-WEIGHTS = (".safetensors", ".json", ".txt", ".model", ".tiktoken")  # what a model's folder is read for
+from diversity.types import Rows
 
 
 class Fingerprints:
@@ -20,7 +18,7 @@ class Fingerprints:
 
     def __init__(self, file: Path | None = None) -> None:
         self.path, self.known, self.changed = file, dict[str, list[object]](), False
-        self.tasks, self.models = dict[tuple[str, str, str, tuple[str, ...]], str](), dict[str, str]()
+        self.parts, self.models = dict[tuple[str, str, str, str], list[tuple[str, ...]]](), dict[str, str]()
         if file is not None and file.is_file():
             try:
                 self.known = json.loads(file.read_text("utf8"))
@@ -39,35 +37,22 @@ class Fingerprints:
 
     def task(self, name: str, data: Path, split: str, languages: Sequence[str]) -> str:
         """Hash of the files of a task's split in these languages, in the order in which they are read."""
-        asked = name, str(data), split, tuple(languages)
-        if asked not in self.tasks:
-            self.tasks[asked] = self._task(*asked)
-        return self.tasks[asked]
+        files = {lang: [list(hashes) for hashes in self.files(name, data, split, lang)] for lang in languages}
+        return store.digest({"files": files, "recipe": catalog.task(name).recipe})
 
-    def _task(self, name: str, data: str, split: str, languages: tuple[str, ...]) -> str:
-        task = catalog.task(name)
-        found = {}
-        for language in languages:
-            files = sources.located(task, Rows.of(data, split=split), language)
-            found[language] = [[self.file(f) for f in part.all_files] for part in files.parts]
-        return store.digest({"files": found, "recipe": task.recipe})
+    def files(self, name: str, data: Path, split: str, language: str) -> list[tuple[str, ...]]:
+        """Hashes of the files of each part of a task's split in one language."""
+        asked = name, str(data), split, language
+        if asked not in self.parts:
+            files = sources.located(catalog.task(name), Rows.of(data, split=split), language)
+            self.parts[asked] = [tuple(self.file(f) for f in part.all_files) for part in files.parts]
+        return self.parts[asked]
 
     def model(self, name: str) -> str:
         """What pins a model: the commit of the hub, or a hash of its folder's files."""
         if name not in self.models:
-            self.models[name] = self._model(name)
+            self.models[name] = sentence.locate(name, self.file)[1]
         return self.models[name]
-
-    def _model(self, name: str) -> str:
-        if name in sentence.EMBEDDED:
-            return sentence.EMBEDDED[name]
-        source, revision = sentence.locate(name)
-        if not Path(source).is_dir():
-            return revision
-        files = sorted(p for p in Path(source).rglob("*") if p.is_file() and p.suffix in WEIGHTS)
-        if not files:
-            raise InputError(f"{source}: expected a model's files, found none")
-        return store.digest({f.relative_to(source).as_posix(): self.file(f) for f in files})
 
     def save(self) -> None:
         """Keep what was read, for the next time."""

@@ -5,6 +5,7 @@ Every machine sees the grid's folder, and the data, at the same path.
 
 from __future__ import annotations
 
+import importlib
 import socket
 from dataclasses import asdict
 from typing import Any
@@ -36,9 +37,8 @@ class Ray:
     """Runs jobs as tasks of a Ray cluster, each with `processors` and, where the cluster has them, `gpus_each` GPUs."""
 
     def __init__(self, address: str, *, processors: int = 1, gpus_each: int = 1) -> None:
-        import ray
-
         _check_answers(address)
+        ray: Any = importlib.import_module("ray")  # partly typed: no help here
         self.ray, self.processors, self.gpus_each = ray, processors, gpus_each
         try:
             ray.init(

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diversity import store
 from diversity.grid.graph import Graph
 from diversity.grid.layout import Standing, Survey
-from diversity.types import Mixture, Run
+from diversity.results import Run
+from diversity.results import table as result_table
+from diversity.types import Mixture
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = (
-    "run", "model", "mixture", "tasks", "weights", "sampling", "budget", "target", "language", "metric", "value", "n",
-    "seed", "role", "pair", "status", "error", "stage",
-)  # fmt: skip
+EXTRA = ("role", "pair", "status", "error", "stage")  # columns of a grid, beside those of every result table
 SCORES = ("mixture", "tasks", "weights", "encoder", "metric", "value", "low", "high", "n", "estimator")
 FAILURES = ("stage", "kind", "title", "message", "cells")
 ORDER = ("mixture", "target", "seed", "language", "metric", "run")
-NUMBERS = {
-    "seed": "Int64",
-    "n": "Int64",
-    "budget": "Int64",
-    "pair": "Int64",
-    "value": "float64",
-    "low": "float64",
-    "high": "float64",
-}
+WHOLE = ("n", "pair")
 
 
 def expected_shares(mixture: Mixture) -> dict[str, float]:
@@ -41,29 +29,17 @@ def expected_shares(mixture: Mixture) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the grid, and the key of the stage whose rows are its results."""
+    """One cell of the grid, its role in the comparison, and the key of the stage whose rows are its results."""
 
     run: Run
     stage: str
+    role: str = ""
+    pair: int | None = None
 
     @property
     def columns(self) -> dict[str, Any]:
         """What the cell adds to each of its rows."""
-        mixture = self.run.mixture
-        return {
-            "run": self.run.key,
-            "model": self.run.model,
-            "mixture": mixture.name,
-            "tasks": "+".join(mixture.tasks),
-            "weights": "+".join(map(repr, expected_shares(mixture).values())),
-            "sampling": mixture.sampling.rule,
-            "budget": mixture.budget,
-            "target": self.run.target,
-            "seed": self.run.seed,
-            "role": self.run.settings.get("role", ""),
-            "pair": self.run.settings.get("pair"),
-            "stage": self.stage,
-        }
+        return {**self.run.columns, "role": self.role, "pair": self.pair, "stage": self.stage}
 
 
 def results(cells: Iterable[Cell], survey: Survey, failed: Mapping[str, str]) -> pd.DataFrame:
@@ -78,7 +54,7 @@ def results(cells: Iterable[Cell], survey: Survey, failed: Mapping[str, str]) ->
             records += [{"status": "finished", **row, **cell.columns} for row in record.rows]
         elif cell.stage in failed:
             records.append({**cell.columns, "status": "failed", "error": failed[cell.stage]})
-    return _frame(records, COLUMNS, ORDER)
+    return _sorted(result_table(records, EXTRA), ORDER)
 
 
 def scores(stages: Iterable[str], survey: Survey) -> pd.DataFrame:
@@ -111,17 +87,10 @@ def _frame(records: Sequence[Mapping[str, Any]], columns: Sequence[str], order: 
     import pandas as pd
 
     others = sorted({name for record in records for name in record} - set(columns))
-    table = pd.DataFrame(list(records), columns=[*columns, *others])
-    table = table.astype({name: kind for name, kind in NUMBERS.items() if name in table})
+    return _sorted(pd.DataFrame(list(records), columns=[*columns, *others]), order)
+
+
+def _sorted(table: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
+    numbers = dict.fromkeys(WHOLE, "Int64") | dict.fromkeys(("value", "low", "high"), "float64")
+    table = table.astype({name: kind for name, kind in numbers.items() if name in table})
     return table.sort_values(list(order), kind="stable", na_position="first", ignore_index=True)
-
-
-def write(table: pd.DataFrame, path: Path) -> None:
-    """Write PATH.csv and PATH.parquet, each atomically; where they hold the same already, they are left alone."""
-    packed = io.BytesIO()
-    table.to_parquet(packed, index=False)
-    text = table.to_csv(index=False, lineterminator="\n").encode()
-    for suffix, content in ((".csv", text), (".parquet", packed.getvalue())):
-        file = path.with_suffix(suffix)
-        if not (file.is_file() and file.read_bytes() == content):
-            store.write(file, content)

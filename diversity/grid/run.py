@@ -149,9 +149,10 @@ def write_tables(made: Study, survey: Survey) -> None:
     root = survey.layout.root
     for name, table in tables(made, survey).items():
         if name != "failures":
-            results.write(table, root / name)
+            store.write_table(table, root / f"{name}.csv")
+            store.write_table(table, root / f"{name}.parquet")
         elif len(table):
-            store.write(root / "failures.csv", table.to_csv(index=False, lineterminator="\n"))
+            store.write_table(table, root / "failures.csv")
         else:
             (root / "failures.csv").unlink(missing_ok=True)
 

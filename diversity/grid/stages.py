@@ -137,15 +137,16 @@ def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
 
 def target(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """Fine-tuning on a target's English data: a model with its head, and its dev score."""
+    from diversity.training.intermediate import train_mix
     from diversity.training.settings import Settings
-    from diversity.zeroshot.transfer import train_target
 
-    trained = train_target(
-        settings["task"],
+    trained = train_mix(
+        [settings["task"]],
         model=_model(inputs, settings),
         data=inputs["data"],
         output=folder,
         settings=Settings.read(settings["training"]),
+        heads="keep",
         split=settings["split"],
         limit=settings["limit"],
     )
@@ -160,37 +161,31 @@ def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> 
     """Zero-shot predictions of a target in its languages, in the leaderboard's layout."""
     if "mining" in settings:
         return _retrieved(inputs, settings, folder)
-    from diversity.zeroshot.transfer import load_tuned, write_predictions
+    from diversity.zeroshot.finetuned import load_finetuned
 
-    tuned, cache = load_tuned(inputs["checkpoint"]), folder / "cache"
+    model, cache, data = load_finetuned(inputs["checkpoint"]), folder / "cache", inputs["data"]
     for language, split in settings["splits"].items():
-        write_predictions(tuned, settings["target"], language, split, data=inputs["data"], folder=folder, cache=cache)
+        model.write_predictions(settings["target"], language, split, data=data, folder=folder, cache=cache)
     _remove(cache)
     return []
 
 
 def _retrieved(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """Predictions of a retrieval target, and beside them the settings that stand in the result rows."""
-    from diversity.encoders.hidden_states import layer_encoder
-    from diversity.retrieval.retrieve import COLUMNS, Mining, retrieve
+    from diversity.encoders.hidden_states import SentenceVectors
+    from diversity.retrieval.retrieve import Matcher, Mining
 
-    known = {}
-    encoder = layer_encoder(_model(inputs, settings), layer=settings["layer"], pooling=settings["pooling"])
-    for language, split in settings["splits"].items():
-        table = retrieve(
-            encoder,
-            [settings["target"]],
-            data=inputs["data"],
-            languages=[language],
-            split=split,
-            mining=Mining(**settings["mining"]),
-            cache=folder / "cache",
-            output=folder,
-        )
-        own = table[list(COLUMNS[COLUMNS.index("layer") :])].head(1)
-        known[language] = dict(*json.loads(own.to_json(orient="records")))
+    target, splits, data = settings["target"], settings["splits"], inputs["data"]
+    vectors = SentenceVectors(**settings["vectors"], cache=folder / "cache")
+    cells = [(target, language, split) for language, split in splits.items()]
+    matcher = Matcher.of(_model(inputs, settings), cells, data, vectors=vectors, mining=Mining(**settings["mining"]))
+    details = {}
+    for language, split in splits.items():
+        retrieved = matcher.match(target, data, split, language)
+        retrieved.write(folder)
+        details[language] = {k: v for k, v in matcher.details(retrieved).items() if k not in ("language", "split", "n")}
     _remove(folder / "cache")
-    store.write(folder / ROWS, json.dumps(known))
+    store.write(folder / ROWS, json.dumps(details))
     return []
 
 

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from diversity import catalog
+from diversity import catalog, results
 from diversity.data import sources
-from diversity.encoders.hidden_states import DEPTH, LayerEncoder, Pooling, layer_encoder
+from diversity.encoders.hidden_states import LayerEncoder, SentenceVectors
 from diversity.encoders.pretrained import Loaded
-from diversity.encoders.sentence import DEFAULT, Precision, embed
+from diversity.encoders.sentence import DEFAULT, embed, locate
+from diversity.results import Lineage
 from diversity.retrieval import mining as retrieval
 from diversity.retrieval import neighbours
 from diversity.retrieval.mining import Candidates, Margin, Pair, Repeated
-from diversity.types import Encoder, InputError, Mixture, Retrieval, Rows, Run, Task
+from diversity.types import Encoder, InputError, Retrieval, Rows
 from diversity.xtreme.layout import write_predictions
 from diversity.xtreme.scores import scores_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BASELINE = Mixture.of([])
-COLUMNS = (
-    "run", "model", "mixture", "tasks", "sampling", "budget", "target", "language", "metric", "value", "n", "seed",
-    "split", "layer", "pooling", "precision", "max_tokens", "k", "margin", "retrieval", "repeated", "threshold",
-)  # fmt: skip
-WHOLE = ("budget", "n", "seed", "layer", "max_tokens", "k")  # columns of whole numbers, which may be missing
 LONG = 60  # seconds: a search that takes longer is announced
 
 Notify = Callable[[str], None]
+Cell = tuple[str, str, str]  # target, language, split
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,20 @@ class Mining:
     retrieval: Candidates = "max"
     repeated: Repeated = "drop"
     threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InputError now for what would be found out after the encoding."""
+        if self.k < 1:
+            raise InputError(f"expected k of at least 1, found {self.k}")
+        for what, value, known in (
+            ("a margin among", self.margin, get_args(Margin)),
+            ("retrieval by one of", self.retrieval, get_args(Candidates)),
+            ("repeated sentences to be one of", self.repeated, get_args(Repeated)),
+        ):
+            if value not in known:
+                raise InputError(f"expected {what} {', '.join(known)}, found {value!r}")
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise InputError(f"expected a finite threshold, found {self.threshold}")
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,7 @@ class Bitext:
     @property
     def by_line(self) -> bool:
         """Whether predictions are a line each (as Tatoeba's), not pairs of ids (as BUCC's)."""
-        return catalog.task(self.task).output_type == "labels"
+        return not mined(self.task)
 
     @property
     def pairs(self) -> list[Pair]:
@@ -80,8 +92,8 @@ class Bitext:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found in one language: lines of Tatoeba, or pairs of BUCC with the threshold that they passed."""
+class Retrieved:
+    """What was matched in one language: lines of Tatoeba, or pairs of BUCC with the threshold that they passed."""
 
     bitext: Bitext
     predicted: Sequence[Any]
@@ -99,8 +111,23 @@ class Found:
         """Queries of Tatoeba, gold pairs of BUCC."""
         return len(self.bitext.english if self.bitext.by_line else self.bitext.pairs)
 
+    @property
+    def note(self) -> str:
+        """What is to be said where there is no score."""
+        at = self.bitext
+        return "" if self.n else f"{at.task} ({at.split}, {at.language}): the gold pairs are withheld: no score"
 
-def bitext(task: str, data: Path | str, *, split: str, language: str) -> Bitext:
+    def write(self, folder: Path | str) -> None:
+        """Write the predictions in the leaderboard's layout."""
+        write_predictions(folder, self.bitext.task, self.bitext.language, self.predicted, split=self.bitext.split)
+
+
+def mined(task: str) -> bool:
+    """Whether a target is pairs of ids that are mined (as BUCC), not a line for each sentence (as Tatoeba)."""
+    return catalog.task(task).output_type != "labels"
+
+
+def bitext(task: str, data: Rows | Path | str, *, split: str, language: str) -> Bitext:
     """Read both sides of a retrieval target; `split` may name several in order of preference (`test,dev`)."""
     noun = catalog.task(task)
     files = sources.located(noun, Rows.of(data, split=split), language)
@@ -116,154 +143,143 @@ def retrieve(
     model: str | Loaded | Encoder = DEFAULT,
     targets: Sequence[str] = ("tatoeba", "bucc2018"),
     *,
-    data: Path | str,
-    languages: Sequence[str] | None = None,
-    split: str = "test",
-    layer: float = DEPTH,
-    pooling: Pooling = "mean",
-    precision: Precision = "fp32",
-    max_tokens: int | None = None,
+    data: Rows | Path | str,
+    vectors: SentenceVectors | None = None,
     mining: Mining | None = None,
-    mixture: Mixture = BASELINE,
-    seed: int = 0,
-    cache: Path | str | None = None,
+    lineage: Lineage | None = None,
     output: Path | str | None = None,
     notify: Notify = lambda _: None,
 ) -> pd.DataFrame:
     """Result rows of the retrieval targets with an encoder's sentence vectors, from 0 to 100, one for each metric.
 
     `model` is a name, folder or `owner/name@commit`, a model that is loaded, or any Encoder (its vectors are taken as
-    they are, `layer` and the others do not count). Tatoeba (accuracy): each English sentence's nearest foreign one by
+    they are, `vectors` counts for the cache alone). Tatoeba (accuracy): each English sentence's nearest foreign one by
     cosine. BUCC (F1, precision, recall): pairs by `mining`, whose threshold is tuned on the dev set of the language and
-    used on `split`. `languages`: all that are there. `mixture` and `seed` say what the model was trained on, for the rows
-    alone. `output` gets the predictions in the leaderboard's layout. Raises InputError for a target, language, split or
-    setting that cannot be.
+    used on the split. `data` are a folder, of which the test split is matched in all languages that are there, or Rows, whose
+    English stands for all of them. `lineage` says what the model was trained on, for the rows alone; a checkpoint of
+    `train_mix` says it itself. `output` gets the predictions in the leaderboard's layout. Raises InputError, before anything
+    is encoded, for a target, language, split or setting that cannot be.
     """
-    import pandas as pd
-
-    mining = mining or Mining()
-    wanted = list(_cells(targets, data, languages, split))
-    _check(mining)
-    encoder = _encoder(model, layer, pooling, precision, max_tokens)
-    records = []
-    for task, language in wanted:
-        found = _find(task, data, language, split, mining, _embedder(encoder, cache, language), notify)
+    cells = list(_cells(targets, data))
+    matcher = Matcher.of(model, cells, data, vectors=vectors, mining=mining, notify=notify)
+    lineage = lineage or (model_lineage(model) if isinstance(model, str) else Lineage(matcher.encoder.name))
+    rows = []
+    for task, language, chosen in cells:
+        retrieved = matcher.match(task, data, chosen, language)
         if output is not None:
-            write_predictions(output, task, language, found.predicted, split=found.bitext.split)
-        if not (values := found.values):
-            notify(f"{task} ({found.bitext.split}, {language}): the gold pairs are withheld: no score")
-        shared = _row(encoder, found, mixture, seed)
-        records += [{**shared, "metric": metric, "value": value} for metric, value in values.items()]
-    table = pd.DataFrame(records, columns=list(COLUMNS))
-    return table.astype(dict.fromkeys(WHOLE, "Int64"))
+            retrieved.write(output)
+        if retrieved.note:
+            notify(retrieved.note)
+        run = lineage.run(task, lineage.seed, matcher.settings(task))
+        rows += run.rows(retrieved.values, matcher.details(retrieved))
+    return results.table(rows)
 
 
-def _cells(
-    targets: Sequence[str], data: Path | str, languages: Sequence[str] | None, split: str
-) -> Iterable[tuple[str, str]]:
-    """Targets and languages, all checked before anything is computed."""
+def model_lineage(model: str) -> Lineage:
+    """What a model is by its name: for a checkpoint of `train_mix` what that wrote beside it."""
+    return results.lineage_of(model) or Lineage(results.display_name(model), locate(model)[1])
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """An encoder that was loaded once, and how sentences are matched with it: for every target and language."""
+
+    encoder: Encoder
+    vectors: SentenceVectors
+    mining: Mining
+    notify: Notify
+
+    @staticmethod
+    def of(
+        model: str | Loaded | Encoder,
+        cells: Iterable[Cell] = (),
+        data: Rows | Path | str = ".",
+        *,
+        vectors: SentenceVectors | None = None,
+        mining: Mining | None = None,
+        notify: Notify = lambda _: None,
+    ) -> Matcher:
+        """Load the encoder, once `mining` and what it needs of the cells' data are found to be right."""
+        vectors, mining = vectors or SentenceVectors(), mining or Mining()
+        for task, language, split in cells:
+            if mined(task) and split != "dev" and mining.threshold is None:
+                _check_dev(task, data, language)
+        encoder = vectors.encoder(model) if isinstance(model, str | Loaded) else model
+        return Matcher(encoder, vectors, mining, notify)
+
+    def match(self, task: str, data: Rows | Path | str, split: str, language: str) -> Retrieved:
+        """Match the sentences of a target in one language."""
+        given = bitext(task, data, split=split, language=language)
+        if given.by_line:
+            sides = [
+                self._embed([row.text for row in rows], f"{task} {language}") for rows in (given.english, given.foreign)
+            ]
+            return Retrieved(given, [str(line) for line in retrieval.tatoeba(*sides)], {})
+        scores, threshold = self._mine(given), self.mining.threshold
+        if threshold is None:
+            dev = given if given.split == "dev" else bitext(task, data, split="dev", language=language)
+            threshold = retrieval.tune(scores if dev is given else self._mine(dev), dev.pairs).threshold
+        return Retrieved(given, retrieval.extract(scores, threshold), {**asdict(self.mining), "threshold": threshold})
+
+    def _embed(self, texts: Sequence[str], label: str) -> neighbours.Vectors:
+        return embed(texts, self.encoder, cache=self.vectors.cache, label=label).vectors
+
+    def _mine(self, given: Bitext) -> dict[Pair, float]:
+        """Scores of the pairs that are mined from the distinct sentences of both sides."""
+        label = f"{given.task} {given.split} {given.language}"
+        source, target = (
+            retrieval.unique([r.text for r in s], [r.id for r in s]) for s in (given.foreign, given.english)
+        )
+        x, y = (self._embed(side.texts, label) for side in (source, target))
+        if (expected := search_seconds(x, y, self.mining.k)) > LONG:
+            self.notify(f"{label}: {len(x):,} x {len(y):,} sentences: about {duration(expected)} to search")
+        nearest = neighbours.neighbours(x, y, self.mining.k, label=label)
+        mined = retrieval.mine(nearest, margin=self.mining.margin, candidates=self.mining.retrieval)
+        return retrieval.identified(mined, source, target, self.mining.repeated)
+
+    def settings(self, task: str) -> dict[str, Any]:
+        """What determines the score of a target beside the model."""
+        mining = {"mining": asdict(self.mining)} if mined(task) else {}
+        if isinstance(self.encoder, LayerEncoder):
+            return {"vectors": self.vectors.identity, **mining}
+        return {"vectors": dict(getattr(self.encoder, "settings", None) or {"model": self.encoder.name}), **mining}
+
+    def details(self, retrieved: Retrieved) -> dict[str, Any]:
+        """What a result row says beside its run: language, split, n, and the settings as they were used."""
+        at, names = retrieved.bitext, ("layer", "pooling", "precision", "max_tokens")
+        layer = {n: getattr(self.encoder, n) for n in names} if isinstance(self.encoder, LayerEncoder) else {}
+        return {"language": at.language, "split": at.split, "n": retrieved.n, **layer, **retrieved.settings}
+
+
+def _cells(targets: Sequence[str], data: Rows | Path | str) -> Iterable[Cell]:
+    """Targets, languages and splits, all checked before anything is computed."""
     available = catalog.retrieval()
     for name in targets:
         if name not in available:
             raise catalog.near(name, available, "retrieval target")
     if not targets:
         raise InputError(f"expected targets among {', '.join(available)}, found none")
+    rows = data if isinstance(data, Rows) else Rows.of(data, split="test")
+    asked = () if rows.languages == Rows.languages else rows.languages
     tasks = [catalog.task(name) for name in dict.fromkeys(targets)]
     known = {language for task in tasks for language in task.languages}
-    if unknown := [language for language in languages or () if language not in known]:
+    if unknown := [language for language in asked if language not in known]:
         raise catalog.near(unknown[0], sorted(known), f"language of {', '.join(targets)}")
     for task in tasks:
-        chosen = [lang for lang in task.languages if lang in languages] if languages else _there(task, data, split)
-        if languages and not chosen:
+        having = [lang for lang in task.languages if any(sources.find(task, rows, s, lang) for s in rows.splits)]
+        chosen = [lang for lang in task.languages if lang in asked] if asked else having
+        if asked and not chosen:
             expected = f"a language among {', '.join(task.languages)}"
-            raise InputError(f"{task.name}: expected {expected}, found {', '.join(languages)}")
+            raise InputError(f"{task.name}: expected {expected}, found {', '.join(asked)}")
         for language in chosen or task.languages[:1]:
-            sources.located(task, Rows.of(data, split=split), language)
-            yield task.name, language
+            yield task.name, language, sources.located(task, rows, language).split
 
 
-def _there(task: Task, data: Path | str, split: str) -> list[str]:
-    splits = [s.strip() for s in split.split(",")]
-    return [lang for lang in task.languages if any(sources.find(task, data, s, lang) for s in splits)]
-
-
-def _check(mining: Mining) -> None:
-    """Raise InputError now for what would be found out after the encoding."""
-    one = np.ones((1, 1), dtype=np.float32)
-    found = neighbours.neighbours(one, one, mining.k)
-    mined = retrieval.mine(found, margin=mining.margin, candidates=mining.retrieval)
-    side = retrieval.unique(["a"], ["a"])
-    retrieval.identified(mined, side, side, mining.repeated)
-
-
-def _encoder(
-    model: str | Loaded | Encoder, layer: float, pooling: Pooling, precision: Precision, max_tokens: int | None
-) -> Encoder:
-    if isinstance(model, str | Loaded):
-        return layer_encoder(model, layer=layer, pooling=pooling, precision=precision, max_tokens=max_tokens)
-    return model
-
-
-Embedder = Callable[[Sequence[str], str], neighbours.Vectors]
-
-
-def _embedder(encoder: Encoder, cache: Path | str | None, language: str) -> Embedder:
-    def vectors(texts: Sequence[str], label: str) -> neighbours.Vectors:
-        return embed(texts, encoder, cache=cache, label=f"{label} {language}").vectors
-
-    return vectors
-
-
-def _find(
-    task: str, data: Path | str, language: str, split: str, mining: Mining, vectors: Embedder, notify: Notify
-) -> Found:
-    given = bitext(task, data, split=split, language=language)
-    if given.by_line:
-        sides = [vectors([row.text for row in rows], task) for rows in (given.english, given.foreign)]
-        return Found(given, [str(line) for line in retrieval.tatoeba(*sides)], {})
-    threshold = mining.threshold
-    scores = _mined(given, mining, vectors, notify)
-    if threshold is None:
-        dev = given if given.split == "dev" else bitext(task, data, split="dev", language=language)
-        tuned = retrieval.tune(scores if dev is given else _mined(dev, mining, vectors, notify), dev.pairs)
-        threshold = tuned.threshold
-    settings = {**asdict(mining), "threshold": threshold}
-    return Found(given, retrieval.extract(scores, threshold), settings)
-
-
-def _mined(given: Bitext, mining: Mining, vectors: Embedder, notify: Notify) -> dict[Pair, float]:
-    """Scores of the pairs that are mined from the distinct sentences of both sides."""
-    label = f"{given.task} {given.split} {given.language}"
-    source, target = (retrieval.unique([r.text for r in s], [r.id for r in s]) for s in (given.foreign, given.english))
-    x, y = (vectors(side.texts, f"{given.task} {given.split}") for side in (source, target))
-    if (expected := search_seconds(x, y, mining.k)) > LONG:
-        notify(f"{label}: {len(x):,} x {len(y):,} sentences: about {duration(expected)} to search")
-    found = neighbours.neighbours(x, y, mining.k, label=label)
-    mined = retrieval.mine(found, margin=mining.margin, candidates=mining.retrieval)
-    return retrieval.identified(mined, source, target, mining.repeated)
-
-
-def _row(encoder: Encoder, found: Found, mixture: Mixture, seed: int) -> dict[str, Any]:
-    at = found.bitext
-    settings = dict(getattr(encoder, "settings", None) or {"model": encoder.name})
-    if isinstance(encoder, LayerEncoder):
-        names = ("layer", "pooling", "precision", "max_tokens")
-        settings |= {name: getattr(encoder, name) for name in names}
-    settings |= {**found.settings, "split": at.split}
-    run = Run(encoder.name, mixture, at.task, seed, settings)
-    return {
-        **settings,
-        "run": run.key,
-        "model": encoder.name,
-        "mixture": mixture.name,
-        "tasks": "+".join(mixture.tasks),
-        "sampling": mixture.sampling.rule,
-        "budget": mixture.budget,
-        "target": at.task,
-        "language": at.language,
-        "n": found.n,
-        "seed": seed,
-    }
+def _check_dev(task: str, data: Rows | Path | str, language: str) -> None:
+    """Raise InputError where there are no dev pairs to tune a threshold on."""
+    if not sources.find(catalog.task(task), data, "dev", language):
+        hint = "to tune the threshold on, found none: give one with --threshold"
+        raise InputError(f"{sources.data_folder(data)}: expected files of {task} (dev, {language}) {hint}")
 
 
 # --- How long it takes --------------------------------------------------------------------------------
@@ -278,13 +294,8 @@ def plan(
     model: str | Loaded | Encoder = DEFAULT,
     targets: Sequence[str] = ("tatoeba", "bucc2018"),
     *,
-    data: Path | str,
-    languages: Sequence[str] | None = None,
-    split: str = "test",
-    layer: float = DEPTH,
-    pooling: Pooling = "mean",
-    precision: Precision = "fp32",
-    max_tokens: int | None = None,
+    data: Rows | Path | str,
+    vectors: SentenceVectors | None = None,
     mining: Mining | None = None,
     sample: int = 128,
 ) -> pd.DataFrame:
@@ -295,27 +306,24 @@ def plan(
     """
     import pandas as pd
 
-    mining = mining or Mining()
-    encoder = _encoder(model, layer, pooling, precision, max_tokens)
-    rows = []
-    for task, language in list(_cells(targets, data, languages, split)):
-        parts = [bitext(task, data, split=split, language=language)]
-        if not parts[0].by_line and mining.threshold is None and parts[0].split != "dev":
-            parts.append(bitext(task, data, split="dev", language=language))
-        rows += [_planned(part, encoder, mining, sample) for part in parts]
-    return pd.DataFrame(rows)
+    cells = list(_cells(targets, data))
+    matcher = Matcher.of(model, cells, data, vectors=vectors, mining=mining)
+    parts = [bitext(task, data, split=chosen, language=language) for task, language, chosen in cells]
+    if matcher.mining.threshold is None:
+        tuned = [part for part in parts if not part.by_line and part.split != "dev"]
+        parts += [bitext(part.task, data, split="dev", language=part.language) for part in tuned]
+    return pd.DataFrame([_measured(part, matcher, sample) for part in parts])
 
 
-def _planned(part: Bitext, encoder: Encoder, mining: Mining, sample: int) -> dict[str, Any]:
-    import time
-
+def _measured(part: Bitext, matcher: Matcher, sample: int) -> dict[str, Any]:
     sides = [list(dict.fromkeys(row.text for row in rows)) for rows in (part.foreign, part.english)]
     generator = np.random.default_rng(0)
     drawn = [[s[i] for i in generator.permutation(len(s))[:sample]] for s in sides]
-    encoder.encode(drawn[0][:2])
+    encode = matcher.encoder.encode
+    encode(drawn[0][:2])
     start = time.perf_counter()
-    d = [encoder.encode(texts).shape[1] for texts in drawn][-1]
-    a_text = (time.perf_counter() - start) / sum(map(len, drawn))
+    d = [encode(texts).shape[1] for texts in drawn][-1]
+    seconds_a_text = (time.perf_counter() - start) / sum(map(len, drawn))
     n, m = map(len, sides)
     x, y = (generator.standard_normal((size, d), dtype=np.float32) for size in (min(n, 4096), min(m, 16384)))
     return {
@@ -325,8 +333,8 @@ def _planned(part: Bitext, encoder: Encoder, mining: Mining, sample: int) -> dic
         "foreign": n,
         "english": m,
         "dimensions": d,
-        "encode_seconds": a_text * (n + m),
-        "search_seconds": neighbours.seconds(n, m, x, y, 1 if part.by_line else mining.k),
+        "encode_seconds": seconds_a_text * (n + m),
+        "search_seconds": neighbours.seconds(n, m, x, y, 1 if part.by_line else matcher.mining.k),
     }
 
 

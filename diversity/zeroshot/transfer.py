@@ -4,36 +4,58 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diversity import catalog, store
+from diversity import catalog, results, store
 from diversity.data import sources
-from diversity.encoders.hidden_states import DEPTH, Pooling
-from diversity.encoders.pretrained import Loaded, load_model
-from diversity.features.cache import cached
-from diversity.features.predictions import predictions
-from diversity.retrieval import retrieve
-from diversity.training import dev, log
-from diversity.training.heads import Output, network
-from diversity.training.intermediate import HEADS, RECORD, Trained, train_mix
+from diversity.encoders.hidden_states import SentenceVectors
+from diversity.results import Lineage, Run
+from diversity.retrieval.retrieve import Matcher, model_lineage
+from diversity.training import log
+from diversity.training.intermediate import Trained, plan_mix, train_mix
 from diversity.training.settings import Settings, changed, preset
-from diversity.types import Example, InputError, Mixture, Rows, Run, Sampling, Task
+from diversity.types import InputError, Rows, Task
 from diversity.version import __version__
 from diversity.xtreme import layout, references
 from diversity.xtreme.scores import scores_of
+from diversity.zeroshot.finetuned import FinetunedModel, load_finetuned
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Notify = Callable[[str], None]
-COLUMNS = (
-    "run", "model", "mixture", "tasks", "sampling", "budget", "target", "language", "metric", "value", "n", "seed",
-    "split", "source_language", "trained_on", "preset", "steps", "examples", "layer", "pooling",
-)  # fmt: skip
-WHOLE = ("budget", "n", "seed", "steps", "examples", "layer")  # columns of whole numbers, which may be missing
+Scored = tuple[list[dict[str, Any]], list[str]]  # result rows, and what is to be said
 PREDICTIONS, MODELS, CELLS, RESULTS = "predictions", "models", "cells", "results.csv"
+
+
+@dataclass(frozen=True)
+class TransferSettings:
+    """How targets are trained on and predicted, the seed apart.
+
+    `training` is a preset (phang2020 or xtreme), of which `changes` change single settings, or the Settings of every
+    target. Of each language the first of `split` that is there is predicted. `vectors` are those of retrieval; `cache` keeps
+    tokenised rows.
+    """
+
+    training: str | Settings = "phang2020"
+    changes: Mapping[str, float | str | None] = field(default_factory=dict)
+    split: str = "test,dev"
+    vectors: SentenceVectors = field(default_factory=SentenceVectors)
+    cache: Path | str | None = None
+    trackers: Sequence[str] = ()
+
+    def of(self, target: str, seed: int) -> Settings:
+        """The settings that a target is trained with."""
+        given = self.training if isinstance(self.training, Settings) else preset(self.training, target)
+        return changed(given, **{**self.changes, "seed": seed})
+
+    @property
+    def preset(self) -> str:
+        """The name of the preset; none where settings were given whole."""
+        return "" if isinstance(self.training, Settings) else self.training
 
 
 @dataclass(frozen=True)
@@ -46,148 +68,152 @@ class Transferred:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Tuned:
-    """A fine-tuned model: encoder, tokenizer and the head of the task that it was trained on."""
-
-    loaded: Loaded
-    network: Any
-    task: str
-    labels: tuple[str, ...]
-    split: str
-    settings: Settings
-    packed: bool
-    identity: str = ""
-
-
 def transfer(
     model: str,
     targets: Sequence[str],
     *,
-    data: Path | str,
+    data: Rows | Path | str,
     output: Path | str,
-    preset: str = "phang2020",
-    overrides: Mapping[str, Any] | None = None,
+    settings: str | Settings | TransferSettings = "phang2020",
     languages: Sequence[str] | None = None,
-    split: str = "test,dev",
-    train_split: str = "train,dev",
-    source_language: str = "en",
-    limit: int | None = None,
     seed: int = 0,
-    mixture: Mixture | None = None,
-    cache: Path | str | None = None,
-    layer: float = DEPTH,
-    pooling: Pooling = "mean",
-    trackers: Sequence[str] = (),
+    lineage: Lineage | None = None,
     notify: Notify = lambda _: None,
 ) -> Transferred:
     """Fine-tune on each target's training rows in the source language and predict every language, zero-shot.
 
+    `data` are a folder, whose English train split (or dev, where there is none) is trained on, or Rows that say otherwise.
     XQuAD and MLQA share one model, trained on SQuAD 1.1; Tatoeba and BUCC are not trained: sentence vectors come from
-    `model` itself (`layer`, `pooling`). `preset` is phang2020 or xtreme, `overrides` change single settings of it. Of each
-    language the first of `split` that is there is predicted, never the split that was trained on: its rows may be
-    translations of those in the source language. Model selection sees rows of the source language alone. OUTPUT gets
-    predictions/ in the leaderboard's layout, models/, cells/ (what each language scored) and results.csv; the same call
-    goes on where it was interrupted.
-    `mixture` says what `model` was trained on; a checkpoint of `train_mix` says it itself.
+    `model` itself. `settings` are a preset (phang2020, xtreme), the Settings of every target, or TransferSettings. Of each
+    language the first split that is there is predicted, never the split that was trained on: its rows may be translations
+    of those in the source language. Languages that a target lacks are left out with a note. Model selection sees rows of
+    the source language alone. OUTPUT gets predictions/ in the leaderboard's layout, models/, cells/ (what each language
+    scored) and results.csv, which holds the cells of every call on this folder; the same call goes on where it was
+    interrupted. `lineage` says what `model` was trained on; a checkpoint of `train_mix` says it itself.
 
     Raises InputError, before any training, for targets, languages, settings or data that do not fit.
     """
+    plan = TransferPlan.checked(model, targets, data, settings, languages, seed, lineage)
+    cells = Cells(Path(output), plan, list(plan.notes))
+    trained = {source: plan.finetune(source, cells.folder / MODELS / source) for source in plan.sources}
+    rows = []
+    for source, group in plan.sources.items():
+        finetuned = load_finetuned(cells.folder / MODELS / source)
+        for target in group:
+            rows += cells.of_target(target, finetuned, trained[source])
+    if retrieved := [t for t in plan.cells if catalog.task(t).kind == "retrieval"]:
+        rows += cells.of_retrieval(retrieved, notify)
+    store.write_table(results.table([*rows, *cells.others()]), cells.folder / RESULTS)
+    for line in cells.notes:
+        notify(line)
+    return Transferred(results.table(rows), cells.folder, trained, tuple(cells.notes))
+
+
+def plan_transfer(
+    model: str,
+    targets: Sequence[str],
+    *,
+    data: Rows | Path | str,
+    settings: str | Settings | TransferSettings = "phang2020",
+    languages: Sequence[str] | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """What `transfer` would do with the same arguments, after every check of it: a row for each target.
+
+    Columns: target, trained_on, languages, steps, examples, tokens, seconds (of one fine-tuning, measured on its first
+    steps; targets of one training set share it). Raises InputError for all that `transfer` raises it for.
+    """
     import pandas as pd
 
-    folder, wanted = Path(output), _targets(targets)
-    plans = {t: _cells(catalog.task(t), data, languages, split, train_split, source_language) for t in wanted}
-    chosen = {t: _settings(preset, t, overrides, seed) for t in wanted if catalog.task(t).kind != "retrieval"}
-    about = mixture if mixture is not None else mixture_of(model)
-    for name in trackers:
-        log.check_tracker(name)
-    notes = [n for t, cells in plans.items() if (n := _missing(catalog.task(t), cells, languages, data))]
-    records: list[dict[str, Any]] = []
-    trained: dict[str, Trained] = {}
-    for source, group in _groups(chosen).items():
-        own = _only(source, [chosen[t] for t in group])
-        into = folder / MODELS / source
-        trained[source] = train_target(
-            source, model=model, data=data, output=into, settings=own, language=source_language, split=train_split,
-            limit=limit, cache=cache, trackers=trackers,
-        )  # fmt: skip
-        tuned = load_tuned(into)
-        shared = {
-            **_about(model, about, seed),
-            "trained_on": source,
-            "source_language": source_language,
-            "preset": preset,
+    plan = TransferPlan.checked(model, targets, data, settings, languages, seed, None)
+    planned = {source: plan_mix([source], **plan.training(source)) for source in plan.sources}
+    rows: list[dict[str, Any]] = []
+    for source, group in plan.sources.items():
+        about = {name: getattr(planned[source], name) for name in ("steps", "examples", "tokens", "seconds")}
+        rows += [{"target": t, "trained_on": source, "languages": len(plan.cells[t]), **about} for t in group]
+    retrieved = [t for t in plan.cells if catalog.task(t).kind == "retrieval"]
+    if retrieved:
+        plan.matcher(retrieved)
+    rows += [{"target": t, "trained_on": "", "languages": len(plan.cells[t])} for t in retrieved]
+    columns = ["target", "trained_on", "languages", "steps", "examples", "tokens", "seconds"]
+    whole = dict.fromkeys(("steps", "examples", "tokens"), "Int64")
+    return pd.DataFrame(rows, columns=columns).astype(whole)
+
+
+@dataclass(frozen=True)
+class TransferPlan:
+    """What is trained and predicted, all of it checked: the language and split of each target's cells."""
+
+    model: str
+    rows: Rows  # that are trained on
+    settings: TransferSettings
+    seed: int
+    lineage: Lineage
+    cells: Mapping[str, Sequence[tuple[str, str]]]
+    notes: tuple[str, ...]
+
+    @staticmethod
+    def checked(
+        model: str, targets: Sequence[str], data: Rows | Path | str, settings: str | Settings | TransferSettings,
+        languages: Sequence[str] | None, seed: int, lineage: Lineage | None,
+    ) -> TransferPlan:  # fmt: skip
+        """The plan of `transfer`'s arguments; raises InputError for those that do not fit."""
+        rows = Rows.of(data)
+        wanted = [catalog.task(name) for name in _targets(targets)]
+        chosen = settings if isinstance(settings, TransferSettings) else TransferSettings(settings)
+        for name in chosen.trackers:
+            log.check_tracker(name)
+        known = sorted({language for task in wanted for language in task.languages})
+        if unknown := [language for language in languages or () if language not in known]:
+            raise catalog.near(unknown[0], known, f"language of {', '.join(task.name for task in wanted)}")
+        cells, notes = dict[str, list[tuple[str, str]]](), list[str]()
+        for task in wanted:
+            asked = [lang for lang in languages or task.languages if lang in task.languages]
+            if lacking := [lang for lang in languages or () if lang not in asked]:
+                notes.append(f"{task.name} has no {', '.join(lacking)}: left out")
+            if asked:
+                cells[task.name] = _cells(task, asked, rows, chosen.split)
+            if missing := [lang for lang in asked if lang not in dict(cells[task.name])]:
+                notes.append(f"{task.name}: no rows in {', '.join(missing)} in {rows.folder}")
+        plan = TransferPlan(model, rows, chosen, seed, lineage or model_lineage(model), cells, tuple(notes))
+        for source in plan.sources:
+            plan.training(source)
+        return plan
+
+    @property
+    def sources(self) -> dict[str, list[str]]:
+        """The tasks that are trained on, and the targets that each is for."""
+        groups: dict[str, list[str]] = {}
+        for target in self.cells:
+            if catalog.task(target).kind != "retrieval":
+                groups.setdefault(catalog.task(target).train_on or target, []).append(target)
+        return groups
+
+    def training(self, source: str) -> dict[str, Any]:
+        """The arguments of `train_mix` for a training set; raises InputError where its targets want several settings."""
+        first, *others = [self.settings.of(target, self.seed) for target in self.sources[source]]
+        if any(other != first for other in others):
+            raise InputError(f"expected the same settings for all targets that are trained on {source}, found several")
+        return {
+            "model": self.model,
+            "data": self.rows.folder,
+            "settings": first,
+            "language": self.rows.languages[0],
+            "split": self.rows.split,
+            "limit": self.rows.limit,
+            "cache": self.settings.cache,
         }
-        shared |= {"steps": trained[source].steps, "examples": trained[source].examples}
-        for target in group:
-            for language, chosen_split in plans[target]:
-                found, unscored = _kept_or_new(tuned, target, language, chosen_split, data, folder, cache)
-                records += [_row(shared, target, language, chosen_split, r, own) for r in found]
-                notes.extend(unscored)
-    records += _retrieval(
-        model, wanted, plans, data, folder / PREDICTIONS, about, seed, cache, layer, pooling, notes.append
-    )
-    table = pd.DataFrame(records, columns=list(COLUMNS)).astype(dict.fromkeys(WHOLE, "Int64"))
-    store.write(folder / RESULTS, table.to_csv(index=False))
-    for line in notes:
-        notify(line)
-    return Transferred(table, folder, trained, tuple(notes))
 
+    def finetune(self, source: str, folder: Path) -> Trained:
+        """Train on one task and keep its head. What is finished in the folder is not done again."""
+        return train_mix(
+            [source], output=folder, heads="keep", trackers=self.settings.trackers, **self.training(source)
+        )
 
-def train_target(
-    source: str, *, model: str, data: Path | str, output: Path | str, settings: Settings, **rows: Any
-) -> Trained:
-    """Fine-tune on one task and keep its head: `train_mix` of one task. What is finished there is not done again."""
-    return train_mix([source], model=model, data=data, output=output, settings=settings, heads="keep", **rows)
-
-
-def load_tuned(folder: Path | str) -> Tuned:
-    """A model that `train_target` left; raises InputError where there is none, or its head was not kept."""
-    from safetensors.torch import load_file
-
-    path = Path(folder)
-    if not (path / RECORD).is_file() or not (path / HEADS).is_file():
-        raise InputError(f"{path}: expected a fine-tuned model with {RECORD} and {HEADS}, found none")
-    record = json.loads((path / RECORD).read_text("utf8"))
-    ((task, labels),) = {**{t["task"]: () for t in record["tasks"]}, **record["labels"]}.items()
-    loaded = load_model(str(path))
-    made = network(loaded, {task: Output(catalog.task(task).kind, len(labels))}, 0)
-    made["heads"].load_state_dict(load_file(path / HEADS))
-    made.eval()
-    settings = Settings.read(record["settings"])
-    split, packed = record["data"][task]["split"], loaded.packs and record["packed"]
-    return Tuned(loaded, made, task, tuple(labels), split, settings, packed, record["identity"])
-
-
-def predict(tuned: Tuned, rows: Sequence[Example], *, cache: Path | str | None = None, label: str = "") -> Any:
-    """What a fine-tuned model says of rows of any language, in the form that `layout` writes."""
-    import torch
-
-    if torch.cuda.is_available():
-        tuned.network.cuda()
-    made = cached(
-        rows, tuned.loaded.tokenizer, kind=catalog.task(tuned.task).kind, labels=tuned.labels, cache=cache, label=label,
-        max_length=tuned.settings.optimisation.max_length, stride=tuned.settings.optimisation.doc_stride, unseen="ignore",
-    )  # fmt: skip
-    pad = tuned.loaded.tokenizer.pad_token_id
-    logits = dev.predict(tuned.network, tuned.task, made, tuned.settings, packed=tuned.packed, pad=pad, label=label)
-    return predictions(made, rows, logits, tuned.labels)
-
-
-def mixture_of(model: str) -> Mixture:
-    """What a checkpoint was trained on, as `train_mix` wrote it beside the weights; else the empty mixture."""
-    path = Path(model) / RECORD
-    if not path.is_file():
-        return Mixture.of([])
-    record = json.loads(path.read_text("utf8"))
-    known = record["mixture"]
-    shares = Mixture.of({task: share for task, share in known["shares"].items() if task != "mlm"}).shares()
-    sampling = Sampling(**known["sampling"] | ({"weights": shares} if known["sampling"]["weights"] else {}))
-    mixture = Mixture.of(list(shares), known["name"], sampling=sampling)
-    return mixture.trained(shares, record["result"]["examples"])
-
-
-# --- What is asked for -------------------------------------------------------------------------------
+    def matcher(self, targets: Iterable[str], notify: Notify = lambda _: None) -> Matcher:
+        """The model as an encoder of sentences, loaded once for all languages of the retrieval targets."""
+        cells = [(target, *cell) for target in targets for cell in self.cells[target]]
+        return Matcher.of(self.model, cells, self.rows, vectors=self.settings.vectors, notify=notify)
 
 
 def _targets(targets: Sequence[str]) -> list[str]:
@@ -200,152 +226,106 @@ def _targets(targets: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(targets))
 
 
-def _settings(name: str, target: str, overrides: Mapping[str, Any] | None, seed: int) -> Settings:
-    return changed(preset(name, target), **{**(overrides or {}), "seed": seed})
-
-
-def _groups(chosen: Mapping[str, Settings]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for target in chosen:
-        groups.setdefault(catalog.task(target).train_on or target, []).append(target)
-    return groups
-
-
-def _only(source: str, settings: Sequence[Settings]) -> Settings:
-    if any(s != settings[0] for s in settings):
-        raise InputError(f"expected the same settings for all targets that are trained on {source}, found several")
-    return settings[0]
-
-
-def _cells(
-    task: Task, data: Path | str, languages: Sequence[str] | None, split: str, train_split: str, source_language: str
-) -> list[tuple[str, str]]:
-    """Each language that is there, with the split that is predicted; raises InputError where there is none."""
-    for language in languages or ():
-        if language not in task.languages:
-            raise catalog.near(language, list(task.languages), f"language of {task.name}")
-    splits = sources.unseen(task, split, Rows.of(data, split=train_split, languages=[source_language]))
-    found = list(_there(task, data, splits, languages))
-    if not found:
+def _cells(task: Task, languages: Sequence[str], rows: Rows, split: str) -> list[tuple[str, str]]:
+    """Each language that has rows, with the split that is predicted; raises InputError where none has."""
+    splits = sources.unseen(task, split, rows)
+    known = [name for name in splits if name in task.splits]
+    first = {lang: next((s for s in known if sources.find(task, rows, s, lang)), "") for lang in languages}
+    if not any(first.values()):
         unseen = "" if ",".join(splits) == split else " that are not trained on"
-        raise InputError(f"{task.name}: expected rows of {split} in {data}{unseen}, found none")
-    return found
+        raise InputError(f"{task.name}: expected rows of {split} in {rows.folder}{unseen}, found none")
+    return [cell for cell in first.items() if cell[1]]
 
 
-def _missing(task: Task, cells: Sequence[tuple[str, str]], languages: Sequence[str] | None, data: Path | str) -> str:
-    """What to say of languages that were asked for, or are the benchmark's, and are not there."""
-    absent = [lang for lang in languages or task.languages if lang not in {c[0] for c in cells}]
-    return f"{task.name}: no rows in {', '.join(absent)} in {data}" if absent else ""
+# --- One language of a target ------------------------------------------------------------------------
 
 
-def _there(
-    task: Task, data: Path | str, preference: Sequence[str], languages: Sequence[str] | None
-) -> Iterable[tuple[str, str]]:
-    for language in languages or task.languages:
-        for name in preference:
-            if name in task.splits and sources.find(task, data, name, language):
-                yield language, name
-                break
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a folder: predictions and result rows of one target in one language, each in files of its own."""
+
+    folder: Path
+    plan: TransferPlan
+    notes: list[str]
+    taken: set[Path] = field(default_factory=set)
+
+    def of_target(self, target: str, finetuned: FinetunedModel, trained: Trained) -> list[dict[str, Any]]:
+        """Result rows of a target in its languages: predicted, written and scored, unless an earlier call did."""
+        plan = self.plan
+        record = results.training_record(trained.folder) or {}
+        run = plan.lineage.run(target, plan.seed, {"finetuning": results.training_of(record)})
+        about: dict[str, Any] = {"trained_on": finetuned.task, "source_language": plan.rows.languages[0]}
+        about |= {"preset": plan.settings.preset, "steps": trained.steps, "examples": trained.examples}
+        rows = []
+        for language, split in plan.cells[target]:
+            details = {**about, "language": language, "split": split}
+            key = {"model": finetuned.identity, **details, **run.columns}
+            rows += self._kept_or_new(target, language, split, key, partial(self._predicted, finetuned, run, details))
+        return rows
+
+    def _predicted(self, finetuned: FinetunedModel, run: Run, details: Mapping[str, Any]) -> Scored:
+        """Predict, write and score one language."""
+        language, split, data = details["language"], details["split"], sources.data_folder(self.plan.rows)
+        n, predicted = finetuned.write_predictions(
+            run.target, language, split, data=data, folder=self.folder / PREDICTIONS, cache=self.plan.settings.cache
+        )
+        try:
+            gold = references.gold(run.target, data, split, language)
+        except InputError as error:
+            return [], [f"{run.target} ({split}, {language}) is predicted and not scored: {error}"]
+        return run.rows(scores_of(run.target, language, gold, predicted), {**details, "n": n}), []
+
+    def of_retrieval(self, targets: Sequence[str], notify: Notify) -> list[dict[str, Any]]:
+        """Result rows of the retrieval targets, from one load of the model."""
+        matcher = self.plan.matcher(targets, notify)
+        rows = []
+        for target in targets:
+            run = self.plan.lineage.run(target, self.plan.seed, matcher.settings(target))
+            for language, split in self.plan.cells[target]:
+                key = {"split": split, **run.columns}
+                rows += self._kept_or_new(
+                    target, language, split, key, partial(self._matched, matcher, run, language, split)
+                )
+        return rows
+
+    def _matched(self, matcher: Matcher, run: Run, language: str, split: str) -> Scored:
+        """Match the sentences of one language, write and score."""
+        retrieved = matcher.match(run.target, self.plan.rows, split, language)
+        retrieved.write(self.folder / PREDICTIONS)
+        return run.rows(retrieved.values, matcher.details(retrieved)), [retrieved.note] if retrieved.note else []
+
+    def _kept_or_new(
+        self, target: str, language: str, split: str, key: Mapping[str, Any], score: Callable[[], Scored]
+    ) -> list[dict[str, Any]]:
+        """The rows of a cell: those that an earlier call left of the same run and the same files, else new ones."""
+        files = sources.located(catalog.task(target), Rows.of(self.plan.rows, split=split), language).files
+        digests = sorted(store.sha256_file(f) for f in files)
+        whole = {**key, "files": digests, "toolkit": __version__}
+        path = self.folder / CELLS / target / f"{split}-{language}.json"
+        self.taken.add(path)
+        kept = _cell(path) if layout.path_of(self.folder / PREDICTIONS, target, language, split).is_file() else None
+        if kept is not None and kept["key"] == whole:
+            rows, notes = kept["rows"], kept["notes"]
+        else:
+            rows, notes = score()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            store.write(path, json.dumps({"key": whole, "rows": rows, "notes": notes}, indent=1) + "\n")
+        self.notes.extend(notes)
+        return list(rows)
+
+    def others(self) -> list[dict[str, Any]]:
+        """Result rows of the cells that other calls left in the folder."""
+        rows: list[dict[str, Any]] = []
+        for path in sorted((self.folder / CELLS).glob("*/*.json")):
+            if path not in self.taken and (kept := _cell(path)) is not None:
+                rows += kept["rows"]
+        return rows
 
 
-# --- One language ------------------------------------------------------------------------------------
-
-
-def write_predictions(
-    tuned: Tuned,
-    target: str,
-    language: str,
-    split: str,
-    *,
-    data: Path | str,
-    folder: Path | str,
-    cache: Path | str | None = None,
-) -> tuple[int, Any]:
-    """Predict a split of a target in one language and write it in the leaderboard's layout: its rows, and what is said."""
-    rows = list(sources.rows(catalog.task(target), Rows.of(data, split=split, languages=[language])))
-    said = predict(tuned, rows, cache=cache, label=f"{target} {language}")
-    layout.write_predictions(folder, target, language, said, split=split)
-    return len(rows), said
-
-
-def _kept_or_new(
-    tuned: Tuned, target: str, language: str, split: str, data: Path | str, folder: Path, cache: Path | str | None
-) -> tuple[list[tuple[str, float, int]], list[str]]:
-    """What `_cell` gives, or gave an earlier call with the same model and the same files."""
-    files = sources.located(catalog.task(target), Rows.of(data, split=split), language).files
-    digests = sorted(store.sha256_file(f) for f in files)
-    key = {"model": tuned.identity, "split": split, "files": digests, "toolkit": __version__}
-    path = folder / CELLS / target / f"{split}-{language}.json"
-    if path.is_file() and layout.path_of(folder / PREDICTIONS, target, language, split).is_file():
-        kept = json.loads(path.read_text("utf8"))
-        if kept["key"] == key:
-            return [(m, v, n) for m, v, n in kept["found"]], kept["notes"]
-    found, notes = _cell(tuned, target, language, split, data, folder / PREDICTIONS, cache)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    store.write(path, json.dumps({"key": key, "found": found, "notes": notes}, indent=1) + "\n")
-    return found, notes
-
-
-def _cell(
-    tuned: Tuned, target: str, language: str, split: str, data: Path | str, folder: Path, cache: Path | str | None
-) -> tuple[list[tuple[str, float, int]], list[str]]:
-    """Predict, write, score: (metric, value, n) for each metric, and what is to be said."""
-    n, said = write_predictions(tuned, target, language, split, data=data, folder=folder, cache=cache)
+def _cell(path: Path) -> dict[str, Any] | None:
+    """What a call left of a cell; None where there is none, or it is not whole: then it is computed again."""
     try:
-        gold = references.gold(target, data, split, language)
-    except InputError as error:
-        return [], [f"{target} ({split}, {language}) is predicted and not scored: {error}"]
-    return [(metric, value, n) for metric, value in scores_of(target, language, gold, said).items()], []
-
-
-def _about(model: str, mixture: Mixture, seed: int) -> dict[str, Any]:
-    return {
-        "model": Path(model).name if Path(model).is_dir() else model,
-        "mixture": mixture.name,
-        "tasks": "+".join(mixture.tasks),
-        "sampling": mixture.sampling.rule,
-        "budget": mixture.budget,
-        "seed": seed,
-        "_mixture": mixture,
-    }
-
-
-def _row(
-    shared: Mapping[str, Any], target: str, language: str, split: str, found: tuple[str, float, int], settings: Settings
-) -> dict[str, Any]:
-    metric, value, n = found
-    run = Run(shared["model"], shared["_mixture"], target, shared["seed"], {**settings.values, "split": split})
-    return {
-        **{k: v for k, v in shared.items() if k != "_mixture"},
-        "run": run.key,
-        "target": target,
-        "language": language,
-        "split": split,
-        "metric": metric,
-        "value": value,
-        "n": n,
-    }
-
-
-def _retrieval(
-    model: str,
-    wanted: Sequence[str],
-    plans: Mapping[str, Sequence[tuple[str, str]]],
-    data: Path | str,
-    folder: Path,
-    mixture: Mixture,
-    seed: int,
-    cache: Path | str | None,
-    layer: float,
-    pooling: Pooling,
-    notify: Notify,
-) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = []
-    for target in (t for t in wanted if catalog.task(t).kind == "retrieval"):
-        for language, split in plans[target]:
-            table = retrieve.retrieve(
-                model, [target], data=data, languages=[language], split=split, layer=layer, pooling=pooling,
-                mixture=mixture, seed=seed, cache=cache, output=folder, notify=notify,
-            )  # fmt: skip
-            records += [{str(k): v for k, v in r.items()} for r in table.to_dict("records")]
-    return records
+        kept: dict[str, Any] = json.loads(path.read_text("utf8"))
+        return kept if {"key", "rows", "notes"} <= kept.keys() else None
+    except (OSError, ValueError, AttributeError):
+        return None

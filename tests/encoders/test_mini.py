@@ -10,8 +10,9 @@ import pytest
 import diversity
 from diversity import store
 from diversity.encoders import sentence
+from diversity.encoders.hidden_states import SentenceVectors
 from diversity.tasks.tatoeba import CODES
-from diversity.types import InputError
+from diversity.types import InputError, Rows
 
 FOLDER = store.shipped() / "mini"
 XTREME = (
@@ -85,7 +86,9 @@ def test_translations_are_nearer_to_each_other_than_to_other_sentences(mini) -> 
 def test_tatoeba_in_every_language(real) -> None:
     """The scores of the card, by the toolkit's own command, where the files are."""
     there = [lang for lang, code in CODES.items() if (real / "tatoeba" / "v1" / f"tatoeba.{code}-eng.{code}").exists()]
-    table = diversity.retrieve("mini", ["tatoeba"], data=real, languages=["de", "zh", "sw"], layer=-1)
+    table = diversity.retrieve(
+        "mini", ["tatoeba"], data=Rows(real, "test", ("de", "zh", "sw")), vectors=SentenceVectors(layer=-1)
+    )
     scores = table[table["metric"] == "accuracy"].set_index("language")["value"]
     assert len(there) >= 30
     assert scores["de"] > 80

@@ -11,11 +11,13 @@ import time
 import zlib
 from pathlib import Path
 
+from diversity import store
 from diversity.grid import results
 from diversity.grid.driver import drive
 from diversity.grid.graph import Graph, Kind, Stage
 from diversity.grid.local import Processes
-from diversity.types import Mixture, Run
+from diversity.results import Run
+from diversity.types import Mixture
 
 SCORE = Kind("score", "grid_stages:add", depth=2)
 TARGET = Kind("target", "grid_stages:add", depth=1, bulky=True)
@@ -140,7 +142,7 @@ def main(folder: Path, mixtures: int, seconds: float) -> None:
 
     def save(survey) -> None:
         if len(survey.records) == len(graph.stages):
-            results.write(results.results(cells, survey, {}), folder / "results")
+            store.write_table(results.results(cells, survey, {}), folder / "results.csv")
 
     drive(graph, folder, lambda: Processes(2), save=save)
 

@@ -4,7 +4,7 @@ import csv
 import json
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import pytest
 
 from diversity import InputError, Mixture, catalog
 from diversity.cli import main
-from diversity.encoders.hidden_states import layer_encoder
+from diversity.encoders.hidden_states import SentenceVectors, layer_encoder
 from diversity.encoders.sentence import embed
+from diversity.results import ALWAYS, Lineage
 from diversity.retrieval import retrieve as retrieving
-from diversity.retrieval.retrieve import COLUMNS, Mining, bitext, plan, retrieve
+from diversity.retrieval.retrieve import Mining, bitext, plan, retrieve
+from diversity.types import Rows
 from diversity.xtreme import layout, references
 from diversity.xtreme.scores import scores_of
 
@@ -63,7 +65,7 @@ def value(table, **where):
 
 def test_rows_and_predictions_of_tatoeba(data, tmp_path):
     table = retrieve(NUMBER, ["tatoeba"], data=data, output=tmp_path / "predictions")
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == ALWAYS
     assert value(table, language="de") == 100
     assert np.isclose(value(table, language="sw"), 100 / 3)  # 2 and 3 are in each other's line
     assert set(table["n"]) == {4, 3}
@@ -73,11 +75,12 @@ def test_rows_and_predictions_of_tatoeba(data, tmp_path):
 
 def test_rows_say_what_they_are_of(data):
     mixture = Mixture.of(["mnli", "qqp"], sampling="uniform", budget=1000)
-    row = retrieve(NUMBER, ["tatoeba"], data=data, languages=["de"], mixture=mixture, seed=3).iloc[0]
+    german, lineage = Rows(data, "test", ("de",)), Lineage("known", mixture=mixture, seed=3)
+    row = retrieve(NUMBER, ["tatoeba"], data=german, lineage=lineage).iloc[0]
     shown = {name: row[name] for name in ("model", "mixture", "tasks", "sampling", "budget", "target", "split", "seed")}
     assert shown == dict(model="known", mixture="mnli+qqp", tasks="mnli+qqp", sampling="uniform", budget=1000,
                          target="tatoeba", split="test", seed=3)  # fmt: skip
-    other = retrieve(NUMBER, ["tatoeba"], data=data, languages=["de"], mixture=mixture, seed=4).iloc[0]
+    other = retrieve(NUMBER, ["tatoeba"], data=german, lineage=replace(lineage, seed=4)).iloc[0]
     assert len(row["run"]) == 64
     assert row["run"] != other["run"]
 
@@ -87,7 +90,7 @@ def test_pairs_are_mined_with_the_threshold_of_dev(data, tmp_path):
     assert [value(table, metric=m) for m in ("f1", "precision", "recall")] == [100, 100, 100]
     assert set(table["n"]) == {8}
     threshold = table["threshold"].iloc[0]
-    dev = retrieve(NUMBER, ["bucc2018"], data=data, split="dev")
+    dev = retrieve(NUMBER, ["bucc2018"], data=Rows(data, "dev"))
     assert threshold == dev["threshold"].iloc[0] > 1
     assert (tmp_path / "bucc2018/test-de.tsv").read_text().splitlines()[0].split("\t")[0].startswith("de-00")
     given = retrieve(NUMBER, ["bucc2018"], data=data, mining=Mining(threshold=0.0))
@@ -96,18 +99,18 @@ def test_pairs_are_mined_with_the_threshold_of_dev(data, tmp_path):
 
 def test_settings_of_mining_stand_in_the_rows(data):
     mining = Mining(k=2, margin="distance", retrieval="intersect", repeated="expand")
-    row = retrieve(NUMBER, ["bucc2018"], data=data, split="dev", mining=mining).iloc[0]
+    row = retrieve(NUMBER, ["bucc2018"], data=Rows(data, "dev"), mining=mining).iloc[0]
     shown = [row[n] for n in ("k", "margin", "retrieval", "repeated", "split")]
     assert shown == [2, "distance", "intersect", "expand", "dev"]
 
 
 def test_without_gold_there_are_predictions_and_no_score(data, tmp_path):
     (data / "bucc2018/de-en.test.gold").unlink()
-    told: list[str] = []
-    table = retrieve(NUMBER, ["bucc2018"], data=data, output=tmp_path, notify=told.append)
+    notes: list[str] = []
+    table = retrieve(NUMBER, ["bucc2018"], data=data, output=tmp_path, notify=notes.append)
     assert table.empty
-    assert tuple(table.columns) == COLUMNS
-    assert told == ["bucc2018 (test, de): the gold pairs are withheld: no score"]
+    assert tuple(table.columns) == ALWAYS
+    assert notes == ["bucc2018 (test, de): the gold pairs are withheld: no score"]
     assert len((tmp_path / "bucc2018/test-de.tsv").read_text().splitlines()) == 8
 
 
@@ -122,9 +125,9 @@ def test_without_dev_a_threshold_is_asked_for(data):
 def test_a_sentence_that_stands_twice_is_in_no_pair(data):
     path = data / "bucc2018/de-en.dev.de"
     path.write_text(path.read_text() + "de-900\tSatz dev0\n")
-    dropped = retrieve(NUMBER, ["bucc2018"], data=data, split="dev")
+    dropped = retrieve(NUMBER, ["bucc2018"], data=Rows(data, "dev"))
     assert np.isclose(value(dropped, metric="recall"), 100 * 5 / 6)
-    expanded = retrieve(NUMBER, ["bucc2018"], data=data, split="dev", mining=Mining(repeated="expand"))
+    expanded = retrieve(NUMBER, ["bucc2018"], data=Rows(data, "dev"), mining=Mining(repeated="expand"))
     assert value(expanded, metric="recall") == 100
     assert np.isclose(value(expanded, metric="precision"), 100 * 6 / 7)
 
@@ -139,28 +142,44 @@ def test_what_cannot_be_is_refused_before_anything_is_encoded(data):
     for words, settings in (
         ("unknown retrieval target 'tatoba': did you mean tatoeba", {"targets": ["tatoba"]}),
         ("expected targets among tatoeba, bucc2018, found none", {"targets": []}),
-        ("unknown language of tatoeba, bucc2018 'xx'", {"languages": ["xx"]}),
-        ("bucc2018: expected a language among de, fr, ru, zh, found sw", {"languages": ["sw"]}),
-        ("tatoeba-like|fra", {"languages": ["fr"]}),
-        ("unknown split 'tset'", {"split": "tset"}),
-        ("expected a margin among", {"mining": Mining(margin="cosine")}),
-        ("expected retrieval by one of", {"mining": Mining(retrieval="fwd")}),
-        ("k and block of at least 1, found 0", {"mining": Mining(k=0)}),
-        ("drop, expand, found 'keep'", {"mining": Mining(repeated="keep")}),
+        ("unknown language of tatoeba, bucc2018 'xx'", {"data": Rows(data, "test", ("xx",))}),
+        ("bucc2018: expected a language among de, fr, ru, zh, found sw", {"data": Rows(data, "test", ("sw",))}),
+        ("tatoeba-like|fra", {"data": Rows(data, "test", ("fr",))}),
+        ("unknown split 'tset'", {"data": Rows(data, "tset")}),
     ):
         with pytest.raises(InputError, match=words):
             retrieve(Never(), **{"targets": catalog.retrieval(), "data": data, **settings})
+    for words, settings in (
+        ("expected a margin among", {"margin": "cosine"}),
+        ("expected retrieval by one of", {"retrieval": "fwd"}),
+        ("k of at least 1, found 0", {"k": 0}),
+        ("drop, expand, found 'keep'", {"repeated": "keep"}),
+        ("a finite threshold, found nan", {"threshold": float("nan")}),
+    ):
+        with pytest.raises(InputError, match=words):
+            Mining(**settings)
+
+
+def test_missing_dev_pairs_are_found_before_anything_is_encoded(data):
+    """`retrieve` read and encoded both sides of test first, and then said: there is test, use --split test."""
+    for path in (data / "bucc2018").glob("*.dev.*"):
+        path.unlink()
+    known = Known(lambda _: pytest.fail("encoded"))
+    with pytest.raises(
+        InputError, match=r"\(dev, de\) to tune the threshold on, found none: give one with --threshold"
+    ):
+        retrieve(known, ["bucc2018"], data=data)
 
 
 def test_a_long_search_is_announced(data, monkeypatch):
     monkeypatch.setattr(retrieving, "search_seconds", lambda *_: 3600.0)
-    told: list[str] = []
-    retrieve(NUMBER, ["bucc2018"], data=data, split="dev", notify=told.append)
-    assert told == ["bucc2018 dev de: 20 x 30 sentences: about 60 min to search"]
+    notes: list[str] = []
+    retrieve(NUMBER, ["bucc2018"], data=Rows(data, "dev"), notify=notes.append)
+    assert notes == ["bucc2018 dev de: 20 x 30 sentences: about 60 min to search"]
 
 
 def test_the_plan_counts_what_would_be_matched(data):
-    table = plan(NUMBER, data=data, languages=["de"])
+    table = plan(NUMBER, data=Rows(data, "test", ("de",)))
     shown = table[["target", "split", "foreign", "english", "dimensions"]].to_numpy().tolist()
     assert shown == [
         ["tatoeba", "test", 4, 4, 256],
@@ -219,14 +238,16 @@ def test_the_command_says_how_long_it_would_take(data, model, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--margin", "cosine"], "expected --margin to be one of ratio, distance, absolute, found 'cosine'"),
-        (["--layer", "last"], "expected --layer as an index such as 14, or a fraction such as 0.58, found 'last'"),
+        (["--margin", "cosine"], "'cosine' is not one of 'ratio', 'distance', 'absolute'"),
+        (["--layer", "last"], "expected a layer's index such as 14, or a fraction such as 0.58, found 'last'"),
         (["--data", "nowhere"], "nowhere: expected a folder of data, found nothing"),
     ],
 )
 def test_bad_use_is_one_line(arguments, words, capsys):
     assert run(*arguments) == 2
-    assert capsys.readouterr().err == f"diversity: {words}\n"
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
 
 
 # --- Real data ----------------------------------------------------------------------------------------
@@ -251,7 +272,7 @@ def test_equal_vectors_give_everything_in_all_languages_of_tatoeba(real):
         side = bitext("tatoeba", real, split="test", language=language)
         key = {row.text: line for row, line in zip(side.english, side.lines, strict=True)}
         key |= {row.text: str(number) for number, row in enumerate(side.foreign)}
-        table = retrieve(Known(key.__getitem__), ["tatoeba"], data=real, languages=[language])
+        table = retrieve(Known(key.__getitem__), ["tatoeba"], data=Rows(real, "test", (language,)))
         repeated = len(side.foreign) - len({row.text for row in side.foreign})
         assert table["value"].iloc[0] >= 100 * (1 - 2 * repeated / len(side.foreign))
         assert repeated or table["value"].iloc[0] == 100
@@ -261,7 +282,7 @@ def test_equal_vectors_give_everything_in_bucc(real):
     side = bitext("bucc2018", real, split="dev", language="zh")
     text = {row.id: row.text for row in side.english}
     key = {row.text: text[row.matches[0]] for row in side.foreign if row.matches}
-    table = retrieve(Known(lambda t: key.get(t, t)), ["bucc2018"], data=real, split="dev", languages=["zh"])
+    table = retrieve(Known(lambda t: key.get(t, t)), ["bucc2018"], data=Rows(real, "dev", ("zh",)))
     assert (len(side.foreign), len(side.english), len(side.pairs)) == (8624, 13589, 257)
     assert table.set_index("metric")["value"].to_dict() == {"f1": 100, "precision": 100, "recall": 100}
 
@@ -269,7 +290,9 @@ def test_equal_vectors_give_everything_in_bucc(real):
 def test_the_default_encoder_on_tatoeba(real, tmp_path):
     from diversity.encoders.sentence import load_encoder
 
-    table = retrieve(data=real, targets=["tatoeba"], languages=["jv"], layer=-1, cache=tmp_path)
+    table = retrieve(
+        data=Rows(real, "test", ("jv",)), targets=["tatoeba"], vectors=SentenceVectors(layer=-1, cache=tmp_path)
+    )
     side = bitext("tatoeba", real, split="test", language="jv")
     english, foreign = (load_encoder().encode([r.text for r in rows]) for rows in (side.english, side.foreign))
     nearest = (english @ foreign.T).argmax(axis=1)
@@ -302,8 +325,9 @@ def test_the_default_encoder_on_bucc(real, tmp_path, folder, language):
     if not (real / folder).is_dir():
         pytest.skip(f"there is no {folder}")
     data = reduced(real / folder, language, tmp_path / "data", 100)
-    settings = {"split": "dev", "languages": [language], "layer": -1, "cache": tmp_path}
-    table = retrieve(data=data, targets=["bucc2018"], **settings).set_index("metric")["value"]
+    vectors = SentenceVectors(layer=-1, cache=tmp_path)
+    table = retrieve(data=Rows(data, "dev", (language,)), targets=["bucc2018"], vectors=vectors)
+    table = table.set_index("metric")["value"]
     side = bitext("bucc2018", data, split="dev", language=language)
     texts = [list(dict.fromkeys(row.text for row in rows)) for rows in (side.foreign, side.english)]
     vectors = [embed(t, layer_encoder(layer=-1), cache=tmp_path).vectors.astype(float) for t in texts]

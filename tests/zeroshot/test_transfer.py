@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,13 +13,15 @@ from safetensors.torch import load_file
 from diversity import catalog, evaluate
 from diversity.cli import main
 from diversity.data import sources
+from diversity.results import lineage_of
 from diversity.training.intermediate import train_mix
 from diversity.training.settings import Settings
 from diversity.types import InputError, Rows
-from diversity.zeroshot import transfer as transferring
-from diversity.zeroshot.transfer import load_tuned, mixture_of, predict, transfer
+from diversity.zeroshot.finetuned import FinetunedModel, load_finetuned
+from diversity.zeroshot.transfer import RESULTS, TransferSettings, plan_transfer, transfer
 
 SHORT = {"steps": 2, "batch": 4, "max_length": 48, "tokens": 400, "save_every": 1, "dev_every": 0}
+QUICK = TransferSettings(changes=SHORT)
 NINE = [n for n in catalog.names("tasks") if catalog.task(n).role == "target"]
 
 
@@ -30,7 +34,7 @@ def model(small, tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def done(model, samples, tmp_path_factory):
     folder = tmp_path_factory.mktemp("transfer")
-    return transfer(model, NINE, data=samples, output=folder, overrides=SHORT, cache=folder / "cache")
+    return transfer(model, NINE, data=samples, output=folder, settings=replace(QUICK, cache=folder / "cache"))
 
 
 def test_what_targets_are_trained_on():
@@ -68,7 +72,7 @@ def test_the_split_that_was_trained_on_is_never_predicted(model, samples, tmp_pa
     for path in (samples / "pawsx").rglob("dev*"):
         (data / "pawsx" / path.name).write_bytes(path.read_bytes())
     with pytest.raises(InputError, match="that are not trained on"):
-        transfer(model, ["pawsx"], data=data, output=tmp_path / "out", overrides=SHORT)
+        transfer(model, ["pawsx"], data=data, output=tmp_path / "out", settings=QUICK)
     assert not (tmp_path / "out").exists()
 
 
@@ -76,10 +80,14 @@ def test_the_same_call_goes_on_and_gives_the_same(done, model, samples, monkeypa
     before = load_file(done.folder / "models" / "mnli" / "model.safetensors")
     monkeypatch.setattr("diversity.training.loop.train", lambda *_, **__: pytest.fail("trained again"))
     again = transfer(
-        model, ["xnli", "tatoeba"], data=samples, output=done.folder, overrides=SHORT, cache=done.folder / "cache"
+        model,
+        ["xnli", "tatoeba"],
+        data=samples,
+        output=done.folder,
+        settings=replace(QUICK, cache=done.folder / "cache"),
     )
-    kept = done.rows[done.rows["target"].isin(["xnli", "tatoeba"])].reset_index(drop=True)
-    pd.testing.assert_frame_equal(again.rows, kept, check_like=True)
+    kept = done.rows[done.rows["target"].isin(["xnli", "tatoeba"])].reset_index(drop=True)[list(again.rows)]
+    pd.testing.assert_frame_equal(again.rows, kept, check_like=True, check_dtype=False)
     after = load_file(done.folder / "models" / "mnli" / "model.safetensors")
     assert all(torch.equal(before[k], after[k]) for k in before)
 
@@ -98,47 +106,47 @@ def test_languages_that_are_not_there_are_told(model, samples, tmp_path):
 def test_what_is_predicted_is_not_predicted_again(done, model, samples, tmp_path, monkeypatch):
     out = tmp_path / "run"
     shutil.copytree(done.folder, out)
-    again = {"data": samples, "output": out, "overrides": SHORT, "cache": done.folder / "cache"}
+    again = {"data": samples, "output": out, "settings": replace(QUICK, cache=done.folder / "cache")}
     (out / "predictions" / "xnli" / "test-sw.tsv").unlink()
     cell = out / "cells" / "xnli" / "test-de.json"
     cell.write_text(cell.read_text().replace('"split": "test"', '"split": "other"'))
-    predicted, real = [], transferring.write_predictions
-    monkeypatch.setattr(transferring, "write_predictions", lambda *a, **k: (predicted.append(a[2]), real(*a, **k))[1])
+    predicted, real = [], FinetunedModel.write_predictions
+    monkeypatch.setattr(FinetunedModel, "write_predictions", lambda *a, **k: (predicted.append(a[2]), real(*a, **k))[1])
     rows = transfer(model, ["xnli"], **again).rows
     assert sorted(predicted) == ["de", "sw"], "one has lost its file, the other is of something else"
-    kept = done.rows[done.rows["target"] == "xnli"].reset_index(drop=True)
+    kept = done.rows[done.rows["target"] == "xnli"].reset_index(drop=True)[list(rows)]
     pd.testing.assert_frame_equal(rows, kept, check_like=True, check_dtype=False)
 
 
 def test_a_tuned_model_is_loaded_with_its_head(done, samples):
-    tuned = load_tuned(done.folder / "models" / "mnli")
+    tuned = load_finetuned(done.folder / "models" / "mnli")
     rows = list(sources.rows(catalog.task("xnli"), Rows.of(samples, split="test", languages=["sw"])))
     written = (done.folder / "predictions" / "xnli" / "test-sw.tsv").read_text("utf8").split()
-    assert predict(tuned, rows) == written
+    assert tuned.predict(rows) == written
     with pytest.raises(InputError, match="expected a fine-tuned model"):
-        load_tuned(samples)
+        load_finetuned(samples)
 
 
 def test_a_checkpoint_says_what_it_was_trained_on(model, samples, tmp_path):
     settings = Settings.of(**SHORT)
     train_mix(["mnli", "qqp"], model=model, data=samples, output=tmp_path / "mix", settings=settings)
-    mixture = mixture_of(str(tmp_path / "mix"))
+    mixture = lineage_of(str(tmp_path / "mix")).mixture
     assert mixture.tasks == ("mnli", "qqp")
     assert mixture.budget == 8
     rows = transfer(str(tmp_path / "mix"), ["tatoeba"], data=samples, output=tmp_path / "out", languages=["de"]).rows
     assert set(rows["mixture"]) == {"mnli+qqp"}
-    assert mixture_of(model).tasks == ()
+    assert set(rows["model"]) == {Path(model).name}, "the model that was trained on the mixture"
+    assert lineage_of(model) is None
 
 
 def test_withheld_answers_are_predicted_and_not_scored(model, samples, tmp_path, real):
     found = transfer(
         model,
         ["tydiqa"],
-        data=real,
+        data=Rows(real, limit=50),
         output=tmp_path,
-        overrides=SHORT,
+        settings=QUICK,
         languages=["bn"],
-        limit=50,
     )
     assert json.loads((tmp_path / "predictions" / "tydiqa" / "test-bn.json").read_text("utf8"))
     assert found.rows.empty
@@ -152,7 +160,7 @@ def test_withheld_answers_are_predicted_and_not_scored(model, samples, tmp_path,
         (["--targets", "mnli"], "unknown target 'mnli'"),
         (["--targets", "xnli", "--languages", "xx"], "unknown language of xnli 'xx'"),
         (["--targets", "xnli", "--preset", "phang"], "unknown preset 'phang'"),
-        (["--targets", "xnli", "--pooling", "max"], "expected --pooling to be one of mean, cls"),
+        (["--targets", "xnli", "--pooling", "max"], "'max' is not one of 'mean', 'cls'"),
         (["--targets", ""], "expected targets among"),
     ],
 )
@@ -175,4 +183,87 @@ def test_the_command(model, samples, tmp_path, capsys):
     out = capsys.readouterr().out
     assert out.splitlines()[0].split() == ["target", "metric", "mean", "languages", "by", "language"]
     assert {line.split()[0] for line in out.splitlines()[1:]} == {"xnli", "tatoeba"}
-    assert transferring.RESULTS in {p.name for p in tmp_path.iterdir()}
+    assert RESULTS in {p.name for p in tmp_path.iterdir()}
+
+
+def test_a_second_call_keeps_what_the_folder_holds(model, samples, tmp_path):
+    """results.csv had only the targets of the last call."""
+    given = {"data": samples, "output": tmp_path, "languages": ["de"], "settings": QUICK}
+    first = transfer(model, ["tatoeba"], **given).rows
+    second = transfer(model, ["xnli"], **given).rows
+    assert set(second["target"]) == {"xnli"}
+    table = pd.read_csv(tmp_path / "results.csv")
+    assert set(table["target"]) == {"tatoeba", "xnli"}
+    assert set(table["run"]) == {*first["run"], *second["run"]}
+    (tmp_path / "cells" / "xnli" / "test-de.json").write_text('{"key": ')  # cut short: computed again
+    (tmp_path / "cells" / "tatoeba" / "test-de.json").write_text("[]")  # of another call: not told as a result
+    transfer(model, ["xnli"], **given)
+    assert set(pd.read_csv(tmp_path / "results.csv")["target"]) == {"xnli"}
+
+
+def test_the_model_is_loaded_once_for_all_retrieval_languages(model, samples, tmp_path, monkeypatch):
+    """It was loaded, and its files hashed, once a language."""
+    from diversity.encoders import hidden_states
+
+    loads, real = [], hidden_states.load_model
+    monkeypatch.setattr(hidden_states, "load_model", lambda name: (loads.append(name), real(name))[1])
+    rows = transfer(model, ["tatoeba", "bucc2018"], data=samples, output=tmp_path).rows
+    assert rows["language"].nunique() > 2
+    assert loads == [model]
+
+
+def test_languages_that_a_target_lacks_are_left_out_with_a_note(model, samples, tmp_path):
+    """`--languages en,de --targets xnli,tatoeba` was an error: Tatoeba has no English."""
+    notes = []
+    given = {"data": samples, "output": tmp_path, "settings": QUICK, "notify": notes.append}
+    rows = transfer(model, ["xnli", "tatoeba"], languages=["en", "de"], **given).rows
+    assert set(zip(rows["target"], rows["language"], strict=True)) == {
+        ("xnli", "en"),
+        ("xnli", "de"),
+        ("tatoeba", "de"),
+    }
+    assert notes == ["tatoeba has no en: left out"]
+    with pytest.raises(InputError, match="unknown language of xnli, tatoeba 'xx'"):
+        transfer(model, ["xnli", "tatoeba"], languages=["de", "xx"], **given)
+
+
+def test_a_layer_is_an_index_or_a_fraction_as_it_is_written(model, samples, tmp_path):
+    """`--layer 14` and `--layer -1` were refused, and `--layer 1` meant the last layer."""
+    shown = {}
+    for layer in ("1", "-1", "1.0"):
+        out = tmp_path / layer
+        arguments = ["--model", model, "--data", str(samples), "--targets", "tatoeba", "--languages", "de"]
+        with pytest.raises(SystemExit) as stop:
+            main(["transfer", *arguments, "--output", str(out), "--layer", layer])
+        assert not stop.value.code
+        shown[layer] = pd.read_csv(out / "results.csv")["layer"].tolist()
+    assert shown == {"1": [1], "-1": [2], "1.0": [2]}
+
+
+def test_prediction_leaves_the_model_where_it_was(done, samples, monkeypatch):
+    """`predict` moved the caller's model to the GPU and left it there."""
+    finetuned = load_finetuned(done.folder / "models" / "mnli")
+    moved = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(type(finetuned.network), "cuda", lambda self: moved.append("cuda"))
+    monkeypatch.setattr(type(finetuned.network), "to", lambda self, device: moved.append(str(device)))
+    rows = list(sources.rows(catalog.task("xnli"), Rows(samples, "test", ("sw",))))
+    finetuned.predict(rows[:2])
+    assert moved == ["cuda", "cpu"]
+
+
+def test_a_dry_run_checks_and_does_nothing(model, samples, tmp_path, capsys):
+    table = plan_transfer(model, ["xnli", "tatoeba"], data=samples, settings=QUICK, languages=["de"])
+    assert table["target"].tolist() == ["xnli", "tatoeba"]
+    assert table["steps"].tolist()[0] == 2
+    arguments = ["--model", model, "--data", str(samples), "--output", str(tmp_path / "o"), "--dry-run"]
+    for targets, more, said in (
+        ("xnli", ["--steps", "2", "--max-length", "48"], "training: about"),
+        ("tatoeba", ["--layer", "99"], "expected a layer from -3 to 2"),
+        ("xnli", ["--max-length", "4000"], "at most 64 tokens"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["transfer", *arguments, "--targets", targets, *more])
+        printed = capsys.readouterr()
+        assert said in printed.out + printed.err
+    assert not (tmp_path / "o").exists()
