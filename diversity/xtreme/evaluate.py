@@ -9,11 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from diversity import catalog
 from diversity.data import sources
 from diversity.types import InputError
-from diversity.xtreme import intervals, layout, references, scores
+from diversity.xtreme import intervals, layout, scores
 from diversity.xtreme.benchmark import OFFICIAL, Benchmark, benchmark, output_type
+from diversity.xtreme.references import GoldData, GoldFolder, GoldSource
+from diversity.xtreme.remarks import Remark, few, joined, remarks_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,11 +94,15 @@ class Evaluation:
                 found.setdefault(score.metric, {})[score.language] = score.value
         return found
 
-    def frame(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """All of it in long form: task, language, metric, value, low, high, n."""
         import pandas as pd
 
         return pd.DataFrame([*self.scores, *self.averages], columns=list(Score._fields))
+
+    def _repr_html_(self) -> str:
+        """All of it as a table, in a notebook."""
+        return str(self.to_frame().to_html(index=False))
 
     def as_json(self) -> dict[str, Any]:
         """The benchmark's own numbers, under the keys of its own script.
@@ -149,17 +154,18 @@ def evaluate(
     are missing or do not fit each other, for an unknown question id, and for gold labels that are placeholders.
     """
     whole = benchmark(version)
-    if bootstrap < 0 or seed < 0:
-        raise InputError(f"expected bootstrap and seed of at least 0, found {bootstrap} and {seed}")
+    if seed < 0 or 0 != bootstrap < intervals.LEAST:
+        least = f"bootstrap of 0 (none) or at least {intervals.LEAST} replicates, and a seed of at least 0"
+        raise InputError(f"expected {least}, found {bootstrap} and {seed}")
     folder, source = _folder(predictions, "predictions"), _source(labels, data, split)
     wanted, missing = _plan(whole, folder, source, _known(whole, languages))
-    rows, remarks = list[Score](), list[tuple[str, str, str]]()
+    rows, remarks = list[Score](), list[Remark]()
     for task, language, name in _progress(wanted):
         gold, predicted = source.gold(task, language), layout.read_predictions(folder, task, language, split=name)
         path = layout.path_of(folder, task, language, name)
         rows += _scores(task, language, _counts(path, task, language, gold, predicted), bootstrap, seed)
-        remarks += _remarks(task, language, gold, predicted)
-    notes = _strangers(whole, folder) + _partial(whole, wanted) + _joined(remarks)
+        remarks += remarks_on(task, language, gold, predicted)
+    notes = _strangers(whole, folder) + _partial(whole, wanted) + joined(remarks)
     return Evaluation(version, tuple(rows), tuple(missing), tuple(notes))
 
 
@@ -170,11 +176,11 @@ def _folder(path: Path | str, what: str) -> Path:
     return folder
 
 
-def _source(labels: Path | str | None, data: Path | str | None, split: str) -> references.Source:
+def _source(labels: Path | str | None, data: Path | str | None, split: str) -> GoldSource:
     if labels is not None and data is None:
-        return references.Labels(_folder(labels, "labels"))
+        return GoldFolder(_folder(labels, "labels"))
     if data is not None and labels is None:
-        return references.Data(sources.data_folder(data), split)
+        return GoldData(sources.data_folder(data), split)
     found = "none" if labels is None else "both"
     raise InputError(f"expected a folder of labels (--labels DIR) or one of data (--data DIR), found {found}")
 
@@ -188,7 +194,7 @@ def _known(whole: Benchmark, languages: Sequence[str] | None) -> Sequence[str] |
 
 
 def _plan(
-    whole: Benchmark, folder: Path, source: references.Source, languages: Sequence[str] | None
+    whole: Benchmark, folder: Path, source: GoldSource, languages: Sequence[str] | None
 ) -> tuple[list[tuple[str, str, str]], list[str]]:
     """What is scored, as (task, language, split), and what is missing; InputError where a task lacks a language."""
     plan, missing = list[tuple[str, str, str]](), [f"{task}: not scored here" for task in whole.unscored]
@@ -213,16 +219,12 @@ def _task_plan(folder: Path, task: str, splits: Mapping[str, str | None]) -> lis
     plan = [(task, lang, split) for lang, split in splits.items() if split is not None]
     if len(plan) < len(splits):
         lacking = [lang for lang, split in splits.items() if split is None]
-        raise InputError(f"{task}: expected gold labels in all its languages, found none in {_few(lacking)}")
+        raise InputError(f"{task}: expected gold labels in all its languages, found none in {few(lacking)}")
     paths = {lang: layout.path_of(folder, task, lang, split) for _, lang, split in plan}
     if lacking := [lang for lang, path in paths.items() if not path.is_file()]:
         path = paths[lacking[0]]
-        raise InputError(f"{path}: expected predictions of {task} in all its languages, found none in {_few(lacking)}")
+        raise InputError(f"{path}: expected predictions of {task} in all its languages, found none in {few(lacking)}")
     return plan
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _strangers(whole: Benchmark, folder: Path) -> list[str]:
@@ -259,24 +261,6 @@ def _counts(path: Path, task: str, language: str, gold: Gold, predicted: Predict
         return scores.counts(task, language, gold, predicted)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-def _remarks(task: str, language: str, gold: Gold, predicted: Predicted) -> Iterable[tuple[str, str, str]]:
-    """What a reader should know of predictions that can be scored: (task, what, in which language how many)."""
-    form = output_type(task)
-    if form == "answers" and (without := sum(id not in predicted for id, _ in gold)):
-        yield task, "questions without an answer score 0", f"{language} {without} of {len(gold)}"
-    if form == "labels" and catalog.task(task).kind != "retrieval" and not set(predicted) & set(gold):
-        shown = f"{language} ({min(predicted)!r}, not {min(gold)!r})"
-        yield task, "no predicted label is one of the gold labels", shown
-
-
-def _joined(remarks: Sequence[tuple[str, str, str]]) -> list[str]:
-    """One note for each task and what is remarked."""
-    alike = dict[tuple[str, str], list[str]]()
-    for task, what, where in remarks:
-        alike.setdefault((task, what), []).append(where)
-    return [f"{task}: {what}: {_few(where)}" for (task, what), where in alike.items()]
 
 
 def _scores(task: str, language: str, counts: Array, replicates: int, seed: int) -> list[Score]:

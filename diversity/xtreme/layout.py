@@ -117,7 +117,7 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
     for number, line in enumerate(_lines(path), 1):
         cells = line.split("\t")
         if len(cells) == 2:
-            pairs.append((cells[0], cells[1]))
+            pairs.append((cells[0].strip(), cells[1].strip()))
         elif line:
             raise InputError(f"{path}:{number}: expected two ids with a tab between them, found {len(cells)} columns")
     return pairs

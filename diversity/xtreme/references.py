@@ -41,7 +41,7 @@ def gold_in(labels: Path | str, task: str, language: str) -> Gold:
     return found
 
 
-class Source(Protocol):
+class GoldSource(Protocol):
     """Where gold labels are looked for."""
 
     def split(self, task: str, language: str) -> str | None:
@@ -54,7 +54,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Labels:
+class GoldFolder:
     """A folder of labels in the leaderboard's layout."""
 
     folder: Path
@@ -69,7 +69,7 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Data:
+class GoldData:
     """The toolkit's folder of data: the first of the preferred splits that is there."""
 
     folder: Path

@@ -69,26 +69,26 @@ def counts(task: str, language: str, gold: Gold, predicted: Predicted) -> Array:
 
 def values(form: OutputType, sums: Array) -> dict[str, Array]:
     """The metrics of sums of counts, shape (..., k): a value of each metric for each row; 0 where nothing is counted."""
+    return {name: _percent(part, whole) for name, (part, whole) in ratios(form, sums).items()}
+
+
+def ratios(form: OutputType, sums: Array) -> dict[str, tuple[Array, Array]]:
+    """What each metric is the ratio of, for counts of shape (..., k): the part that is right, and the whole."""
     column = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)
     if form == "labels":
-        return {"accuracy": _percent(column[0], column[1])}
+        return {"accuracy": (column[0], column[1])}
     if form == "answers":
-        return {"exact_match": _percent(column[0], column[2]), "f1": _percent(column[1], column[2])}
-    found = _overlap(*column[:3])
-    if form == "tags":
-        found["token_accuracy"] = _percent(column[3], column[4])
-        found["f1_seqeval_0"] = _overlap(*column[5:8])["f1"]
-    return found
+        return {"exact_match": (column[0], column[2]), "f1": (column[1], column[2])}
+    right, predicted, gold = column[:3]
+    both = {"f1": (2 * right, predicted + gold), "precision": (right, predicted), "recall": (right, gold)}
+    if form == "pairs":
+        return both
+    older, predicted, gold = column[5:8]
+    return {**both, "token_accuracy": (column[3], column[4]), "f1_seqeval_0": (2 * older, predicted + gold)}
 
 
 def _percent(part: Array, whole: Array) -> Array:
     return 100 * np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
-
-
-def _overlap(right: Array, predicted: Array, gold: Array) -> dict[str, Array]:
-    """F1, precision and recall of sets, of which `right` members are in both."""
-    f1 = _percent(2 * right, predicted + gold)
-    return {"f1": f1, "precision": _percent(right, predicted), "recall": _percent(right, gold)}
 
 
 def label_counts(gold: Labels, predicted: Labels) -> Array:

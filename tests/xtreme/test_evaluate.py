@@ -99,7 +99,7 @@ def test_a_group_is_there_where_all_its_tasks_are(whole, tmp_path):
 
 def test_all_in_long_form(whole):
     found = diversity.evaluate(*whole)
-    frame = found.frame()
+    frame = found.to_frame()
     assert list(frame) == ["task", "language", "metric", "value", "low", "high", "n"]
     assert not frame.duplicated(["task", "language", "metric"]).any()
     assert not found.missing
@@ -213,6 +213,7 @@ def test_one_clear_line_for_what_is_wrong(name, content, message, whole, tmp_pat
             "expected --data DIR with --split",
         ),
         (["--predictions", "{predictions}", "--labels", "{labels}", "--bootstrap", "-1"], "bootstrap"),
+        (["--predictions", "{predictions}", "--labels", "{labels}", "--bootstrap", "1"], "at least 100 replicates"),
         (["--predictions", "{predictions}", "--labels", "{labels}", "--json", "{here}/no/x.json"], "expected a file"),
     ],
 )
@@ -261,8 +262,8 @@ def test_intervals_hold_the_values_and_follow_the_seed(whole):
 
 
 def test_the_interval_of_a_language_does_not_depend_on_what_is_beside_it(whole):
-    every = {s[:3]: s for s in diversity.evaluate(*whole, languages=["de", "sw", "th"], bootstrap=50).scores}
-    for score in diversity.evaluate(*whole, languages=["sw"], bootstrap=50).scores:
+    every = {s[:3]: s for s in diversity.evaluate(*whole, languages=["de", "sw", "th"], bootstrap=100).scores}
+    for score in diversity.evaluate(*whole, languages=["sw"], bootstrap=100).scores:
         assert every[score[:3]] == score
 
 
@@ -273,6 +274,27 @@ def test_the_bootstrap_of_an_accuracy_is_binomial(rng):
     low, high = intervals.intervals("labels", counts, 20_000, rng)["accuracy"]
     exact = 100 * binom(300, 0.7).ppf([0.025, 0.975]) / 300
     assert (low, high) == pytest.approx(tuple(exact), abs=0.5)
+
+
+@pytest.mark.parametrize("form", ["labels", "answers", "tags", "pairs"])
+@pytest.mark.parametrize("right", [0, 1])
+def test_no_interval_has_no_width_at_the_ends(form, right, rng):
+    items = {"labels": [right, 1], "answers": [right, right, 1], "pairs": [right, 1, 1]}
+    counts = np.tile(np.array(items.get(form, [right, 1, 1, right, 1, right, 1, 1]), float), (20, 1))
+    for low, high in intervals.intervals(form, counts, 1000, rng).values():
+        assert (low, high) == pytest.approx((83.157, 100) if right else (0, 16.843), abs=0.01)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.97, 0.99, 0.999])
+@pytest.mark.parametrize("n", [20, 100, 500])
+def test_intervals_hold_their_level_near_the_ends(share, n):
+    """By simulation: 95 % less what chance and the bootstrap's own shortness in the middle allow."""
+    rng, held = np.random.default_rng([n, int(1000 * share)]), 0
+    for _ in range(400):
+        right = rng.random(n) < share
+        low, high = intervals.intervals("labels", np.column_stack([right, np.ones(n)]), 500, rng)["accuracy"]
+        held += low <= 100 * share <= high
+    assert held / 400 >= 0.92
 
 
 def test_the_bootstrap_is_that_over_rows_one_by_one(rng):
@@ -304,7 +326,7 @@ def test_the_command_writes_the_benchmarks_json(whole, tmp_path, run, golden):
 
 def test_the_command_lists_what_is_missing(small, run):
     predictions, labels = small
-    status, out, errors = run("--predictions", predictions, "--labels", labels, "--format", "csv", "--bootstrap", "20")
+    status, out, errors = run("--predictions", predictions, "--labels", labels, "--format", "csv", "--bootstrap", "100")
     assert status == 0
     assert "missing: pawsx: no predictions; xnli: no predictions" in errors
     header, first, *_ = out.splitlines()
