@@ -33,7 +33,10 @@ def evaluate(
     languages: Annotated[str, typer.Option(help="Score these languages only, separated by commas.")] = "",
     version: Annotated[str, typer.Option(help="xtreme, or xtreme-r for the seven tasks that it shares.")] = "xtreme",
     bootstrap: Annotated[
-        int, typer.Option(min=0, help="Replicates for 95 % intervals over items, such as 1000; at least 100, or 0 for none.")
+        int,
+        typer.Option(
+            min=0, help="Replicates for 95 % intervals over items, such as 1000; at least 100, or 0 for none."
+        ),
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     json: Annotated[
