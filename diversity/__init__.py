@@ -39,6 +39,7 @@ _API = {
     "plan_transfer": "zeroshot.transfer",
     "report": "reporting.report",
     "Assumptions": "planning.choice",
+    "Draws": "scoring.asked",
     "EmbeddedTasks": "scoring.embedded",
     "Heading": "reporting.report",
     "Hypothesis": "planning.choice",
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from diversity.results import Lineage as Lineage
     from diversity.retrieval.retrieve import Mining as Mining
     from diversity.retrieval.retrieve import retrieve as retrieve
+    from diversity.scoring.asked import Draws as Draws
     from diversity.scoring.embedded import EmbeddedTasks as EmbeddedTasks
     from diversity.scoring.embedded import Space as Space
     from diversity.scoring.embedded import from_arrays as from_arrays

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from diversity.types import Array, InputError, Moments, TaskMoments
 
@@ -200,3 +204,26 @@ def largest_remainders(quotas: Array, total: int) -> NDArray[np.int64]:
     counts: NDArray[np.int64] = np.floor(quotas + 1e-9).astype(np.int64)
     counts[np.argsort(counts - quotas, kind="stable")[: total - counts.sum()]] += 1
     return counts
+
+
+# --- Small matrices and threads ----------------------------------------------------------------------
+
+
+def single_threaded() -> AbstractContextManager[Any]:
+    """Linear algebra on one processor within the block: threads that share a small matrix mostly wait for each other.
+
+    Where another program has one of the processors, they wait as long as that program runs.
+    """
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
+
+
+def in_threads(work: Callable[[int], None], items: Sequence[int], *, describe: str = "") -> None:
+    """Call `work` with every item, several at a time, each on one processor; a progress bar where it has a name."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    bar = tqdm(total=len(items), desc=describe, delay=2, disable=None if describe else True, leave=False)
+    with single_threaded(), ThreadPoolExecutor(min(available, max(len(items), 1))) as pool, bar:
+        for _ in pool.map(work, items):
+            bar.update()

@@ -8,11 +8,22 @@ import json
 import math
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, Unpack, get_args, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    get_args,
+    runtime_checkable,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +32,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 else:
     Array = Any  # so that listing tasks need not load numpy
+
+T = TypeVar("T")
 
 Z95 = 1.959963984540054  # standard errors on either side of a 95 % interval
 
@@ -508,11 +521,33 @@ class Moments:
         return Moments(n, a * self.mean + b * other.mean, a * self.second + b * other.second)
 
 
+class Memo(Generic[T]):
+    """What was computed already, by key, for several threads; of more than `size` entries the oldest are dropped."""
+
+    def __init__(self, size: int | None = None) -> None:
+        self._size, self._known, self._lock = size, dict[object, T](), threading.Lock()
+
+    def get(self, key: object) -> T | None:
+        """The value of a key, or None."""
+        with self._lock:
+            return self._known.get(key)
+
+    def put(self, key: object, value: T) -> T:
+        """Keep a value and return it."""
+        with self._lock:
+            self._known[key] = value
+            if self._size is not None and len(self._known) > self._size:
+                del self._known[next(iter(self._known))]
+        return value
+
+
 @dataclass(frozen=True)
 class TaskMoments:
     """The moments of T tasks in one space: names, n (T,), means (T, d), seconds (T, d, d).
 
     `rows` are a sample of each task's unit rows, (k, d) each, where they are kept: what a mean over rows is taken over.
+    What metrics share is kept: products of moments and spectra of mixtures in `memo`, the last eigenvectors of mixtures in
+    `systems`, the last influences of rows in `influences`.
     """
 
     names: tuple[str, ...]
@@ -520,17 +555,40 @@ class TaskMoments:
     means: Array
     seconds: Array
     rows: tuple[Array, ...] = ()
+    memo: Memo[Array] = field(default_factory=Memo, init=False, repr=False, compare=False)
+    systems: Memo[tuple[Array, Array]] = field(default_factory=lambda: Memo(64), init=False, repr=False, compare=False)
+    influences: Memo[Array] = field(default_factory=lambda: Memo(1024), init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def inner(self) -> Array:
         """Frobenius products <C_a, C_b> of the second moments (T, T), which several metrics share."""
+        known = self.memo.get("inner")
+        if known is not None:
+            return known
         flat = self.seconds.reshape(len(self.names), -1)
-        return flat @ flat.T
+        return self.memo.put("inner", flat @ flat.T)
 
-    @cached_property
-    def spectra(self) -> dict[bytes, Array]:
-        """Eigenvalues of mixtures that were computed already, by the bytes of their weights: all orders share them."""
-        return {}
+
+@dataclass(frozen=True)
+class SecondOrder:
+    """A metric of second order: `value(w'Gw, w'l)` for a matrix G (T, T) and a vector l (T,) of the tasks."""
+
+    matrix: Array
+    vector: Array
+    value: Callable[[Array, Array], Array]
+
+
+class Scorer(Protocol):
+    """What gives the diversity of any mixture of its tasks: from moments, from vectors, or from a table."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tasks, in the order of the columns of weights."""
+        ...
+
+    def values(self, weights: Array) -> Array:
+        """The diversity (M,) of mixtures with weights (M, T), whose rows sum to 1."""
+        ...
 
 
 INFINITY, FLOAT = float("inf"), sys.float_info.max
@@ -606,13 +664,15 @@ class Metric:
     `mixtures(tasks, weights, **options)`, where there is one, takes TaskMoments and weights (M, T) and returns M exact
     values without touching a row; where `sampled`, they are means over the rows that `tasks` keeps, exact in all else. A
     metric without it is computed on rows drawn by weight.
+    `second_order(tasks, **options)` is the same as a function of two forms in the weights, or None at these options: many
+    relabellings of the tasks are then one product of matrices.
     `influence(tasks, weights, rows, **options)` gives the influence (k,) of each row of task a on the value of mixture m:
     its variance is the sampling variance of the value (delta method). That of a `sampled` metric has two columns: by way of
     the moments of all rows, and by way of the mean over those that are kept. `options` are the numbers that may stand in the
     printed name; `unbiased(**options)` says whether there is a U estimator.
 
     `aggregate` says how a set's value comes from its rows, which resampling has to know: a `sum` grows in proportion to their
-    number, an `extreme` hangs on very few of them; all else counts as a `mean`.
+    number, an `extreme` depends on very few of them; all else counts as a `mean`.
 
     Claims, all tested: `invariant_to` some of order, rotation, row scale, replication; `size_dependent` where the expected
     value moves with the number of rows alone; `axioms` of Mironov & Prokhorenkova 2024 that hold or fail (monotonicity:
@@ -626,6 +686,7 @@ class Metric:
     cost: str
     reference: str
     mixtures: Callable[..., Array] | None = None
+    second_order: Callable[..., SecondOrder | None] | None = None
     influence: Callable[..., Influence] | None = None
     sampled: bool = False
     options: Mapping[str, Option] = field(default_factory=dict)

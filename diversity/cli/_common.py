@@ -101,6 +101,11 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequ
     return "\n".join(lines) + "\n"
 
 
+def interval_text(low: float, high: float) -> str:
+    """A 95 % interval, or a dash where there is none."""
+    return f"{low:.4f} to {high:.4f}" if math.isfinite(low) else "-"
+
+
 def at_least_two(option: str, value: str | int) -> int:
     """The number of rows of an option; InputError below 2."""
     if not str(value).isdigit() or int(value) < 2:

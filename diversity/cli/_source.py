@@ -1,4 +1,4 @@
-"""Where the tasks of a command come from: texts of a data folder, moments that are saved, or vectors that are there."""
+"""Where the tasks of a command come from: texts of a data folder, saved moments, or files of vectors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diversity.cli._common import check_choice, names_in
-from diversity.types import BadRow, InputError
+from diversity.types import BadRow, InputError, Rows
 
 if TYPE_CHECKING:
     from diversity.scoring.embedded import EmbeddedTasks
@@ -21,7 +21,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of the sample.")]
 Split = Annotated[str, typer.Option(help="Split to read, or several in order of preference: train,dev.")]
 Languages = Annotated[str, typer.Option(help="Languages of the rows, separated by commas.")]
 Embeddings = Annotated[
-    list[str] | None, typer.Option(help="A task from vectors that are there: NAME=FILE.npy; any number of times.")
+    list[str] | None, typer.Option(help="A task from its vectors: NAME=FILE.npy; any number of times.")
 ]
 Saved = Annotated[Path | None, typer.Option(help="Folder of saved moments, in place of the shipped ones.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder of cached vectors (default: ~/.cache/diversity).")]
@@ -63,11 +63,9 @@ class Source:
         measured = [n for n in names if n not in self.arrays]
         texts = None
         if self.data is not None and measured:
-            languages = names_in(self.languages)
-            texts = embedded.read_texts(
-                measured, data=self.data, sample=self.sample, seed=self.seed, split=self.split, languages=languages,
-                bad=bad,
-            )  # fmt: skip
+            languages = tuple(names_in(self.languages))
+            rows = Rows(self.data, self.split, languages, self.sample, self.seed, bad)
+            texts = embedded.read_texts(measured, rows)
 
         def space_of(name: str) -> EmbeddedTasks:
             if texts is None:
@@ -86,15 +84,16 @@ class Source:
 
 
 def arrays_in(embeddings: Sequence[str] | None) -> dict[str, Path]:
-    """Files by name from NAME=FILE.npy; InputError for another form."""
-    return dict(_assignment(e) for e in embeddings or [])
-
-
-def _assignment(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    if not equals or not name.strip() or not path.strip():
-        raise InputError(f"expected NAME=FILE.npy, found {text!r}")
-    return name.strip(), Path(path.strip())
+    """Files by name from NAME=FILE.npy; InputError for another form, and for a name that is given twice."""
+    arrays: dict[str, Path] = {}
+    for text in embeddings or []:
+        name, equals, path = (part.strip() for part in text.partition("="))
+        if not equals or not name or not path:
+            raise InputError(f"expected NAME=FILE.npy, found {text!r}")
+        if name in arrays:
+            raise InputError(f"expected one file of vectors for {name}, found {arrays[name]} and {path}")
+        arrays[name] = Path(path)
+    return arrays
 
 
 def once(tasks: Sequence[str]) -> None:

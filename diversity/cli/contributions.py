@@ -14,6 +14,7 @@ from diversity.cli._common import (
     at_least_two,
     check_choice,
     check_writable,
+    interval_text,
     metrics_in,
     names_in,
     note,
@@ -78,14 +79,14 @@ def contributions(
     """
     from diversity import catalog
     from diversity.scoring import mixtures, score
+    from diversity.scoring.asked import Draws, each_once
 
     if tasks and mixture:
         raise InputError("expected --tasks or --mixture, found both")
     whole = mixtures.parse_mixture(mixture) if mixture else None
     wanted = metrics_in(metrics) or list(catalog.METRICS)
-    for printed in wanted:
-        catalog.parse_metric(printed)
     check_choice("--estimator", estimator, ("auto", "U", "V"))
+    each_once(wanted, estimator)  # type: ignore[arg-type]
     at_least_two("--rows", rows)
     if not math.isfinite(empty):
         raise InputError(f"expected --empty to be a finite number, found {empty!r}")
@@ -97,29 +98,27 @@ def contributions(
         check_writable(out)
     (space,) = source.spaces(names, [encoder])
     table = score.contributions(
-        space, mixture=whole, metrics=wanted, estimator=estimator, empty=empty, intervals=intervals, rows=rows,  # type: ignore[arg-type]
-        reference=reference, seed=seed,
+        space, mixture=whole, metrics=wanted, estimator=estimator, empty=empty, intervals=intervals,  # type: ignore[arg-type]
+        draws=Draws(rows, seed, reference),
     )  # fmt: skip
-    for printed, kind in table[["metric", "estimator"]].drop_duplicates().to_numpy():
-        if kind == "V" and catalog.parse_metric(printed)[0].size_dependent:
-            note(f"note: {printed} grows with the number of rows, which differs between the subsets")
+    for row in table.drop_duplicates(["metric", "estimator"]).to_dict("records"):
+        if row["estimator"] == "V" and catalog.parse_metric(row["metric"])[0].size_dependent:
+            note(f"note: {row['metric']} grows with the number of rows, which differs between the subsets")
     records = [{str(k): v for k, v in r.items()} for r in table.to_dict("records")]
     show(records, format, out, _table(table))
+
+
+VALUES = ("alone", "gain", "shapley")
 
 
 def _table(table: pd.DataFrame) -> str:
     head, parts = table.iloc[0], []
     for metric, part in table.groupby("metric", sort=False):
-        columns = ["task", "weight", "alone", "gain", "shapley", "low", "high"]
         rows = [
-            [task, f"{w:.3g}", f"{alone:.4f}", f"{gain:.4f}", f"{share:.4f}", _interval(low, high)]
-            for task, w, alone, gain, share, low, high in part[columns].to_numpy()
+            [r["task"], f"{r['weight']:.3g}", *(f"{r[c]:.4f}" for c in VALUES), interval_text(r["low"], r["high"])]
+            for r in part.to_dict("records")
         ]
         rows.append(["sum", "", "", "", f"{part['shapley'].sum():.4f}", ""])
-        header = ["task", "weight", "alone", "gain", "shapley", "95 % interval"]
+        header = ["task", "weight", *VALUES, "95 % interval"]
         parts.append(f"{metric} ({part['estimator'].iloc[0]})\n{text_table(header, rows, right=range(1, 6))}")
     return f"{head['mixture']} (encoder {head['encoder']}, {head['n']:,} rows)\n\n" + "\n".join(parts)
-
-
-def _interval(low: float, high: float) -> str:
-    return f"{low:.4f} to {high:.4f}" if math.isfinite(low) else "-"

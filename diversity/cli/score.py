@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +14,7 @@ from diversity.cli._common import (
     at_least_two,
     check_choice,
     check_writable,
+    interval_text,
     metrics_in,
     names_in,
     note,
@@ -73,7 +73,7 @@ def score(
         list[str] | None,
         typer.Option(help="Sentence encoder: all-MiniLM-L6-v2, mini, a folder, or owner/name@commit; several compare."),
     ] = None,
-    centred: Annotated[bool, typer.Option("--centred", help="Score the vectors less their common mean, too.")] = False,
+    centred: Annotated[bool, typer.Option("--centred", help="Score the vectors minus their common mean, too.")] = False,
     sample: Sample = None,
     seed: Seed = 0,
     split: Split = "train",
@@ -100,20 +100,23 @@ def score(
     from diversity import catalog
     from diversity.scoring import embedded
     from diversity.scoring import score as scoring
+    from diversity.scoring.asked import Draws, each_once
     from diversity.scoring.mixtures import parse_mixture
 
     mixtures = [parse_mixture(m) for m in mixture or []]
     wanted = metrics_in(metrics) or list(catalog.METRICS)
-    for printed in wanted:
-        catalog.parse_metric(printed)
+    check_choice("--estimator", estimator, ("auto", "U", "V"))
+    each_once(wanted, estimator)  # type: ignore[arg-type]
     sizes = [at_least_two("--rarefy", n) for n in names_in(rarefy)]
     at_least_two("--rows", rows)
-    _check_bootstrap(bootstrap, intervals, rarefy)
+    draws = Draws(rows, seed, reference, bootstrap)
+    if bootstrap and (rarefy or not intervals):
+        raise InputError(f"expected --bootstrap without {'--rarefy' if rarefy else '--no-intervals'}, found both")
+    scoring.sizes_of(sizes, draws)
     source = Source(
         arrays_in(embeddings), data, moments, sample, seed, split, languages, cache, precision, long, max_tokens
     )
     names = _task_names(names_in(tasks), mixtures, list(source.arrays), all_subsets)
-    check_choice("--estimator", estimator, ("auto", "U", "V"))
     if out is not None:
         check_writable(out)
     bad: list[BadRow] | None = [] if skip_bad_rows else None
@@ -126,7 +129,7 @@ def score(
     tables = [
         scoring.score(
             s, mixtures=mixtures, all_subsets=all_subsets, metrics=wanted, estimator=estimator, intervals=intervals,  # type: ignore[arg-type]
-            rarefy=sizes, rows=rows, reference=reference, bootstrap=bootstrap, seed=seed,
+            rarefy=sizes, draws=draws,
         )
         for s in spaces
     ]  # fmt: skip
@@ -137,15 +140,6 @@ def score(
     show(records, format, out, "\n".join(map(_score_table, tables)) + _agreement(tables))
 
 
-def _check_bootstrap(resamples: int, intervals: bool, rarefy: str) -> None:
-    if resamples:
-        from diversity.scoring.bootstrap import checked
-
-        checked(resamples)
-        if rarefy or not intervals:
-            raise InputError(f"expected --bootstrap without {'--rarefy' if rarefy else '--no-intervals'}, found both")
-
-
 def _agreement(tables: Sequence[pd.DataFrame]) -> str:
     """How far the encoders rank the mixtures alike, where there are several of both."""
     if len(tables) < 2:
@@ -154,8 +148,11 @@ def _agreement(tables: Sequence[pd.DataFrame]) -> str:
 
     from diversity.scoring import score as scoring
 
-    found = scoring.agreement(pd.concat(tables, ignore_index=True))
-    rows = [[m, first, second, f"{tau:.3f}", str(n)] for m, first, second, tau, n in found.to_numpy()]
+    pairs = scoring.agreement(pd.concat(tables, ignore_index=True))
+    rows = [
+        [p["metric"], p["first"], p["second"], f"{p['kendall']:.3f}", str(p["mixtures"])]
+        for p in pairs.to_dict("records")
+    ]
     header = ["metric", "encoder", "encoder", "Kendall's tau", "mixtures"]
     return "\nDo the encoders rank the mixtures alike?\n" + text_table(header, rows, right=(3, 4)) if rows else ""
 
@@ -194,7 +191,7 @@ def _score_notes(space: EmbeddedTasks, mixtures: Sequence[Any], bad: list[BadRow
                 f"note: {name}: {p['longer_than_limit']} of {p['rows']} texts are longer than the encoder reads: {done}"
             )
     for metric in uneven:
-        note(f"note: {metric}: compare at a common n with --rarefy")
+        note(f"note: {metric}: compare equal numbers with --rarefy")
     if bad:
         note(f"note: {len(bad)} bad rows were passed over, the first: {bad[0]}")
 
@@ -205,10 +202,9 @@ SHOWN = 60  # rows of a table of many mixtures
 def _score_table(table: pd.DataFrame) -> str:
     mixtures = table["mixture"].drop_duplicates().tolist()
     if len(mixtures) == 1:
-        columns = ["metric", "value", "low", "high", "n", "estimator"]
         rows = [
-            [metric, f"{value:.4f}", f"{low:.4f} to {high:.4f}" if math.isfinite(low) else "-", f"{n:,}", estimator]
-            for metric, value, low, high, n, estimator in table[columns].to_numpy()
+            [r["metric"], f"{r['value']:.4f}", interval_text(r["low"], r["high"]), f"{r['n']:,}", r["estimator"]]
+            for r in table.to_dict("records")
         ]
         head = table.iloc[0]
         parts = ", ".join(f"{t} {w:.3g}" for t, w in zip(head["tasks"], head["weights"], strict=True))

@@ -43,15 +43,11 @@ KINDS = {
 
 def embed(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """The moments of one shard of a task's texts: every `shards`-th text of the sample, from number `shard` on."""
+    from diversity import types
     from diversity.scoring import embedded
 
-    texts = embedded.read_texts(
-        [settings["task"]],
-        data=inputs["data"],
-        sample=settings["sample"],
-        seed=settings["seed"],
-        split=settings["split"],
-    )
+    rows = types.Rows(inputs["data"], split=settings["split"], limit=settings["sample"], seed=settings["seed"])
+    texts = embedded.read_texts([settings["task"]], rows)
     chosen, provenance = texts[settings["task"]]
     part = chosen[settings["shard"] :: settings["shards"]]
     encoder = str(inputs.get("encoder", settings["encoder"]))
@@ -89,12 +85,13 @@ def diversity(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -
     """Diversity scores of one mixture, in the columns of `score`."""
     from diversity.scoring import embedded
     from diversity.scoring import score as scoring
+    from diversity.scoring.asked import Draws
     from diversity.types import Mixture
 
     tasks = {task: embedded.load_moments([task], path, "moments").tasks[task] for task, path in inputs.items()}
     space = embedded.EmbeddedTasks(settings["encoder"], tasks)
     mixture = Mixture.of(settings["weights"], settings["mixture"])
-    table = scoring.score(space, mixtures=[mixture], metrics=settings["metrics"], seed=settings["seed"])
+    table = scoring.score(space, mixtures=[mixture], metrics=settings["metrics"], draws=Draws(seed=settings["seed"]))
     return [{str(k): _cell(v) for k, v in row.items()} for row in table.to_dict("records")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -37,13 +38,10 @@ def influence_of(weights: Array, rows: Sequence[Array], gradient: Callable[[int]
 
     `gradient(m)` gives c (d,) and the derivative G by that moment: (d, d), or (d,) where only the diagonal counts.
     """
-    last: dict[int, tuple[Array, Array]] = {}
+    at = lru_cache(maxsize=64)(gradient)
 
     def of(m: int, a: int) -> Array:
-        if m not in last:
-            last.clear()
-            last[m] = gradient(m)
-        centre, slope = last[m]
+        centre, slope = at(m)
         y = rows[a] - centre
         forms = y**2 @ slope if slope.ndim == 1 else np.einsum("ij,ij->i", y @ slope, y)
         return np.asarray(weights[m, a] * forms)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -155,15 +156,15 @@ def _by_mixture(
 ) -> Influence:
     """Influence as a function of mixture and task; at q = infinity one row decides, whose influence is not known: nan."""
     dots = projections(tasks, rows)
-    last: dict[int, Of] = {}
 
-    def found(m: int, a: int) -> Array:
+    @lru_cache(maxsize=64)
+    def at(m: int) -> Of:
+        kept = Kept(rows, [int(b) for b in np.flatnonzero(weights[m])])
+        return prepare(partition(tasks, weights[m], dots), kept)
+
+    def of(m: int, a: int) -> Array:
         if ORDER.checked("q", q) > LARGE:
             return np.full((len(rows[a]), 2), np.nan)
-        if m not in last:
-            last.clear()
-            kept = Kept(rows, [int(b) for b in np.flatnonzero(weights[m])])
-            last[m] = prepare(partition(tasks, weights[m], dots), kept)
-        return last[m](a, float(weights[m, a]))
+        return at(m)(a, float(weights[m, a]))
 
-    return found
+    return of

@@ -6,14 +6,14 @@ lambda_max are zero to rounding and are dropped: with q < 1 they would otherwise
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
+from diversity.moments import in_threads, mix
 from diversity.types import INFINITY, Array, Option, TaskMoments
 
 ORDER = Option(float, 1.0, high=INFINITY, title="an order q")
+System = tuple[Array, Array]  # eigenvalues (k,) and eigenvectors (d, k)
+STACK, BESIDE = 16, 8  # matrices that a thread solves at a time: numpy lets other threads run only beside a stack
 LARGE = 1e12  # an order beyond it is infinity to 11 digits, and its powers would overflow
 
 
@@ -22,10 +22,13 @@ def eigenvalues(second: Array, n: float) -> Array:
     return _nonzero(np.asarray(np.linalg.eigvalsh(second)), n, len(second))
 
 
-def eigensystem(second: Array, n: float) -> tuple[Array, Array]:
-    """Nonzero eigenvalues, scaled to sum 1, and their eigenvectors (d, k)."""
-    values, vectors = np.linalg.eigh(second)
-    keep = values > max(n, len(second)) * np.finfo(float).eps * values[-1]
+def eigensystem(second: Array, n: float) -> System:
+    """Nonzero eigenvalues of a second moment of n rows, scaled to sum 1, and their eigenvectors (d, k)."""
+    return _nonzero_system(*np.linalg.eigh(second), n)
+
+
+def _nonzero_system(values: Array, vectors: Array, n: float) -> System:
+    keep = values > max(n, len(vectors)) * np.finfo(float).eps * values[-1]
     return values[keep] / values[keep].sum(), vectors[:, keep]
 
 
@@ -35,7 +38,19 @@ def of_rows(x: Array) -> Array:
     return _nonzero(np.linalg.eigvalsh((x @ x.T if n < d else x.T @ x) / n), n, d)
 
 
-STACK = 16  # matrices that a thread solves at a time: numpy lets other threads run only beside a stack, not a matrix
+def system_of(tasks: TaskMoments, weights: Array, m: int) -> System:
+    """`eigensystem` of mixture m of those with weights (M, T); its neighbours are solved along with it and kept."""
+    known = tasks.systems.get(weights[m].tobytes())
+    if known is not None:
+        return known
+    first = m // BESIDE * BESIDE
+    part = weights[first : first + BESIDE]
+    solved = np.linalg.eigh(np.stack([mix(tasks, w)[1] for w in part]))
+    systems = [
+        tasks.systems.put(w.tobytes(), _nonzero_system(values, vectors, float(tasks.n[w > 0].sum())))
+        for w, values, vectors in zip(part, *solved, strict=True)
+    ]
+    return systems[m - first]
 
 
 def of_mixtures(tasks: TaskMoments, weights: Array) -> list[Array]:
@@ -43,28 +58,16 @@ def of_mixtures(tasks: TaskMoments, weights: Array) -> list[Array]:
 
     One matrix of d x d is too small for several threads to share: with many mixtures each processor takes its own.
     """
-    known = tasks.spectra
-    missing = list({w.tobytes(): w for w in weights if w.tobytes() not in known}.values())
+    missing = list({w.tobytes(): w for w in weights if tasks.memo.get(w.tobytes()) is None}.values())
     flat, d = tasks.seconds.reshape(len(tasks.names), -1), tasks.seconds.shape[-1]
 
     def solve(start: int) -> None:
         part = np.stack(missing[start : start + STACK])
         for w, values in zip(part, np.linalg.eigvalsh((part @ flat).reshape(-1, d, d)), strict=True):
-            known[w.tobytes()] = _nonzero(values, float(tasks.n[w > 0].sum()), d)
+            tasks.memo.put(w.tobytes(), _nonzero(values, float(tasks.n[w > 0].sum()), d))
 
-    starts = range(0, len(missing), STACK)
-    workers = min(
-        len(starts), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    if workers < 2:
-        for start in starts:
-            solve(start)
-    else:
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
-            list(pool.map(solve, starts))
-    return [known[w.tobytes()] for w in weights]
+    in_threads(solve, range(0, len(missing), STACK), describe="spectra")
+    return [known for w in weights if (known := tasks.memo.get(w.tobytes())) is not None]
 
 
 def _nonzero(values: Array, n: float, d: int) -> Array:

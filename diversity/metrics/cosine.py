@@ -9,7 +9,7 @@ import numpy as np
 
 from diversity.metrics._influence import projections
 from diversity.moments import gram, moments, quadratic_form, stack
-from diversity.types import Array, Influence, Metric, TaskMoments
+from diversity.types import Array, Influence, Metric, SecondOrder, TaskMoments
 
 
 def cosine(x: Any, *, unbiased: bool = True) -> float:
@@ -35,10 +35,17 @@ def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: An
     return lambda m, a: -2 * weights[m, a] * (dots[a] @ weights[m])
 
 
+def second_order(tasks: TaskMoments, *, unbiased: bool = True) -> SecondOrder:
+    """1 - w'Gw with the Gram matrix G of the means."""
+    matrix = gram(tasks, unbiased=unbiased)
+    return SecondOrder(matrix, np.zeros(len(matrix)), lambda form, _: 1 - form)
+
+
 METRIC = Metric(
     name="cosine",
     function=cosine,
     mixtures=mixtures,
+    second_order=second_order,
     influence=influence,
     formula="1 - mean cosine of two texts; U: 1 - (n|m|^2 - 1)/(n - 1), V: 1 - |m|^2",
     range="[0, 2]; V: [0, 1]",

@@ -9,7 +9,7 @@ import numpy as np
 
 from diversity.metrics._influence import projections
 from diversity.moments import gram, groups, weighted_mean
-from diversity.types import Array, Influence, Metric, TaskMoments
+from diversity.types import Array, Influence, Metric, SecondOrder, TaskMoments
 
 
 def rao_alpha(x: Any, labels: Any, *, unbiased: bool = True) -> float:
@@ -33,10 +33,17 @@ def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: An
     return lambda m, a: -2 * weights[m, a] * dots[a][:, a]
 
 
+def second_order(tasks: TaskMoments, *, unbiased: bool = True) -> SecondOrder:
+    """w'l with the mean cosine distance l within each task."""
+    matrix = gram(tasks, unbiased=unbiased)
+    return SecondOrder(np.zeros_like(matrix), 1 - np.diag(matrix), lambda _, mean: mean)
+
+
 METRIC = Metric(
     name="rao_alpha",
     function=rao_alpha,
     mixtures=mixtures,
+    second_order=second_order,
     influence=influence,
     formula="sum_a w_a (1 - |m_a|^2)",
     range="[0, 2]; V: [0, 1]",

@@ -8,7 +8,7 @@ from typing import Any
 from diversity.metrics import cosine, rao_alpha
 from diversity.metrics._influence import projections
 from diversity.moments import groups
-from diversity.types import Array, Influence, Metric, TaskMoments
+from diversity.types import Array, Influence, Metric, SecondOrder, TaskMoments
 
 
 def rao_beta(x: Any, labels: Any, *, unbiased: bool = True) -> float:
@@ -35,10 +35,17 @@ def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: An
     return lambda m, a: 2 * weights[m, a] * (dots[a][:, a] - dots[a] @ weights[m])
 
 
+def second_order(tasks: TaskMoments, *, unbiased: bool = True) -> SecondOrder:
+    """Gamma - alpha: 1 - w'Gw - w'l."""
+    gamma, alpha = (metric.second_order(tasks, unbiased=unbiased) for metric in (cosine, rao_alpha))
+    return SecondOrder(gamma.matrix, alpha.vector, lambda form, mean: 1 - form - mean)
+
+
 METRIC = Metric(
     name="rao_beta",
     function=rao_beta,
     mixtures=mixtures,
+    second_order=second_order,
     influence=influence,
     formula="sum_{a<b} w_a w_b |m_a - m_b|^2",
     range="[0, 1]; U may fall below 0",

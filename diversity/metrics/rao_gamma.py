@@ -24,6 +24,7 @@ METRIC = Metric(
     name="rao_gamma",
     function=rao_gamma,
     mixtures=cosine.mixtures,
+    second_order=cosine.second_order,
     influence=cosine.influence,
     formula="1 - |m_w|^2",
     range="[0, 2]; V: [0, 1]",

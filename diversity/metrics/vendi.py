@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from diversity.metrics._influence import quadratic_forms
-from diversity.metrics._spectrum import ORDER, derivative, eigensystem, number, of_mixtures, of_rows
-from diversity.moments import checked, mix, moments, quadratic_form, stack, unit_rows
-from diversity.types import Array, Influence, InputError, Metric, TaskMoments
+from diversity.metrics._spectrum import ORDER, derivative, number, of_mixtures, of_rows, system_of
+from diversity.moments import checked, moments, quadratic_form, stack, unit_rows
+from diversity.types import Array, Influence, InputError, Metric, SecondOrder, TaskMoments
 
 
 def vendi(x: Any, *, q: float = 1.0, unbiased: bool = False) -> float:
@@ -54,9 +54,7 @@ def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0, unbiased: bool
     _check(q, unbiased)
     w = np.asarray(weights, dtype=float)
     if q == 2:
-        with np.errstate(divide="ignore"):
-            p = quadratic_form(w, purity(tasks, unbiased=unbiased))
-            return 1 / np.where(p > 1e-12, p, 0.0) if unbiased else 1 / p
+        return _inverse(quadratic_form(w, purity(tasks, unbiased=unbiased)), unbiased=unbiased)
     return np.array([number(values, q) for values in of_mixtures(tasks, np.ascontiguousarray(w))])
 
 
@@ -66,23 +64,36 @@ def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: f
         forms = quadratic_forms(tasks, rows)
         values = mixtures(tasks, weights, q=2)
         return lambda m, a: -2 * values[m] ** 2 * weights[m, a] * (forms[a] @ weights[m])
-    systems: dict[int, tuple[Array, Array]] = {}
 
     def of(m: int, a: int) -> Array:
-        if m not in systems:
-            systems.clear()
-            values, vectors = eigensystem(mix(tasks, weights[m])[1], float(tasks.n[weights[m] > 0].sum()))
-            systems[m] = derivative(values, q), vectors
-        gradient, vectors = systems[m]
-        return np.asarray(weights[m, a] * ((rows[a] @ vectors) ** 2 @ gradient))
+        key = (weights[m].tobytes(), a, q) if tasks.rows and rows[a] is tasks.rows[a] else None
+        known = tasks.influences.get(key) if key else None
+        if known is None:
+            values, vectors = system_of(tasks, weights, m)
+            known = np.asarray(weights[m, a] * ((rows[a] @ vectors) ** 2 @ derivative(values, q)))
+        return tasks.influences.put(key, known) if key else known
 
     return of
+
+
+def second_order(tasks: TaskMoments, *, q: float = 1.0, unbiased: bool = False) -> SecondOrder | None:
+    """1 / w'Hw with the purities H; of order 2 only."""
+    if q != 2:
+        return None
+    matrix = purity(tasks, unbiased=unbiased)
+    return SecondOrder(matrix, np.zeros(len(matrix)), lambda form, _: _inverse(form, unbiased=unbiased))
+
+
+def _inverse(purities: Array, *, unbiased: bool) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.asarray(1 / (np.where(purities > 1e-12, purities, 0.0) if unbiased else purities))
 
 
 METRIC = Metric(
     name="vendi",
     function=vendi,
     mixtures=mixtures,
+    second_order=second_order,
     influence=influence,
     options={"q": ORDER},
     formula="(sum lambda^q)^(1/(1-q)), lambda eigenvalues of K/n",

@@ -10,7 +10,7 @@ import numpy as np
 from diversity.metrics import vendi
 from diversity.metrics._spectrum import LARGE, ORDER, derivative, eigensystem, power_means
 from diversity.moments import groups
-from diversity.types import Array, Influence, Metric, TaskMoments
+from diversity.types import Array, Influence, Metric, SecondOrder, TaskMoments
 
 
 def vendi_alpha(x: Any, labels: Any, *, q: float = 1.0, unbiased: bool = False) -> float:
@@ -52,10 +52,19 @@ def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: f
     return of
 
 
+def second_order(tasks: TaskMoments, *, q: float = 1.0, unbiased: bool = False) -> SecondOrder | None:
+    """1 / (w'l) with the tasks' own purities l; of order 2 only."""
+    if q != 2:
+        return None
+    own = 1 / within(tasks, 2, unbiased=unbiased)
+    return SecondOrder(np.zeros((len(own), len(own))), own, lambda _, mean: 1 / mean)
+
+
 METRIC = Metric(
     name="vendi_alpha",
     function=vendi_alpha,
     mixtures=mixtures,
+    second_order=second_order,
     influence=influence,
     options={"q": ORDER},
     formula="(sum_a w_a Vendi_q(C_a)^(1-q))^(1/(1-q)); q = 1: exp sum_a w_a Ent(C_a)",

@@ -8,7 +8,7 @@ from typing import Any
 from diversity.metrics import vendi, vendi_alpha
 from diversity.metrics._spectrum import ORDER
 from diversity.moments import groups
-from diversity.types import Array, Influence, Metric, TaskMoments
+from diversity.types import Array, Influence, Metric, SecondOrder, TaskMoments
 
 
 def vendi_beta(x: Any, labels: Any, *, q: float = 1.0, unbiased: bool = False) -> float:
@@ -38,10 +38,20 @@ def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: f
     return lambda m, a: gamma[m] / alpha[m] * (of_gamma(m, a) / gamma[m] - of_alpha(m, a) / alpha[m])
 
 
+def second_order(tasks: TaskMoments, *, q: float = 1.0, unbiased: bool = False) -> SecondOrder | None:
+    """Gamma / alpha of order 2: (w'l) / (w'Hw)."""
+    gamma = vendi.second_order(tasks, q=q, unbiased=unbiased)
+    alpha = vendi_alpha.second_order(tasks, q=q, unbiased=unbiased)
+    if gamma is None or alpha is None:
+        return None
+    return SecondOrder(gamma.matrix, alpha.vector, lambda form, mean: gamma.value(form, mean) * mean)
+
+
 METRIC = Metric(
     name="vendi_beta",
     function=vendi_beta,
     mixtures=mixtures,
+    second_order=second_order,
     influence=influence,
     options={"q": ORDER},
     formula="Vendi_q(C_w) / alpha_q; q = 1: exp(Ent(C_w) - sum_a w_a Ent(C_a))",

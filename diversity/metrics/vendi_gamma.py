@@ -23,6 +23,7 @@ METRIC = Metric(
     name="vendi_gamma",
     function=vendi_gamma,
     mixtures=vendi.mixtures,
+    second_order=vendi.second_order,
     influence=vendi.influence,
     options={"q": ORDER},
     formula="Vendi_q(C_w)",

@@ -182,10 +182,7 @@ def _embedded(names: Sequence[str], rows: Rows, encoder: Encoder | str) -> Embed
         raise InputError(f"expected each task once, found {', '.join(names)}")
     if rows.folder is None:
         return load_moments(sorted(names), encoder=encoder if isinstance(encoder, str) else encoder.name)
-    return measure(
-        sorted(names), data=rows.folder, encoder=encoder, sample=rows.limit, seed=rows.seed, split=rows.split,
-        languages=rows.languages, bad=rows.bad,
-    )  # fmt: skip
+    return measure(sorted(names), data=rows, encoder=encoder)
 
 
 def _sizes(k: Sequence[int] | int) -> list[int]:

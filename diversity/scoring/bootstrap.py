@@ -22,27 +22,18 @@ V statistics are degenerate (Arcones & Gine 1992). LOG.md has the coverage of ea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from diversity.moments import moments, stack
+from diversity.moments import moments, single_threaded, stack
+from diversity.scoring.asked import Asked, Draws
 from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks
 from diversity.types import Z95, Array, InputError, Metric, Moments
 
-LEAST = 100  # resamples: the standard deviation of so many is off by 7 %
-
-Asked = tuple[Metric, Mapping[str, float], bool]  # a metric, its options, whether the U estimator is meant
 Indices = Sequence[np.ndarray[Any, Any]]
-
-
-def checked(resamples: int) -> int:
-    """The number of resamples; InputError for fewer than 100."""
-    if resamples < LEAST:
-        raise InputError(f"expected at least {LEAST} resamples of a bootstrap, found {resamples}")
-    return resamples
 
 
 def interval(values: Array, replicates: Array) -> tuple[Array, Array]:
@@ -56,27 +47,22 @@ def interval(values: Array, replicates: Array) -> tuple[Array, Array]:
     return values - Z95 * error, values + Z95 * error
 
 
-def of_moments(
-    space: EmbeddedTasks, weights: Array, asked: Sequence[Asked], *, resamples: int, seed: int
-) -> dict[str, Array]:
+def of_moments(space: EmbeddedTasks, weights: Array, asked: Sequence[Asked], draws: Draws) -> dict[str, Array]:
     """Replicates (R, M) of metrics of moments for M mixtures, by their printed names; all see the same draws.
 
     Raises InputError where not all rows of a task are here.
     """
-    sampled = any(metric.sampled for metric, _, _ in asked)
+    sampled = any(a.metric.sampled for a in asked)
     tasks = {name: _whole(name, space.tasks[name], sampled) for name in space.stacked.names}
-    generator, found = (
-        np.random.default_rng(seed),
-        {m.printed(**o): np.empty((resamples, len(weights))) for m, o, _ in asked},
-    )
-    for r in _progress(resamples):
+    generator = np.random.default_rng(draws.seed)
+    replicates = {a.name: np.empty((draws.resamples, len(weights))) for a in asked}
+    for r in _progress(draws.resamples):
         pairs = {name: _resampled(task, generator) for name, task in tasks.items()}
         drawn = stack({name: m for name, (m, _) in pairs.items()}, {name: x for name, (_, x) in pairs.items()})
-        for metric, options, unbiased in asked:
-            assert metric.mixtures is not None
-            extra = {"unbiased": unbiased} if metric.unbiased(**options) else {}
-            found[metric.printed(**options)][r] = metric.mixtures(drawn, weights, **options, **extra)
-    return found
+        with single_threaded():
+            for a in asked:
+                replicates[a.name][r] = a.from_moments(drawn, weights)
+    return replicates
 
 
 def _whole(name: str, task: EmbeddedTask, sampled: bool) -> EmbeddedTask:

@@ -18,7 +18,7 @@ from diversity import catalog, store
 from diversity.data import sources
 from diversity.encoders import sentence
 from diversity.moments import checked, moments, stack, unit_chunks
-from diversity.types import Array, BadRow, Encoder, InputError, Moments, Rows, TaskMoments
+from diversity.types import Array, Encoder, InputError, Moments, Rows, Task, TaskMoments
 from diversity.version import __version__
 
 ROWS_KEPT = 4096  # rows of a task that standard errors and row metrics are computed from
@@ -140,37 +140,23 @@ def centred(space: EmbeddedTasks) -> EmbeddedTasks:
 def measure(
     names: Sequence[str],
     *,
-    data: Path | str,
+    data: Rows | Path | str,
     encoder: Encoder | str | Callable[[], Encoder] = sentence.DEFAULT,
-    sample: int | None = None,
-    seed: int = 0,
-    split: str = "train",
-    languages: Sequence[str] = ("en",),
     cache: Path | str | None = None,
-    bad: list[BadRow] | None = None,
 ) -> EmbeddedTasks:
     """Embed tasks from a data folder and take their moments.
 
-    `sample` rows of each task are drawn with `seed` (all of them where it is None); `split` may name several in order of
-    preference; rows that cannot be read raise BadRow, or go to `bad` where it is a list. `encoder` is a name, an Encoder,
-    or a function that loads one once the rows have been read. Vectors are cached.
+    `data` is the folder, or `Rows` that say which of its rows. `encoder` is a name, an Encoder, or a function that loads
+    one once the rows have been read. Vectors are kept in `cache` (default: $DIVERSITY_CACHE, or ~/.cache/diversity).
+    Raises InputError for unknown tasks and data that is missing, and BadRow for rows that cannot be read, unless
+    `data.bad` is a list.
     """
-    texts = read_texts(names, data=data, sample=sample, seed=seed, split=split, languages=languages, bad=bad)
-    return embed_texts(texts, encoder, cache=cache)
+    return embed_texts(read_texts(names, data), encoder, cache=cache)
 
 
-def read_texts(
-    names: Sequence[str],
-    *,
-    data: Path | str,
-    sample: int | None = None,
-    seed: int = 0,
-    split: str = "train",
-    languages: Sequence[str] = ("en",),
-    bad: list[BadRow] | None = None,
-) -> dict[str, Texts]:
+def read_texts(names: Sequence[str], data: Rows | Path | str) -> dict[str, Texts]:
     """The texts of tasks from a data folder, and where they come from: what several encoders can then share."""
-    return {name: _texts(name, data, sample, seed, split, languages, bad) for name in names}
+    return {name: _texts(catalog.task(name), Rows.of(data)) for name in names}
 
 
 def embed_texts(
@@ -196,38 +182,27 @@ def _loaded(encoder: Encoder | str | Callable[[], Encoder]) -> Encoder:
     return encoder if isinstance(encoder, Encoder) else encoder()
 
 
-def _texts(
-    name: str,
-    data: Path | str,
-    size: int | None,
-    seed: int,
-    split: str,
-    languages: Sequence[str],
-    bad: list[BadRow] | None,
-) -> Texts:
-    task, folder = catalog.task(name), sources.data_folder(data)
-    rows = Rows.of(data, split=split, languages=languages, limit=size, seed=seed, bad=bad)
-    chosen = sources.located(task, rows).split
-    rows = Rows.of(rows, split=chosen)
-    already = len(bad or ())
-    examples = sources.rows(task, rows)
-    texts = [t for e in examples if (t := sources.text_of(e, task.fields))]
+def _texts(task: Task, asked: Rows) -> Texts:
+    folder = sources.data_folder(asked)
+    rows = Rows.of(asked, split=sources.located(task, asked).split)
+    already = len(rows.bad or ())
+    texts = [t for e in sources.rows(task, rows) if (t := sources.text_of(e, task.fields))]
     if not texts:
-        raise InputError(f"{name} ({chosen}) in {data}: expected rows with text, found none")
-    splits = [sources.located(task, rows, language) for language in languages]
+        raise InputError(f"{task.name} ({rows.split}) in {folder}: expected rows with text, found none")
+    splits = [sources.located(task, rows, language) for language in rows.languages]
     settings = {
-        "task": name,
-        "split": chosen,
-        "languages": list(languages),
+        "task": task.name,
+        "split": rows.split,
+        "languages": list(rows.languages),
         "rows": len(texts),
-        "sample": size,
+        "sample": rows.limit,
         "texts_sha256": hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest(),
         "recipe": task.recipe,
-        "bad_rows": len(bad or ()) - already,
+        "bad_rows": len(rows.bad or ()) - already,
         "note": "; ".join(sorted({note for s in splits for note in s.notes})),
     }
     files = [file for s in splits for file in s.files]
-    return texts, store.provenance(files, folder, seed=seed, settings=settings).to_dict()
+    return texts, store.provenance(files, folder, seed=rows.seed, settings=settings).to_dict()
 
 
 def from_arrays(arrays: Mapping[str, Any], encoder: str = "precomputed") -> EmbeddedTasks:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from diversity.moments import largest_remainders
+from diversity.moments import in_threads, largest_remainders, single_threaded
 from diversity.scoring import bootstrap
+from diversity.scoring.asked import Asked, Draws
 from diversity.scoring.embedded import EmbeddedTasks
-from diversity.types import Z95, Array, Influence, InputError, Metric
+from diversity.types import Z95, Array, InputError, Metric
 
 GROUPS = 10  # of the delete-a-group jackknife
 T95 = 2.2621571628  # Student's t with GROUPS - 1 degrees of freedom
 DRAWS = 20  # of a rarefaction
+TOGETHER = 8  # mixtures whose influences a thread computes at a time: their eigensystems are solved together
 
 Indices = Sequence[np.ndarray[Any, Any]]
 
@@ -38,84 +40,72 @@ class Estimate:
 
 
 def of_mixtures(
-    space: EmbeddedTasks,
-    weights: Array,
-    metric: Metric,
-    options: Mapping[str, float],
-    *,
-    unbiased: bool,
-    intervals: bool,
-    rows: int,
-    seed: int,
-    reference: str | None = None,
-    resamples: int = 0,
-) -> Estimate:
-    """Values from the moments where a metric has that form, else on `rows` rows of each mixture.
+    space: EmbeddedTasks, weights: Array, asked: Sequence[Asked], draws: Draws, *, intervals: bool = True
+) -> list[Estimate]:
+    """Values from the moments where a metric has that form, else on drawn rows of each mixture, with their intervals."""
+    exact = [a for a in asked if a.metric.mixtures is not None]
+    resampled = [a for a in exact if intervals and draws.resamples and a.metric.takes != "weights"]
+    replicates = bootstrap.of_moments(space, weights, resampled, draws) if resampled else {}
+    closed = [a for a in exact if intervals and a.name not in replicates]
+    errors = standard_errors(space, weights, closed)
 
-    `resamples` is the number of a bootstrap, from which the intervals of metrics of rows then come.
+    def estimate(a: Asked) -> Estimate:
+        if a.metric.mixtures is None:
+            return on_rows(space, weights, a, draws, intervals=intervals)
+        values = of_moments(space, weights, a, errors.get(a.name))
+        return values.bootstrapped(replicates[a.name]) if a.name in replicates else values
+
+    return [estimate(a) for a in asked]
+
+
+def of_moments(space: EmbeddedTasks, weights: Array, asked: Asked, errors: Array | None = None) -> Estimate:
+    """Values from the tasks' moments, all rows of them, and their intervals where standard errors (M,) are given.
+
+    A metric that is averaged over the kept rows has the estimator `rows` where they are not all.
     """
-    if metric.mixtures is not None:
-        return exact(space, weights, metric, options, unbiased=unbiased, intervals=intervals)
-    drawn = {"size": rows, "seed": seed, "reference": reference}
-    return on_rows(space, weights, metric, options, intervals=intervals, resamples=resamples, **drawn)  # type: ignore[arg-type]
-
-
-def exact(
-    space: EmbeddedTasks,
-    weights: Array,
-    metric: Metric,
-    options: Mapping[str, float],
-    *,
-    unbiased: bool,
-    intervals: bool,
-) -> Estimate:
-    """Values from the tasks' moments, all rows of them; intervals by the delete-one jackknife to first order.
-
-    The variance of a value is the sum over tasks of the variance of its rows' influence, divided by their number (delta
-    method); rows count as independent draws. A metric that is averaged over the kept rows has the estimator `rows` where
-    they are not all.
-    """
-    tasks = space.stacked
-    assert metric.mixtures is not None
-    extra = {"unbiased": unbiased} if metric.unbiased(**options) else {}
-    values = metric.mixtures(tasks, weights, **options, **extra)
-    errors = standard_errors(space, weights, metric, options) if intervals else np.full(len(weights), np.nan)
+    tasks, metric = space.stacked, asked.metric
+    with single_threaded():
+        values = asked.from_moments(tasks, weights)
+    half = Z95 * (np.full(len(weights), np.nan) if errors is None else errors)
     used = np.array([len(rows) for rows in space.rows]) if metric.sampled else tasks.n
     n = np.where(weights > 0, used, 0).sum(axis=1)
-    kind = "exact" if metric.takes == "weights" else "U" if unbiased else "V" if (used == tasks.n).all() else "rows"
-    return Estimate(values, values - Z95 * errors, values + Z95 * errors, n, kind)
+    exact = "U" if asked.unbiased else "V" if (used == tasks.n).all() else "rows"
+    return Estimate(values, values - half, values + half, n, "exact" if metric.takes == "weights" else exact)
 
 
-def standard_errors(space: EmbeddedTasks, weights: Array, metric: Metric, options: Mapping[str, float]) -> Array:
-    """Standard errors of the values of M mixtures, (M,); nan without an influence function or with one row of a task."""
-    influence = _influence(space, weights, metric, options)
-    variances = np.full(len(weights), np.nan)
-    if influence is not None:
-        for m, w in enumerate(weights):
-            variances[m] = sum(_variance(influence(m, int(a)), space.stacked.n[a]) for a in np.flatnonzero(w))
-    return np.asarray(np.sqrt(variances))
+def standard_errors(space: EmbeddedTasks, weights: Array, asked: Sequence[Asked]) -> dict[str, Array]:
+    """Standard errors (M,) of the values of M mixtures, by the metrics' printed names: the jackknife to first order.
+
+    The variance of a value is the sum over tasks of the variance of its rows' influence, divided by their number (delta
+    method); rows count as independent draws. nan without an influence function, and with one row of a task.
+    """
+    tasks = space.stacked
+    influences = {a.name: a.influence(tasks, weights) for a in asked}
+    variances = {a.name: np.full(len(weights), np.nan) for a in asked}
+
+    def work(start: int) -> None:
+        for m in range(start, min(start + TOGETHER, len(weights))):
+            present = [int(a) for a in np.flatnonzero(weights[m])]
+            for name, influence in influences.items():
+                if influence is not None:
+                    variances[name][m] = sum(_variance(influence(m, a), tasks.n[a]) for a in present)
+
+    in_threads(work, range(0, len(weights), TOGETHER), describe="intervals" if asked else "")
+    return {name: np.asarray(np.sqrt(v)) for name, v in variances.items()}
 
 
-def combined_errors(
-    space: EmbeddedTasks, weights: Array, metric: Metric, options: Mapping[str, float], combine: Array
-) -> Array:
+def combined_errors(space: EmbeddedTasks, weights: Array, asked: Asked, combine: Array) -> Array:
     """Standard errors (K,) of linear combinations `combine` (K, M) of the values of M mixtures, which share rows."""
-    influence = _influence(space, weights, metric, options)
+    influence = asked.influence(space.stacked, weights)
     if influence is None:
         return np.full(len(combine), np.nan)
     summed: list[Any] = [0.0] * len(space.rows)
-    for m, w in enumerate(weights):
-        for a in np.flatnonzero(w):
-            summed[a] = summed[a] + np.multiply.outer(combine[:, m], influence(m, int(a)))
+    with single_threaded():
+        for m, w in enumerate(weights):
+            for a in np.flatnonzero(w):
+                summed[a] = summed[a] + np.multiply.outer(combine[:, m], influence(m, int(a)))
     by_task = [[_variance(i, n) for i in total] for total, n in zip(summed, space.stacked.n, strict=True)]
     return np.asarray(np.sqrt(np.sum(by_task, axis=0)))
-
-
-def _influence(space: EmbeddedTasks, weights: Array, metric: Metric, options: Mapping[str, float]) -> Influence | None:
-    counts = options.get("q") == 0 and not metric.sampled  # a rank or a number of tasks does not move with a row
-    if metric.influence is None or counts:
-        return None
-    return metric.influence(space.stacked, weights, space.rows, **options)
 
 
 def _variance(influence: Array, n: float) -> float:
@@ -151,27 +141,23 @@ def draw(space: EmbeddedTasks, weights: Array, size: int, generator: np.random.G
     return [generator.permutation(k)[:c] for k, c in zip(available, counts, strict=True)]
 
 
-def evaluator(
-    space: EmbeddedTasks, metric: Metric, options: Mapping[str, float], reference: str | None
-) -> Callable[[Indices], float]:
-    """The function of a metric as one of drawn rows' indices, whatever it takes."""
-    names, rows = space.stacked.names, space.rows
+def evaluator(space: EmbeddedTasks, asked: Asked, reference: str | None) -> Callable[[Indices], float]:
+    """A metric as a function of the indices of the rows drawn from each task, whatever it takes."""
+    metric, names = asked.metric, space.stacked.names
 
-    def pooled(drawn: Indices) -> Array:
-        return np.concatenate([x[i] for x, i in zip(rows, drawn, strict=True)])
+    def rows(drawn: Indices) -> Array:
+        return np.concatenate([x[i] for x, i in zip(space.rows, drawn, strict=True)])
 
     if metric.takes == "rows":
-        return lambda drawn: metric.function(pooled(drawn), **options)
+        return lambda drawn: metric(rows(drawn), **asked.options)
     if metric.takes == "partition":
-        return lambda drawn: metric.function(
-            pooled(drawn), np.repeat(np.array(names), [len(i) for i in drawn]), **options
-        )
+        return lambda drawn: metric(rows(drawn), np.repeat(np.array(names), [len(i) for i in drawn]), **asked.options)
     if metric.takes == "reference":
         other = _reference(space, reference)
-        return lambda drawn: metric.function(pooled(drawn), other, **options)
+        return lambda drawn: metric(rows(drawn), other, **asked.options)
     if metric.takes == "texts":
         texts = [_texts(space, name, metric) for name in names]
-        return lambda drawn: metric.function([t[j] for t, i in zip(texts, drawn, strict=True) for j in i], **options)
+        return lambda drawn: metric([t[j] for t, i in zip(texts, drawn, strict=True) for j in i], **asked.options)
     raise InputError(f"{metric.name} takes {metric.takes}, which a mixture has not: use diversity.metric in Python")
 
 
@@ -192,37 +178,26 @@ def _reference(space: EmbeddedTasks, name: str | None) -> Array:
     return np.concatenate([rows[:least] for rows in space.rows])
 
 
-def on_rows(
-    space: EmbeddedTasks,
-    weights: Array,
-    metric: Metric,
-    options: Mapping[str, float],
-    *,
-    size: int,
-    seed: int,
-    intervals: bool,
-    reference: str | None = None,
-    resamples: int = 0,
-) -> Estimate:
-    """Values of a metric on `size` rows drawn by weight; intervals by the jackknife that leaves a tenth out at a time.
+def on_rows(space: EmbeddedTasks, weights: Array, asked: Asked, draws: Draws, *, intervals: bool = True) -> Estimate:
+    """Values of a metric on rows drawn by weight; intervals by the jackknife that leaves a tenth out at a time.
 
     Groups are left out rather than rows drawn again with replacement, for duplicates would change distances. A value that
-    hangs on very few rows (a metric's `aggregate` is `extreme`) has none: the jackknife's held it 75 to 80 times in 100.
-    With `resamples` the intervals come from so many random halves (see `diversity.scoring.bootstrap`).
+    depends on very few rows (a metric's `aggregate` is `extreme`) has none: the jackknife's held it 75 to 80 times in 100.
+    With `draws.resamples` the intervals come from so many random halves (see `diversity.scoring.bootstrap`).
     """
-    value_of = evaluator(space, metric, options, reference)
+    value_of, metric = evaluator(space, asked, draws.reference), asked.metric
     results = []
     for w in tqdm(weights, desc=metric.name, unit="mixture", delay=2, disable=None, leave=False):
-        generator = np.random.default_rng(seed)
-        drawn = draw(space, w, size, generator)
-        value = value_of(drawn)
-        if intervals and resamples:
-            halves = bootstrap.of_halves(value_of, drawn, metric, resamples=resamples, generator=generator)
+        generator = np.random.default_rng(draws.seed)
+        drawn = draw(space, w, draws.rows, generator)
+        value, n = value_of(drawn), sum(map(len, drawn))
+        if intervals and draws.resamples:
+            halves = bootstrap.of_halves(value_of, drawn, metric, resamples=draws.resamples, generator=generator)
             low, high = bootstrap.interval(np.array([value]), halves[:, None])
-            results.append((value, low[0], high[0], sum(map(len, drawn))))
+            results.append((value, low[0], high[0], n))
         else:
-            error = _jackknife(value_of, drawn, metric) if intervals else np.nan
-            results.append((value, value - T95 * error, value + T95 * error, sum(map(len, drawn))))
+            half = T95 * _jackknife(value_of, drawn, metric) if intervals else np.nan
+            results.append((value, value - half, value + half, n))
     return _estimate(results, "rows")
 
 
@@ -234,31 +209,22 @@ def _jackknife(value_of: Callable[[Indices], float], drawn: Indices, metric: Met
     return float(np.sqrt((GROUPS - 1) * np.var(parts)))
 
 
-def rarefied(
-    space: EmbeddedTasks,
-    weights: Array,
-    metric: Metric,
-    options: Mapping[str, float],
-    *,
-    size: int,
-    seed: int,
-    reference: str | None = None,
-) -> Estimate:
-    """Mean over draws of a metric on `size` rows, the same number for every mixture, with the draws' 95 % range.
+def rarefied(space: EmbeddedTasks, weights: Array, asked: Asked, draws: Draws) -> Estimate:
+    """Mean over draws of a metric on `draws.rows` rows, as many of every mixture, with the draws' 95 % range.
 
     Raises InputError where a mixture has fewer rows than that.
     """
-    value_of = evaluator(space, metric, options, reference)
+    value_of, size = evaluator(space, asked, draws.reference), draws.rows
     results = []
-    for w in weights:
-        generator = np.random.default_rng(seed)
-        draws = []
+    for w in tqdm(weights, desc=f"{asked.name} of {size} rows", unit="mixture", delay=2, disable=None, leave=False):
+        generator = np.random.default_rng(draws.seed)
+        values = []
         for _ in range(DRAWS):
             drawn = draw(space, w, size, generator)
             if (n := sum(map(len, drawn))) < size:
                 raise InputError(f"expected at least {size} rows by weight to rarefy to, found {n} that are kept")
-            draws.append(value_of(drawn))
-        results.append((np.mean(draws), *np.quantile(draws, [0.025, 0.975]), size))
+            values.append(value_of(drawn))
+        results.append((np.mean(values), *np.quantile(values, [0.025, 0.975]), size))
     return _estimate(results, "rarefied")
 
 

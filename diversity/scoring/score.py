@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from diversity import catalog
 from diversity.catalog import METRICS
-from diversity.moments import gram
-from diversity.scoring import bootstrap as bootstrapping
+from diversity.encoders import sentence
+from diversity.moments import gram, single_threaded
 from diversity.scoring import distances as task_distances
 from diversity.scoring import estimates, shapley
+from diversity.scoring.asked import Asked, Draws, Estimator, each_once
 from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks, load_moments, measure
 from diversity.scoring.mixtures import parse_mixture, subsets, weights_of
-from diversity.types import Z95, Array, InputError, Metric, Mixture, TaskMoments
+from diversity.types import Z95, Array, Encoder, InputError, Mixture, Rows, TaskMoments
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Estimator = Literal["auto", "U", "V"]
 Distance = Literal["cosine", "centroid", "mmd", "frechet", "cka"]
 DISTANCES: Mapping[str, Callable[[TaskMoments], Array]] = {
     "cosine": lambda tasks: 1 - gram(tasks, unbiased=True),
@@ -44,138 +46,122 @@ def score(
     estimator: Estimator = "auto",
     intervals: bool = True,
     rarefy: Sequence[int] = (),
-    rows: int = 1000,
-    reference: str | None = None,
-    bootstrap: int = 0,
-    **source: Any,
+    draws: Draws = Draws(),
+    data: Rows | Path | str | None = None,
+    encoder: Encoder | str | None = None,
 ) -> pd.DataFrame:
     """Diversity of mixtures of tasks: one row for each mixture and metric, in the columns of the contract.
 
-    `tasks` are names, measured as `source` says (see `measure`; without `data`, from the shipped moments), or EmbeddedTasks.
-    The mixture is all of them with equal weights, or those in `mixtures`, or all subsets. A metric of moments is exact
-    over all rows: `estimator` U leaves the pairs of a row with itself out and does not depend on the number of rows;
-    `auto` is U where a metric has it, else V. Another metric is computed on `rows` rows drawn by weight (estimator
-    `rows`). With `rarefy`, every metric is computed on so many rows, the mean of several draws, once for each number
-    given. `reference` names the task that metrics of a reference compare with (default: all of them).
+    `tasks` are names, embedded from `data` with `encoder` (see `measure`; without `data`, from the shipped moments), or
+    tasks that are embedded already. The mixture is all of them with equal weights, or those in `mixtures`, or all subsets.
+    A metric of moments is exact over all rows: `estimator` U leaves the pairs of a row with itself out and does not depend
+    on the number of rows; `auto` is U where a metric has it, else V. Another metric is computed on `draws.rows` rows drawn
+    by weight (estimator `rows`). With `rarefy`, every metric is computed on so many rows, the mean of several draws, once
+    for each number given.
 
     `low` and `high` are a 95 % interval for the sampling of rows, taken as independent (delta method; jackknife for
-    `rows`; the range of the draws for `rarefied`), or from `bootstrap` resamples (see `diversity.scoring.bootstrap`: all rows
-    drawn with replacement for metrics of moments, halves without for the others); `n` is the number of rows. `seed` in
-    `source` is that of all draws. Raises InputError for an unknown task or metric, weights that cannot be, dimensions that
-    differ, and a bootstrap of a metric of moments where not all rows are here.
+    `rows`; the range of the draws for `rarefied`), or from `draws.resamples` resamples (see `diversity.scoring.bootstrap`:
+    all rows drawn with replacement for metrics of moments, halves without for the others); `n` is the number of rows.
+    Raises InputError for an unknown task or metric, one that is named twice, weights that cannot be, vectors of two
+    encoders, and a bootstrap of a metric of moments where not all rows are here.
 
     >>> score(["squad_v1", "mnli"], metrics=["cosine"])[["mixture", "estimator"]].values.tolist()
     [['mnli+squad_v1', 'U']]
     """
-    wanted = [_estimated(printed, estimator) for printed in metrics]
+    asked = each_once(metrics, estimator)
+    sizes = sizes_of(rarefy, draws)
     given = [parse_mixture(m) if isinstance(m, str) else m for m in mixtures or ()]
-    space, names = _space(tasks, given, source)
+    space = embedded_tasks(tasks, given, data, encoder)
     if all_subsets:
-        given += subsets(names)
-    given = given or [Mixture.of(names)]
+        given += subsets(sorted(space.tasks))
+    given = given or [Mixture.of(sorted(space.tasks))]
     weights = weights_of(given, space.stacked.names)
-    draws = {"seed": source.get("seed", 0), "reference": reference}
-    if rarefy and bootstrap:
-        raise InputError("expected rarefy or bootstrap, found both: what is rarefied has the range of its draws")
-    if rarefy:
-        found = _rarefied(space, weights, wanted, rarefy, draws)
-    else:
-        found = _valued(space, weights, wanted, intervals, bootstrap, {"rows": rows, **draws})
-    return _table(given, space.encoder, found)
-
-
-Named = tuple[str, estimates.Estimate]
-
-
-def _rarefied(
-    space: EmbeddedTasks,
-    weights: Array,
-    wanted: Sequence[bootstrapping.Asked],
-    sizes: Sequence[int],
-    draws: Mapping[str, Any],
-) -> list[Named]:
-    found = []
-    for metric, options, unbiased in wanted:
-        if metric.takes == "weights":
-            made = [estimates.exact(space, weights, metric, options, unbiased=unbiased, intervals=True)]
+    if not sizes:
+        estimated = estimates.of_mixtures(space, weights, asked, draws, intervals=intervals)
+        return _table(given, space.encoder, list(zip(asked, estimated, strict=True)))
+    rarefied: list[tuple[Asked, estimates.Estimate]] = []
+    for a in asked:
+        if a.metric.takes == "weights":
+            rarefied += [(a, e) for e in estimates.of_mixtures(space, weights, [a], draws)]
         else:
-            made = [estimates.rarefied(space, weights, metric, options, size=n, **draws) for n in sizes]
-        found += [(metric.printed(**options), estimate) for estimate in made]
-    return found
+            rarefied += [(a, estimates.rarefied(space, weights, a, replace(draws, rows=n))) for n in sizes]
+    return _table(given, space.encoder, rarefied)
 
 
-def _valued(
-    space: EmbeddedTasks,
-    weights: Array,
-    wanted: Sequence[bootstrapping.Asked],
-    intervals: bool,
-    bootstrap: int,
-    draws: Mapping[str, Any],
-) -> list[Named]:
-    resamples = bootstrapping.checked(bootstrap) if bootstrap and intervals else 0
-    again = [w for w in wanted if resamples and w[0].mixtures is not None and w[0].takes != "weights"]
-    replicates = (
-        bootstrapping.of_moments(space, weights, again, resamples=resamples, seed=draws["seed"]) if again else {}
-    )
-    found = []
-    for metric, options, unbiased in wanted:
-        name = metric.printed(**options)
-        closed = intervals and name not in replicates
-        estimate = estimates.of_mixtures(
-            space, weights, metric, options, unbiased=unbiased, intervals=closed, resamples=resamples, **draws
-        )
-        found.append((name, estimate.bootstrapped(replicates[name]) if name in replicates else estimate))
-    return found
+def sizes_of(rarefy: Sequence[int], draws: Draws) -> list[int]:
+    """The numbers of rows to rarefy to; raises InputError for one that is given twice, and beside a bootstrap."""
+    sizes = list(rarefy)
+    if repeated := [n for n in sizes if sizes.count(n) > 1]:
+        raise InputError(f"expected each number of rows to rarefy to once, found {repeated[0]} twice")
+    if sizes and draws.resamples:
+        raise InputError("expected rarefy or bootstrap, found both: what is rarefied has the range of its draws")
+    return sizes
 
 
-def _space(
-    tasks: Sequence[str] | EmbeddedTasks, given: Sequence[Mixture], source: Mapping[str, Any]
-) -> tuple[EmbeddedTasks, list[str]]:
+def embedded_tasks(
+    tasks: Sequence[str] | EmbeddedTasks,
+    mixtures: Sequence[Mixture] = (),
+    data: Rows | Path | str | None = None,
+    encoder: Encoder | str | None = None,
+) -> EmbeddedTasks:
+    """The tasks that are named, and those of the mixtures, embedded from data or loaded from the shipped moments.
+
+    Raises InputError for tasks that are embedded already beside `data` or an encoder, and for rows without a data folder.
+    """
+    rows = Rows.of(data)
     if isinstance(tasks, EmbeddedTasks):
-        return tasks, sorted(tasks.tasks)
+        if data is not None or encoder is not None:
+            what = "data" if data is not None else "an encoder"
+            raise InputError(f"expected names of tasks with {what}, found tasks that are embedded already")
+        return tasks
     if len(set(tasks)) < len(tasks):
         raise InputError(f"expected each task once, found {', '.join(tasks)}")
-    names = sorted({*tasks, *(t for m in given for t in m.tasks)})
-    if source.get("data"):
-        return measure(names, **source), names
-    return load_moments(names, **{k: v for k, v in source.items() if k != "seed"}), names
+    names = sorted({*tasks, *(t for m in mixtures for t in m.tasks)})
+    chosen = sentence.DEFAULT if encoder is None else encoder
+    if rows.folder is not None:
+        return measure(names, data=rows, encoder=chosen)
+    if data is not None:
+        raise InputError(
+            "expected a data folder with these rows, found none: the shipped moments are of a fixed sample"
+        )
+    return load_moments(names, encoder=chosen if isinstance(chosen, str) else chosen.name)
 
 
-def _table(mixtures: Sequence[Mixture], encoder: str, found: Sequence[tuple[str, estimates.Estimate]]) -> pd.DataFrame:
+def _table(
+    mixtures: Sequence[Mixture], encoder: str, estimated: Sequence[tuple[Asked, estimates.Estimate]]
+) -> pd.DataFrame:
     import pandas as pd
 
     records = [
-        (m.name, m.tasks, m.weights, encoder, name, e.values[i], e.low[i], e.high[i], int(e.n[i]), e.estimator)
+        (m.name, m.tasks, m.weights, encoder, a.name, e.values[i], e.low[i], e.high[i], int(e.n[i]), e.estimator)
         for i, m in enumerate(mixtures)
-        for name, e in found
+        for a, e in estimated
     ]
     return pd.DataFrame(records, columns=list(COLUMNS))
 
 
-def _estimated(printed: str, estimator: Estimator) -> bootstrapping.Asked:
-    if estimator not in ("auto", "U", "V"):
-        raise InputError(f"expected an estimator among auto, U and V, found {estimator!r}")
-    metric, options = catalog.parse_metric(printed)
-    has = metric.unbiased(**options)
-    if estimator == "U" and not has and metric.takes != "weights":
-        raise InputError(f"{metric.printed(**options)} has no unbiased (U) estimator: use auto or V")
-    return metric, options, has and estimator != "V"
-
-
-def distances(tasks: Sequence[str] | EmbeddedTasks, *, distance: Distance = "cosine", **source: Any) -> pd.DataFrame:
+def distances(
+    tasks: Sequence[str] | EmbeddedTasks,
+    *,
+    distance: Distance = "cosine",
+    data: Rows | Path | str | None = None,
+    encoder: Encoder | str | None = None,
+) -> pd.DataFrame:
     """Task x task distances: a DataFrame (T, T), symmetric, in the order of the tasks' names.
 
     `cosine`: mean cosine distance of two texts, one from each task; on the diagonal, of two distinct texts of one task: the
     `cosine` of a mixture (U) is w' D w with this matrix D. `centroid`: cosine distance of the mean vectors. `mmd`: their
-    Euclidean distance (linear kernel). `frechet`: that of Gaussians with the tasks' moments (Bures-Wasserstein). `cka`: 1 -
-    the alignment of the second moments. All but `cosine` are 0 on the diagonal; see `diversity.scoring.distances`.
-    `tasks` and `source` as in `score`. Raises InputError for an unknown task or distance.
+    Euclidean distance (linear kernel). `frechet`: that of Gaussians with the tasks' moments (Bures-Wasserstein). `cka`: 1
+    minus the alignment of the second moments. All but `cosine` are 0 on the diagonal; see `diversity.scoring.distances`.
+    `tasks`, `data` and `encoder` as in `score`. Raises InputError for an unknown task or distance.
 
     >>> distances(["squad_v1", "mnli"], distance="centroid").round(2).values.tolist()
     [[0.0, 0.75], [0.75, 0.0]]
     """
     function = distance_function(distance)
-    return task_distances.frame(_space(tasks, (), source)[0].stacked, function)
+    space = embedded_tasks(tasks, data=data, encoder=encoder)
+    with single_threaded():
+        return task_distances.frame(space.stacked, function)
 
 
 def distance_function(name: str) -> Callable[[TaskMoments], Array]:
@@ -193,14 +179,14 @@ def contributions(
     estimator: Estimator = "auto",
     empty: float = 0.0,
     intervals: bool = True,
-    rows: int = 1000,
-    reference: str | None = None,
-    **source: Any,
+    draws: Draws = Draws(),
+    data: Rows | Path | str | None = None,
+    encoder: Encoder | str | None = None,
 ) -> pd.DataFrame:
     """What each task adds to the diversity of a mixture: one row for each metric and task.
 
     `alone` is the task's own diversity, `gain` what the mixture loses without it, and `shapley` its mean gain over all
-    orders in which the tasks can arrive; these sum to the mixture's diversity less `empty`, which is that of no task. (For
+    orders in which the tasks can arrive; these sum to the mixture's diversity minus `empty`, which is that of no task. (For
     an effective number the first task's gain depends on it: with 1 only variety counts.) Each of the 2^T - 1 subsets has
     the mixture's weights, scaled to sum 1; metrics of rows are computed on equally many rows of each. `low` and `high` are
     the 95 % interval of the Shapley value (delta method; metrics of moments only, up to ten tasks). The mixture is all
@@ -210,55 +196,53 @@ def contributions(
     >>> contributions(["squad_v1", "mnli"], metrics=["hill"])[["task", "alone", "gain", "shapley"]].values.tolist()
     [['mnli', 1.0, 1.0, 1.0], ['squad_v1', 1.0, 1.0, 1.0]]
     """
-    wanted = [_estimated(printed, estimator) for printed in metrics]
-    given = [parse_mixture(mixture) if isinstance(mixture, str) else mixture] if mixture else []
-    space, names = _space(tasks, given, source)
-    whole = given[0] if given else Mixture.of(names)
-    space = EmbeddedTasks(space.encoder, {t: _known(space, t) for t in whole.tasks})
-    weights = shapley.subset_weights(whole.weights)
-    rows = min(rows, *(len(r) for r in space.rows))  # as many of every subset: values must not differ by that
-    draws = {"rows": rows, "seed": source.get("seed", 0), "reference": reference}
-    found = []
-    for metric, options, unbiased in wanted:
-        values = estimates.of_mixtures(space, weights, metric, options, unbiased=unbiased, intervals=False, **draws)
-        found.append(_attributed(space, whole, weights, metric, options, values, empty, intervals))
     import pandas as pd
 
-    return pd.concat(found, ignore_index=True)
+    if draws.resamples:
+        raise InputError("expected no resamples, found some: Shapley values have their intervals in closed form")
+    asked = each_once(metrics, estimator)
+    given = [parse_mixture(mixture) if isinstance(mixture, str) else mixture] if mixture else []
+    space = embedded_tasks(tasks, given, data, encoder)
+    whole = given[0] if given else Mixture.of(sorted(space.tasks))
+    space = EmbeddedTasks(space.encoder, {t: _task(space, t) for t in whole.tasks})
+    weights = shapley.subset_weights(whole.weights)
+    # as many rows of every subset: values must not differ by that
+    draws = replace(draws, rows=min(draws.rows, *(len(r) for r in space.rows)))
+    estimated = estimates.of_mixtures(space, weights, asked, draws, intervals=False)
+    errors = [
+        estimates.combined_errors(space, weights, a, shapley.shapley_matrix(len(whole.tasks))[:, 1:])
+        if intervals and a.metric.mixtures is not None and len(whole.tasks) <= INTERVALS_TO
+        else np.full(len(whole.tasks), np.nan)
+        for a in asked
+    ]
+    parts = [_attributed(whole, a, e, empty, error) for a, e, error in zip(asked, estimated, errors, strict=True)]
+    table = pd.concat(parts, ignore_index=True)
+    table.insert(3, "encoder", space.encoder)
+    return table
 
 
-def _known(space: EmbeddedTasks, task: str) -> EmbeddedTask:
+def _task(space: EmbeddedTasks, task: str) -> EmbeddedTask:
     if task not in space.tasks:
         raise catalog.near(task, sorted(space.tasks), "task")
     return space.tasks[task]
 
 
 def _attributed(
-    space: EmbeddedTasks,
-    whole: Mixture,
-    weights: Array,
-    metric: Metric,
-    options: Mapping[str, float],
-    estimate: estimates.Estimate,
-    empty: float,
-    intervals: bool,
+    whole: Mixture, asked: Asked, estimate: estimates.Estimate, empty: float, errors: Array
 ) -> pd.DataFrame:
+    """Gains and Shapley values of one metric, from its values for all subsets and the standard errors of the latter."""
     import pandas as pd
 
-    v, count = np.concatenate([[empty], estimate.values]), len(whole.tasks)
-    shares, errors = shapley.shapley(v), np.full(count, np.nan)
-    if intervals and metric.mixtures is not None and count <= INTERVALS_TO:
-        combine = shapley.shapley_matrix(count)[:, 1:]
-        errors = estimates.combined_errors(space, weights, metric, options, combine)
+    values = np.concatenate([[empty], estimate.values])
+    shares = shapley.shapley(values)
     return pd.DataFrame(
         {
             "mixture": whole.name,
             "task": whole.tasks,
             "weight": whole.weights,
-            "encoder": space.encoder,
-            "metric": metric.printed(**options),
-            "alone": v[2 ** np.arange(count)],
-            "gain": shapley.gains(v),
+            "metric": asked.name,
+            "alone": values[2 ** np.arange(len(whole.tasks))],
+            "gain": shapley.gains(values),
             "shapley": shares,
             "low": shares - Z95 * errors,
             "high": shares + Z95 * errors,
@@ -269,24 +253,24 @@ def _attributed(
 
 
 def uneven(scores: pd.DataFrame) -> list[str]:
-    """Metrics whose values grow with the number of rows, where that number differs between the mixtures compared."""
-    found = []
+    """Metrics whose values grow with the number of rows, where the mixtures compared have different numbers of them."""
+    growing = []
     for (name, estimator), part in scores.groupby(["metric", "estimator"], sort=False):
-        grows = catalog.parse_metric(str(name))[0].size_dependent and estimator not in ("U", "rarefied")
-        if grows and part["n"].nunique() > 1:
-            found.append(f"{name} grows with n, which is {part['n'].min():,} to {part['n'].max():,} here")
-    return found
+        metric, _ = catalog.parse_metric(str(name))
+        if metric.size_dependent and estimator not in ("U", "rarefied") and part["n"].nunique() > 1:
+            growing.append(f"{name} grows with the number of rows, which is {part['n'].min():,} to {part['n'].max():,}")
+    return growing
 
 
 def agreement(scores: pd.DataFrame) -> pd.DataFrame:
-    """Kendall's tau-b of the mixtures' order between each pair of encoders, for each metric that varies.
+    """Kendall's tau-b of two encoders' rankings of the mixtures, for each metric and pair of encoders.
 
     Columns `metric, first, second, kendall, mixtures`; empty with fewer than two encoders or three mixtures.
     """
     import pandas as pd
     from scipy.stats import kendalltau
 
-    found = []
+    rows = []
     encoders = scores["encoder"].drop_duplicates().tolist()
     for metric, part in scores.groupby("metric", sort=False):
         wide = part.drop_duplicates(["mixture", "encoder"]).pivot(index="mixture", columns="encoder", values="value")
@@ -294,5 +278,5 @@ def agreement(scores: pd.DataFrame) -> pd.DataFrame:
             pair = wide[[first, second]].dropna()
             if len(pair) > 2 and (pair.nunique() > 1).all():
                 tau = kendalltau(pair[first], pair[second]).statistic
-                found.append((metric, first, second, float(tau), len(pair)))
-    return pd.DataFrame(found, columns=["metric", "first", "second", "kendall", "mixtures"])
+                rows.append((metric, first, second, float(tau), len(pair)))
+    return pd.DataFrame(rows, columns=["metric", "first", "second", "kendall", "mixtures"])

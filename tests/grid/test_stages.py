@@ -14,6 +14,7 @@ from diversity.grid.graph import Graph
 from diversity.grid.job import Job, perform
 from diversity.grid.layout import Layout
 from diversity.planning.plans import parse_plan
+from diversity.types import Rows
 
 PLAN = {
     "model": "mini",
@@ -52,9 +53,7 @@ def test_every_kind_has_a_function():
 
 def test_diversity_in_shards_is_that_of_the_whole(finished, samples):
     ((_, outcome),) = finished["diversity"]
-    direct = diversity.score(
-        ["qqp", "squad_v1"], data=samples, sample=6, split="train,dev", metrics=["cosine", "vendi(q=2)"]
-    )
+    direct = diversity.score(["qqp", "squad_v1"], data=Rows(samples, limit=6), metrics=["cosine", "vendi(q=2)"])
     assert [r["metric"] for r in outcome.rows] == direct["metric"].tolist()
     assert [r["value"] for r in outcome.rows] == pytest.approx(direct["value"].tolist(), abs=1e-6)
     assert outcome.rows[0]["tasks"] == "qqp+squad_v1"

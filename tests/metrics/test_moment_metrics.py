@@ -18,6 +18,7 @@ from diversity.metrics.leinster_cobbold_alpha import leinster_cobbold_alpha
 from diversity.metrics.leinster_cobbold_beta import leinster_cobbold_beta
 from diversity.metrics.leinster_cobbold_gamma import leinster_cobbold_gamma
 from diversity.moments import groups, moments, stack
+from diversity.scoring.asked import Draws
 from diversity.scoring.estimates import _variance
 from diversity.types import InputError
 
@@ -282,7 +283,7 @@ def test_every_mixture_has_its_parts_and_the_table_says_how_many_rows_were_avera
     names = [f"leinster_cobbold_{part}(q=1)" for part in ("alpha", "beta", "gamma")]
     np.testing.assert_allclose(wide[names[0]] * wide[names[1]], wide[names[2]], rtol=1e-9)
     whole = diversity.from_arrays({"a": rng.normal(size=(30, 4)), "b": rng.normal(size=(20, 4))})
-    table = diversity.score(whole, metrics=["leinster_cobbold_beta"], bootstrap=100)
+    table = diversity.score(whole, metrics=["leinster_cobbold_beta"], draws=Draws(resamples=100))
     assert (table["estimator"][0], table["n"][0]) == ("V", 50)
     assert table["low"][0] < table["value"][0] < table["high"][0]
 

@@ -11,6 +11,7 @@ from diversity import catalog
 from diversity.metrics import cosine, energy
 from diversity.moments import moments, stack
 from diversity.scoring import bootstrap, estimates, score
+from diversity.scoring.asked import Asked, Draws
 from diversity.types import InputError
 
 
@@ -29,8 +30,8 @@ def space(rng):
 
 def test_replicates_are_values_of_rows_drawn_with_replacement(space):
     weights = np.array([[0.3, 0.7], [1.0, 0.0]])
-    asked = [(catalog.get("metrics", n), o, u) for n, o, u in [("cosine", {}, True), ("vendi", {"q": 2.0}, False)]]
-    found = bootstrap.of_moments(space, weights, asked, resamples=3, seed=7)
+    asked = [Asked.of("cosine"), Asked.of("vendi(q=2)", "V")]
+    found = bootstrap.of_moments(space, weights, asked, Draws(seed=7, resamples=100))
     generator = np.random.default_rng(7)
     for r in range(3):
         drawn = {name: space.tasks[name].rows[generator.integers(n, size=n)] for name, n in [("a", 60), ("b", 90)]}
@@ -43,7 +44,7 @@ def test_replicates_are_values_of_rows_drawn_with_replacement(space):
 @pytest.mark.parametrize("metric", ["cosine", "rao_beta", "vendi(q=2)", "vendi(q=1)", "vendi_beta(q=1)", "logdet"])
 def test_the_bootstrap_agrees_with_the_closed_form(space, metric):
     closed = score.score(space, metrics=[metric]).iloc[0]
-    drawn = score.score(space, metrics=[metric], bootstrap=1000).iloc[0]
+    drawn = score.score(space, metrics=[metric], draws=Draws(resamples=1000)).iloc[0]
     assert drawn["value"] == closed["value"]
     assert drawn["high"] - drawn["low"] == pytest.approx(closed["high"] - closed["low"], rel=0.1)
 
@@ -59,15 +60,15 @@ def test_rows_that_are_not_kept_are_drawn_from_the_vectors_and_counted(rng):
     assert found.n == repeated.n
     np.testing.assert_allclose(found.second, repeated.second, atol=1e-12)
     space = diversity.from_arrays({"a": x})
-    table = score.score(space, metrics=["cosine"], bootstrap=100).iloc[0]
+    table = score.score(space, metrics=["cosine"], draws=Draws(resamples=100)).iloc[0]
     closed = score.score(space, metrics=["cosine"]).iloc[0]
     assert table["high"] - table["low"] == pytest.approx(closed["high"] - closed["low"], rel=0.35)
 
 
 def test_a_part_of_the_rows_is_refused_and_rows_metrics_are_not():
     with pytest.raises(InputError, match="all rows of mnli to draw them again, found 512 of 2,900"):
-        score.score(["mnli", "qqp"], metrics=["cosine"], bootstrap=100)
-    row = score.score(["mnli", "qqp"], metrics=["chamfer"], rows=60, bootstrap=100).iloc[0]
+        score.score(["mnli", "qqp"], metrics=["cosine"], draws=Draws(resamples=100))
+    row = score.score(["mnli", "qqp"], metrics=["chamfer"], draws=Draws(rows=60, resamples=100)).iloc[0]
     assert row["low"] < row["value"] < row["high"]
 
 
@@ -121,7 +122,7 @@ def test_a_sum_doubles_with_the_rows_and_nothing_else_does(name):
 def test_an_extreme_has_no_interval_by_the_jackknife(space, name):
     row = score.score(space, metrics=[name]).iloc[0]
     assert math.isnan(row["low"])
-    assert score.score(space, metrics=[name], bootstrap=100).iloc[0]["low"] < row["value"]
+    assert score.score(space, metrics=[name], draws=Draws(resamples=100)).iloc[0]["low"] < row["value"]
 
 
 # --- Coverage -----------------------------------------------------------------------------------------
@@ -142,13 +143,13 @@ def held(metric, interval_of):
 
 
 def by_halves(space, metric, seed):
-    e = estimates.on_rows(space, np.ones((1, 1)), metric, {}, size=N, seed=seed, intervals=True, resamples=100)
+    e = estimates.on_rows(space, np.ones((1, 1)), Asked(metric), Draws(N, seed, resamples=100))
     return e.low[0], e.high[0]
 
 
 def by_moments(space, metric, seed):
-    asked = [(metric, {}, bool(metric.unbiased()))]
-    (replicates,) = bootstrap.of_moments(space, np.ones((1, 1)), asked, resamples=100, seed=seed).values()
+    asked = [Asked(metric, unbiased=bool(metric.unbiased()))]
+    (replicates,) = bootstrap.of_moments(space, np.ones((1, 1)), asked, Draws(seed=seed, resamples=100)).values()
     low, high = bootstrap.interval(np.array([metric(space.rows[0])]), replicates)
     return low[0], high[0]
 
@@ -177,7 +178,7 @@ def test_duplicates_that_are_not_centred_would_miss_it(rng):
 
 def test_the_same_seed_gives_the_same_interval(space):
     def low(seed):
-        return score.score(space, metrics=["chamfer", "cosine"], bootstrap=100, seed=seed)["low"].tolist()
+        return score.score(space, metrics=["chamfer", "cosine"], draws=Draws(seed=seed, resamples=100))["low"].tolist()
 
     assert low(1) == low(1) != low(2)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import diversity
 from diversity.metrics import chamfer, vendi
 from diversity.scoring import estimates, score
+from diversity.scoring.asked import Draws
 from diversity.types import InputError
 
 
@@ -38,7 +39,7 @@ def test_a_composition_is_cut_where_a_task_has_too_few_rows_and_keeps_the_weight
 
 
 def test_a_metric_of_rows_is_computed_on_rows_drawn_by_weight(space):
-    row = only(score.score(space, mixtures=["a:1,b:1"], metrics=["chamfer"], rows=80))
+    row = only(score.score(space, mixtures=["a:1,b:1"], metrics=["chamfer"], draws=Draws(rows=80)))
     assert (row["n"], row["estimator"]) == (80, "rows")
     drawn = estimates.draw(space, np.array([0.5, 0.5]), 80, np.random.default_rng(0))
     assert [len(i) for i in drawn] == [40, 40]
@@ -49,13 +50,13 @@ def test_a_metric_of_rows_is_computed_on_rows_drawn_by_weight(space):
 
 
 def test_the_weights_limit_the_rows_that_there_are(space):
-    row = only(score.score(space, mixtures=["x=a:1,b:3"], metrics=["chamfer"], rows=1000))
+    row = only(score.score(space, mixtures=["x=a:1,b:3"], metrics=["chamfer"], draws=Draws(rows=1000)))
     assert row["n"] == 80, "60 rows of b allow 20 of a"
 
 
 def test_the_jackknife_by_groups_is_the_textbooks(space):
     """For a mean of independent values it is close to the standard error; here against its own definition by hand."""
-    row = only(score.score(space, mixtures=["a"], metrics=["chamfer"], rows=100))
+    row = only(score.score(space, mixtures=["a"], metrics=["chamfer"], draws=Draws(rows=100)))
     (drawn,) = [i for i in estimates.draw(space, np.array([1.0, 0.0]), 100, np.random.default_rng(0)) if len(i)]
     x = space.rows[0][drawn]
     parts = [chamfer.chamfer(x[np.arange(100) % 10 != g]) for g in range(10)]
@@ -67,7 +68,7 @@ def test_the_jackknife_by_groups_is_the_textbooks(space):
 
 def test_the_same_seed_gives_the_same_number(space):
     def value(seed):
-        return only(score.score(space, mixtures=["a,b"], metrics=["mst"], rows=50, seed=seed))["value"]
+        return only(score.score(space, mixtures=["a,b"], metrics=["mst"], draws=Draws(rows=50, seed=seed)))["value"]
 
     assert value(1) == value(1) != value(2)
 
@@ -104,13 +105,13 @@ def test_too_few_rows_to_rarefy_to(space):
 
 
 def test_a_reference_is_a_task_or_all_of_them(space):
-    own = only(score.score(space, mixtures=["a"], metrics=["coverage"], reference="a", rows=120))
-    other = only(score.score(space, mixtures=["a"], metrics=["coverage"], reference="b", rows=120))
-    all_of_them = only(score.score(space, mixtures=["a"], metrics=["coverage"], rows=120))
+    own = only(score.score(space, mixtures=["a"], metrics=["coverage"], draws=Draws(rows=120, reference="a")))
+    other = only(score.score(space, mixtures=["a"], metrics=["coverage"], draws=Draws(rows=120, reference="b")))
+    all_of_them = only(score.score(space, mixtures=["a"], metrics=["coverage"], draws=Draws(rows=120)))
     assert own["value"] == pytest.approx(1)
     assert other["value"] < all_of_them["value"] < own["value"]
     with pytest.raises(InputError, match="a reference among a, b, found 'c'"):
-        score.score(space, mixtures=["a"], metrics=["coverage"], reference="c")
+        score.score(space, mixtures=["a"], metrics=["coverage"], draws=Draws(reference="c"))
 
 
 def test_metrics_of_texts_need_texts(space):
@@ -119,7 +120,7 @@ def test_metrics_of_texts_need_texts(space):
     from diversity import store
 
     measured = diversity.measure(["qqp"], data=store.shipped() / "samples", encoder=Constant())
-    row = only(score.score(measured, metrics=["distinct_n(n=1)"], rows=48))
+    row = only(score.score(measured, metrics=["distinct_n(n=1)"], draws=Draws(rows=48)))
     assert 0 < row["value"] < 1
 
 
@@ -139,5 +140,5 @@ def test_metrics_that_a_mixture_cannot_give_are_refused(space):
 
 def test_sizes_that_differ_are_told(space):
     table = score.score(space, mixtures=["a", "a,b"], metrics=["vendi(q=1)", "vendi(q=2)", "cosine"])
-    assert score.uneven(table) == ["vendi(q=1) grows with n, which is 120 to 180 here"]
+    assert score.uneven(table) == ["vendi(q=1) grows with the number of rows, which is 120 to 180"]
     assert score.uneven(score.score(space, mixtures=["a", "b"], metrics=["vendi(q=1)"], rarefy=[20])) == []

@@ -10,7 +10,8 @@ import diversity
 from diversity import catalog, store
 from diversity.metrics import cosine, vendi
 from diversity.scoring import embedded, mixtures, score
-from diversity.types import InputError, Mixture
+from diversity.scoring.asked import Draws
+from diversity.types import InputError, Mixture, Rows
 
 NINE = sorted(n for n in catalog.names("tasks") if catalog.task(n).role == "intermediate")
 
@@ -214,7 +215,7 @@ def test_a_task_is_measured_from_its_texts():
 
 def test_files_of_one_name_in_several_folders_all_stand_in_the_provenance():
     """ANLI's three rounds are all in a dev.jsonl: names alone would keep the last one's hash only."""
-    space = diversity.measure(["anli_plus"], data=store.shipped() / "samples", encoder=Lengths(), split="dev")
+    space = diversity.measure(["anli_plus"], data=Rows(store.shipped() / "samples", split="dev"), encoder=Lengths())
     files = space.tasks["anli_plus"].provenance["files"]
     assert [f for f in files if f.endswith("/dev.jsonl")] == [f"anli/anli_v1.0/R{r}/dev.jsonl" for r in (1, 2, 3)]
     assert len(files) == len(set(files.values())) == 5
@@ -224,7 +225,7 @@ def test_a_sample_is_the_seeds():
     data = store.shipped() / "samples"
 
     def hash_of(seed):
-        space = diversity.measure(["qqp"], data=data, encoder=Lengths(), sample=10, seed=seed)
+        space = diversity.measure(["qqp"], data=Rows(data, limit=10, seed=seed), encoder=Lengths())
         assert space.tasks["qqp"].moments.n == 10
         return space.tasks["qqp"].provenance["texts_sha256"]
 
@@ -376,3 +377,68 @@ def test_centred_vectors_do_not_meet_those_that_are_not(arrays):
 
 def test_the_shipped_moments_are_of_one_encoder():
     assert len(embedded.load_moments(NINE).fingerprint) == 64
+
+
+# --- Options that cannot be -------------------------------------------------------------------------
+
+
+def test_options_that_are_not_there_are_refused_and_not_ignored(arrays):
+    space = diversity.from_arrays(arrays)
+    for call in (diversity.score, diversity.distances, diversity.contributions):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'sampel'"):
+            call(space, sampel=3)
+
+
+def test_data_and_encoders_are_not_ignored_beside_embedded_tasks(arrays):
+    space = diversity.from_arrays(arrays)
+    for call in (diversity.score, diversity.distances, diversity.contributions):
+        with pytest.raises(InputError, match="names of tasks with data, found tasks that are embedded already"):
+            call(space, data=store.shipped() / "samples")
+        with pytest.raises(InputError, match="names of tasks with an encoder"):
+            call(space, encoder="mini")
+
+
+def test_a_sample_needs_a_data_folder():
+    with pytest.raises(InputError, match="a data folder with these rows, found none"):
+        diversity.score(["mnli"], data=Rows(limit=100))
+
+
+@pytest.mark.parametrize(
+    "metrics", [["cosine", "cosine"], ["vendi", "vendi(q=1)"], ["vendi(q=1.0)", "cosine", "vendi"]]
+)
+def test_each_metric_is_scored_once(arrays, metrics):
+    for call in (diversity.score, diversity.contributions):
+        with pytest.raises(InputError, match=r"expected each metric once, found .* twice"):
+            call(diversity.from_arrays(arrays), metrics=metrics)
+
+
+def test_each_size_is_rarefied_to_once(arrays):
+    with pytest.raises(InputError, match="to rarefy to once, found 10 twice"):
+        diversity.score(diversity.from_arrays(arrays), rarefy=[10, 5, 10])
+
+
+@pytest.mark.parametrize(
+    ("draws", "message"),
+    [
+        ({"rows": 0}, "at least 1 row to be drawn, found 0"),
+        ({"seed": 2**63}, r"a seed from 0 to 2\^63 - 1, found 9223372036854775808"),
+        ({"seed": -1}, "found -1"),
+        ({"resamples": 99}, "at least 100 resamples of a bootstrap, found 99"),
+    ],
+)
+def test_draws_that_cannot_be(draws, message):
+    with pytest.raises(InputError, match=message):
+        Draws(**draws)
+
+
+def test_intervals_are_the_same_whatever_the_threads(monkeypatch):
+    """Mixtures are shared out among threads: each has the error that it has alone."""
+    asked = {"all_subsets": True, "metrics": ["vendi(q=1)", "vendi_beta(q=1)", "logdet"]}
+    table = score.score(embedded.load_moments(NINE[:5]), **asked)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
+    alone = score.score(embedded.load_moments(NINE[:5]), **asked)
+    for column in ("value", "low", "high"):
+        assert table[column].tolist() == alone[column].tolist()
+    one = score.score(NINE[:3], metrics=["vendi(q=1)"])
+    same = table[(table["mixture"] == one["mixture"][0]) & (table["metric"] == "vendi(q=1)")]
+    assert same["low"].iloc[0] == pytest.approx(one["low"][0], rel=1e-9)

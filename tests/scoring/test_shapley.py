@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 import diversity
 from diversity.metrics import chamfer, vendi
 from diversity.moments import moments, stack
+from diversity.scoring.asked import Draws
 from diversity.scoring.shapley import gains, members, shapley, subset_weights
 from diversity.types import InputError
 
@@ -125,7 +126,9 @@ def test_metrics_of_rows_are_computed_on_equally_many_rows_of_every_subset(space
     assert set(table["n"]) == {40}
     assert set(table["estimator"]) == {"rows"}
     assert table["low"].isna().all()
-    alone = diversity.score(space, mixtures=["t2"], metrics=["chamfer"], rows=40, intervals=False)["value"][0]
+    alone = diversity.score(space, mixtures=["t2"], metrics=["chamfer"], draws=Draws(rows=40), intervals=False)[
+        "value"
+    ][0]
     assert table["alone"][2] == pytest.approx(alone)
     assert alone != pytest.approx(chamfer.chamfer(space.rows[2])), "all 42 rows of t2 would be more than t0 has"
 
