@@ -18,7 +18,7 @@ from timing import seconds
 
 from diversity import catalog, store
 from diversity.data import sources
-from diversity.encoders import sentence
+from diversity.encoders import cache, sentence
 from diversity.scoring import embedded, score
 from diversity.types import Rows
 
@@ -71,8 +71,8 @@ def main() -> None:
             print(f"  {name:22} {ratio:5.2f} x  {rate:8.1f} texts/s  worst 1-cos {worst:.1e}  scores moved {shift:.2%}")
     with tempfile.TemporaryDirectory() as folder:
         chosen = [t for k in texts().values() for t in k]
-        first = seconds(lambda: sentence.embed(chosen, fp32, cache=folder))
-        again = statistics.median(seconds(lambda: sentence.embed(chosen, fp32, cache=folder)) for _ in range(5))
+        first = seconds(lambda: cache.embed(chosen, fp32, cache=folder))
+        again = statistics.median(seconds(lambda: cache.embed(chosen, fp32, cache=folder)) for _ in range(5))
         print(f"\ncached: {first / again:.0f} x ({first:.2f} s, then {again * 1000:.1f} ms)")
 
 

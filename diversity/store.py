@@ -8,6 +8,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -130,6 +131,38 @@ def whole(folder: Path, sizes: Mapping[str, int]) -> bool:
         return folder.is_dir() and all((folder / name).stat().st_size == size for name, size in sizes.items())
     except OSError:
         return False
+
+
+@contextmanager
+def cache_entry(cache: Path | str | None, key: str, kind: str = "") -> Iterator[Path]:
+    """The place of a cache entry, with its folder beside it: of several processes one works on it, the others wait.
+
+    `CACHE/KIND/ke/key`; it need not be there yet.
+    """
+    from filelock import FileLock
+
+    folder = cache_folder(cache) / kind / key[:2] / key
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{key}.lock")):
+        yield folder
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder to fill that becomes `target` when the block ends without an error, all of it on the disk.
+
+    What a killed process left of the same target is cleared. Raises OSError where `target` is there already.
+    """
+    for left in target.parent.glob(f".{target.name}.*.partial"):
+        shutil.rmtree(left, ignore_errors=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        sync_tree(partial)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 # --- What an artefact was made of --------------------------------------------------------------------

@@ -118,7 +118,7 @@ def test_every_command_writes_the_columns_in_one_order(grid):
 
 
 def pin(model: Path) -> str:
-    from diversity.encoders.sentence import locate
+    from diversity.encoders.registry import locate
 
     return locate(str(model))[1]
 

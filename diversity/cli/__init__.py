@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -41,11 +42,16 @@ app = typer.Typer(
 for _module in COMMANDS:
     app.add_typer(importlib.import_module(f"diversity.cli.{_module}").app)
 
+# Threads that wait should sleep: spinning ones take the processor from those that work when it is shared. Tokenizers warn
+# of processes that are forked after they have worked in threads.
+QUIET = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARALLELISM": "false"}
 INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line: one line on stderr and status 2 for bad use or input, no traceback."""
+    for variable, value in QUIET.items():
+        os.environ.setdefault(variable, value)
     if hasattr(signal, "SIGPIPE"):  # a reader that stops early (`| head`) ends this command quietly
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diversity.encoders.pretrained import Loaded, check_length, load_model
-from diversity.encoders.sentence import DEFAULT, TOKENS, Precision, token_batches
+from diversity.encoders.registry import DEFAULT
+from diversity.encoders.sentence import TOKENS, Precision, token_batches
 from diversity.results import display_name
 from diversity.types import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Pooling = Literal["mean", "cls"]
 States = Callable[[Mapping[str, "Tensor"]], "Tensor"]
@@ -122,8 +123,8 @@ class LayerEncoder:
     """
 
     name: str
-    model: Any
-    tokenizer: Any
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
     layer: int
     pooling: Pooling
     precision: Precision
@@ -196,9 +197,6 @@ def layer_encoder(
     or length that cannot be.
     """
     SentenceVectors(pooling=pooling, precision=precision, max_tokens=max_tokens)  # which checks them
-    # Threads that wait should sleep: spinning ones take the processor from those that work when it is shared.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     loaded = load_model(model) if isinstance(model, str) else model
     if max_tokens is not None:
         check_length(loaded, max_tokens)
@@ -307,7 +305,7 @@ def _agree(model: Module, early: States, whole: States) -> bool:
 
 
 @contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
+def _evaluating(model: Module) -> Iterator[None]:
     """Without dropout; the model is in its former mode afterwards."""
     training = model.training
     model.eval()

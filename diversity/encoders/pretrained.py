@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import inspect
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diversity.encoders import sentence
+from diversity.encoders.registry import locate
 from diversity.types import InputError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+Load = Callable[..., tuple["PreTrainedModel", dict[str, Any]]]
 # Architectures (`model_type`) whose packed outputs are tested to be equal to padded ones, with either attention.
 PACKED = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra", "modernbert")
 
@@ -28,7 +28,7 @@ class Loaded:
     source: str
     revision: str
     encoder: PreTrainedModel
-    tokenizer: Any
+    tokenizer: PreTrainedTokenizerBase
 
     @property
     def positions(self) -> int:
@@ -68,8 +68,7 @@ def load_model(name: str) -> Loaded:
     Raises InputError for an unknown model, one without safetensors, one that is no encoder, and a tokenizer that does not
     fit it. No code of the model's is run.
     """
-    source, revision = sentence.locate(name)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    source, revision = locate(name)
     import torch
     from transformers import AutoConfig, AutoModel, AutoTokenizer
     from transformers.utils import logging
@@ -93,7 +92,7 @@ def load_model(name: str) -> Loaded:
     return Loaded(name, source, revision, encoder, tokenizer)
 
 
-def _with_sdpa(load: Any, source: str, options: dict[str, Any]) -> tuple[PreTrainedModel, dict[str, Any]]:
+def _with_sdpa(load: Load, source: str, options: dict[str, Any]) -> tuple[PreTrainedModel, dict[str, Any]]:
     """The model and what was found of its weights, with `sdpa` attention, or with its own where it has no such."""
     from logging import ERROR
 
@@ -104,7 +103,7 @@ def _with_sdpa(load: Any, source: str, options: dict[str, Any]) -> tuple[PreTrai
     try:
         for attention in ("sdpa", "eager"):
             try:
-                return load(source, attn_implementation=attention, output_loading_info=True, **options)  # type: ignore[no-any-return]
+                return load(source, attn_implementation=attention, output_loading_info=True, **options)
             except ValueError as error:
                 if attention == "eager" or "scaled_dot_product" not in str(error):
                     raise
@@ -122,7 +121,7 @@ def _complete(name: str, encoder: PreTrainedModel, found: dict[str, Any]) -> Pre
     return encoder
 
 
-def _check_encoder(name: str, config: Any) -> None:
+def _check_encoder(name: str, config: PretrainedConfig) -> None:
     from transformers import AutoModelForMaskedLM
 
     known = type(config) in AutoModelForMaskedLM._model_mapping
@@ -130,7 +129,7 @@ def _check_encoder(name: str, config: Any) -> None:
         raise InputError(f"model {name!r}: expected an encoder (such as XLM-R or BERT), found {config.model_type!r}")
 
 
-def _no_pooling(config: Any) -> dict[str, bool]:
+def _no_pooling(config: PretrainedConfig) -> dict[str, bool]:
     """Leave the pooling layer off where the class allows: no head reads it."""
     from transformers import AutoModel
 
@@ -139,7 +138,7 @@ def _no_pooling(config: Any) -> dict[str, bool]:
     return {"add_pooling_layer": False} if "add_pooling_layer" in parameters else {}
 
 
-def _check_tokenizer(name: str, tokenizer: Any, encoder: PreTrainedModel) -> None:
+def _check_tokenizer(name: str, tokenizer: PreTrainedTokenizerBase, encoder: PreTrainedModel) -> None:
     embeddings: Any = encoder.get_input_embeddings()
     rows = len(embeddings.weight)
     if not getattr(tokenizer, "is_fast", False):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diversity import store
 from diversity.features import build, subwords
@@ -25,35 +25,24 @@ ARRAYS = tuple(f.name for f in fields(Features) if f.name != "kind")
 META = "features.json"
 
 
-def save(found: Features, folder: Path | str, **settings: Any) -> None:
+def save(features: Features, folder: Path | str, **settings: Any) -> None:
     """Write features to a folder that must not be there yet; it appears when all of it is on the disk.
 
     One `.npy` file an array, and `features.json` with the kind, the arrays' sizes and SHA-256, and the settings. Raises
     OSError where the folder is there already or cannot be written.
     """
-    target = Path(folder)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        written = {name: _write(partial / f"{name}.npy", getattr(found, name)) for name in ARRAYS}
+    with store.new_folder(Path(folder)) as partial:
+        written = {name: _write(partial / f"{name}.npy", getattr(features, name)) for name in ARRAYS}
         arrays = {name: about for name, about in written.items() if about}
-        with (partial / META).open("w") as meta:
-            json.dump({"kind": found.kind, "arrays": arrays, "settings": settings}, meta, indent=1)
-            meta.flush()
-            os.fsync(meta.fileno())
-        partial.rename(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        (partial / META).write_text(
+            json.dumps({"kind": features.kind, "arrays": arrays, "settings": settings}, indent=1)
+        )
 
 
-def _write(path: Path, array: Any) -> dict[str, Any] | None:
+def _write(path: Path, array: NDArray[np.generic] | None) -> dict[str, Any] | None:
     if array is None:
         return None
-    with path.open("wb") as stream:
-        np.save(stream, array, allow_pickle=False)
-        stream.flush()
-        os.fsync(stream.fileno())
+    np.save(path, array, allow_pickle=False)
     return {"shape": array.shape, "dtype": str(array.dtype), "sha256": store.sha256_file(path)}
 
 
@@ -68,7 +57,7 @@ def load(folder: Path | str) -> Features:
         raise InputError(f"{target}: expected whole features, found {error}") from error
 
 
-def _read(path: Path, about: Mapping[str, Any]) -> Any:
+def _read(path: Path, about: Mapping[str, Any]) -> Any:  # each array has a type of its own
     if store.sha256_file(path) != about["sha256"]:
         raise ValueError(f"{path.name} changed")
     return np.load(path, mmap_mode="r" if all(about["shape"]) else None, allow_pickle=False)
@@ -104,8 +93,6 @@ def cached(
     same order, tokenizer content, kind, labels, lengths and version of the recipe; one that is not whole is built anew.
     Of two processes that want the same entry one builds it, and the other waits.
     """
-    from filelock import FileLock
-
     source = subwords.subworder(tokenizer)
     settings: dict[str, Any] = {
         "kind": kind,
@@ -116,16 +103,12 @@ def cached(
         "unseen": unseen,
     }
     name = key(examples, source, settings)
-    folder = store.cache_folder(cache) / "features" / name[:2] / name
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f"{name}.lock")):
+    with store.cache_entry(cache, name, "features") as folder:
         if folder.exists():
             try:
                 return load(folder)
             except InputError:
                 shutil.rmtree(folder)
-        for left in folder.parent.glob(f".{name}.*.partial"):  # of a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        found = build.build(examples, source, **settings, label=label)
-        save(found, folder, **settings, tokenizer=source.digest, rows=len(examples))
+        features = build.build(examples, source, **settings, label=label)
+        save(features, folder, **settings, tokenizer=source.digest, rows=len(examples))
         return load(folder)

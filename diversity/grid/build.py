@@ -9,8 +9,7 @@ from typing import Any
 
 from diversity import catalog, results, store
 from diversity.data import sources
-from diversity.encoders import hidden_states
-from diversity.encoders import sentence as embedding
+from diversity.encoders import hidden_states, registry
 from diversity.encoders.hidden_states import SentenceVectors
 from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.graph import Graph, Stage
@@ -59,7 +58,7 @@ class Builder:
             "mixture": mixture.name,
             "weights": expected_shares(mixture),
             "metrics": self._metrics(),
-            "encoder": display_name(chosen.get("encoder", embedding.DEFAULT)),
+            "encoder": display_name(chosen.get("encoder", registry.DEFAULT)),
             "seed": chosen.get("seed", 0),
         }
         return self.add("diversity", mixture.name, settings, inputs={t: self.moments(t) for t in mixture.tasks})
@@ -73,14 +72,14 @@ class Builder:
         """The moments of a task, merged from those of its shards."""
         chosen = self.plan.diversity
         shards = chosen.get("shards", 1)
-        name = chosen.get("encoder", embedding.DEFAULT)
+        name = chosen.get("encoder", registry.DEFAULT)
         shared = {
             "task": task,
             "sample": chosen.get("sample", catalog.SAMPLE),
             "seed": chosen.get("seed", 0),
             "split": chosen.get("split", SPLITS),
         }
-        local = embedding.is_folder(name)
+        local = registry.is_folder(name)
         data = {task: self.prints.task(task, self.data, shared["split"], ["en"]), "encoder": self.prints.model(name)}
         places = {"data": str(self.data)} | ({"encoder": name} if local else {})
         parts = {}
@@ -141,7 +140,7 @@ class Builder:
         """The model that everything starts from: its fingerprint, its place, and its name where that is no folder."""
         name = self.plan.model
         data, places = {"model": self.prints.model(name)}, {"data": str(self.data)}
-        return (data, {**places, "model": name}, {}) if embedding.is_folder(name) else (data, places, {"model": name})
+        return (data, {**places, "model": name}, {}) if registry.is_folder(name) else (data, places, {"model": name})
 
     def _trained(self, task: str, split: str) -> dict[str, str]:
         """Fingerprints of a task's English training and dev data."""

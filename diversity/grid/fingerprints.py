@@ -9,7 +9,7 @@ from pathlib import Path
 
 from diversity import catalog, store
 from diversity.data import sources
-from diversity.encoders import sentence
+from diversity.encoders import registry
 from diversity.types import Rows
 
 
@@ -51,7 +51,7 @@ class Fingerprints:
     def model(self, name: str) -> str:
         """What pins a model: the commit of the hub, or a hash of its folder's files."""
         if name not in self.models:
-            self.models[name] = sentence.locate(name, self.file)[1]
+            self.models[name] = registry.locate(name, self.file)[1]
         return self.models[name]
 
     def save(self) -> None:

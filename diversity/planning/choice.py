@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from diversity import catalog
-from diversity.encoders import sentence
+from diversity.encoders import registry
 from diversity.training.settings import PRESETS
 from diversity.types import RULES as ALL_RULES
 from diversity.types import InputError
@@ -110,7 +110,7 @@ class Training:
     values that cannot be.
     """
 
-    model: str = sentence.DEFAULT
+    model: str = registry.DEFAULT
     budget: int = 100_000
     seeds: int = 3
     sampling: str = "uniform"

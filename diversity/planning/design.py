@@ -12,7 +12,7 @@ import numpy as np
 
 from diversity import catalog, store
 from diversity.data import sources
-from diversity.encoders import sentence
+from diversity.encoders import registry
 from diversity.planning import confounders, selection, toml
 from diversity.planning.choice import (
     BASELINE,
@@ -130,7 +130,7 @@ def design(
     training: Training | None = None,
     assumptions: Assumptions | None = None,
     data: Rows | Path | str | None = None,
-    encoder: Encoder | str = sentence.DEFAULT,
+    encoder: Encoder | str = registry.DEFAULT,
     seed: int = 0,
 ) -> Design:
     """Choose the mixtures of an experiment, and say what it can show.

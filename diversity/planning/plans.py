@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diversity import catalog
-from diversity.encoders.sentence import EMBEDDED
+from diversity.encoders.registry import EMBEDDED
 from diversity.planning.choice import BASELINE, RULES, outcome_of, printed_metric, role_of, targets_of
 from diversity.planning.tables import TableName, checked
 from diversity.training.settings import PRESETS, Settings, preset, setting_types

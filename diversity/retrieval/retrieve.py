@@ -13,9 +13,10 @@ import numpy as np
 
 from diversity import catalog, results
 from diversity.data import sources
+from diversity.encoders.cache import embed
 from diversity.encoders.hidden_states import LayerEncoder, SentenceVectors
 from diversity.encoders.pretrained import Loaded
-from diversity.encoders.sentence import DEFAULT, embed, locate
+from diversity.encoders.registry import DEFAULT, locate
 from diversity.results import Lineage
 from diversity.retrieval import mining as retrieval
 from diversity.retrieval import neighbours

@@ -16,7 +16,8 @@ import numpy as np
 
 from diversity import catalog, store
 from diversity.data import sources
-from diversity.encoders import sentence
+from diversity.encoders import cache as vector_cache
+from diversity.encoders import registry, sentence
 from diversity.moments import checked, moments, stack, unit_chunks
 from diversity.types import Array, Encoder, InputError, Moments, Rows, Task, TaskMoments
 from diversity.version import __version__
@@ -141,7 +142,7 @@ def measure(
     names: Sequence[str],
     *,
     data: Rows | Path | str,
-    encoder: Encoder | str | Callable[[], Encoder] = sentence.DEFAULT,
+    encoder: Encoder | str | Callable[[], Encoder] = registry.DEFAULT,
     cache: Path | str | None = None,
 ) -> EmbeddedTasks:
     """Embed tasks from a data folder and take their moments.
@@ -161,7 +162,7 @@ def read_texts(names: Sequence[str], data: Rows | Path | str) -> dict[str, Texts
 
 def embed_texts(
     tasks: Mapping[str, Texts],
-    encoder: Encoder | str | Callable[[], Encoder] = sentence.DEFAULT,
+    encoder: Encoder | str | Callable[[], Encoder] = registry.DEFAULT,
     *,
     cache: Path | str | None = None,
 ) -> EmbeddedTasks:
@@ -170,7 +171,7 @@ def embed_texts(
     settings = dict(getattr(model, "settings", {"model": model.name}))
     measures = {}
     for name, (texts, provenance) in tasks.items():
-        result = sentence.embed(texts, model, cache=cache, label=name)
+        result = vector_cache.embed(texts, model, cache=cache, label=name)
         origin = {**provenance, "encoder": settings, "longer_than_limit": result.long}
         measures[name] = measured(result.vectors, texts=texts, provenance=origin)
     return EmbeddedTasks(model.name, measures)
@@ -264,7 +265,7 @@ def save_moments(space: EmbeddedTasks, folder: Path | str, *, rows: int = ROWS_S
 
 
 def load_moments(
-    names: Sequence[str], folder: Path | str | None = None, encoder: str = sentence.DEFAULT
+    names: Sequence[str], folder: Path | str | None = None, encoder: str = registry.DEFAULT
 ) -> EmbeddedTasks:
     """Read moments that were saved; raises InputError, naming what there is, for a task without any."""
     root = Path(folder) if folder else store.shipped() / "moments"

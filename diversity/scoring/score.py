@@ -12,7 +12,7 @@ import numpy as np
 
 from diversity import catalog
 from diversity.catalog import METRICS
-from diversity.encoders import sentence
+from diversity.encoders import registry
 from diversity.moments import gram, single_threaded
 from diversity.scoring import distances as task_distances
 from diversity.scoring import estimates, shapley
@@ -117,7 +117,7 @@ def embedded_tasks(
     if len(set(tasks)) < len(tasks):
         raise InputError(f"expected each task once, found {', '.join(tasks)}")
     names = sorted({*tasks, *(t for m in mixtures for t in m.tasks)})
-    chosen = sentence.DEFAULT if encoder is None else encoder
+    chosen = registry.DEFAULT if encoder is None else encoder
     if rows.folder is not None:
         return measure(names, data=rows, encoder=chosen)
     if data is not None:

@@ -224,7 +224,7 @@ def test_bad_rows_are_counted_and_reported_where_that_is_asked(run, tmp_path):
 
 
 def test_several_encoders_are_compared(run, tmp_path):
-    from diversity.encoders.sentence import DEFAULT, locate
+    from diversity.encoders.registry import DEFAULT, locate
 
     shutil.copytree(locate(DEFAULT)[0], tmp_path / "again")
     arguments = ["score", "--tasks", "qqp,ccg", "--all-subsets", "--data", SAMPLES, "--cache", tmp_path / "cache"]
@@ -239,7 +239,7 @@ def test_several_encoders_are_compared(run, tmp_path):
 
 
 def test_several_encoders_read_the_data_once(run, tmp_path):
-    from diversity.encoders.sentence import DEFAULT, locate
+    from diversity.encoders.registry import DEFAULT, locate
 
     shutil.copytree(locate(DEFAULT)[0], tmp_path / "again")
     shutil.copytree(SAMPLES / "qqp", tmp_path / "data" / "qqp")
@@ -399,7 +399,7 @@ def test_an_interruption_is_one_line_and_leaves_nothing_half_written(tmp_path):
         [sys.executable, "-m", "diversity", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
-    while not list(tmp_path.rglob("lock")) and time.monotonic() < deadline:
+    while not list(tmp_path.rglob("*.lock")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate()

@@ -1,12 +1,14 @@
 """Vectors of a hidden layer against the whole model's hidden states, and against sentence-transformers."""
 
+import os
+
 import numpy as np
 import pytest
 
 from diversity import InputError
 from diversity.encoders import sentence
+from diversity.encoders.cache import cache_key, embed
 from diversity.encoders.hidden_states import hidden_states, layer_encoder, layer_index, padded
-from diversity.encoders.sentence import cache_key, embed
 from diversity.types import Encoder
 
 TEXTS = ["w9 w8 w7 w6 w5", "w5", "w20 w21 w22 w23 w24 w25 w26 w27 w28 w29 w30 w31"]
@@ -154,3 +156,12 @@ def test_the_last_layer_of_the_default_encoder_is_its_sentence_vector():
     found /= np.linalg.norm(found, axis=1, keepdims=True)
     assert np.allclose(found, load_encoder().encode(texts), atol=1e-6)
     assert layer_encoder().layer == 3  # 0.58 of 6
+
+
+def test_loading_an_encoder_leaves_the_environment_as_it_is(monkeypatch):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "TOKENIZERS_PARALLELISM"):
+        monkeypatch.delenv(name, raising=False)
+    before = dict(os.environ)
+    layer_encoder("mini")
+    sentence.load_encoder("mini")
+    assert dict(os.environ) == before

@@ -9,7 +9,7 @@ import pytest
 
 import diversity
 from diversity import store
-from diversity.encoders import sentence
+from diversity.encoders import registry, sentence
 from diversity.encoders.hidden_states import SentenceVectors
 from diversity.tasks.tatoeba import CODES
 from diversity.types import InputError, Rows
@@ -52,16 +52,16 @@ def test_its_name_goes_where_a_model_is_asked_for(mini) -> None:
     loaded = load_model("mini")
     assert loaded.positions >= 512
     assert loaded.packs
-    assert sentence.locate("mini")[1] == f"sha256:{sentence.EMBEDDED['mini']}" == loaded.revision
+    assert registry.locate("mini")[1] == f"sha256:{registry.EMBEDDED['mini']}" == loaded.revision
     long = "water " * 600
     assert mini.settings["max_tokens"] == 512
     assert mini.too_long([long]) == 1
 
 
 def test_other_weights_under_its_name_are_refused(monkeypatch) -> None:
-    monkeypatch.setitem(sentence.EMBEDDED, "mini", "0" * 64)
+    monkeypatch.setitem(registry.EMBEDDED, "mini", "0" * 64)
     with pytest.raises(InputError, match="mini: expected weights of SHA-256 000000000000…, found"):
-        sentence.locate("mini")
+        registry.locate("mini")
 
 
 def test_translations_are_nearer_to_each_other_than_to_other_sentences(mini) -> None:

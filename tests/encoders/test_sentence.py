@@ -11,7 +11,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from diversity.encoders import sentence
+from diversity.encoders import cache, registry, sentence
 from diversity.types import Encoder, InputError
 
 TEXTS = [
@@ -51,7 +51,7 @@ def minilm():
 def test_weights_stored_in_half_precision_are_computed_with_in_single(tmp_path, minilm, precision) -> None:
     from sentence_transformers import SentenceTransformer
 
-    SentenceTransformer(sentence.locate(sentence.DEFAULT)[0], model_kwargs={"dtype": "float16"}).save(
+    SentenceTransformer(registry.locate(registry.DEFAULT)[0], model_kwargs={"dtype": "float16"}).save(
         str(tmp_path / "half")
     )
     encoder = sentence.load_encoder(str(tmp_path / "half"), precision=precision)
@@ -65,7 +65,7 @@ def test_weights_stored_in_half_precision_are_computed_with_in_single(tmp_path, 
 def test_the_default_encoder_gives_sentence_transformers_vectors(minilm):
     from sentence_transformers import SentenceTransformer
 
-    reference = SentenceTransformer(sentence.locate(sentence.DEFAULT)[0]).encode(TEXTS, normalize_embeddings=True)
+    reference = SentenceTransformer(registry.locate(registry.DEFAULT)[0]).encode(TEXTS, normalize_embeddings=True)
     found = minilm.encode(TEXTS)
     assert found.dtype == np.float32
     assert (1 - (found * reference).sum(axis=1)).max() < 1e-6
@@ -74,7 +74,7 @@ def test_the_default_encoder_gives_sentence_transformers_vectors(minilm):
 
 
 def test_its_weights_are_checked(monkeypatch):
-    monkeypatch.setitem(sentence.EMBEDDED, sentence.DEFAULT, "0" * 64)
+    monkeypatch.setitem(registry.EMBEDDED, registry.DEFAULT, "0" * 64)
     with pytest.raises(InputError, match="expected weights of SHA-256 000000000000…, found 53aa51172d14…"):
         sentence.load_encoder()
 
@@ -110,11 +110,11 @@ def test_a_lower_limit_and_a_prompt_change_the_vectors(minilm):
 def test_bf16_is_close_and_another_setting(minilm):
     half = sentence.load_encoder(precision="bf16")
     assert (1 - (half.encode(TEXTS) * minilm.encode(TEXTS)).sum(axis=1)).max() < 2e-3
-    assert sentence.cache_key(TEXTS, half.settings) != sentence.cache_key(TEXTS, minilm.settings)
+    assert cache.cache_key(TEXTS, half.settings) != cache.cache_key(TEXTS, minilm.settings)
 
 
 def test_a_local_folder_is_pinned_by_its_weights(minilm):
-    folder = sentence.locate(sentence.DEFAULT)[0]
+    folder = registry.locate(registry.DEFAULT)[0]
     local = sentence.load_encoder(folder)
     assert local.settings["revision"].startswith("sha256:")
     np.testing.assert_array_equal(local.encode(TEXTS[:2]), minilm.encode(TEXTS[:2]))
@@ -172,8 +172,8 @@ def test_batches_hold_every_text_once_within_the_budget(budget, rng):
 
 def test_a_second_run_encodes_nothing_and_maps_the_file(tmp_path):
     encoder = Counting()
-    first = sentence.embed(TEXTS, encoder, cache=tmp_path)
-    second = sentence.embed(TEXTS, encoder, cache=tmp_path)
+    first = cache.embed(TEXTS, encoder, cache=tmp_path)
+    second = cache.embed(TEXTS, encoder, cache=tmp_path)
     assert len(encoder.seen) == len(TEXTS)
     assert (first.cached, second.cached) == (False, True)
     assert isinstance(second.vectors, np.memmap)
@@ -188,12 +188,12 @@ def test_each_part_of_the_key_in_turn_gives_its_own_vectors(tmp_path, minilm):
     for part in [None, *base]:
         settings = base if part is None else {**base, part: f"other {part}"}
         encoder = Counting(**settings)
-        found = sentence.embed(TEXTS, encoder, cache=tmp_path)
+        found = cache.embed(TEXTS, encoder, cache=tmp_path)
         assert not found.cached, part
         np.testing.assert_array_equal(found.vectors, encoder.encode(TEXTS))
         kept[part] = found.key
     assert len(set(kept.values())) == len(base) + 1
-    again = sentence.embed(TEXTS, Counting(**base), cache=tmp_path)
+    again = cache.embed(TEXTS, Counting(**base), cache=tmp_path)
     assert again.cached
     assert again.key == kept[None]
 
@@ -212,24 +212,24 @@ def test_each_part_of_the_key_in_turn_gives_its_own_vectors(tmp_path, minilm):
 )
 def test_other_texts_have_another_key(other):
     settings = Counting().settings
-    assert sentence.cache_key(["a", "b", "c", "d"], settings) != sentence.cache_key(other, settings)
+    assert cache.cache_key(["a", "b", "c", "d"], settings) != cache.cache_key(other, settings)
 
 
 def test_a_damaged_file_is_made_anew(tmp_path):
     encoder = Counting()
-    expected = np.array(sentence.embed(TEXTS, encoder, cache=tmp_path).vectors)
+    expected = np.array(cache.embed(TEXTS, encoder, cache=tmp_path).vectors)
     (path,) = tmp_path.rglob("vectors.npy")
     raw = bytearray(path.read_bytes())
     raw[-3] ^= 1
     path.write_bytes(raw)
-    found = sentence.embed(TEXTS, encoder, cache=tmp_path)
+    found = cache.embed(TEXTS, encoder, cache=tmp_path)
     assert not found.cached
     np.testing.assert_array_equal(found.vectors, expected)
     path.write_bytes(raw[:40])
-    np.testing.assert_array_equal(sentence.embed(TEXTS, encoder, cache=tmp_path).vectors, expected)
+    np.testing.assert_array_equal(cache.embed(TEXTS, encoder, cache=tmp_path).vectors, expected)
     (meta,) = tmp_path.rglob("meta.json")
     meta.write_text("{}")
-    np.testing.assert_array_equal(sentence.embed(TEXTS, encoder, cache=tmp_path).vectors, expected)
+    np.testing.assert_array_equal(cache.embed(TEXTS, encoder, cache=tmp_path).vectors, expected)
 
 
 SLOW = textwrap.dedent(
@@ -237,7 +237,7 @@ SLOW = textwrap.dedent(
     import sys, time
     sys.path.insert(0, {tests!r})
     from test_sentence import Counting
-    from diversity.encoders import sentence
+    from diversity.encoders import cache
 
     class Slow(Counting):
         def encode(self, texts):
@@ -245,14 +245,14 @@ SLOW = textwrap.dedent(
             print(len(texts), flush=True)
             return super().encode(texts)
 
-    sentence.BLOCK = 10
-    sentence.embed([f"text {{i}}" for i in range(200)], Slow(), cache=sys.argv[1])
+    cache.BLOCK = 10
+    cache.embed([f"text {{i}}" for i in range(200)], Slow(), cache=sys.argv[1])
     """
 )
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr(sentence, "BLOCK", 10)
+    monkeypatch.setattr(cache, "BLOCK", 10)
     texts = [f"text {i}" for i in range(200)]
     code = SLOW.format(tests=os.path.dirname(__file__))
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
@@ -271,7 +271,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path, monkeypatch):
     partial[order[0]] += 1
     partial.flush()
     encoder = Counting()
-    found = sentence.embed(texts, encoder, cache=tmp_path)
+    found = cache.embed(texts, encoder, cache=tmp_path)
     assert len(encoder.seen) == 200 - 10 * (finished - 1)
     np.testing.assert_array_equal(found.vectors, Counting().encode(texts))
 
@@ -293,10 +293,10 @@ def test_a_disk_without_room_is_an_error_and_leaves_nothing_that_counts(tmp_path
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
-        sentence.embed(TEXTS, Counting(), cache=tmp_path)
+        cache.embed(TEXTS, Counting(), cache=tmp_path)
     assert not list(tmp_path.rglob("*.npy"))
     monkeypatch.undo()
-    assert not sentence.embed(TEXTS, Counting(), cache=tmp_path).cached
+    assert not cache.embed(TEXTS, Counting(), cache=tmp_path).cached
 
 
 def test_an_encoder_without_settings_is_not_cached(tmp_path):
@@ -306,7 +306,7 @@ def test_an_encoder_without_settings_is_not_cached(tmp_path):
         def encode(self, texts):
             return np.ones((len(texts), 3), dtype=np.float32)
 
-    found = sentence.embed(["a", "b"], Plain(), cache=tmp_path)
+    found = cache.embed(["a", "b"], Plain(), cache=tmp_path)
     assert not found.cached
     assert not list(tmp_path.iterdir())
 
@@ -323,6 +323,15 @@ def test_an_encoder_that_returns_no_vectors_is_refused(vectors, message):
             return vectors
 
     with pytest.raises(InputError, match=message):
-        sentence.embed(["a", "b"], Wrong())
+        cache.embed(["a", "b"], Wrong())
     with pytest.raises(InputError, match="found none"):
-        sentence.embed([], Wrong())
+        cache.embed([], Wrong())
+
+
+def test_the_roberta_family_reads_two_tokens_less_than_it_has_positions(small, tmp_path):
+    folder = str(small.folder(tmp_path / "xlmr", "xlm-roberta"))  # 64 positions, a tokenizer that states no limit
+    encoder = sentence.load_encoder(folder)
+    assert encoder.settings["max_tokens"] == 62
+    assert np.isfinite(encoder.encode(["w5 " * 200])).all()
+    with pytest.raises(InputError, match="expected --max-tokens from 8 to 62"):
+        sentence.load_encoder(folder, max_tokens=64)

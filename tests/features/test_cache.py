@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -146,7 +147,7 @@ def test_what_a_killed_process_left_is_not_used_and_cleared(rows, builds, tmp_pa
     monkeypatch.undo()
     (left,) = tmp_path.rglob("*.partial")
     assert (left / "features.json").exists()
-    other = left.with_name(left.name.replace(str(cache.os.getpid()), "1"))
+    other = left.with_name(left.name.replace(str(os.getpid()), "1"))
     left.rename(other)
     found = cached(rows, subwords.tokenizer("bytes"), **SETTINGS, cache=tmp_path)
     assert same(found, features.build(rows, subwords.tokenizer("bytes"), **SETTINGS))

@@ -13,8 +13,8 @@ import pytest
 
 from diversity import InputError, Mixture, catalog
 from diversity.cli import main
+from diversity.encoders.cache import embed
 from diversity.encoders.hidden_states import SentenceVectors, layer_encoder
-from diversity.encoders.sentence import embed
 from diversity.results import ALWAYS, Lineage
 from diversity.retrieval import retrieve as retrieving
 from diversity.retrieval.retrieve import Mining, bitext, plan, retrieve
