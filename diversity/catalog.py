@@ -25,8 +25,8 @@ def names(folder: Folder) -> tuple[str, ...]:
     >>> "vendi" in names("metrics"), "mnli" in names("tasks")
     (True, True)
     """
-    found = pkgutil.iter_modules([str(Path(__file__).parent / folder)])
-    return tuple(sorted(m.name for m in found if not m.name.startswith("_")))
+    modules = pkgutil.iter_modules([str(Path(__file__).parent / folder)])
+    return tuple(sorted(m.name for m in modules if not m.name.startswith("_")))
 
 
 def get(folder: Folder, name: str) -> Any:
@@ -42,8 +42,8 @@ def task(name: str) -> Task:
     >>> task("mnli").labels
     ('entailment', 'neutral', 'contradiction')
     """
-    found: Task = get("tasks", name)
-    return found
+    known: Task = get("tasks", name)
+    return known
 
 
 def intermediate() -> list[str]:
@@ -71,8 +71,8 @@ def retrieval(benchmark: str = "") -> list[str]:
     >>> retrieval("xtreme")
     ['tatoeba', 'bucc2018']
     """
-    found = [n for n in targets(benchmark) if task(n).kind == "retrieval"]
-    return sorted(found, key=lambda n: (task(n).output_type, n))
+    named = [n for n in targets(benchmark) if task(n).kind == "retrieval"]
+    return sorted(named, key=lambda n: (task(n).output_type, n))
 
 
 def parse_metric(printed: str) -> tuple[Metric, dict[str, float]]:

@@ -39,17 +39,17 @@ def unit_chunks(
     Pages of a memory-mapped file are given back once used, so that the file never becomes resident as a whole. With `reuse`
     each chunk is written over the last one: for a caller that keeps none.
     """
-    for here, part, factors in directions(x, normalize=normalize, chunk=chunk, copy=reuse):
+    for block, part, factors in directions(x, normalize=normalize, chunk=chunk, copy=reuse):
         whole = np.multiply(part, factors[:, None], out=part if reuse else np.empty(part.shape))
-        yield whole if centre is None else _unit(whole - centre, here.start)
+        yield whole if centre is None else _unit(whole - centre, block.start)
 
 
 def unit_rows(x: Any, *, dtype: Any = np.float64) -> np.ndarray[Any, Any]:
     """All rows of x scaled to unit length, (n, d), in double precision or rounded to another; errors as in `unit_chunks`."""
-    found = np.empty(checked(x).shape, dtype=dtype)
-    for here, part, factors in directions(x):
-        np.multiply(part, factors[:, None], out=found[here], casting="same_kind")
-    return found
+    unit = np.empty(checked(x).shape, dtype=dtype)
+    for block, part, factors in directions(x):
+        np.multiply(part, factors[:, None], out=unit[block], casting="same_kind")
+    return unit
 
 
 def directions(
@@ -64,14 +64,14 @@ def directions(
     copied = copy or rows.dtype != np.float64
     room = np.empty((min(chunk, len(rows)) if copied else 0, rows.shape[1]))
     for start in range(0, len(rows), chunk):
-        here = slice(start, min(start + chunk, len(rows)))
-        part: Array = rows[here]
+        block = slice(start, min(start + chunk, len(rows)))
+        part: Array = rows[block]
         if copied:
             part = room[: len(part)]
-            part[:] = rows[here]
+            part[:] = rows[block]
         factors = _factors(part, start, normalize)
-        yield here, part, factors
-        _give_back(rows, here.start, here.stop)
+        yield block, part, factors
+        _give_back(rows, block.start, block.stop)
 
 
 def _factors(part: Array, start: int, normalize: bool) -> Array:
@@ -142,8 +142,8 @@ def stack(by_task: Mapping[str, Moments], rows: Mapping[str, Array] | None = Non
     d = by_task[names[0]].mean.size
     for name in names:
         if by_task[name].mean.size != d:
-            found = by_task[name].mean.size
-            raise InputError(f"expected embeddings of one dimension, found {d} for {names[0]} and {found} for {name}")
+            other = by_task[name].mean.size
+            raise InputError(f"expected embeddings of one dimension, found {d} for {names[0]} and {other} for {name}")
     n = np.array([by_task[name].n for name in names], dtype=np.float64)
     means = np.stack([by_task[name].mean for name in names])
     seconds = np.stack([by_task[name].second for name in names])
@@ -224,6 +224,7 @@ def in_threads(work: Callable[[int], None], items: Sequence[int], *, describe: s
     """Call `work` with every item, several at a time, each on one processor; a progress bar where it has a name."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     bar = tqdm(total=len(items), desc=describe, delay=2, disable=None if describe else True, leave=False)
-    with single_threaded(), ThreadPoolExecutor(min(available, max(len(items), 1))) as pool, bar:
+    workers = min(2 * available, max(len(items), 1))  # more than processors: a busy one holds up the fewest
+    with single_threaded(), ThreadPoolExecutor(workers) as pool, bar:
         for _ in pool.map(work, items):
             bar.update()

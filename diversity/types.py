@@ -661,7 +661,7 @@ class Metric:
     `function` returns a float and takes what `takes` says: `rows` x (n, d); `partition`: rows and the task of each;
     `weights` of a mixture (T,); `texts`; `labelled`: rows and a class of each; `reference`: rows and other rows (m, d);
     `reference_texts`: texts and other texts.
-    `mixtures(tasks, weights, **options)`, where there is one, takes TaskMoments and weights (M, T) and returns M exact
+    `mixtures(tasks, weights, **options)`, if any, takes TaskMoments and weights (M, T) and returns M exact
     values without touching a row; where `sampled`, they are means over the rows that `tasks` keeps, exact in all else. A
     metric without it is computed on rows drawn by weight.
     `second_order(tasks, **options)` is the same as a function of two forms in the weights, or None at these options: many
@@ -669,7 +669,7 @@ class Metric:
     `influence(tasks, weights, rows, **options)` gives the influence (k,) of each row of task a on the value of mixture m:
     its variance is the sampling variance of the value (delta method). That of a `sampled` metric has two columns: by way of
     the moments of all rows, and by way of the mean over those that are kept. `options` are the numbers that may stand in the
-    printed name; `unbiased(**options)` says whether there is a U estimator.
+    printed name; `unbiased(**options)` says whether it has a U estimator.
 
     `aggregate` says how a set's value comes from its rows, which resampling has to know: a `sum` grows in proportion to their
     number, an `extreme` depends on very few of them; all else counts as a `mean`.

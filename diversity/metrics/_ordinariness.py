@@ -55,16 +55,16 @@ def partition(x: Any, task: NDArray[np.intp], shares: Array) -> Partition:
         inside = np.nan_to_num(shares / weights[task])
     means, start = np.zeros((len(weights), checked(x).shape[1])), 0
     for part in unit_chunks(x):
-        here = slice(start, start + len(part))
-        np.add.at(means, task[here], inside[here, None] * part)
-        start = here.stop
+        block = slice(start, start + len(part))
+        np.add.at(means, task[block], inside[block, None] * part)
+        start = block.stop
     within, total, start = np.empty(len(shares)), np.empty(len(shares)), 0
     mean = weights @ means
     for part in unit_chunks(x):
-        here = slice(start, start + len(part))
-        total[here] = (1 + part @ mean) / 2
-        within[here] = (1 + np.einsum("ij,ij->i", part, means[task[here]])) / 2
-        start = here.stop
+        block = slice(start, start + len(part))
+        total[block] = (1 + part @ mean) / 2
+        within[block] = (1 + np.einsum("ij,ij->i", part, means[task[block]])) / 2
+        start = block.stop
     return Partition(shares, task, weights, np.maximum(total, shares), np.maximum(within, inside))
 
 

@@ -2,7 +2,7 @@
 
 The ordinariness of a row x in a mixture, (1 + x . m_w)/2, needs the tasks' means alone, which are of all rows; what it is
 then averaged over are the rows that are kept of each task, which stand for all of them: O(n_w T) for a mixture, once the
-products X m_a are there.
+products X m_a are known.
 """
 
 from __future__ import annotations
@@ -137,11 +137,11 @@ class Kept:
 
     def sum(self, values: Array) -> Array:
         """The sum (d,) of all rows times their values."""
-        return np.asarray(sum(values[here] @ self.rows[a] for a, here in self.slices()))
+        return np.asarray(sum(values[place] @ self.rows[a] for a, place in self.slices()))
 
 
 def _slope(values: Array, q: float) -> Array:
-    """values^(q-1) / (1-q), less a constant where that would grow beyond bounds: -log values at q = 1."""
+    """values^(q-1) / (1-q), minus a constant where that would grow beyond bounds: -log values at q = 1."""
     if q == 1:
         return np.asarray(-np.log(values))
     return np.asarray(np.expm1((q - 1) * np.log(values)) / (1 - q))

@@ -99,7 +99,7 @@ def nearest(a: Array, b: Array, k: int, *, itself: bool = False) -> tuple[Indice
 
     `itself` says that a and b are the same rows, none of which is its own neighbour.
     """
-    indices, found = np.empty((len(a), k), dtype=np.intp), np.empty((len(a), k))
+    indices, by_row = np.empty((len(a), k), dtype=np.intp), np.empty((len(a), k))
     for rows, block in similarities(a.astype(np.float32), b.astype(np.float32)):
         if itself:
             block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = -np.inf
@@ -107,14 +107,14 @@ def nearest(a: Array, b: Array, k: int, *, itself: bool = False) -> tuple[Indice
         lengths = to_chosen(a[rows], b, chosen)
         order = np.argsort(lengths, axis=1, kind="stable")
         indices[rows] = np.take_along_axis(chosen, order, axis=1)
-        found[rows] = np.take_along_axis(lengths, order, axis=1)
-    return indices, found
+        by_row[rows] = np.take_along_axis(lengths, order, axis=1)
+    return indices, by_row
 
 
 def farthest(a: Array) -> Array:
     """Distance (n,) of each row to the one farthest from it."""
-    found = np.empty(len(a))
+    by_row = np.empty(len(a))
     single = a.astype(np.float32)
     for rows, block in similarities(single, single):
-        found[rows] = exact(a[rows], a[block.argmin(axis=1)])
-    return found
+        by_row[rows] = exact(a[rows], a[block.argmin(axis=1)])
+    return by_row

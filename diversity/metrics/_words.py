@@ -48,19 +48,19 @@ def checked(texts: Any, what: str = "texts") -> list[str]:
     """Texts as a list; raises InputError for none, for one string in place of a list, and for what is no text."""
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise InputError(f"expected a list of {what}, found {type(texts).__name__}")
-    found = list(texts)
-    if not found:
+    items = list(texts)
+    if not items:
         raise InputError(f"expected at least one of the {what}, found none")
-    for i, text in enumerate(found):
+    for i, text in enumerate(items):
         if not isinstance(text, str):
             raise InputError(f"expected {what} that are strings, found {type(text).__name__} at {i}")
-    return found
+    return items
 
 
-def grams(found: list[str], n: int) -> Iterator[tuple[str, ...]]:
+def grams(items: list[str], n: int) -> Iterator[tuple[str, ...]]:
     """The n-grams of a text's words.
 
     >>> list(grams(["a", "b", "c"], 2))
     [('a', 'b'), ('b', 'c')]
     """
-    return zip(*(found[k:] for k in range(n)), strict=False)
+    return zip(*(items[k:] for k in range(n)), strict=False)

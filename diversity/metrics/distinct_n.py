@@ -25,9 +25,9 @@ def distinct_n(texts: Any, *, n: int = 2) -> float:
     order = OPTIONS["n"].checked("n", n)
     total, different = 0, set[tuple[str, ...]]()
     for text in checked(texts):
-        found = list(grams(words(text), order))
-        total += len(found)
-        different.update(found)
+        ngrams = list(grams(words(text), order))
+        total += len(ngrams)
+        different.update(ngrams)
     return len(different) / total if total else float("nan")
 
 

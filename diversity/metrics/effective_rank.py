@@ -36,11 +36,11 @@ def effective_rank(x: Any, *, centred: bool = True) -> float:
 def mixtures(tasks: TaskMoments, weights: Any, *, centred: bool = True) -> Array:
     """Effective rank of each mixture's covariance C_w - m_w m_w'."""
     flag = OPTIONS["centred"].checked("centred", centred)
-    found = []
+    ranks = []
     for w in np.asarray(weights, dtype=float):
         values, _ = spectrum(about(tasks, w, centred=flag)[1], rows_of(tasks, w))
-        found.append(number(values / values.sum(), 1) if len(values) else 0.0)
-    return np.array(found)
+        ranks.append(number(values / values.sum(), 1) if len(values) else 0.0)
+    return np.array(ranks)
 
 
 def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, centred: bool = True) -> Influence:

@@ -17,8 +17,8 @@ def mean_length(texts: Any) -> float:
     >>> mean_length(["the cat sat", "", "Stop!"])
     1.3333333333333333
     """
-    found = checked(texts)
-    return sum(len(words(text)) for text in found) / len(found)
+    given = checked(texts)
+    return sum(len(words(text)) for text in given) / len(given)
 
 
 METRIC = Metric(

@@ -58,8 +58,8 @@ def _candidates(lists: Indices, lengths: Array, component: Indices) -> tuple[Ind
     """For each row the nearest of its list outside its component and the distance; -1 and infinity where none is."""
     outside = component[lists] != component[:, None]
     first, rows = outside.argmax(axis=1), np.arange(len(lists))
-    found = outside[rows, first]
-    return np.where(found, lists[rows, first], -1), np.where(found, lengths[rows, first], np.inf)
+    free = outside[rows, first]
+    return np.where(free, lists[rows, first], -1), np.where(free, lengths[rows, first], np.inf)
 
 
 def _fill(rows: Array, some: Indices, block: np.ndarray[Any, Any], k: int) -> tuple[Indices, Array]:
@@ -72,7 +72,7 @@ def _fill(rows: Array, some: Indices, block: np.ndarray[Any, Any], k: int) -> tu
 
 
 def _join(component: Indices, target: Indices, length: Array) -> list[tuple[int, int]]:
-    """The shortest edge of each component, less those that would close a cycle; relabels `component` in place."""
+    """The shortest edge of each component, without those that would close a cycle; relabels `component` in place."""
     order = np.argsort(length, kind="stable")
     order = order[target[order] >= 0]
     order = order[np.unique(component[order], return_index=True)[1]]

@@ -30,22 +30,22 @@ def rouge_l(texts: Any, *, sample: int = 2000, rng: np.random.Generator | None =
     >>> rouge_l(["the cat sat", "the dog sat", "no"])  # 2/3, 0, 0
     0.2222222222222222
     """
-    size, found = OPTIONS["sample"].checked("sample", sample), checked(texts)
-    if len(found) < 2 or size == 1:
+    size, chosen_texts = OPTIONS["sample"].checked("sample", sample), checked(texts)
+    if len(chosen_texts) < 2 or size == 1:
         return float("nan")
-    if 0 < size < len(found):
-        chosen = (rng or np.random.default_rng(0)).choice(len(found), size, replace=False)
-        found = [found[i] for i in np.sort(chosen)]
-    told = [w for text in found if (w := words(text))]
-    lengths = np.array([len(w) for w in told])
+    if 0 < size < len(chosen_texts):
+        chosen = (rng or np.random.default_rng(0)).choice(len(chosen_texts), size, replace=False)
+        chosen_texts = [chosen_texts[i] for i in np.sort(chosen)]
+    worded = [w for text in chosen_texts if (w := words(text))]
+    lengths = np.array([len(w) for w in worded])
     total = 0.0
     for start, stop in _blocks(lengths):
-        block = _Block(told[start:stop])
-        for j in range(start + 1, len(told)):
+        block = _Block(worded[start:stop])
+        for j in range(start + 1, len(worded)):
             before = min(stop, j) - start
-            common = block.common(told[j])[:before]
+            common = block.common(worded[j])[:before]
             total += float((2 * common / (lengths[start : start + before] + lengths[j])).sum())
-    return total / (len(found) * (len(found) - 1) / 2)
+    return total / (len(chosen_texts) * (len(chosen_texts) - 1) / 2)
 
 
 def _blocks(lengths: NDArray[np.int_]) -> Iterator[tuple[int, int]]:
@@ -90,8 +90,8 @@ class _Block:
         left, body, where = self.body, self.body, self.where
         for word in text:
             if word in where:
-                here = left & where[word]
-                left = ((left + here) | (left ^ here)) & body
+                matched = left & where[word]
+                left = ((left + matched) | (left ^ matched)) & body
         ones = np.bitwise_count(np.frombuffer(left.to_bytes(self.bytes, "little"), dtype=np.uint8))
         return np.asarray(self.lengths - np.add.reduceat(ones, self.starts, dtype=np.int_))
 

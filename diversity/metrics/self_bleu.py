@@ -31,11 +31,11 @@ def self_bleu(texts: Any, *, n: int = 4) -> float:
     >>> round(self_bleu(["the cat sat here", "the cat sat there"]), 4)
     0.3976
     """
-    order, found = OPTIONS["n"].checked("n", n), [words(text) for text in checked(texts)]
-    if len(found) < 2:
+    order, worded = OPTIONS["n"].checked("n", n), [words(text) for text in checked(texts)]
+    if len(worded) < 2:
         return float("nan")
-    lengths = np.array([len(text) for text in found], dtype=float)
-    matches = np.stack([_matches(found, k) for k in range(1, order + 1)], axis=1)
+    lengths = np.array([len(text) for text in worded], dtype=float)
+    matches = np.stack([_matches(worded, k) for k in range(1, order + 1)], axis=1)
     possible = np.maximum(lengths[:, None] - np.arange(order), 1)
     precisions = np.where(matches > 0, matches, EPSILON) / possible
     brevity = np.exp(np.minimum(1 - _nearest(lengths) / np.maximum(lengths, 1), 0))
@@ -43,9 +43,9 @@ def self_bleu(texts: Any, *, n: int = 4) -> float:
     return float(np.where(matches[:, 0] > 0, scores, 0.0).mean())
 
 
-def _matches(found: list[list[str]], n: int) -> Array:
+def _matches(worded: list[list[str]], n: int) -> Array:
     """Clipped matches of each text's n-grams with the other texts: of a gram, at most its largest count in one of them."""
-    counts = [Counter(grams(text, n)) for text in found]
+    counts = [Counter(grams(text, n)) for text in worded]
     best: dict[tuple[str, ...], tuple[int, int, int]] = {}  # the largest count, whose it is, the second largest
     for i, own in enumerate(counts):
         for gram, k in own.items():
@@ -54,7 +54,7 @@ def _matches(found: list[list[str]], n: int) -> Array:
                 best[gram] = k, i, top
             elif k > second:
                 best[gram] = top, owner, k
-    total = np.zeros(len(found))
+    total = np.zeros(len(worded))
     for i, own in enumerate(counts):
         for gram, k in own.items():
             top, owner, second = best[gram]

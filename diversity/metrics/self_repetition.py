@@ -23,14 +23,14 @@ def self_repetition(texts: Any, *, n: int = 4) -> float:
     >>> self_repetition(["one two three four", "zero one two three four", "four three two one", "one"])
     0.5
     """
-    order, found = OPTIONS["n"].checked("n", n), checked(texts)
+    order, given = OPTIONS["n"].checked("n", n), checked(texts)
     owner, repeated = dict[tuple[str, ...], int](), set[int]()
-    for i, text in enumerate(found):
+    for i, text in enumerate(given):
         for gram in grams(words(text), order):
             first = owner.setdefault(gram, i)
             if first != i:
                 repeated |= {first, i}
-    return len(repeated) / len(found)
+    return len(repeated) / len(given)
 
 
 METRIC = Metric(

@@ -27,14 +27,14 @@ def span(x: Any, *, percentile: float = 90) -> float:
     percentile = OPTIONS["percentile"].checked("percentile", percentile)
     rows = checked(x)
     total, factors, cosines = np.zeros(rows.shape[1]), np.empty(len(rows)), np.empty(len(rows))
-    for here, part, factors[here] in directions(rows):
-        total += factors[here] @ part
+    for block, part, factors[block] in directions(rows):
+        total += factors[block] @ part
     length = float(np.linalg.norm(total))
     if length < len(rows) * 1e-12:
         return 1.0
     for start in range(0, len(rows), PASS):
-        here = slice(start, start + PASS)
-        cosines[here] = np.asarray(rows[here], dtype=np.float64) @ (total / length)
+        block = slice(start, start + PASS)
+        cosines[block] = np.asarray(rows[block], dtype=np.float64) @ (total / length)
     return float(np.percentile(np.maximum(1 - cosines * factors, 0), percentile))
 
 

@@ -9,7 +9,7 @@ from diversity.types import Metric
 
 
 def type_token_ratio(texts: Any) -> float:
-    """Distinct words over all words of the texts together, in (0, 1]; nan where there is no word.
+    """Distinct words over all words of the texts together, in (0, 1]; nan for texts without a word.
 
     Words as in `metrics/_words.py`; `distinct_n(n=1)` by its older name. It falls with the number of words. Raises
     InputError for what are no texts. O(words). Templin 1957.

@@ -2,7 +2,7 @@
 
 **Metrics of moments** are smooth functions of means over rows. From each task as many rows as it has are drawn with
 replacement (Efron 1979; tasks and weights are fixed), and every mixture is valued from the moments of what was drawn. All
-rows must be here: those that are kept beside saved moments are a part of them, whose spread is another one.
+rows must be at hand: those that are kept beside saved moments are a part of them, whose spread is another one.
 
 **Metrics of rows** and of texts are not: a row drawn twice is its own nearest neighbour at distance 0, the mean of 1/d is
 then infinite, repeated texts compress to nothing. They are valued on random halves of each task's rows, without
@@ -50,7 +50,7 @@ def interval(values: Array, replicates: Array) -> tuple[Array, Array]:
 def of_moments(space: EmbeddedTasks, weights: Array, asked: Sequence[Asked], draws: Draws) -> dict[str, Array]:
     """Replicates (R, M) of metrics of moments for M mixtures, by their printed names; all see the same draws.
 
-    Raises InputError where not all rows of a task are here.
+    Raises InputError where some rows of a task are not at hand.
     """
     sampled = any(a.metric.sampled for a in asked)
     tasks = {name: _whole(name, space.tasks[name], sampled) for name in space.stacked.names}

@@ -100,9 +100,9 @@ def _directions(means: Array) -> Array:
 
 
 def _from_cosines(cosines: Array) -> Array:
-    found = 1 - np.clip(cosines, -1, 1)
-    np.fill_diagonal(found, np.where(np.isnan(np.diag(found)), np.nan, 0.0))
-    return np.asarray(found)
+    distances = 1 - np.clip(cosines, -1, 1)
+    np.fill_diagonal(distances, np.where(np.isnan(np.diag(distances)), np.nan, 0.0))
+    return np.asarray(distances)
 
 
 def frame(tasks: TaskMoments, distance: Callable[[TaskMoments], Array]) -> pd.DataFrame:

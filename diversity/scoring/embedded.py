@@ -33,7 +33,7 @@ class EmbeddedTask:
     """A task's moments, a random sample of its unit rows (k, d) with their texts, and where they come from.
 
     The sample is what standard errors and the metrics of rows and of texts are computed from. `vectors` are all of them
-    (n, d), where they are here, as they were given; `centre` (d,) is what was subtracted from the unit rows, if anything.
+    (n, d), where they are at hand, as they were given; `centre` (d,) is what was subtracted from the unit rows, if anything.
     """
 
     moments: Moments
@@ -126,15 +126,15 @@ def centred(space: EmbeddedTasks) -> EmbeddedTasks:
     """The same tasks with the mean of their means subtracted from every unit row, scaled to unit length again.
 
     Encoders are anisotropic: their vectors share a direction that makes all texts alike. Raises InputError where only the
-    moments are here, for the length of a centred row is not to be had from them.
+    moments are at hand, for they do not give the length of a centred row.
     """
     if gone := [name for name, task in space.tasks.items() if task.vectors is None]:
         raise InputError(f"expected the vectors of {gone[0]} to centre them, found its moments only: use --data DIR")
     centre = space.stacked.means.mean(axis=0)
     tasks = {}
     for name, task in space.tasks.items():
-        made = measured(task.vectors, provenance={**task.provenance, "centred": True}, centre=centre)
-        tasks[name] = replace(made, texts=task.texts)
+        moved = measured(task.vectors, provenance={**task.provenance, "centred": True}, centre=centre)
+        tasks[name] = replace(moved, texts=task.texts)
     return EmbeddedTasks(f"{space.encoder} (centred)", tasks)
 
 
@@ -207,7 +207,7 @@ def _texts(task: Task, asked: Rows) -> Texts:
 
 
 def from_arrays(arrays: Mapping[str, Any], encoder: str = "precomputed") -> EmbeddedTasks:
-    """Tasks from embeddings that are there already: arrays (n, d), or paths of `.npy` files (never unpickled)."""
+    """Tasks from vectors: arrays (n, d), or paths of `.npy` files (never unpickled)."""
     tasks = {}
     for name, given in arrays.items():
         array, provenance = given, {}
@@ -267,15 +267,15 @@ def save_moments(space: EmbeddedTasks, folder: Path | str, *, rows: int = ROWS_S
 def load_moments(
     names: Sequence[str], folder: Path | str | None = None, encoder: str = registry.DEFAULT
 ) -> EmbeddedTasks:
-    """Read moments that were saved; raises InputError, naming what there is, for a task without any."""
+    """Read moments that were saved; raises InputError, naming those that are saved, for a task without any."""
     root = Path(folder) if folder else store.shipped() / "moments"
-    here = sorted(p.stem for p in (root / encoder).glob("*.npz"))
+    saved = sorted(p.stem for p in (root / encoder).glob("*.npz"))
     tasks = {}
     for name in names:
-        if name not in here:
+        if name not in saved:
             if name not in catalog.names("tasks") and not folder:
                 raise catalog.near(name, catalog.names("tasks"), "task")
-            there = f"there are {', '.join(here)}" if here else "there are none"
+            there = f"there are {', '.join(saved)}" if saved else "there are none"
             raise InputError(f"{name}: no moments of it with {encoder} in {root} ({there}): measure it with --data DIR")
         tasks[name] = _load(root / encoder / f"{name}.npz")
     return EmbeddedTasks(encoder, tasks)

@@ -47,7 +47,7 @@ def weights_of(mixtures: Sequence[Mixture], names: Sequence[str]) -> Array:
     column = {name: i for i, name in enumerate(names)}
     weights = np.zeros((len(mixtures), len(names)))
     for row, mixture in enumerate(mixtures):
-        for task, weight in zip(mixture.tasks, mixture.weights, strict=True):
+        for task, weight in mixture.shares().items():
             if task not in column:
                 raise catalog.near(task, list(names), "task")
             weights[row, column[task]] = weight
@@ -58,6 +58,6 @@ def weights_of(mixtures: Sequence[Mixture], names: Sequence[str]) -> Array:
 
 
 def overlaps(mixture: Mixture) -> list[str]:
-    """What a reader must know of a mixture whose tasks share rows: `anli_plus contains mnli`."""
+    """Pairs of tasks of a mixture that share rows: `anli_plus contains mnli`."""
     known = [t for t in mixture.tasks if t in catalog.names("tasks")]
     return [f"{a} contains {b}" for a in known for b in catalog.task(a).contains if b in known]

@@ -63,7 +63,7 @@ def score(
     `rows`; the range of the draws for `rarefied`), or from `draws.resamples` resamples (see `diversity.scoring.bootstrap`:
     all rows drawn with replacement for metrics of moments, halves without for the others); `n` is the number of rows.
     Raises InputError for an unknown task or metric, one that is named twice, weights that cannot be, vectors of two
-    encoders, and a bootstrap of a metric of moments where not all rows are here.
+    encoders, and a bootstrap of a metric of moments where some rows are not at hand.
 
     >>> score(["squad_v1", "mnli"], metrics=["cosine"])[["mixture", "estimator"]].values.tolist()
     [['mnli+squad_v1', 'U']]

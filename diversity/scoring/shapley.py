@@ -45,10 +45,10 @@ def subset_weights(weights: Any) -> Array:
 
 def gain_matrix(tasks: int) -> Array:
     """The matrix (T, 2^T) that takes the values of all subsets to `gains`."""
-    found = np.zeros((tasks, len(members(tasks))))
-    found[:, -1] = 1
-    found[np.arange(tasks), 2**tasks - 1 - 2 ** np.arange(tasks)] -= 1
-    return found
+    matrix = np.zeros((tasks, len(members(tasks))))
+    matrix[:, -1] = 1
+    matrix[np.arange(tasks), 2**tasks - 1 - 2 ** np.arange(tasks)] -= 1
+    return matrix
 
 
 def shapley_matrix(tasks: int) -> Array:
