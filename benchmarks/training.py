@@ -170,19 +170,10 @@ def by_us(ids: list[list[int]], labels: list[int], net: Any, clock: Clock, **set
     made = heads.network(loaded, {"x": Output("classification", 3)}, 0)
     job = loop.TrainingRun(made, {"x": features}, plan(n), chosen, chosen.computation.packing != "off", 1)
     losses: list[float] = []
-    read, step = loop._read, loop._step
-
-    def watched_read(*arguments: Any) -> float:
-        losses.append(read(*arguments))
-        return losses[-1]
-
-    def watched_step(*arguments: Any) -> Any:
-        if arguments[4] == WARM:
-            clock.start()
-        return step(*arguments)
-
-    loop._read, loop._step = watched_read, watched_step  # type: ignore[assignment]
-    loop.train(job, None)
+    hooks = loop.Hooks(
+        begins=lambda step: clock.start() if step == WARM else None, ends=lambda _, loss: losses.append(loss)
+    )
+    loop.train(job, None, hooks=hooks)
     return losses
 
 

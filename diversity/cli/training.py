@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diversity.cli._common import ENCODER, Format, check_choice, names_in, note, show, text_table
-from diversity.types import BadRow, InputError, Mixture, Sampling
+from diversity.types import BadRow, InputError, Mixture, Rows, Sampling
 
 if TYPE_CHECKING:
     from diversity.training.intermediate import Trained, TrainingPlan
@@ -97,10 +97,8 @@ def train_mix(
     rule: Any = "weights" if given else sampling
     mixture = Mixture.of(given or names, sampling=Sampling(rule, cap, temperature, mixed=mixed))
     bad: list[BadRow] | None = [] if skip_bad_rows else None
-    common: dict[str, Any] = {
-        "model": model, "data": data, "settings": settings, "language": language, "split": split,
-        "limit": limit, "mlm": mlm or (), "cache": cache, "bad": bad,
-    }  # fmt: skip
+    rows = Rows.of(data, split=split, languages=[language], limit=limit, bad=bad)
+    common: dict[str, Any] = {"model": model, "data": rows, "settings": settings, "mlm": mlm or (), "cache": cache}
     if dry_run:
         if output is not None:
             intermediate.check_output(output)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diversity import store
+from diversity import store, types
 from diversity.grid.graph import Kind, Rows
 from diversity.types import InputError
 
@@ -123,11 +123,9 @@ def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
     trained = train_mix(
         Mixture.of(settings["tasks"], sampling=Sampling(**settings["sampling"])),
         model=_model(inputs, settings),
-        data=inputs["data"],
+        data=types.Rows.of(inputs["data"], split=settings["split"], limit=settings["limit"]),
         output=folder,
         settings=Settings.read(settings["training"]),
-        split=settings["split"],
-        limit=settings["limit"],
     )
     return [_dev(score) for score in trained.dev]
 
@@ -140,12 +138,10 @@ def target(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> R
     trained = train_mix(
         [settings["task"]],
         model=_model(inputs, settings),
-        data=inputs["data"],
+        data=types.Rows.of(inputs["data"], split=settings["split"], limit=settings["limit"]),
         output=folder,
         settings=Settings.read(settings["training"]),
         heads="keep",
-        split=settings["split"],
-        limit=settings["limit"],
     )
     return [_dev(score) for score in trained.dev]
 

@@ -13,15 +13,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diversity.training.request import Identity, differences
 from diversity.types import InputError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 MODEL, OPTIMISER, STATE = "model.safetensors", "optimiser.safetensors", "state.json"
 
 
-def tensors(network: Any) -> dict[str, Tensor]:
+def tensors(network: torch.nn.Module) -> dict[str, Tensor]:
     """Parameters and buffers by name; of those that several layers share, one."""
     unique: dict[int, tuple[str, Tensor]] = {}
     for name, tensor in network.state_dict().items():
@@ -29,16 +31,18 @@ def tensors(network: Any) -> dict[str, Tensor]:
     return dict(unique.values())
 
 
-def moments(network: Any, optimiser: Any) -> dict[str, Tensor]:
+def moments(network: torch.nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The optimiser's state, each tensor under its own name and that of its parameter."""
-    found = {}
-    for name, parameter in network.named_parameters():
-        for key, value in optimiser.state.get(parameter, {}).items():
-            found[f"{key}/{name}"] = value
-    return found
+    return {
+        f"{key}/{name}": value
+        for name, parameter in network.named_parameters()
+        for key, value in optimiser.state.get(parameter, {}).items()
+    }
 
 
-def save(folder: Path, step: int, network: Any, optimiser: Any, state: Mapping[str, Any]) -> None:
+def save(
+    folder: Path, step: int, network: torch.nn.Module, optimiser: torch.optim.Optimizer, state: Mapping[str, Any]
+) -> None:
     """Write a checkpoint, and only when it is whole and on the disk remove the one before."""
     final, temporary = folder / f"step-{step:08d}", folder / f".step-{step:08d}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -46,11 +50,11 @@ def save(folder: Path, step: int, network: Any, optimiser: Any, state: Mapping[s
     write(temporary / MODEL, tensors(network))
     write(temporary / OPTIMISER, moments(network, optimiser))
     (temporary / STATE).write_text(json.dumps({**state, "step": step}, indent=1, sort_keys=True, allow_nan=False))
-    _sync(temporary / STATE)
-    _sync(temporary)
+    sync(temporary / STATE)
+    sync(temporary)
     shutil.rmtree(final, ignore_errors=True)
     os.replace(temporary, final)
-    _sync(folder)
+    sync(folder)
     for old in folder.glob("step-*"):
         if old != final:
             shutil.rmtree(old)
@@ -70,12 +74,13 @@ def write(path: Path, values: Mapping[str, Tensor]) -> None:
 
     temporary = path.with_name(f".{path.name}.tmp")
     save_file({k: v.detach().contiguous().cpu() for k, v in values.items()}, temporary)
-    _sync(temporary)
+    sync(temporary)
     os.replace(temporary, path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -88,25 +93,25 @@ def latest(folder: Path) -> Path | None:
     return max(folder.glob("step-*"), default=None)
 
 
-def load_weights(path: Path, network: Any) -> None:
+def load_weights(path: Path, network: torch.nn.Module) -> None:
     """Read weights into a network of the same shape; raises InputError where they are of another."""
     from safetensors.torch import load_file
 
-    found, expected = load_file(path), tensors(network)
-    if set(found) != set(expected) or any(found[k].shape != expected[k].shape for k in expected):
-        raise InputError(f"{path}: expected the weights of this model and its heads, found those of others")
+    weights, expected = load_file(path), tensors(network)
+    if set(weights) != set(expected) or any(weights[k].shape != expected[k].shape for k in expected):
+        raise InputError(f"{path}: expected the weights of this model and its heads, found others")
     for name, tensor in expected.items():
-        tensor.copy_(found[name])  # state_dict's tensors are detached: this writes the parameters
+        tensor.copy_(weights[name])  # state_dict's tensors are detached: this writes the parameters
 
 
-def load(path: Path, network: Any, optimiser: Any, identity: str) -> dict[str, Any]:
+def load(path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer, identity: Identity) -> dict[str, Any]:
     """Read a checkpoint into network and optimiser, and give its state; InputError where it is of another run."""
     from safetensors.torch import load_file
 
     try:
         state: dict[str, Any] = json.loads((path / STATE).read_text())
-        if state["identity"] != identity:
-            raise InputError(f"{path.parent}: expected no run or this one, found another one's checkpoint")
+        if other := differences(state["identity"], identity):
+            raise InputError(f"{path.parent}: expected no run or this one, found another one's checkpoint: {other}")
         load_weights(path / MODEL, network)
         parameters = dict(network.named_parameters())
         for name, tensor in load_file(path / OPTIMISER).items():

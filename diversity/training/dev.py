@@ -22,6 +22,8 @@ from diversity.types import Z95, Array, Example
 from diversity.xtreme import normalise, scores
 
 if TYPE_CHECKING:
+    from torch.nn import ModuleDict
+
     from diversity.types import Kind
 
 BLOCK = 2048  # instances that are sorted by length together
@@ -38,7 +40,7 @@ class Dev:
 
 
 def predict(
-    network: Any, task: str, features: Features, settings: Settings, *, packed: bool, pad: int, label: str = ""
+    network: ModuleDict, task: str, features: Features, settings: Settings, *, packed: bool, pad: int, label: str = ""
 ) -> Array:
     """Logits of a task's head in evaluation mode, flat as `decoding` reads them, float32; `label` names a progress bar.
 
@@ -52,20 +54,20 @@ def predict(
     out: Array | None = None
     order = np.argsort(batching.instance_longest(features), kind="stable")[::-1]
     bar = tqdm(total=len(order), desc=label or task, unit="row", delay=2, disable=None, leave=False)
-    with bar, torch.inference_mode(), autocast(device, settings), attending(network["encoder"], "sdpa"):
+    with bar, torch.inference_mode(), autocast(device, settings), attending(heads.encoder_of(network), "sdpa"):
         for start in range(0, len(order), BLOCK):
             block = np.sort(order[start : start + BLOCK])
             step = {task: batching.take(features, block)}
-            for drawn in batching.micro_batches(
+            for chosen in batching.micro_batches(
                 step, settings.computation.max_tokens_per_batch, packed=packed, device=device.type
             ):
-                first = first_position(network["encoder"])
-                rows = batching.rows(step, drawn, packed=packed, pad=pad, first_position=first, every_token=True)
-                found = heads.logits(network, rows.to(device))[0].float().cpu().numpy()
+                first = first_position(heads.encoder_of(network))
+                rows = batching.rows(step, chosen, packed=packed, pad=pad, first_position=first, every_token=True)
+                scores = heads.logits(network, rows.to(device))[0].float().cpu().numpy()
                 if out is None:
-                    out = np.empty((_entries(features), found.shape[1]), dtype=np.float32)
-                out[_places(features, block[drawn[0][1]])] = found
-                bar.update(len(drawn[0][1]))
+                    out = np.empty((_entries(features), scores.shape[1]), dtype=np.float32)
+                out[_places(features, block[chosen[0][1]])] = scores
+                bar.update(len(chosen[0][1]))
     assert out is not None
     return out[:, 0] if features.kind == "multiple_choice" else out
 
@@ -98,29 +100,29 @@ def items(dev: Dev, logits: Array) -> Array:
     if dev.features.kind == "tagging":
         return _tags(dev, logits)
     if dev.features.kind == "multiple_choice":
-        found: list[Any] = list(decode.choices(dev.features, logits))
+        predicted: list[object] = list(decode.choices(dev.features, logits))
     else:
-        found = decode.classes(dev.features, logits, dev.labels)
-    right = [f == getattr(e, "label", None) for f, e in zip(found, dev.examples, strict=True)]
+        predicted = list(decode.classes(dev.features, logits, dev.labels))
+    right = [p == getattr(e, "label", None) for p, e in zip(predicted, dev.examples, strict=True)]
     return np.stack([np.asarray(right, dtype=np.float64), np.ones(len(right))], axis=1)
 
 
 def _answers(dev: Dev, logits: Array) -> Array:
     examples: list[Any] = list(dev.examples)
     some_without = any(not e.answers for e in examples)
-    found = decode.spans(
+    answers = decode.spans(
         dev.features, examples, logits[:, 0], logits[:, 1], null_threshold=0.0 if some_without else None
     )
     gold = [(str(i), tuple(a.text for a in e.answers) or (" ",)) for i, e in enumerate(examples)]
-    counts = scores.answer_counts(gold, {str(i): f.text for i, f in enumerate(found)}, normalise.squad)
+    counts = scores.answer_counts(gold, {str(i): f.text for i, f in enumerate(answers)}, normalise.squad)
     none = np.array([not e.answers for e in examples])
-    return np.where(none, [not f.text for f in found], counts[:, 1])
+    return np.where(none, [not f.text for f in answers], counts[:, 1])
 
 
 def _tags(dev: Dev, logits: Array) -> Array:
     examples: list[types.Tagging] = [e for e in dev.examples if isinstance(e, types.Tagging)]
-    found = decode.tags(dev.features, examples, logits, dev.labels)
-    right = [sum(map(str.__eq__, e.tags or (), f)) for e, f in zip(examples, found, strict=True)]
+    tags = decode.tags(dev.features, examples, logits, dev.labels)
+    right = [sum(map(str.__eq__, e.tags or (), f)) for e, f in zip(examples, tags, strict=True)]
     return np.array([[r, len(e.tags or ())] for r, e in zip(right, examples, strict=True)], dtype=np.float64)
 
 

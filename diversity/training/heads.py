@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from diversity.encoders.pretrained import Loaded
 from diversity.features.build import IGNORE
@@ -17,8 +17,8 @@ from diversity.types import Kind
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.nn import Linear, Sequential
-    from transformers import PreTrainedModel
+    from torch.nn import Linear, Module, ModuleDict, Sequential
+    from transformers import PretrainedConfig, PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class Output:
 
     kind: Kind
     classes: int = 0
+
+
+def encoder_of(network: ModuleDict) -> PreTrainedModel:
+    """The encoder of a network."""
+    return cast("PreTrainedModel", network["encoder"])
 
 
 # --- Through the encoder -----------------------------------------------------------------------------
@@ -44,7 +49,7 @@ def states(encoder: PreTrainedModel, rows: PaddedRows) -> Tensor:
 
 
 @cache
-def _takes_types(forward: Any) -> bool:
+def _takes_types(forward: Callable[..., object]) -> bool:
     return "token_type_ids" in inspect.signature(forward).parameters
 
 
@@ -79,7 +84,7 @@ def _mask(encoder: PreTrainedModel, attends: Tensor) -> Tensor:
 # --- Heads -------------------------------------------------------------------------------------------
 
 
-def network(loaded: Loaded, outputs: Mapping[str, Output], seed: int, dropout: float | None = None) -> Any:
+def network(loaded: Loaded, outputs: Mapping[str, Output], seed: int, dropout: float | None = None) -> ModuleDict:
     """The encoder of `loaded` (`encoder`) and a head for each task (`heads`), drawn with `seed` and the task's name.
 
     `dropout`, if given, takes the place of each that the model has; its configuration keeps its own.
@@ -88,16 +93,17 @@ def network(loaded: Loaded, outputs: Mapping[str, Output], seed: int, dropout: f
     from torch import nn
 
     heads = nn.ModuleDict()
-    for task, output in outputs.items():
-        torch.manual_seed(int(generator(seed, "head", task).integers(2**31)))
-        heads[task] = _mlm_head(loaded) if output.kind == "mlm" else _head(loaded.encoder.config, output)
-    made = nn.ModuleDict({"encoder": loaded.encoder, "heads": heads})
+    with torch.random.fork_rng(devices=[]):
+        for task, output in outputs.items():
+            torch.manual_seed(int(generator(seed, "head", task).integers(2**31)))
+            heads[task] = _mlm_head(loaded) if output.kind == "mlm" else _head(loaded.encoder.config, output)
+    whole = nn.ModuleDict({"encoder": loaded.encoder, "heads": heads})
     if dropout is not None:
-        _set_dropout(made, dropout)
-    return made
+        _set_dropout(whole, dropout)
+    return whole
 
 
-def _set_dropout(network: Any, share: float) -> None:
+def _set_dropout(network: Module, share: float) -> None:
     """In its layers, and in the attention of those that keep it as a number."""
     from torch import nn
 
@@ -108,17 +114,17 @@ def _set_dropout(network: Any, share: float) -> None:
             setattr(module, name, share)
 
 
-def logits(network: Any, rows: PaddedRows) -> list[Tensor]:
+def logits(network: ModuleDict, rows: PaddedRows) -> list[Tensor]:
     """What the heads say of each segment of a micro-batch, (n, k) for the n states that it reads."""
-    flat = states(network["encoder"], rows)
-    return [network["heads"][p.task](flat[p.reads]) for p in rows.parts]
+    flat, heads = states(encoder_of(network), rows), cast("ModuleDict", network["heads"])
+    return [heads[p.task](flat[p.reads]) for p in rows.parts]
 
 
-def _dropout(config: Any) -> float:
+def _dropout(config: PretrainedConfig) -> float:
     """The dropout of a model's own heads."""
     names = ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob", "dropout", "mlp_dropout")
-    found = [v for n in names if (v := getattr(config, n, None)) is not None]
-    return float(found[0]) if found else 0.1
+    given = [v for n in names if (v := getattr(config, n, None)) is not None]
+    return float(given[0]) if given else 0.1
 
 
 def _linear(inputs: int, outputs: int, std: float, *, bias: bool = True) -> Linear:
@@ -131,7 +137,7 @@ def _linear(inputs: int, outputs: int, std: float, *, bias: bool = True) -> Line
     return layer
 
 
-def _head(config: Any, output: Output) -> Sequential:
+def _head(config: PretrainedConfig, output: Output) -> Sequential:
     """Logits (n, k) from states (n, d): of a whole sequence through a tanh layer, of single tokens directly."""
     from torch import nn
 
@@ -171,9 +177,9 @@ def _mlm_head(loaded: Loaded) -> Sequential:
     return head
 
 
-def _epsilon(config: Any) -> float:
-    found = getattr(config, "layer_norm_eps", None) or getattr(config, "norm_eps", None)
-    return float(found or 1e-12)  # DistilBERT's configuration does not say
+def _epsilon(config: PretrainedConfig) -> float:
+    given = getattr(config, "layer_norm_eps", None) or getattr(config, "norm_eps", None)
+    return float(given or 1e-12)  # DistilBERT's configuration does not say
 
 
 def _own_head(source: str) -> dict[str, Tensor]:
@@ -181,23 +187,23 @@ def _own_head(source: str) -> dict[str, Tensor]:
     from safetensors import safe_open
 
     folder = Path(source)
-    found: dict[str, Tensor] = {}
+    own: dict[str, Tensor] = {}
     for path in sorted(folder.glob("*.safetensors")) if folder.is_dir() else _cached(source):
         with safe_open(path, framework="pt") as tensors:
             names = set(tensors.keys())
             for dense, norm, bias in OWN_HEADS:
                 ours = {f"{dense}.weight": "0.weight", f"{dense}.bias": "0.bias", bias: "3.bias"}
                 ours |= {f"{norm}.weight": "2.weight", f"{norm}.bias": "2.bias"}
-                found |= {ours[n]: tensors.get_tensor(n).float() for n in sorted(names & set(ours))}
-    return found if {"0.weight", "2.weight", "3.bias"} <= set(found) else {}
+                own |= {ours[n]: tensors.get_tensor(n).float() for n in sorted(names & set(ours))}
+    return own if {"0.weight", "2.weight", "3.bias"} <= set(own) else {}
 
 
 def _cached(repo: str) -> list[Path]:
     """The weights of a hub model that was loaded already."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(repo, "model.safetensors")
-    return [Path(found)] if isinstance(found, str) else []
+    path = try_to_load_from_cache(repo, "model.safetensors")
+    return [Path(path)] if isinstance(path, str) else []
 
 
 # --- Losses and predictions --------------------------------------------------------------------------

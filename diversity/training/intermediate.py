@@ -8,8 +8,8 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,10 +17,12 @@ from diversity import store
 from diversity.training import card, log, loop
 from diversity.training import dev as evaluation
 from diversity.training.dev import Dev
+from diversity.training.heads import encoder_of
 from diversity.training.loop import TrainingRun
 from diversity.training.prepare import Prepared, prepare
+from diversity.training.request import Identity, TrainingRequest, differences
 from diversity.training.settings import Settings
-from diversity.types import InputError, Mixture
+from diversity.types import Array, InputError, Mixture, Rows
 from diversity.version import __version__
 
 RECORD, HEADS, RUN, EXPORT, TRACKED = "training.json", "heads.safetensors", "run", ".export.tmp", "trackers"
@@ -77,7 +79,7 @@ class DevScore:
 
 @dataclass(frozen=True)
 class Trained:
-    """An intermediate checkpoint: where it is, what it was trained on, how long, and its dev scores."""
+    """An intermediate checkpoint: where it is, what it was trained on, how long, its dev scores, and the tasks' shares."""
 
     folder: Path
     mixture: str
@@ -88,43 +90,49 @@ class Trained:
     loss: float
     best_step: int | None
     dev: tuple[DevScore, ...]
+    shares: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 def train_mix(
     mixture: Mixture | Sequence[str],
     *,
     model: str,
-    data: Path | str | None,
+    data: Rows | Path | str | None,
     output: Path | str,
     settings: Settings | None = None,
+    mlm: Sequence[Path | str] = (),
     heads: Heads = "drop",
     trackers: Sequence[str] = (),
     describe: Callable[[Mixture], str] | None = None,
-    **source: Any,
+    cache: Path | str | None = None,
 ) -> Trained:
     """Train an encoder on a mixture of intermediate tasks and save it as an ordinary checkpoint.
 
-    `model` is the default encoder, `mini`, a local folder, or `owner/name@commit` of the hub. `output` is then a folder that
-    `AutoModel.from_pretrained` loads, with the tokenizer, a model card (README.md), training.json, log.jsonl, loss.png,
-    heads.safetensors where `heads` are kept, and the files that trackers wrote (trackers/). The same call goes on where
-    it was interrupted, to the same weights, and does nothing where it is finished. `describe` gives text for the card,
-    such as diversity scores of the mixture.
+    Names of tasks alone are sampled examples-proportionally. `model` is the default encoder, `mini`, a local folder, or
+    `owner/name@commit` of the hub. `data` is a folder, or says which rows of it; of the preferred splits the first that is
+    there is trained on (`train,dev`: some sets have dev files alone, of which a part is then held out). `mlm` are files of
+    text, or folders of them, which add masked language modelling as one more task. `settings` are those of `phang2020`
+    unless given; `examples` and `steps` count training instances (a window of a long passage is one), and without either
+    the run is one epoch.
 
-    `settings` are those of `phang2020` unless given; `examples` and `steps` count units (a window of a long passage is
-    one), and without either the run is one epoch. `source` says what rows: `language`, `split` in order of preference,
-    `limit` rows of each task, `mlm` files of text, `cache` of tokenised rows, `bad`; see `prepare`.
+    `output` is then a folder that `AutoModel.from_pretrained` loads, with the tokenizer, a model card (README.md),
+    training.json, log.jsonl, loss.png, heads.safetensors where `heads` are kept, and the files that trackers wrote
+    (trackers/). The same call goes on where it was interrupted, to the same weights, and does nothing where it is finished.
+    `describe` gives text for the card, such as diversity scores of the mixture. `cache` is where tokenised rows are kept.
 
     Raises InputError, before any training, for a model, data, labels or lengths that do not fit.
     """
-    from accelerate import PartialState
-
     folder = Path(output)
     check_output(folder)
     for name in trackers:
         log.check_tracker(name)
-    prepared = prepare(mixture, model=model, data=data, settings=settings, **source)
-    if (finished := _finished(folder, prepared)) is not None:
+    request = TrainingRequest.of(mixture, model, data, settings, mlm)
+    identity = request.identity()
+    if (finished := _finished(folder, identity, heads)) is not None:
         return finished
+    prepared = prepare(request, identity=identity, cache=cache)
+    from accelerate import PartialState
+
     evaluate = _evaluate(prepared) if prepared.devs else None
     state = loop.train(prepared.run, folder / RUN, evaluate=evaluate, trackers=trackers)
     trained = Trained(
@@ -137,6 +145,7 @@ def train_mix(
         loss=state.loss,
         best_step=state.best_step,
         dev=tuple(_dev_score(prepared, d) for d in prepared.devs),
+        shares=prepared.mixture.shares(),
     )
     if PartialState().is_main_process:
         _export(prepared, trained, heads, describe(prepared.mixture) if describe else "")
@@ -148,15 +157,19 @@ def plan_mix(
     mixture: Mixture | Sequence[str],
     *,
     model: str,
-    data: Path | str | None,
+    data: Rows | Path | str | None,
     settings: Settings | None = None,
+    mlm: Sequence[Path | str] = (),
     measure: int = 3,
-    **source: Any,
+    cache: Path | str | None = None,
 ) -> TrainingPlan:
-    """What `train_mix` would do with the same arguments: every check of it, and time and memory measured on some steps."""
-    prepared = prepare(mixture, model=model, data=data, settings=settings, **source)
+    """What `train_mix` would do with the same arguments: every check of it, and time and memory of `measure` steps."""
+    prepared = prepare(TrainingRequest.of(mixture, model, data, settings, mlm), cache=cache)
     planned = _planned(prepared)
-    return replace(planned, **_measured(prepared.run, planned, measure)) if measure else planned
+    if not measure:
+        return planned
+    seconds, memory = _measured(prepared.run, planned, measure)
+    return replace(planned, seconds=seconds, memory=memory)
 
 
 # --- The plan, and what it costs ---------------------------------------------------------------------
@@ -187,19 +200,24 @@ def _planned(prepared: Prepared) -> TrainingPlan:
     )
 
 
-def _measured(run: TrainingRun, planned: TrainingPlan, steps: int) -> dict[str, Any]:
-    """Seconds of the whole run and bytes at most, from its first steps; the first of all is not timed."""
+def _measured(run: TrainingRun, planned: TrainingPlan, steps: int) -> tuple[float, int]:
+    """Seconds of the whole run and bytes at most, from its first steps; the first of all is not timed.
+
+    The network is afterwards what it was.
+    """
     import torch
 
-    state = loop.train(run, None, until=1)
-    first = state.tokens
+    before = {name: tensor.detach().cpu().clone() for name, tensor in run.network.state_dict().items()}
+    first = loop.train(run, None, until=1).tokens
     begin = time.perf_counter()
     steps = min(steps + 1, planned.steps)
-    state = loop.train(run, None, until=steps)
+    tokens = loop.train(run, None, until=steps).tokens if steps > 1 else first
     spent = time.perf_counter() - begin
-    rate = max(1, state.tokens if steps > 1 else first) / spent
+    run.network.load_state_dict(before)
     memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else _resident()
-    return {"seconds": planned.tokens / rate, "memory": memory}
+    if not torch.cuda.is_available():
+        memory -= sum(t.numel() * t.element_size() for t in before.values())
+    return planned.tokens / (max(1, tokens) / spent), memory
 
 
 def _resident() -> int:
@@ -213,14 +231,10 @@ def _resident() -> int:
 
 def _evaluate(prepared: Prepared) -> loop.Evaluate:
     """Dev scores of every task of the mixture."""
-
-    def scores(_: Any) -> dict[str, float]:
-        return {dev.task: evaluation.score(_items(prepared, dev)) for dev in prepared.devs}
-
-    return scores
+    return lambda _: {dev.task: evaluation.score(_items(prepared, dev)) for dev in prepared.devs}
 
 
-def _items(prepared: Prepared, dev: Dev) -> Any:
+def _items(prepared: Prepared, dev: Dev) -> Array:
     run = prepared.run
     logits = evaluation.predict(run.network, dev.task, dev.features, run.settings, packed=run.packed, pad=run.pad)
     return evaluation.items(dev, logits)
@@ -230,10 +244,10 @@ METRICS = {"span": "f1", "tagging": "token_accuracy"}
 
 
 def _dev_score(prepared: Prepared, dev: Dev) -> DevScore:
-    found = _items(prepared, dev)
+    items = _items(prepared, dev)
     baseline = evaluation.score(evaluation.majority(dev, prepared.run.data[dev.task]))
     metric = METRICS.get(dev.features.kind, "accuracy")
-    return DevScore(dev.task, metric, evaluation.score(found), *evaluation.interval(found), baseline, len(found))
+    return DevScore(dev.task, metric, evaluation.score(items), *evaluation.interval(items), baseline, len(items))
 
 
 def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
@@ -242,7 +256,7 @@ def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
 
     planned, device = asdict(_planned(prepared)), PartialState().device.type
     return {
-        "identity": prepared.run.identity,
+        "identity": dict(prepared.run.identity),
         "toolkit": __version__,
         "model": {"name": prepared.loaded.name, "revision": prepared.loaded.revision},
         "mixture": {
@@ -259,7 +273,7 @@ def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
         "settings": asdict(prepared.run.settings),
         "versions": store.versions(),
         "commit": store.commit(),
-        "result": {k: v for k, v in asdict(trained).items() if k != "folder"},
+        "result": {k: v for k, v in asdict(trained).items() if k not in ("folder", "shares")},
     }
 
 
@@ -271,7 +285,7 @@ def _export(prepared: Prepared, trained: Trained, heads: Heads, text: str) -> No
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     net, checkpoints = prepared.run.network.cpu(), folder / RUN
-    net["encoder"].save_pretrained(temporary)
+    encoder_of(net).save_pretrained(temporary)
     prepared.loaded.tokenizer.save_pretrained(temporary)
     if heads == "keep":
         own = {k: v.contiguous() for k, v in net["heads"].state_dict().items() if not k.endswith("mlm.3.weight")}
@@ -299,14 +313,29 @@ def check_output(folder: Path) -> None:
         raise InputError(f"{folder}: expected an empty folder or a run to go on with, found {min(there)}")
 
 
-def _finished(folder: Path, prepared: Prepared) -> Trained | None:
-    """What was trained in a folder already; InputError where it was something else."""
-    path = folder / RECORD
-    if not path.is_file():
+def _finished(folder: Path, identity: Identity, heads: Heads) -> Trained | None:
+    """What was trained in a folder already; InputError where it was something else, or its heads are wanted and gone."""
+    if not (folder / RECORD).is_file():
         return None
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if record["identity"] != prepared.run.identity:
-        found = f"{record['mixture']['name']} of other rows or settings"
+    record = read_record(folder)
+    if other := differences(record["identity"], identity):
+        found = f"{record['mixture']['name']} of other rows or settings ({other})"
         raise InputError(f"{folder}: expected no run or this one, found {found}: use another folder")
-    result = record["result"]
-    return Trained(folder, **{**result, "dev": tuple(DevScore(**d) for d in result["dev"])})
+    if heads == "keep" and not (folder / HEADS).is_file():
+        raise InputError(
+            f"{folder}: expected a run that kept its heads, found one that dropped them: use another folder"
+        )
+    result = {**record["result"], "dev": tuple(DevScore(**d) for d in record["result"]["dev"])}
+    return Trained(folder, **result, shares=record["mixture"]["shares"])
+
+
+def read_record(folder: Path | str) -> dict[str, Any]:
+    """What `train_mix` wrote of a run in training.json; raises InputError where it is not there or was cut short."""
+    path = Path(folder) / RECORD
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: expected the record of a finished run, found none") from error
+    except ValueError as error:
+        raise InputError(f"{path}: expected the record of a finished run, found no whole JSON ({error})") from error
+    return record

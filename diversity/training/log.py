@@ -97,9 +97,9 @@ def plot(folder: Path) -> None:
     """Draw the losses and mean dev scores of the log to loss.png."""
     from matplotlib.figure import Figure
 
-    found = lines(folder / LOG)
-    losses = [(e["step"], e["loss"]) for e in found if "rate" in e]
-    dev = [(e["step"], e["mean"]) for e in found if "dev" in e]
+    entries = lines(folder / LOG)
+    losses = [(e["step"], e["loss"]) for e in entries if "rate" in e]
+    dev = [(e["step"], e["mean"]) for e in entries if "dev" in e]
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     axes.set(xlabel="step", ylabel="loss")

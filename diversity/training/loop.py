@@ -1,4 +1,4 @@
-"""The training loop: the steps of a plan, on a processor, one GPU or several, on from the last checkpoint."""
+"""The training loop: the steps of a schedule, on a processor, one GPU or several, on from the last checkpoint."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from diversity.features.build import Features
 from diversity.training import batching, checkpoint, dropout, heads, log
 from diversity.training.batching import Masking, PaddedRows
 from diversity.training.log import TrainingLog
+from diversity.training.request import Identity
 from diversity.training.sampling import BatchSchedule, generator
 from diversity.training.settings import Settings
 from diversity.types import InputError
 
 if TYPE_CHECKING:
+    import torch
     from accelerate import Accelerator
     from torch import Tensor
 
-Evaluate = Callable[[Any], Mapping[str, float]]  # dev scores of a network; their mean decides
+Evaluate = Callable[["torch.nn.ModuleDict"], Mapping[str, float]]  # dev scores of a network; their mean decides
 NO_DECAY = ("bias", "norm")  # names of parameters without weight decay, as in BERT's own training
 
 
@@ -33,32 +35,32 @@ NO_DECAY = ("bias", "norm")  # names of parameters without weight decay, as in B
 class TrainingRun:
     """All that the weights which come out depend on, beside the machine.
 
-    `pad` is the padding token. `identity` stands for what made network and data: a run goes on from no checkpoint that
-    has another one.
+    `pad` is the padding token. `identity` stands for all that network and data are a function of: a run goes on from no
+    checkpoint that has another one.
     """
 
-    network: Any
+    network: torch.nn.ModuleDict
     data: Mapping[str, Features]
     schedule: BatchSchedule
     settings: Settings
     packed: bool
     pad: int
     masking: Masking | None = None
-    identity: str = ""
+    identity: Identity = field(default_factory=dict)
 
     def step(self, number: int) -> dict[str, Features]:
-        """The units of a step by task, the masks of masked language modelling drawn."""
-        found = {}
-        for task, units in self.schedule.step(number):
-            taken = batching.take(self.data[task], units)
+        """The training instances of a step by task, the masks of masked language modelling drawn."""
+        step = {}
+        for task, instances in self.schedule.step(number):
+            taken = batching.take(self.data[task], instances)
             if taken.kind == "mlm":
                 if self.masking is None:
                     raise ValueError(f"expected masking for {task}, found none")
                 taken = batching.masked(
                     taken, self.masking, generator(self.settings.optimisation.seed, "masks", task, number)
                 )
-            found[task] = taken
-        return found
+            step[task] = taken
+        return step
 
 
 @dataclass
@@ -83,7 +85,7 @@ class State:
 
 @dataclass(frozen=True)
 class Batch:
-    """The passes of a step that one process does; `weights`, `counts` (units by task) and `tokens` of the whole step."""
+    """The micro-batches of a step for one process; `weights`, `counts` (instances by task) and `tokens` of the whole step."""
 
     micro_batches: tuple[PaddedRows, ...]
     weights: Mapping[str, float]
@@ -103,54 +105,69 @@ class Done:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Hooks:
+    """What is called as a run goes: `begins` with the number of a step, `ends` with it and the loss, once that is read."""
+
+    begins: Callable[[int], object] = lambda step: None
+    ends: Callable[[int, float], object] = lambda step, loss: None
+
+
 def train(
     run: TrainingRun,
     folder: Path | None,
     *,
     evaluate: Evaluate | None = None,
     trackers: Sequence[str] = (),
-    until: int = 0,
+    until: int | None = None,
+    hooks: Hooks = Hooks(),  # frozen
 ) -> State:
-    """Train `run.network` by its plan. In `folder` are then checkpoints, log.jsonl and loss.png; nothing where it is None.
+    """Train `run.network` by its schedule, on the device that accelerate finds, where the network then stays.
 
-    A run that was interrupted goes on from its last checkpoint, to the same weights. With `evaluate` and `dev_every`,
-    it ends early where the mean dev score has not risen `patience` times, and the network is left with the best weights.
-    `until` a step, if given, it goes in this call. Every process of `accelerate launch` calls this alike.
+    In `folder` are then checkpoints, log.jsonl and loss.png; nothing is written where it is None. A run that was interrupted
+    goes on from its last checkpoint, to the same weights. With `evaluate` and `dev_every`, it ends early where the mean dev
+    score has not risen `patience` times, and the network is left with the best weights. `until` a step, if given, it goes in
+    this call. Each process of several (`torchrun`) calls this alike.
 
     Raises InputError for a loss that is no number, too little memory, and a folder with another run's checkpoint.
     """
+    import torch
+
     accelerator = _accelerator(folder, trackers)
-    settings, schedule, network = run.settings, run.schedule, run.network.to(accelerator.device).train()
-    _deterministic(settings, accelerator.device.type)
-    optimiser = _optimiser(network, settings)
+    settings, steps = run.settings, run.schedule.steps
+    network = run.network.to(accelerator.device).train()
+    optimiser = adamw(network, settings)
     state = _resumed(run, folder, network, optimiser)
     accelerator.wait_for_everyone()
     if trackers:
         accelerator.init_trackers(log.PROJECT, config={k: v for k, v in settings.values.items() if v is not None})
-    last, every = until or schedule.steps, settings.selection.dev_every
-    attention = attending(network["encoder"], settings.attends(accelerator.device.type))
+    last, every = until or steps, settings.selection.dev_every
     with (
-        log.following(accelerator, folder, state.step, schedule.steps) as shown,
-        _ahead(run, accelerator) as ahead,
-        attention,
+        log.following(accelerator, folder, state.step, steps) as record,
+        _ahead(run, accelerator) as batch_of,
+        attending(heads.encoder_of(network), settings.attends(accelerator.device.type)),
+        _deterministic(settings, accelerator.device.type),
+        torch.random.fork_rng(devices=[accelerator.device] if accelerator.device.type == "cuda" else []),
     ):
         begin, pending = time.perf_counter() - state.seconds, None
         while state.step < last and state.stale < settings.selection.patience:
-            done = _step(run, network, optimiser, ahead(state.step), state.step, accelerator, begin)
+            hooks.begins(state.step)
+            done = _step(run, optimiser, batch_of(state.step), state.step, accelerator, begin)
             # The loss is read one step late: a GPU has the next step to work on while this process waits for it.
             if pending is not None:
-                state.loss = _read(run, pending, shown)
+                state.loss = _read(run, pending, record, hooks)
             _count(state, done)
-            pending, over = done, state.step == schedule.steps
+            pending, over = done, state.step == steps
             scored = evaluate is not None and every and (over or state.step % every == 0)
             kept = folder is not None and (over or state.step % settings.computation.save_every == 0)
             if scored or kept or state.step == last:
-                state.loss, pending = _read(run, done, shown), None
+                state.loss, pending = _read(run, done, record, hooks), None
             if scored and evaluate is not None:
-                _score(state, network, evaluate, folder, shown)
+                _score(state, network, evaluate, folder, record)
             if folder is not None and (kept or state.stale >= settings.selection.patience):
-                _save(folder, state, network, optimiser, run.identity, accelerator)
-    accelerator.end_training() if trackers else None
+                _save(folder, state, run, optimiser, accelerator)
+    if trackers:
+        accelerator.end_training()
     if folder is not None:
         _finish(folder, state, network, accelerator)
     return state
@@ -163,36 +180,35 @@ def prepare(run: TrainingRun, number: int, processes: int = 1, process: int = 0,
     """The batch of a step: the same for the same step, whatever came before."""
     step = run.step(number)
     mine = batching.deal(step, processes, process)
-    drawn = (
-        batching.micro_batches(mine, run.settings.computation.max_tokens_per_batch, packed=run.packed, device=device)
-        if mine
-        else ()
-    )
-    first, pin = first_position(run.network["encoder"]), device == "cuda"
-    made = tuple(
-        batching.rows(mine, units, packed=run.packed, pad=run.pad, first_position=first, pin=pin) for units in drawn
+    tokens, first = run.settings.computation.max_tokens_per_batch, first_position(heads.encoder_of(run.network))
+    micro_batches = tuple(
+        batching.rows(mine, chosen, packed=run.packed, pad=run.pad, first_position=first, pin=device == "cuda")
+        for chosen in (batching.micro_batches(mine, tokens, packed=run.packed, device=device) if mine else ())
     )
     counts = {t: len(f) for t, f in step.items()}
-    return Batch(made, batching.weights(step), counts, sum(len(f.ids) for f in step.values()))
+    return Batch(micro_batches, batching.weights(step), counts, sum(len(f.ids) for f in step.values()))
 
 
 def _step(
-    run: TrainingRun, network: Any, optimiser: Any, batch: Batch, number: int, accelerator: Accelerator, begin: float
+    run: TrainingRun,
+    optimiser: torch.optim.Optimizer,
+    batch: Batch,
+    number: int,
+    accelerator: Accelerator,
+    begin: float,
 ) -> Done:
     """One optimiser step; its chance is of the seed, the step and the process."""
     import torch
 
-    settings = run.settings
-    rate = settings.optimisation.learning_rate_at(number, run.schedule.steps)
-    torch.manual_seed(
-        int(generator(settings.optimisation.seed, "dropout", number, accelerator.process_index).integers(2**63))
-    )
-    with _memory(settings, number, batch):
-        loss = _backward(network, batch, settings, accelerator.device)
+    settings, network = run.settings.optimisation, run.network
+    rate = settings.learning_rate_at(number, run.schedule.steps)
+    torch.manual_seed(int(generator(settings.seed, "dropout", number, accelerator.process_index).integers(2**63)))
+    with _memory(run.settings, number, batch):
+        loss = backward(network, batch, run.settings, accelerator.device)
         parameters = [p for p in network.parameters() if p.requires_grad]
         if accelerator.num_processes > 1:
             _sum_over_processes(parameters, loss)
-        norm = torch.nn.utils.clip_grad_norm_(parameters, settings.optimisation.max_grad_norm or math.inf)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm or math.inf)
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.step()
@@ -200,8 +216,8 @@ def _step(
     return Done(number, batch, loss, norm, rate, time.perf_counter() - begin)
 
 
-def _backward(network: Any, batch: Batch, settings: Settings, device: Any) -> Tensor:
-    """Gradients of all passes of a step, and the sum of their losses."""
+def backward(network: torch.nn.ModuleDict, batch: Batch, settings: Settings, device: torch.device) -> Tensor:
+    """Add the gradients of all micro-batches of a step, and return the sum of their losses."""
     import torch
 
     total = torch.zeros((), device=device)
@@ -210,20 +226,20 @@ def _backward(network: Any, batch: Batch, settings: Settings, device: Any) -> Te
         with autocast(device, settings), dropout.cheap(device.type):
             scores = heads.logits(network, given)
         terms = [heads.loss(p, s) * batch.weights[p.task] for p, s in zip(given.parts, scores, strict=True)]
-        loss: Any = torch.stack(terms).sum()
-        loss.backward()
+        loss = torch.stack(terms).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
     return total
 
 
-def autocast(device: Any, settings: Settings) -> Any:
+def autocast(device: torch.device, settings: Settings) -> torch.autocast:
     """bf16 where the settings say so."""
     import torch
 
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.optimisation.precision == "bf16")
 
 
-def _sum_over_processes(parameters: Sequence[Any], loss: Tensor) -> None:
+def _sum_over_processes(parameters: Sequence[torch.nn.Parameter], loss: Tensor) -> None:
     """Sum gradients and loss over processes: each was weighted by the whole step, so the sum is the step's mean.
 
     A parameter that no process used keeps no gradient; one that some used gets zeros on the others.
@@ -242,21 +258,18 @@ def _sum_over_processes(parameters: Sequence[Any], loss: Tensor) -> None:
         wait.wait()
 
 
-def _optimiser(network: Any, settings: Settings) -> Any:
+def adamw(network: torch.nn.ModuleDict, settings: Settings) -> torch.optim.AdamW:
     """Fused AdamW; weights decay, biases and norms do not."""
     import torch
 
-    decayed: list[Any] = []
-    plain: list[Any] = []
+    decayed, plain = list[torch.nn.Parameter](), list[torch.nn.Parameter]()
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             without = parameter.ndim < 2 or any(part in name.lower() for part in NO_DECAY)
             (plain if without else decayed).append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": settings.optimisation.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.optimisation.learning_rate, fused=True)
+    chosen = settings.optimisation
+    groups = [{"params": decayed, "weight_decay": chosen.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=chosen.learning_rate, fused=True)
 
 
 @contextmanager
@@ -271,7 +284,7 @@ def _memory(settings: Settings, number: int, batch: Batch) -> Iterator[None]:
             raise
         largest = max((p.ids.numel() for p in batch.micro_batches), default=0)
         raise InputError(
-            f"out of memory at step {number + 1}, in passes of up to {largest:,} tokens: lower --tokens (now "
+            f"out of memory at step {number + 1}, in micro-batches of up to {largest:,} tokens: lower --tokens (now "
             f"{settings.computation.max_tokens_per_batch:,}), which leaves the result as it is, or --max-length"
         ) from error
 
@@ -285,18 +298,31 @@ def _accelerator(folder: Path | None, trackers: Sequence[str]) -> Accelerator:
 
     for name in trackers:
         log.check_tracker(name)
-    made = Accelerator(mixed_precision="no", log_with=list(trackers) or None, project_dir=folder)
-    if made.distributed_type not in (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU):
-        raise InputError(f"expected one process or data parallelism, found {made.distributed_type} (accelerate config)")
-    return made
+    accelerator = Accelerator(mixed_precision="no", log_with=list(trackers) or None, project_dir=folder)
+    kind = accelerator.distributed_type
+    if kind not in (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU):
+        raise InputError(f"expected one process or data parallelism, found {kind} (accelerate config)")
+    return accelerator
 
 
-def _deterministic(settings: Settings, device: str) -> None:
+@contextmanager
+def _deterministic(settings: Settings, device: str) -> Iterator[None]:
+    """Deterministic kernels on a GPU while training, where they are asked for."""
     import torch
 
-    if device == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(settings.computation.deterministic, warn_only=True)
+    if device != "cuda" or not settings.computation.deterministic:
+        yield
+        return
+    before, warn_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once a process, by the first product
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)
 
 
 @contextmanager
@@ -307,10 +333,10 @@ def _ahead(run: TrainingRun, accelerator: Accelerator) -> Iterator[Callable[[int
     with ThreadPoolExecutor(1) as executor:
 
         def batch(number: int) -> Batch:
-            made = waiting.pop(number, None) or executor.submit(prepare, run, number, *share)
+            future = waiting.pop(number, None) or executor.submit(prepare, run, number, *share)
             if number + 1 < run.schedule.steps:
                 waiting[number + 1] = executor.submit(prepare, run, number + 1, *share)
-            return made.result()
+            return future.result()
 
         yield batch
 
@@ -321,50 +347,57 @@ def _count(state: State, done: Done) -> None:
     state.tokens += done.batch.tokens
 
 
-def _read(run: TrainingRun, done: Done, shown: TrainingLog) -> float:
-    """The loss of a step, told; InputError, with the batch written to the log, where it is no number."""
+def _read(run: TrainingRun, done: Done, record: TrainingLog, hooks: Hooks) -> float:
+    """The loss of a step, logged; InputError, with the batch written to the log, where it is no number."""
     loss, norm, step = float(done.loss), float(done.norm), done.number + 1
     if math.isfinite(loss) and math.isfinite(norm):
         entry = {"step": step, "loss": loss, "rate": done.rate, "norm": norm, "seconds": round(done.seconds, 3)}
-        shown.step({**entry, "tasks": done.batch.counts, "tokens": done.batch.tokens})
+        record.step({**entry, "tasks": done.batch.counts, "tokens": done.batch.tokens})
+        hooks.ends(done.number, loss)
         return loss
-    units = {task: units.tolist() for task, units in run.schedule.step(done.number)}
-    shown.write({"step": step, "stopped": f"loss {loss}, norm of the gradient {norm}", "batch": units})
-    some = "; ".join(f"{task}: {', '.join(map(str, u[:8]))}{', ...' * (len(u) > 8)}" for task, u in units.items())
+    batch = {task: instances.tolist() for task, instances in run.schedule.step(done.number)}
+    record.write({"step": step, "stopped": f"loss {loss}, norm of the gradient {norm}", "batch": batch})
+    some = "; ".join(f"{task}: {', '.join(map(str, u[:8]))}{', ...' * (len(u) > 8)}" for task, u in batch.items())
     raise InputError(
-        f"step {step}: expected a finite loss and gradient, found {loss} and {norm} on units of {some} (all of them in "
+        f"step {step}: expected a finite loss and gradient, found {loss} and {norm} on instances of {some} (all of them in "
         f"{log.LOG}). Lower --learning-rate, or use --precision fp32"
     )
 
 
-def _resumed(run: TrainingRun, folder: Path | None, network: Any, optimiser: Any) -> State:
+def _resumed(
+    run: TrainingRun, folder: Path | None, network: torch.nn.ModuleDict, optimiser: torch.optim.Optimizer
+) -> State:
     """The state of the last checkpoint, read into network and optimiser; a new one where there is none."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     path = checkpoint.latest(folder) if folder is not None else None
     if path is None:
         return State()
-    found = checkpoint.load(path, network, optimiser, run.identity)
-    return State(**{k: v for k, v in found.items() if k in State.__dataclass_fields__})
+    kept = checkpoint.load(path, network, optimiser, run.identity)
+    return State(**{k: v for k, v in kept.items() if k in State.__dataclass_fields__})
 
 
-def _save(folder: Path, state: State, network: Any, optimiser: Any, identity: str, accelerator: Accelerator) -> None:
+def _save(
+    folder: Path, state: State, run: TrainingRun, optimiser: torch.optim.Optimizer, accelerator: Accelerator
+) -> None:
     if accelerator.is_main_process:
-        checkpoint.save(folder, state.step, network, optimiser, {**state.saved, "identity": identity})
+        checkpoint.save(folder, state.step, run.network, optimiser, {**state.saved, "identity": dict(run.identity)})
     accelerator.wait_for_everyone()
 
 
-def _score(state: State, network: Any, evaluate: Evaluate, folder: Path | None, shown: TrainingLog) -> None:
+def _score(
+    state: State, network: torch.nn.ModuleDict, evaluate: Evaluate, folder: Path | None, record: TrainingLog
+) -> None:
     """Dev scores at this step; the best weights so far are kept."""
     import torch
     from accelerate.utils import broadcast
 
-    found, accelerator = dict(evaluate(network)), shown.accelerator
+    own, accelerator = dict(evaluate(network)), record.accelerator
     network.train()
     # The first process decides for all: scores may differ in the last digit, and a run that ends on some of them hangs.
-    agreed = broadcast(torch.tensor(list(found.values()), dtype=torch.float64, device=accelerator.device)).tolist()
-    scores, mean = dict(zip(found, agreed, strict=True)), sum(agreed) / len(agreed)
-    shown.dev(state.step, scores, mean)
+    agreed = broadcast(torch.tensor(list(own.values()), dtype=torch.float64, device=accelerator.device)).tolist()
+    scores, mean = dict(zip(own, agreed, strict=True)), sum(agreed) / len(agreed)
+    record.dev(state.step, scores, mean)
     state.stale += 1
     if mean > state.best:
         state.best, state.best_step, state.scores, state.stale = mean, state.step, scores, 0
@@ -372,7 +405,7 @@ def _score(state: State, network: Any, evaluate: Evaluate, folder: Path | None, 
             checkpoint.write(checkpoint.best(folder, state.step), checkpoint.tensors(network))
 
 
-def _finish(folder: Path, state: State, network: Any, accelerator: Accelerator) -> None:
+def _finish(folder: Path, state: State, network: torch.nn.ModuleDict, accelerator: Accelerator) -> None:
     """Leave the network with its best weights, and draw the loss."""
     accelerator.wait_for_everyone()
     if state.best_step is not None:

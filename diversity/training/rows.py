@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from diversity import catalog, store, types
+from diversity import store, types
 from diversity.data import sources
 from diversity.features.build import label_set
 from diversity.training.sampling import generator
-from diversity.types import BadRow, Example, InputError, Kind, Rows
+from diversity.types import Example, InputError, Kind, Rows, Task
 
 MLM = "mlm"  # the name of masked language modelling among the tasks
 SHARE = 0.1  # of the rows at most are held out where a task has no dev split
@@ -31,64 +31,56 @@ class TaskRows:
     provenance: Mapping[str, Any]
 
 
-def read(
-    name: str,
-    data: Path | str,
-    *,
-    split: str = "train,dev",
-    language: str = "en",
-    limit: int | None = None,
-    dev_examples: int = 500,
-    seed: int = 0,
-    bad: list[BadRow] | None = None,
-) -> TaskRows:
+def check_trainable(task: Task) -> None:
+    """Raise InputError for a task that no head can be trained on."""
+    if task.kind == "retrieval":
+        raise InputError(f"{task.name}: expected a task that a head can be trained on, found one of retrieval")
+
+
+def read(task: Task, data: Rows | Path | str, *, dev_examples: int = 500, seed: int = 0) -> TaskRows:
     """The labelled rows of a task: training rows of the first of the splits that is there, and at most so many dev rows.
 
     Dev rows are a sample of the dev split where there is one that is not trained on; else whole groups of training rows
-    that share a context, drawn with the seed, at most a tenth. `limit` training rows are drawn, if given. Raises InputError
-    for no labelled row, labels that look like placeholders, and a kind that cannot be trained.
+    that share a context, drawn with the seed, at most a tenth. The limit of `data` is that of training rows, drawn with
+    `seed`. Raises InputError for no labelled row, labels that look like placeholders, and a kind that cannot be trained.
     """
-    task = catalog.task(name)
-    if task.kind == "retrieval":
-        raise InputError(f"{name}: expected a task that a head can be trained on, found one of retrieval")
-    files = sources.located(task, Rows.of(data, split=split), language)
-    train, provenance = _labelled(files, data, bad)
-    if files.split != "dev" and (dev_files := sources.find(task, data, "dev", language)):
-        dev, of_dev = _labelled(dev_files, data, bad)
+    check_trainable(task)
+    asked = Rows.of(data)
+    files = sources.located(task, asked)
+    train, provenance = _labelled(files, asked)
+    if files.split != "dev" and (dev_files := sources.find(task, asked, "dev", files.language)):
+        dev, of_dev = _labelled(dev_files, asked)
         dev, where = sources.sample(dev, dev_examples, seed), of_dev
     else:
         number = min(dev_examples, max(1, int(SHARE * len(train))))
-        train, dev = held_out(train, number, seed, name)
+        train, dev = held_out(train, number, seed, task.name)
         where = {"split": files.split, "held_out": len(dev), "seed": seed}
-    train = sources.sample(train, limit, seed)
+    train = sources.sample(train, asked.limit, seed)
     labels = task.labels or (label_set(train) if task.kind in ("tagging", "classification") else ())
     if task.kind in ("classification", "tagging") and len(labels) < 2:
-        raise InputError(f"{name}: expected at least 2 classes among its labels, found {len(labels)}")
-    about = {**provenance, "trained_on": len(train), "limit": limit, "seed": seed, "dev": {**where, "rows": len(dev)}}
-    return TaskRows(name, task.kind, train, dev, labels, about)
+        raise InputError(f"{task.name}: expected at least 2 classes among its labels, found {len(labels)}")
+    of_train = {**provenance, "trained_on": len(train), "limit": asked.limit, "seed": seed}
+    return TaskRows(task.name, task.kind, train, dev, labels, {**of_train, "dev": {**where, "rows": len(dev)}})
 
 
-def _labelled(
-    files: sources.SplitFiles, data: Path | str, bad: list[BadRow] | None
-) -> tuple[list[Example], dict[str, Any]]:
+def _labelled(files: sources.SplitFiles, asked: Rows) -> tuple[list[Example], dict[str, Any]]:
     """The rows of a split that have labels, and where they come from."""
     from tqdm import tqdm
 
     task, split = files.task, files.split
-    rows = sources.read(files, bad=bad)
-    everything = list(tqdm(rows, desc=f"{task.name} ({split})", unit="row", delay=2, disable=None, leave=False))
+    stream = sources.read(files, bad=asked.bad)
+    everything = list(tqdm(stream, desc=f"{task.name} ({split})", unit="row", delay=2, disable=None, leave=False))
     kept = [e for e in everything if sources.labels_of(e) is not None]
-    counts = _counts(kept)
+    counts, where = _counts(kept), f"{task.name} ({split}) in {asked.folder}"
     if not kept:
-        raise InputError(f"{task.name} ({split}) in {data}: expected rows with labels, found {len(everything)} without")
+        raise InputError(f"{where}: expected rows with labels, found {len(everything)} without")
     if sources.placeholder(task, counts, len(kept)):
-        only = next(iter(counts))
-        raise InputError(f"{task.name} ({split}) in {data}: expected labels, found {len(kept)} rows all of {only!r}")
+        raise InputError(f"{where}: expected labels, found {len(kept)} rows all of {next(iter(counts))!r}")
     about = {
         "split": split,
         "language": files.language,
         "source": files.sources,
-        "files": store.hashes(files.files, sources.data_folder(data)),
+        "files": store.hashes(files.files, sources.data_folder(asked)),
         "rows": len(kept),
         "without_label": len(everything) - len(kept),
         "licence": task.licence,
@@ -105,15 +97,22 @@ def _counts(examples: Iterable[Example]) -> dict[str, int]:
     return counts
 
 
-def read_texts(paths: Sequence[Path | str], *, limit: int | None = None, seed: int = 0) -> TaskRows:
-    """Texts for masked language modelling, one a line, from files and folders of `.txt` or `.txt.gz` files.
+def text_files(paths: Sequence[Path | str]) -> tuple[Path, ...]:
+    """Files of text: those that are named, and the `.txt` and `.txt.gz` files of folders; InputError where none is there."""
+    files = [f for p in map(Path, paths) for f in ([p] if p.is_file() else sorted(p.rglob("*.txt*")))]
+    if not files:
+        raise InputError(f"{', '.join(map(str, paths)) or '--mlm'}: expected text files (.txt), found none")
+    return tuple(files)
+
+
+def read_texts(files: Sequence[Path], *, limit: int | None = None, seed: int = 0) -> TaskRows:
+    """Texts for masked language modelling, one a line, from files of text, plain or compressed (`.gz`).
 
     The name of the folder that a file lies in is its language. Raises InputError where there is no text.
     """
-    files = [f for p in map(Path, paths) for f in ([p] if p.is_file() else sorted(p.rglob("*.txt*")))]
     texts = sources.sample(_lines(files), limit, seed)
     if not texts:
-        raise InputError(f"{', '.join(map(str, paths)) or '--mlm'}: expected text files (.txt), found no text")
+        raise InputError(f"{', '.join(map(str, files))}: expected text for masked language modelling, found none")
     about = {
         "files": {f"{f.parent.name}/{f.name}": store.sha256_file(f) for f in files},
         "languages": sorted({f.parent.name for f in files}),
@@ -147,11 +146,11 @@ def inputs(example: Example) -> tuple[str, ...]:
     ('A man sleeps.',)
     """
     names = ("text", "text_pair", "context", "question", "choices", "tokens")
-    found: list[str] = []
+    texts: list[str] = []
     for name in names:
         value: Any = getattr(example, name, None)
-        found += [value] if isinstance(value, str) else value or ()
-    return tuple(" ".join(text.split()) for text in found)
+        texts += [value] if isinstance(value, str) else value or ()
+    return tuple(" ".join(text.split()) for text in texts)
 
 
 def content(example: Example) -> bytes:

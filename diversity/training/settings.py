@@ -103,7 +103,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Computation:
-    """How the same weights are computed: what is here changes them by rounding alone.
+    """How the same weights are computed: these settings change them by rounding alone.
 
     At most `max_tokens_per_batch` tokens, padding included, go through the model at once: a larger step is divided into
     micro-batches, and less memory is used. `packing` of several sequences in one row (`auto`: where it is tested to give

@@ -18,7 +18,7 @@ from diversity.training import dev
 from diversity.training.heads import Output, network
 from diversity.training.intermediate import HEADS, RECORD
 from diversity.training.settings import Settings
-from diversity.types import Example, InputError, Predicted, Rows
+from diversity.types import Example, InputError, Predicted, Rows, digest
 from diversity.xtreme import layout
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def load_finetuned(folder: Path | str) -> FinetunedModel:
     net.eval()
     split, packed = record["data"][task]["split"], loaded.packs and record["packed"]
     return FinetunedModel(
-        loaded, net, task, labels, split, Settings.read(record["settings"]), packed, record["identity"]
+        loaded, net, task, labels, split, Settings.read(record["settings"]), packed, digest(record["identity"])
     )
 
 

@@ -196,11 +196,8 @@ class TransferPlan:
             raise InputError(f"expected the same settings for all targets that are trained on {source}, found several")
         return {
             "model": self.model,
-            "data": self.rows.folder,
+            "data": self.rows,
             "settings": first,
-            "language": self.rows.languages[0],
-            "split": self.rows.split,
-            "limit": self.rows.limit,
             "cache": self.settings.cache,
         }
 

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -12,11 +13,13 @@ from safetensors.torch import load_file
 
 import diversity
 from diversity.cli import main
-from diversity.training import intermediate, loop
+from diversity.training import card, loop, rows
+from diversity.training import prepare as preparing
 from diversity.training.intermediate import plan_mix, train_mix
 from diversity.training.prepare import prepare
+from diversity.training.request import TrainingRequest
 from diversity.training.settings import Settings, changed
-from diversity.types import InputError, Mixture, Sampling
+from diversity.types import InputError, Mixture, Rows, Sampling
 
 NINE = "anli_plus ccg commonsenseqa cosmosqa hellaswag mnli qqp squad_v1 squad_v2".split()
 SMALL = Settings.of(learning_rate=1e-3, steps=6, batch=4, max_length=48, tokens=400, dev_examples=6, save_every=2)
@@ -33,6 +36,11 @@ def model(small, tmp_path_factory) -> str:
 def given(samples, model, tmp_path_factory):
     """The arguments that the runs share."""
     return {"model": model, "data": samples, "settings": SMALL, "cache": tmp_path_factory.mktemp("cache")}
+
+
+def prepared(mixture, *, model, data, settings, cache):
+    """What `train_mix` trains with."""
+    return prepare(TrainingRequest.of(mixture, model, data, settings), cache=cache)
 
 
 @pytest.fixture
@@ -96,7 +104,7 @@ def test_the_checkpoint_is_an_ordinary_one(trained, given) -> None:
 
 
 def test_the_checkpoint_is_a_model_to_go_on_with(trained, given) -> None:
-    again = prepare(["mnli"], **{**given, "model": str(trained.folder)})
+    again = prepared(["mnli"], **{**given, "model": str(trained.folder)})
     assert again.loaded.packs
 
 
@@ -117,31 +125,82 @@ def test_a_finished_run_is_not_done_again(given, tmp_path, monkeypatch) -> None:
     first = train_mix(["mnli", "ccg"], output=tmp_path / "mix", **given)
     monkeypatch.setattr(loop, "train", None)
     assert train_mix(["ccg", "mnli"], output=tmp_path / "mix", **given) == first
-    with pytest.raises(InputError, match=r"found ccg\+mnli of other rows or settings: use another folder"):
+    with pytest.raises(
+        InputError,
+        match=r"found ccg\+mnli of other rows or settings \(tasks is ccg\+mnli, not mnli\): use another folder",
+    ):
         train_mix(["mnli"], output=tmp_path / "mix", **given)
 
 
 @pytest.mark.parametrize("where", ["step", "export"])
-def test_killed_and_called_again_the_checkpoint_is_the_same_bytes(given, tmp_path, where) -> None:
-    def killed() -> None:
-        def end(*_):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-        if where == "export":
-            intermediate.card.card = end
-        else:
-            real = loop._step
-            loop._step = lambda *a: end() if a[4] == 3 else real(*a)
-        train_mix(["mnli", "squad_v1"], output=tmp_path / "killed", **given)
-
-    process = multiprocessing.get_context("fork").Process(target=killed)
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+def test_killed_and_called_again_the_checkpoint_is_the_same_bytes(given, tmp_path, monkeypatch, where) -> None:
+    if where == "export":
+        monkeypatch.setattr(card, "card", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    killed_at(3 if where == "step" else -1, tmp_path / "killed", **given)
+    monkeypatch.undo()
     for name in ("killed", "whole"):
         train_mix(["mnli", "squad_v1"], output=tmp_path / name, **given)
     one, two = (tmp_path / n / "model.safetensors" for n in ("killed", "whole"))
     assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_finished_run_is_found_before_a_model_is_loaded(given, tmp_path, monkeypatch) -> None:
+    first = train_mix(["ccg"], output=tmp_path / "mix", **given)
+    monkeypatch.setattr(preparing, "load_model", None)
+    monkeypatch.setattr(rows, "read", None)
+    assert train_mix(["ccg"], output=tmp_path / "mix", **given) == first
+    with pytest.raises(InputError, match=r"learning_rate is 0\.001, not 0\.002"):
+        train_mix(["ccg"], output=tmp_path / "mix", **{**given, "settings": changed(SMALL, learning_rate=2e-3)})
+    with pytest.raises(InputError, match="expected a run that kept its heads, found one that dropped them"):
+        train_mix(["ccg"], output=tmp_path / "mix", heads="keep", **given)
+
+
+def test_dev_rows_are_part_of_what_a_run_is(given, samples, tmp_path) -> None:
+    data = shutil.copytree(samples, tmp_path / "data")
+    mine = {**given, "data": data}
+    train_mix(["mnli"], output=tmp_path / "mix", **mine)
+    dev = next(data.rglob("*matched.jsonl"))
+    dev.write_text(dev.read_text().replace('"entailment"', '"neutral"'))
+    with pytest.raises(InputError, match="other dev rows of mnli"):
+        train_mix(["mnli"], output=tmp_path / "mix", **mine)
+
+
+def killed_at(step: int, output, **given) -> None:
+    """Train in a process that ends before a step."""
+
+    def run() -> None:
+        real = loop.train
+        hooks = loop.Hooks(begins=lambda n: os.kill(os.getpid(), signal.SIGKILL) if n == step else None)
+        loop.train = lambda *a, **k: real(*a, **k, hooks=hooks)
+        train_mix(["mnli", "squad_v1"], output=output, **given)
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def test_a_run_goes_on_with_fewer_tokens_a_micro_batch(given, tmp_path) -> None:
+    settings = changed(SMALL, dropout=0.0)
+    killed_at(4, tmp_path / "killed", **{**given, "settings": settings})
+    fewer = changed(settings, tokens=200, packing="off", attention="eager", save_every=3)
+    train_mix(["mnli", "squad_v1"], output=tmp_path / "killed", **{**given, "settings": fewer})
+    train_mix(["mnli", "squad_v1"], output=tmp_path / "whole", **{**given, "settings": settings})
+    one, two = (load_file(tmp_path / n / "model.safetensors") for n in ("killed", "whole"))
+    assert all((one[k] - two[k]).abs().median() < 1e-5 for k in one if not k.endswith("key.bias"))
+    killed_at(4, tmp_path / "other", **{**given, "settings": settings})
+    with pytest.raises(InputError, match="another one's checkpoint: batch_size is 4, not 8"):
+        train_mix(
+            ["mnli", "squad_v1"], output=tmp_path / "other", **{**given, "settings": changed(settings, batch_size=8)}
+        )
+
+
+def test_a_plan_leaves_random_numbers_and_weights_alone(given) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    plan_mix(["ccg"], **given)
+    assert torch.rand(1) == expected
 
 
 def test_early_stopping_keeps_the_best_weights(given, tmp_path) -> None:
@@ -168,15 +227,15 @@ def test_what_trackers_write_is_kept(given, tmp_path, monkeypatch) -> None:
 
 
 def test_overlapping_tasks_lose_rows_and_say_so(given) -> None:
-    found = {t.name: t for t in prepare(["squad_v2", "squad_v1"], **given).tasks}
-    both = {t.name: t for t in prepare(["squad_v2"], **given).tasks}
+    found = {t.name: t for t in prepared(["squad_v2", "squad_v1"], **given).tasks}
+    both = {t.name: t for t in prepared(["squad_v2"], **given).tasks}
     lost = found["squad_v2"].provenance["removed"]["in_other_tasks"]
     assert len(found["squad_v2"].train) + lost == len(both["squad_v2"].train)
 
 
 def test_a_mixture_brings_its_weights_and_its_budget(given) -> None:
     mixture = Mixture.of({"mnli": 3, "ccg": 1}, budget=40)
-    schedule = prepare(mixture, **given).run.schedule
+    schedule = prepared(mixture, **given).run.schedule
     assert dict(zip(schedule.tasks, schedule.shares, strict=True)) == {"ccg": 0.25, "mnli": 0.75}
     assert (schedule.sampled, schedule.steps) == (40, 10)
     assert schedule.instances_sampled().sum() == 40
@@ -206,8 +265,8 @@ def test_the_plan_is_what_a_run_does(given, tmp_path) -> None:
         (["mnli"], {"data": None}, "expected a folder of data"),
         (["mnli"], {"settings": Settings.of(max_length=65)}, "at most 64 tokens"),
         (["mnli"], {"settings": Settings.of(max_length=48, tokens=8)}, "expected --tokens of at least"),
-        (Mixture.of({"mnli": 1}), {"mlm": ["/nowhere"]}, "expected weights of mlm, mnli, found mnli"),
-        (["mnli"], {"language": "sw"}, "en, found 'sw'|expected files of"),
+        (Mixture.of({"mnli": 1}), {"mlm": [__file__]}, "expected weights of mlm, mnli, found mnli"),
+        (["mnli"], {"data": Rows(languages=["sw"])}, "expected a folder of data"),
         (["tatoeba"], {}, "expected a task that a head can be trained on"),
         (["mnli"], {"mlm": ["/nowhere"]}, "expected text files"),
     ],
@@ -230,8 +289,8 @@ def test_a_folder_with_other_things_is_left_alone(given, tmp_path) -> None:
 def test_packing_that_is_not_tested_is_refused(small, given, tmp_path) -> None:
     other = str(small.folder(tmp_path / "m", "mpnet"))
     with pytest.raises(InputError, match="found 'mpnet': use --packing auto"):
-        prepare(["mnli"], **{**given, "model": other, "settings": Settings.of(max_length=48, packing="on")})
-    assert not prepare(["mnli"], **{**given, "model": other}).run.packed
+        prepared(["mnli"], **{**given, "model": other, "settings": Settings.of(max_length=48, packing="on")})
+    assert not prepared(["mnli"], **{**given, "model": other}).run.packed
 
 
 # --- The command -------------------------------------------------------------------------------------

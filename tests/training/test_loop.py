@@ -33,7 +33,7 @@ def folder(small, tmp_path_factory):
 
 
 def job(
-    small, folder, *, kinds=KINDS, steps=12, mixed=False, packed=True, units=40, identity="x", **settings
+    small, folder, *, kinds=KINDS, steps=12, mixed=False, packed=True, units=40, identity=("x", 1), **settings
 ) -> TrainingRun:
     """A job on written features; everything in it is new, so that nothing is shared between runs."""
     torch.set_num_threads(1)
@@ -52,7 +52,7 @@ def job(
         0,
         mixed,
     )
-    return TrainingRun(net, data, plan, chosen, packed, 1, MASKING, identity)
+    return TrainingRun(net, data, plan, chosen, packed, 1, MASKING, dict([identity]))
 
 
 def weights(net) -> dict[str, torch.Tensor]:
@@ -168,12 +168,11 @@ def killed(small, folder, target: Path, *, step: int | None = None, sync: int | 
 
     def run() -> None:
         made = job(small, folder, **options)
-        real_step, real_sync, calls = loop._step, checkpoint._sync, [0]
+        real_sync, calls = checkpoint.sync, [0]
 
-        def stepping(*arguments):
-            if arguments[4] == step:
+        def begins(number):
+            if number == step:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return real_step(*arguments)
 
         def syncing(path):
             calls[0] += 1
@@ -181,8 +180,8 @@ def killed(small, folder, target: Path, *, step: int | None = None, sync: int | 
                 os.kill(os.getpid(), signal.SIGKILL)
             real_sync(path)
 
-        loop._step, checkpoint._sync = stepping, syncing
-        train(made, target, evaluate=options.get("dev_every") and evaluate)
+        checkpoint.sync = syncing
+        train(made, target, evaluate=options.get("dev_every") and evaluate, hooks=loop.Hooks(begins=begins))
 
     process = multiprocessing.get_context("fork").Process(target=run)
     process.start()
@@ -262,8 +261,8 @@ def test_a_finished_run_is_not_done_again(small, folder, tmp_path) -> None:
 
 def test_a_folder_of_another_run_is_left_alone(small, folder, tmp_path) -> None:
     train(job(small, folder, steps=3), tmp_path)
-    with pytest.raises(InputError, match="found another one's checkpoint"):
-        train(job(small, folder, steps=3, identity="y"), tmp_path)
+    with pytest.raises(InputError, match="found another one's checkpoint: x is 1, not 2"):
+        train(job(small, folder, steps=3, identity=("x", 2)), tmp_path)
     (tmp_path / "step-00000003" / "state.json").write_text("{")
     with pytest.raises(InputError, match="expected a checkpoint of this run"):
         train(job(small, folder, steps=3), tmp_path)
@@ -343,7 +342,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_its_batch(small, folder, tm
     loop.heads.logits = logits
     try:
         with pytest.raises(
-            InputError, match=r"step 5: expected a finite loss and gradient, found nan .* units of tagging"
+            InputError, match=r"step 5: expected a finite loss and gradient, found nan .* instances of tagging"
         ):
             train(made, tmp_path)
     finally:
@@ -358,7 +357,7 @@ def test_too_little_memory_says_what_to_lower(small, folder, monkeypatch, error)
     def full(*_):
         raise error
 
-    monkeypatch.setattr(loop, "_backward", full)
+    monkeypatch.setattr(loop, "backward", full)
     with pytest.raises(InputError, match=r"out of memory at step 1, .*: lower --tokens \(now 16,384\)"):
         train(job(small, folder, steps=2), None)
 
@@ -367,7 +366,7 @@ def test_other_errors_are_not_called_memory(small, folder, monkeypatch) -> None:
     def wrong(*_):
         raise RuntimeError("shapes")
 
-    monkeypatch.setattr(loop, "_backward", wrong)
+    monkeypatch.setattr(loop, "backward", wrong)
     with pytest.raises(RuntimeError, match="shapes"):
         train(job(small, folder, steps=2), None)
 
@@ -396,9 +395,9 @@ def test_a_processor_trains_with_eager_attention_and_predicts_with_sdpa(small, f
     found = {}
     for attention, precision in (("auto", "bf16"), ("sdpa", "bf16"), ("auto", "fp32"), ("sdpa", "fp32")):
         made = without_dropout(job(small, folder, steps=20, attention=attention, precision=precision, dev_every=5))
-        encoder, seen, real = made.network["encoder"], [], loop._backward
+        encoder, seen, real = made.network["encoder"], [], loop.backward
         monkeypatch.setattr(
-            loop, "_backward", lambda *a, e=encoder, s=seen, r=real: (s.append(implementation(e)), r(*a))[1]
+            loop, "backward", lambda *a, e=encoder, s=seen, r=real: (s.append(implementation(e)), r(*a))[1]
         )
         predicted = []
         train(made, None, evaluate=lambda net, p=predicted, m=made: (p.append(predicts_with(net, m)), {"x": 0.0})[1])
@@ -427,7 +426,7 @@ def predicts_with(net, made: TrainingRun) -> str:
 
 def test_weight_decay_is_for_weights_alone(small, folder) -> None:
     made = job(small, folder)
-    decayed, plain = loop._optimiser(made.network, changed(made.settings, weight_decay=0.1)).param_groups
+    decayed, plain = loop.adamw(made.network, changed(made.settings, weight_decay=0.1)).param_groups
     names = {id(p): n for n, p in made.network.named_parameters()}
     assert decayed["weight_decay"] == 0.1
     assert plain["weight_decay"] == 0.0

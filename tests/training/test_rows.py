@@ -8,7 +8,7 @@ from diversity import catalog
 from diversity.data import sources
 from diversity.training import rows as reading
 from diversity.training.rows import TaskRows, content, each_once, held_out
-from diversity.types import Answer, Classification, InputError, MultipleChoice, Span
+from diversity.types import Answer, Classification, InputError, MultipleChoice, Rows, Span
 
 
 def pair(id: str, text: str, label: str = "neutral") -> Classification:
@@ -82,20 +82,20 @@ def test_one_context_cannot_be_divided() -> None:
 
 
 def test_the_written_samples_are_read(samples) -> None:
-    found = reading.read("mnli", samples, dev_examples=5)
+    found = reading.read(catalog.task("mnli"), samples, dev_examples=5)
     assert len(found.dev) == 5
     assert found.labels == ("entailment", "neutral", "contradiction")
     assert found.provenance["split"] == "train"
     assert found.provenance["dev"]["split"] == "dev"
     assert all(len(digest) == 64 for digest in found.provenance["files"].values())
-    only = reading.read("mnli", samples, split="dev", dev_examples=500)
+    only = reading.read(catalog.task("mnli"), Rows.of(samples, split="dev"), dev_examples=500)
     assert only.provenance["dev"]["held_out"] == len(only.dev) > 0
     assert len(only.train) + len(only.dev) == 16
-    assert len(reading.read("mnli", samples, limit=7).train) == 7
+    assert len(reading.read(catalog.task("mnli"), Rows.of(samples, limit=7)).train) == 7
 
 
 def test_supertags_are_learnt_from_the_rows(samples) -> None:
-    found = reading.read("ccg", samples)
+    found = reading.read(catalog.task("ccg"), samples)
     assert len(found.labels) > 5
     assert found.labels == tuple(sorted(found.labels))
     assert "Parallel Meaning Bank" in found.provenance["note"]
@@ -103,7 +103,7 @@ def test_supertags_are_learnt_from_the_rows(samples) -> None:
 
 def test_retrieval_cannot_be_trained(samples) -> None:
     with pytest.raises(InputError, match="tatoeba: expected a task that a head can be trained on"):
-        reading.read("tatoeba", samples)
+        reading.read(catalog.task("tatoeba"), samples)
 
 
 def test_placeholder_labels_are_refused(samples, monkeypatch) -> None:
@@ -115,20 +115,20 @@ def test_placeholder_labels_are_refused(samples, monkeypatch) -> None:
 
     monkeypatch.setattr(sources, "read", same)
     with pytest.raises(InputError, match="expected labels, found 480 rows all of 'neutral'"):
-        reading.read("mnli", samples)
+        reading.read(catalog.task("mnli"), samples)
     assert catalog.task("mnli").labels
 
 
 def test_texts_are_lines_of_files_and_folders_are_languages(write, tmp_path) -> None:
     write("sw/a.txt", "moja\n\n  mbili  \n")
     write("de/b.txt", "eins\n")
-    found = reading.read_texts([tmp_path / "sw", tmp_path / "de" / "b.txt"])
+    found = reading.read_texts(reading.text_files([tmp_path / "sw", tmp_path / "de" / "b.txt"]))
     assert [(e.language, e.text) for e in found.train] == [("sw", "moja"), ("sw", "mbili"), ("de", "eins")]
     assert found.provenance["languages"] == ["de", "sw"]
-    whole = reading.read_texts([tmp_path])
+    whole = reading.read_texts(reading.text_files([tmp_path]))
     assert {e.language for e in whole.train} == {"sw", "de"}, "folders of folders are read, too"
     with pytest.raises(InputError, match="expected text files"):
-        reading.read_texts([tmp_path / "none"])
+        reading.read_texts(reading.text_files([tmp_path / "none"]))
     write("de/c.txt", b"\xff\xfe")
     with pytest.raises(InputError, match="expected text in UTF-8"):
-        reading.read_texts([tmp_path / "de"])
+        reading.read_texts(reading.text_files([tmp_path / "de"]))
