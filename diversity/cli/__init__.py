@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -33,7 +34,6 @@ COMMANDS = (
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -55,13 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if hasattr(signal, "SIGPIPE"):  # a reader that stops early (`| head`) ends this command quietly
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        code = app(args=arguments and list(arguments), prog_name="diversity", standalone_mode=False)
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except typer.exceptions.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        _fail(message or "expected a command; see diversity --help")
+        _fail(_of_choices(message) or "expected a command; see diversity --help")
     except InputError as error:
         _fail(str(error))
     except OSError as error:
@@ -69,6 +69,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _fail(f"{where}{error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; what was finished is kept, and the same command goes on from there")
+
+
+_CHOICE = re.compile(r"Invalid value for '(.*?)': (?:Value error, )?(.*) is not one of (.*)\.")
+
+
+def _of_choices(message: str) -> str:
+    """The message of a bad option; that of one of several choices in the form of all errors."""
+    if not (bad := _CHOICE.fullmatch(message)):
+        return message
+    option, value, choices = bad.groups()
+    return f"expected {option} to be one of {choices.replace(chr(39), '')}, found {value}"
 
 
 def _fail(message: str) -> NoReturn:

@@ -113,12 +113,6 @@ def at_least_two(option: str, value: str | int) -> int:
     return int(value)
 
 
-def check_choice(option: str, value: str, known: tuple[str, ...]) -> None:
-    """InputError where the value of an option is none of those known."""
-    if value not in known:
-        raise InputError(f"expected {option} to be one of {', '.join(known)}, found {value!r}")
-
-
 def check_writable(out: Path) -> None:
     """Before anything is computed: is there a folder to write to?"""
     import os

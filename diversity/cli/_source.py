@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diversity.cli._common import check_choice, names_in
+from diversity.cli._common import names_in
+from diversity.cli._options import Long, Precision
 from diversity.types import BadRow, InputError, Rows
 
 if TYPE_CHECKING:
@@ -42,14 +43,12 @@ class Source:
     split: str = "train"
     languages: str = "en"
     cache: Path | None = None
-    precision: str = "fp32"
-    long: str = "truncate"
+    precision: Precision = "fp32"
+    long: Long = "truncate"
     max_tokens: int | None = None
 
     def check(self) -> None:
         """InputError where the options contradict each other."""
-        check_choice("--precision", self.precision, ("fp32", "bf16"))
-        check_choice("--long", self.long, ("truncate", "chunk"))
         if self.sample is not None and self.data is None:
             raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
 
@@ -76,7 +75,7 @@ class Source:
                 )
             from diversity.encoders.sentence import load_encoder
 
-            model = load_encoder(name, precision=self.precision, long=self.long, max_tokens=self.max_tokens)  # type: ignore[arg-type]
+            model = load_encoder(name, precision=self.precision, long=self.long, max_tokens=self.max_tokens)
             return embedded.embed_texts(texts, model, cache=self.cache)
 
         own = embedded.from_arrays(self.arrays).tasks

@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diversity.cli._common import Format, check_writable, emit, names_in, note, show, text_table
+from diversity.cli._options import (
+    EnglishOption,
+    OutOption,
+    PermutationsOption,
+    ResultsOption,
+    ScoresEncoderOption,
+    SeedOption,
+    WhereOption,
+)
 from diversity.cli.fit import choices, number
 from diversity.types import InputError
 
@@ -20,9 +29,7 @@ app = typer.Typer()
 
 @app.command()
 def compare(
-    results: Annotated[
-        Path, typer.Option(help="Results: CSV or Parquet with mixture, target, language, seed, metric, value.")
-    ],
+    results: ResultsOption,
     scores: Annotated[Path | None, typer.Option(help="Diversity, as `diversity score` writes it.")] = None,
     metric: Annotated[
         str | None, typer.Option(help="Metric of the scores that tells diverse from homogeneous.")
@@ -37,18 +44,14 @@ def compare(
     / 3,
     match: Annotated[str, typer.Option(help="What pairs have in common: k, budget, columns of numbers.")] = "k,budget",
     rope: Annotated[float, typer.Option(help="A difference up to this is practically none, in outcome units.")] = 0.5,
-    encoder: Annotated[str | None, typer.Option(help="Encoder of the scores, where there are several.")] = None,
-    english: Annotated[bool, typer.Option(help="Whether English counts among a target's languages.")] = True,
-    where: Annotated[
-        list[str] | None, typer.Option(help="Use the results with COLUMN=VALUE; any number of times.")
-    ] = None,
-    permutations: Annotated[
-        int, typer.Option(min=100, help="Task labels drawn; up to nine tasks, all are used.")
-    ] = 10_000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything drawn.")] = 0,
+    encoder: ScoresEncoderOption = None,
+    english: EnglishOption = True,
+    where: WhereOption = None,
+    permutations: PermutationsOption = 10_000,
+    seed: SeedOption = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for the numbers, as JSON.")] = None,
     format: Annotated[Format, typer.Option(help="Form of the table of pairs.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+    out: OutOption = None,
 ) -> None:
     """Compare diverse with homogeneous mixtures, in pairs matched on the number of tasks and the budget.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +11,6 @@ from diversity.cli._common import (
     ENCODER,
     Format,
     at_least_two,
-    check_choice,
     check_writable,
     interval_text,
     metrics_in,
@@ -20,6 +18,15 @@ from diversity.cli._common import (
     note,
     show,
     text_table,
+)
+from diversity.cli._options import (
+    EstimatorOption,
+    FormatOption,
+    IntervalsOption,
+    MetricsOption,
+    OutOption,
+    ReferenceOption,
+    RowsOption,
 )
 from diversity.cli._source import (
     Cache,
@@ -49,18 +56,12 @@ def contributions(
         str, typer.Option(help="Tasks of the mixture, separated by commas (default: the nine intermediate ones).")
     ] = "",
     mixture: Annotated[str, typer.Option(help="The mixture with weights, NAME=a,b:2,c, in place of --tasks.")] = "",
-    metrics: Annotated[
-        str, typer.Option(help="Metrics, such as cosine,vendi(q=1),rao_beta; see `diversity metrics`.")
-    ] = "",
-    estimator: Annotated[
-        str, typer.Option(help="U leaves out the pairs of a row with itself; V does not; auto: U if any.")
-    ] = "auto",
+    metrics: MetricsOption = "",
+    estimator: EstimatorOption = "auto",
     empty: Annotated[float, typer.Option(help="Diversity of no task: the gain of the first one counts from it.")] = 0.0,
-    intervals: Annotated[bool, typer.Option(help="95 % intervals for the sampling of rows.")] = True,
-    rows: Annotated[int, typer.Option(help="Rows drawn for the metrics that are computed on rows.")] = 1000,
-    reference: Annotated[
-        str | None, typer.Option(help="Task that metrics of a reference compare with (default: all).")
-    ] = None,
+    intervals: IntervalsOption = True,
+    rows: RowsOption = 1000,
+    reference: ReferenceOption = None,
     data: Data = None,
     encoder: OneEncoder = ENCODER,
     sample: Sample = None,
@@ -70,8 +71,8 @@ def contributions(
     embeddings: Embeddings = None,
     moments: Saved = None,
     cache: Cache = None,
-    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+    format: FormatOption = Format.table,
+    out: OutOption = None,
 ) -> None:
     """What each task adds to a mixture's diversity: alone, marginal gain, and Shapley value over all its subsets.
 
@@ -85,8 +86,7 @@ def contributions(
         raise InputError("expected --tasks or --mixture, found both")
     whole = mixtures.parse_mixture(mixture) if mixture else None
     wanted = metrics_in(metrics) or list(catalog.METRICS)
-    check_choice("--estimator", estimator, ("auto", "U", "V"))
-    each_once(wanted, estimator)  # type: ignore[arg-type]
+    each_once(wanted, estimator)
     at_least_two("--rows", rows)
     if not math.isfinite(empty):
         raise InputError(f"expected --empty to be a finite number, found {empty!r}")
@@ -98,7 +98,7 @@ def contributions(
         check_writable(out)
     (space,) = source.spaces(names, [encoder])
     table = score.contributions(
-        space, mixture=whole, metrics=wanted, estimator=estimator, empty=empty, intervals=intervals,  # type: ignore[arg-type]
+        space, mixture=whole, metrics=wanted, estimator=estimator, empty=empty, intervals=intervals,
         draws=Draws(rows, seed, reference),
     )  # fmt: skip
     for row in table.drop_duplicates(["metric", "estimator"]).to_dict("records"):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from diversity.cli._common import Format, names_in, note, show, text_table
+from diversity.cli._options import DataOption, FormatOption, OutOption
 
 app = typer.Typer()
 folder = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Bring the rows of tasks, and verify them.")
@@ -17,12 +18,12 @@ app.add_typer(folder, name="data")
 @folder.command()
 def check(
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks (default: all that are there).")] = None,
-    data: Annotated[Path, typer.Option(help="Folder of data.")] = Path("data"),
+    data: DataOption = Path("data"),
     lock: Annotated[
         bool, typer.Option("--lock", help="Record the files' hashes, to be verified the next time.")
     ] = False,
-    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+    format: FormatOption = Format.table,
+    out: OutOption = None,
 ) -> None:
     """Read every row of what is here, and verify counts, labels and hashes. Exit status 1 where something is wrong."""
     from dataclasses import asdict

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from diversity.cli._common import ENCODER, Format, check_writable, names_in, note, show, text_table
+from diversity.cli._options import Distance, FormatOption, OutOption
 from diversity.cli._source import (
     Cache,
     Data,
@@ -26,10 +27,20 @@ from diversity.cli._source import (
 app = typer.Typer()
 
 
+def _distance(name: str) -> str:
+    """The name of a distance; raises InputError with near matches."""
+    from diversity.scoring import score
+
+    score.distance_function(name)
+    return name
+
+
 @app.command()
 def distances(
     tasks: Annotated[str, typer.Option(help="Tasks, separated by commas (default: the nine intermediate ones).")] = "",
-    distance: Annotated[str, typer.Option(help="cosine, centroid, mmd, frechet or cka.")] = "cosine",
+    distance: Annotated[
+        Distance, typer.Option(parser=_distance, metavar="NAME", help="cosine, centroid, mmd, frechet or cka.")
+    ] = "cosine",
     figure: Annotated[
         Path | None, typer.Option(help="File of a dendrogram beside the heat map to write: .png, .svg or .pdf.")
     ] = None,
@@ -42,8 +53,8 @@ def distances(
     embeddings: Embeddings = None,
     moments: Saved = None,
     cache: Cache = None,
-    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+    format: FormatOption = Format.table,
+    out: OutOption = None,
 ) -> None:
     """Distance between each two tasks: mean cosine distance of their texts, or another; a dendrogram where asked for.
 
@@ -55,13 +66,12 @@ def distances(
     source = Source(arrays_in(embeddings), data, moments, sample, seed, split, languages, cache)
     once(names_in(tasks))
     names = sorted({*names_in(tasks), *source.arrays}) or catalog.intermediate()
-    score.distance_function(distance)
     if out is not None:
         check_writable(out)
     if figure is not None:
         _check_figure(figure, names)
     (space,) = source.spaces(names, [encoder])
-    table = score.distances(space, distance=distance)  # type: ignore[arg-type]
+    table = score.distances(space, distance=distance)
     if figure is not None:
         from diversity.reporting.plot import plot
         from diversity.reporting.plots import save

@@ -11,6 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diversity.cli._common import Format, check_writable, emit, metrics_in, note, show, text_table
+from diversity.cli._options import (
+    AlphaOption,
+    BootstrapOption,
+    CovariatesOption,
+    EnglishOption,
+    OutcomeOption,
+    OutOption,
+    PermutationsOption,
+    ResultsOption,
+    ScoresEncoderOption,
+    ScoresOption,
+    SeedOption,
+    WhereOption,
+)
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -23,34 +37,22 @@ app = typer.Typer()
 
 @app.command()
 def fit(
-    results: Annotated[
-        Path, typer.Option(help="Results: CSV or Parquet with mixture, target, language, seed, metric, value.")
-    ],
-    scores: Annotated[
-        Path, typer.Option(help="Diversity: CSV or Parquet with mixture, metric, value, as `diversity score` writes.")
-    ],
+    results: ResultsOption,
+    scores: ScoresOption,
     metric: Annotated[str, typer.Option(help="Metric of the scores, such as cosine or vendi(q=2).")],
-    outcome: Annotated[
-        str, typer.Option(help="mean9, mean7 (without retrieval), retrieval, mean (of all there are), or a target.")
-    ] = "mean9",
-    covariates: Annotated[
-        str, typer.Option(help="k, entropy, log_budget, single_mean, columns of numbers, other metrics; by commas.")
-    ] = "",
-    encoder: Annotated[str | None, typer.Option(help="Encoder of the scores, where there are several.")] = None,
-    english: Annotated[bool, typer.Option(help="Whether English counts among a target's languages.")] = True,
-    where: Annotated[
-        list[str] | None, typer.Option(help="Use the results with COLUMN=VALUE; any number of times.")
-    ] = None,
-    permutations: Annotated[
-        int, typer.Option(min=100, help="Task labels drawn; up to nine tasks, all are used.")
-    ] = 10_000,
-    bootstrap: Annotated[int, typer.Option(min=100, help="Draws for the intervals of correlations.")] = 1000,
-    alpha: Annotated[float, typer.Option(help="Level of the tests.")] = 0.05,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything drawn.")] = 0,
+    outcome: OutcomeOption = "mean9",
+    covariates: CovariatesOption = "",
+    encoder: ScoresEncoderOption = None,
+    english: EnglishOption = True,
+    where: WhereOption = None,
+    permutations: PermutationsOption = 10_000,
+    bootstrap: BootstrapOption = 1000,
+    alpha: AlphaOption = 0.05,
+    seed: SeedOption = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for the numbers of the fit, as JSON.")] = None,
     tables: Annotated[Path | None, typer.Option(help="Folder to write every table to, as CSV.")] = None,
     format: Annotated[Format, typer.Option(help="Form of the table of methods.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+    out: OutOption = None,
 ) -> None:
     """Relate the diversity of mixtures to their accuracy; the defaults know that mixtures share tasks.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diversity.cli._common import ENCODER, Format, show, text_table
+from diversity.cli._options import FormatOption, OutOption
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ AXIOMS = {"monotonicity": "monotone", "uniqueness": "unique", "continuity": "con
 @app.command()
 def tasks(
     data: Annotated[Path | None, typer.Option(help="Folder of data: say what of it is there.")] = None,
-    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+    format: FormatOption = Format.table,
+    out: OutOption = None,
 ) -> None:
     """List the intermediate tasks and targets: kind, size, languages, licence, and what is here of them."""
     from diversity import catalog, store
@@ -73,8 +74,8 @@ def _here(task: Task, data: Path) -> list[str]:
 
 @app.command()
 def metrics(
-    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+    format: FormatOption = Format.table,
+    out: OutOption = None,
 ) -> None:
     """List the diversity metrics: formula, range, cost, axioms that hold, and what they do not depend on."""
     from diversity import catalog

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from diversity.cli._common import ENCODER, Format, check_writable, names_in, note, records_of, show, text_table
+from diversity.cli._options import DataOption
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ def retrieve(
         str, typer.Option(help="Encoder: all-MiniLM-L6-v2, mini, a folder, or owner/name@commit.")
     ] = ENCODER,
     targets: Annotated[str, typer.Option(help="Targets, separated by commas.")] = "tatoeba,bucc2018",
-    data: Annotated[Path, typer.Option(help="Folder of data.")] = Path("data"),
+    data: DataOption = Path("data"),
     languages: Annotated[str, typer.Option(help="Languages, separated by commas (default: all that are there).")] = "",
     split: Annotated[str, typer.Option(help="Split, or several in order of preference: test,dev.")] = "test",
     layer: Annotated[

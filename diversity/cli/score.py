@@ -12,7 +12,6 @@ from diversity.cli._common import (
     ENCODER,
     Format,
     at_least_two,
-    check_choice,
     check_writable,
     interval_text,
     metrics_in,
@@ -20,6 +19,17 @@ from diversity.cli._common import (
     note,
     show,
     text_table,
+)
+from diversity.cli._options import (
+    EstimatorOption,
+    FormatOption,
+    IntervalsOption,
+    Long,
+    MetricsOption,
+    OutOption,
+    Precision,
+    ReferenceOption,
+    RowsOption,
 )
 from diversity.cli._source import (
     Cache,
@@ -53,21 +63,15 @@ def score(
     all_subsets: Annotated[
         bool, typer.Option("--all-subsets", help="Every subset of the tasks (default: the nine).")
     ] = False,
-    metrics: Annotated[
-        str, typer.Option(help="Metrics, such as cosine,vendi(q=1),rao_beta; see `diversity metrics`.")
-    ] = "",
-    estimator: Annotated[
-        str, typer.Option(help="U leaves out the pairs of a row with itself; V does not; auto: U if any.")
-    ] = "auto",
-    intervals: Annotated[bool, typer.Option(help="95 % intervals for the sampling of rows.")] = True,
+    metrics: MetricsOption = "",
+    estimator: EstimatorOption = "auto",
+    intervals: IntervalsOption = True,
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Intervals by N resamples of the rows in place of closed form and jackknife.")
     ] = 0,
     rarefy: Annotated[str, typer.Option(help="Score N rows of each mixture, the mean of 20 draws: N or N,N,N.")] = "",
-    rows: Annotated[int, typer.Option(help="Rows drawn for the metrics that are computed on rows.")] = 1000,
-    reference: Annotated[
-        str | None, typer.Option(help="Task that metrics of a reference compare with (default: all).")
-    ] = None,
+    rows: RowsOption = 1000,
+    reference: ReferenceOption = None,
     data: Data = None,
     encoder: Annotated[
         list[str] | None,
@@ -81,17 +85,17 @@ def score(
     embeddings: Embeddings = None,
     moments: Saved = None,
     save_moments: Annotated[Path | None, typer.Option(help="Folder to write the tasks' moments to.")] = None,
-    precision: Annotated[str, typer.Option(help="fp32, or bf16 where the processor has it.")] = "fp32",
+    precision: Annotated[Precision, typer.Option(help="fp32, or bf16 where the processor has it.")] = "fp32",
     long: Annotated[
-        str, typer.Option(help="Texts beyond the encoder's limit: truncate, or chunk (and average).")
+        Long, typer.Option(help="Texts beyond the encoder's limit: truncate, or chunk (and average).")
     ] = "truncate",
     max_tokens: Annotated[int | None, typer.Option(help="A lower limit on a text's tokens.")] = None,
     cache: Cache = None,
     skip_bad_rows: Annotated[
         bool, typer.Option("--skip-bad-rows", help="Count and report broken rows, and go on.")
     ] = False,
-    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+    format: FormatOption = Format.table,
+    out: OutOption = None,
 ) -> None:
     """Diversity of mixtures of tasks, from their texts or from the moments that are shipped.
 
@@ -105,8 +109,7 @@ def score(
 
     mixtures = [parse_mixture(m) for m in mixture or []]
     wanted = metrics_in(metrics) or list(catalog.METRICS)
-    check_choice("--estimator", estimator, ("auto", "U", "V"))
-    each_once(wanted, estimator)  # type: ignore[arg-type]
+    each_once(wanted, estimator)
     sizes = [at_least_two("--rarefy", n) for n in names_in(rarefy)]
     at_least_two("--rows", rows)
     draws = Draws(rows, seed, reference, bootstrap)
@@ -128,7 +131,7 @@ def score(
         spaces += [embedded.centred(s) for s in spaces]
     tables = [
         scoring.score(
-            s, mixtures=mixtures, all_subsets=all_subsets, metrics=wanted, estimator=estimator, intervals=intervals,  # type: ignore[arg-type]
+            s, mixtures=mixtures, all_subsets=all_subsets, metrics=wanted, estimator=estimator, intervals=intervals,
             rarefy=sizes, draws=draws,
         )
         for s in spaces

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diversity.cli._common import ENCODER, Format, check_choice, names_in, note, show, text_table
+from diversity.cli._common import ENCODER, Format, names_in, note, show, text_table
+from diversity.cli._options import FormatOption, Heads, OutOption
 from diversity.types import BadRow, InputError, Mixture, Rows, Sampling
 
 if TYPE_CHECKING:
@@ -69,13 +70,13 @@ def train_mix(
         bool, typer.Option("--deterministic", help="The same weights again on a GPU, too.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all chance.")] = 0,
-    heads: Annotated[str, typer.Option(help="Heads of the tasks: drop, or keep (heads.safetensors).")] = "drop",
+    heads: Annotated[Heads, typer.Option(help="Heads of the tasks: drop, or keep (heads.safetensors).")] = "drop",
     trackers: Annotated[str, typer.Option(help="tensorboard, mlflow, wandb: those installed.")] = "",
     cache: Annotated[Path | None, typer.Option(help="Folder of tokenised rows (default: ~/.cache/diversity).")] = None,
     skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Count and report broken rows.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, and show the plan.")] = False,
-    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+    format: FormatOption = Format.table,
+    out: OutOption = None,
 ) -> None:
     """Train an encoder on a mixture of intermediate tasks; saves a checkpoint that transformers loads.
 
@@ -85,7 +86,6 @@ def train_mix(
     from diversity.training.settings import changed
     from diversity.training.settings import preset as preset_of
 
-    check_choice("--heads", heads, ("drop", "keep"))
     names, given = _tasks_and_weights(names_in(tasks), weights)
     settings = changed(
         preset_of(preset), examples=budget, steps=steps, epochs=epochs, learning_rate=learning_rate, batch=batch,
@@ -106,9 +106,8 @@ def train_mix(
     else:
         if output is None:
             raise InputError("expected --output DIR, or --dry-run, found neither")
-        chosen: Any = heads
         trained = intermediate.train_mix(
-            mixture, output=output, heads=chosen, trackers=names_in(trackers), describe=_diversity, **common
+            mixture, output=output, heads=heads, trackers=names_in(trackers), describe=_diversity, **common
         )
         _show_trained(trained, format, out)
     if bad:

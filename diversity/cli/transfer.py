@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from diversity.cli._common import Format, check_writable, names_in, note, records_of, show, text_table
+from diversity.cli._options import FormatOption, OutOption
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,8 +61,8 @@ def transfer(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, say what would be done and how long, and do nothing.")
     ] = False,
-    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+    format: FormatOption = Format.table,
+    out: OutOption = None,
 ) -> None:
     """Fine-tune on English, predict every language zero-shot in the leaderboard's layout, and score it.
 

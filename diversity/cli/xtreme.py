@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diversity.cli._common import Format, check_writable, names_in, note, show, text_table
+from diversity.cli._options import FormatOption, OutOption
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def evaluate(
     json: Annotated[
         Path | None, typer.Option(help="File for the official numbers, under the benchmark's keys.")
     ] = None,
-    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")] = None,
+    format: FormatOption = Format.table,
+    out: OutOption = None,
 ) -> None:
     """Official XTREME scores of predictions, and averages without English, token accuracy and intervals beside them.
 

@@ -441,3 +441,14 @@ def test_every_command_and_option_has_help(name):
     assert command.help
     for parameter in command.params:
         assert getattr(parameter, "help", None) or parameter.name == "help", parameter.name
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"), [("diversity des", "design"), ("diversity design --scheme space", "space-filling")]
+)
+def test_the_shell_completes_commands_and_choices(words, offered):
+    environment = {"_DIVERSITY_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-m", "diversity"], env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    assert done.stdout.split() == [offered]

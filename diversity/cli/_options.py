@@ -1,0 +1,51 @@
+"""Options that several commands have, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from diversity.cli._common import Format
+
+# Choices; those of the modules that compute, written here so that --help loads nothing heavy.
+Estimator = Literal["auto", "U", "V"]
+Precision = Literal["fp32", "bf16"]
+Long = Literal["truncate", "chunk"]
+Distance = Literal["cosine", "centroid", "mmd", "frechet", "cka"]
+Heads = Literal["drop", "keep"]
+
+AlphaOption = Annotated[float, typer.Option(help="Level of the tests.")]
+BootstrapOption = Annotated[int, typer.Option(min=100, help="Draws for the intervals of correlations.")]
+CovariatesOption = Annotated[
+    str, typer.Option(help="k, entropy, log_budget, single_mean, columns of numbers, other metrics; by commas.")
+]
+DataOption = Annotated[Path, typer.Option(help="Folder of data.")]
+EnglishOption = Annotated[bool, typer.Option(help="Whether English counts among a target's languages.")]
+EstimatorOption = Annotated[
+    Estimator, typer.Option(help="U leaves out the pairs of a row with itself; V does not; auto: U if any.")
+]
+FormatOption = Annotated[Format, typer.Option(help="Form of the output.")]
+IntervalsOption = Annotated[bool, typer.Option(help="95 % intervals for the sampling of rows.")]
+MetricsOption = Annotated[
+    str, typer.Option(help="Metrics, such as cosine,vendi(q=1),rao_beta; see `diversity metrics`.")
+]
+OutOption = Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")]
+OutcomeOption = Annotated[
+    str, typer.Option(help="mean9, mean7 (without retrieval), retrieval, mean (of all there are), or a target.")
+]
+PermutationsOption = Annotated[int, typer.Option(min=100, help="Task labels drawn; up to nine tasks, all are used.")]
+ReferenceOption = Annotated[
+    str | None, typer.Option(help="Task that metrics of a reference compare with (default: all).")
+]
+ResultsOption = Annotated[
+    Path, typer.Option(help="Results: CSV or Parquet with mixture, target, language, seed, metric, value.")
+]
+RowsOption = Annotated[int, typer.Option(help="Rows drawn for the metrics that are computed on rows.")]
+ScoresEncoderOption = Annotated[str | None, typer.Option(help="Encoder of the scores, where there are several.")]
+ScoresOption = Annotated[
+    Path, typer.Option(help="Diversity: CSV or Parquet with mixture, metric, value, as `diversity score` writes.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything drawn.")]
+WhereOption = Annotated[list[str] | None, typer.Option(help="Use the results with COLUMN=VALUE; any number of times.")]
