@@ -14,8 +14,18 @@ from diversity.cli._options import Long, Precision
 from diversity.types import BadRow, InputError, Rows
 
 if TYPE_CHECKING:
+    from diversity.data.texts import TextFiles
     from diversity.scoring.embedded import EmbeddedTasks
 
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME=]FILE[:FIELD+FIELD]",
+        help="Your own texts: .txt .jsonl .json .csv .tsv .parquet .arrow (also .gz .bz2 .xz), a folder or a glob; "
+        "or vectors: .npy.",
+        show_default=False,
+    ),
+]
 Data = Annotated[Path | None, typer.Option(help="Folder of the tasks' data; without it, the shipped moments.")]
 Sample = Annotated[int | None, typer.Option(help="Rows of each task, drawn at random.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the sample.")]
@@ -35,6 +45,7 @@ OneEncoder = Annotated[
 class Source:
     """The options that say where tasks come from, and how their texts are embedded."""
 
+    sets: Mapping[str, TextFiles] = field(default_factory=dict)
     arrays: Mapping[str, Path] = field(default_factory=dict)
     data: Path | None = None
     moments: Path | None = None
@@ -49,8 +60,13 @@ class Source:
 
     def check(self) -> None:
         """InputError where the options contradict each other."""
-        if self.sample is not None and self.data is None:
+        if self.sample is not None and self.data is None and not self.sets:
             raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
+
+    @property
+    def own(self) -> list[str]:
+        """The names of what does not come from the catalog of tasks: files of texts and of vectors."""
+        return [*self.sets, *self.arrays]
 
     def spaces(
         self, names: Sequence[str], encoders: Sequence[str], bad: list[BadRow] | None = None
@@ -59,7 +75,8 @@ class Source:
         from diversity.scoring import embedded
 
         self.check()
-        measured = [n for n in names if n not in self.arrays]
+        measured = [n for n in names if n not in self.own]
+        own_texts = embedded.read_sets(self.sets, limit=self.sample, seed=self.seed)
         texts = None
         if self.data is not None and measured:
             languages = tuple(names_in(self.languages))
@@ -67,16 +84,16 @@ class Source:
             texts = embedded.read_texts(measured, rows)
 
         def space_of(name: str) -> EmbeddedTasks:
-            if texts is None:
-                return (
-                    embedded.load_moments(measured, self.moments, name)
-                    if measured
-                    else embedded.EmbeddedTasks("precomputed", {})
-                )
+            space = embedded.EmbeddedTasks("precomputed", {})
+            if texts is None and measured:
+                space = embedded.load_moments(measured, self.moments, name)
+            if texts is None and not own_texts:
+                return space
             from diversity.encoders.sentence import load_encoder
 
             model = load_encoder(name, precision=self.precision, long=self.long, max_tokens=self.max_tokens)
-            return embedded.embed_texts(texts, model, cache=self.cache)
+            new = embedded.embed_texts({**(texts or {}), **own_texts}, model, cache=self.cache)
+            return embedded.EmbeddedTasks(new.encoder, {**space.tasks, **new.tasks})
 
         own = embedded.from_arrays(self.arrays).tasks
         return [embedded.EmbeddedTasks(s.encoder, {**s.tasks, **own}) for s in map(space_of, encoders)]
@@ -93,6 +110,25 @@ def arrays_in(embeddings: Sequence[str] | None) -> dict[str, Path]:
             raise InputError(f"expected one file of vectors for {name}, found {arrays[name]} and {path}")
         arrays[name] = Path(path)
     return arrays
+
+
+def source_files(
+    files: Sequence[str] | None, embeddings: Sequence[str] | None
+) -> tuple[dict[str, TextFiles], dict[str, Path]]:
+    """Sets of texts, and files of vectors, by name; InputError for what is no file and for a name that is given twice."""
+    from diversity.data.texts import TextFiles, looks_like_files
+
+    sets: dict[str, TextFiles] = {}
+    vectors = [f if "=" in f else f"{Path(f).stem}={f}" for f in files or [] if f.endswith(".npy")]
+    arrays = arrays_in([*vectors, *(embeddings or [])])
+    for text in (f for f in files or [] if not f.endswith(".npy")):
+        if not looks_like_files(text):
+            raise InputError(f"expected a file of texts, found {text!r}: name tasks with --tasks {text}")
+        source = TextFiles.parse(text)
+        if source.name in {*sets, *arrays}:
+            raise InputError(f"expected one set named {source.name}, found two: name one, as other={text}")
+        sets[source.name] = source
+    return sets, arrays
 
 
 def once(tasks: Sequence[str]) -> None:

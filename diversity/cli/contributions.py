@@ -32,6 +32,7 @@ from diversity.cli._source import (
     Cache,
     Data,
     Embeddings,
+    Files,
     Languages,
     OneEncoder,
     Sample,
@@ -39,8 +40,8 @@ from diversity.cli._source import (
     Seed,
     Source,
     Split,
-    arrays_in,
     once,
+    source_files,
 )
 from diversity.types import InputError
 
@@ -52,6 +53,7 @@ app = typer.Typer()
 
 @app.command()
 def contributions(
+    files: Files = None,
     tasks: Annotated[
         str, typer.Option(help="Tasks of the mixture, separated by commas (default: the nine intermediate ones).")
     ] = "",
@@ -90,10 +92,10 @@ def contributions(
     at_least_two("--rows", rows)
     if not math.isfinite(empty):
         raise InputError(f"expected --empty to be a finite number, found {empty!r}")
-    source = Source(arrays_in(embeddings), data, moments, sample, seed, split, languages, cache)
+    source = Source(*source_files(files, embeddings), data, moments, sample, seed, split, languages, cache)
     once(names_in(tasks))
     named = list(whole.tasks) if whole else names_in(tasks)
-    names = sorted({*named, *source.arrays}) or catalog.intermediate()
+    names = sorted({*named, *source.own}) or catalog.intermediate()
     if out is not None:
         check_writable(out)
     (space,) = source.spaces(names, [encoder])

@@ -13,6 +13,7 @@ from diversity.cli._source import (
     Cache,
     Data,
     Embeddings,
+    Files,
     Languages,
     OneEncoder,
     Sample,
@@ -20,8 +21,8 @@ from diversity.cli._source import (
     Seed,
     Source,
     Split,
-    arrays_in,
     once,
+    source_files,
 )
 
 app = typer.Typer()
@@ -37,6 +38,7 @@ def _distance(name: str) -> str:
 
 @app.command()
 def distances(
+    files: Files = None,
     tasks: Annotated[str, typer.Option(help="Tasks, separated by commas (default: the nine intermediate ones).")] = "",
     distance: Annotated[
         Distance, typer.Option(parser=_distance, metavar="NAME", help="cosine, centroid, mmd, frechet or cka.")
@@ -63,9 +65,9 @@ def distances(
     from diversity import catalog
     from diversity.scoring import score
 
-    source = Source(arrays_in(embeddings), data, moments, sample, seed, split, languages, cache)
+    source = Source(*source_files(files, embeddings), data, moments, sample, seed, split, languages, cache)
     once(names_in(tasks))
-    names = sorted({*names_in(tasks), *source.arrays}) or catalog.intermediate()
+    names = sorted({*names_in(tasks), *source.own}) or catalog.intermediate()
     if out is not None:
         check_writable(out)
     if figure is not None:

@@ -35,14 +35,15 @@ from diversity.cli._source import (
     Cache,
     Data,
     Embeddings,
+    Files,
     Languages,
     Sample,
     Saved,
     Seed,
     Source,
     Split,
-    arrays_in,
     once,
+    source_files,
 )
 from diversity.types import BadRow, InputError
 
@@ -56,6 +57,7 @@ app = typer.Typer()
 
 @app.command()
 def score(
+    files: Files = None,
     tasks: Annotated[str, typer.Option(help="Tasks of the mixture, separated by commas.")] = "",
     mixture: Annotated[
         list[str] | None, typer.Option(help="A mixture with weights, NAME=a,b:2,c; any number of times.")
@@ -97,9 +99,9 @@ def score(
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
-    """Diversity of mixtures of tasks, from their texts or from the moments that are shipped.
+    """Diversity of texts, tasks and mixtures.
 
-    diversity score --tasks squad_v1,mnli,hellaswag
+    diversity score reviews.jsonl news=news.csv:headline+body --tasks squad_v1,mnli
     """
     from diversity import catalog
     from diversity.scoring import embedded
@@ -116,10 +118,9 @@ def score(
     if bootstrap and (rarefy or not intervals):
         raise InputError(f"expected --bootstrap without {'--rarefy' if rarefy else '--no-intervals'}, found both")
     scoring.sizes_of(sizes, draws)
-    source = Source(
-        arrays_in(embeddings), data, moments, sample, seed, split, languages, cache, precision, long, max_tokens
-    )
-    names = _task_names(names_in(tasks), mixtures, list(source.arrays), all_subsets)
+    sets, arrays = source_files(files, embeddings)
+    source = Source(sets, arrays, data, moments, sample, seed, split, languages, cache, precision, long, max_tokens)
+    names = _task_names(names_in(tasks), mixtures, source.own, all_subsets, each=bool(files))
     if out is not None:
         check_writable(out)
     bad: list[BadRow] | None = [] if skip_bad_rows else None
@@ -160,21 +161,23 @@ def _agreement(tables: Sequence[pd.DataFrame]) -> str:
     return "\nDo the encoders rank the mixtures alike?\n" + text_table(header, rows, right=(3, 4)) if rows else ""
 
 
-def _task_names(tasks: list[str], mixtures: list[Any], arrays: list[str], all_subsets: bool) -> list[str]:
+def _task_names(tasks: list[str], mixtures: list[Any], own: list[str], all_subsets: bool, each: bool) -> list[str]:
+    """The names of all tasks; the mixtures are completed: `each` file alone and all together where none is asked for."""
     from diversity import catalog
+    from diversity.types import Mixture
 
-    names = sorted({*tasks, *arrays, *(t for m in mixtures for t in m.tasks)})
+    names = sorted({*tasks, *own, *(t for m in mixtures for t in m.tasks)})
     once(tasks)
     if all_subsets and not names:
         names = catalog.intermediate()
     if not names:
-        raise InputError("expected --tasks a,b,c, --mixture NAME=a,b or --all-subsets, found none of them")
+        raise InputError("expected files, --tasks a,b,c, --mixture NAME=a,b or --all-subsets, found none of them")
     if all_subsets and len(names) > 16:
         raise InputError(f"expected at most 16 tasks with --all-subsets, found {len(names)}")
     if mixtures and tasks and not all_subsets:
-        from diversity.types import Mixture
-
         mixtures.insert(0, Mixture.of(tasks))
+    if each and not mixtures and not all_subsets and len(names) > 1:
+        mixtures += [*(Mixture.of([name]) for name in names), Mixture.of(names)]
     return names
 
 

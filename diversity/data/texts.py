@@ -225,9 +225,7 @@ def _holds_text(values: Sequence[object]) -> bool:
 def _text(record: Record, name: str, path: Path, number: int) -> str:
     """The text of a field, blank for a missing value; raises BadRow for another field, or for what is no text."""
     if name not in record:
-        raise BadRow(
-            path, number, f"expected {catalog.near(name, list(record), 'field')}" if record else f"no field {name!r}"
-        )
+        raise BadRow(path, number, str(catalog.near(name, list(record), "field")) if record else f"no field {name!r}")
     value = record[name]
     if value is None:
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,8 +16,10 @@ import numpy as np
 
 from diversity import catalog, store
 from diversity.data import sources
+from diversity.data import texts as text_files
+from diversity.data.texts import TextFiles
 from diversity.encoders import cache as vector_cache
-from diversity.encoders import registry, sentence
+from diversity.encoders import language, registry, sentence
 from diversity.moments import checked, moments, stack, unit_chunks
 from diversity.types import Array, Encoder, InputError, Moments, Rows, Task, TaskMoments
 from diversity.version import __version__
@@ -160,6 +162,38 @@ def read_texts(names: Sequence[str], data: Rows | Path | str) -> dict[str, Texts
     return {name: _texts(catalog.task(name), Rows.of(data)) for name in names}
 
 
+def read_sets(
+    sets: Mapping[str, Iterable[str] | TextFiles], *, limit: int | None = None, seed: int = 0
+) -> dict[str, Texts]:
+    """Anybody's texts by the name of their set, from memory or from files, and where they come from.
+
+    Blank texts are left out and counted; `limit` texts of each set are drawn with `seed`. Raises InputError for one text in
+    place of many, for what is no text, and for a set without any; BadRow for a row of a file that cannot be read.
+    """
+    return {name: _set(name, given, limit, seed) for name, given in sets.items()}
+
+
+def _set(name: str, given: Iterable[str] | TextFiles, limit: int | None, seed: int) -> Texts:
+    files, fields = (given.files, given.fields) if isinstance(given, TextFiles) else ((), ())
+    texts = given.texts() if isinstance(given, TextFiles) else given
+    sample = text_files.sample(name, texts, limit=limit, seed=seed)
+    settings = {
+        "task": name,
+        "rows": len(sample.texts),
+        "sample": limit,
+        "texts_sha256": _digest(sample.texts),
+        "recipe": "+".join(fields),
+        "blank": sample.blank,
+        "repeated": sample.repeated,
+        "note": sample.note.partition(": ")[2],
+    }
+    return list(sample.texts), store.provenance(files, seed=seed, settings=settings).to_dict()
+
+
+def _digest(texts: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def embed_texts(
     tasks: Mapping[str, Texts],
     encoder: Encoder | str | Callable[[], Encoder] = registry.DEFAULT,
@@ -172,7 +206,9 @@ def embed_texts(
     measures = {}
     for name, (texts, provenance) in tasks.items():
         result = vector_cache.embed(texts, model, cache=cache, label=name)
-        origin = {**provenance, "encoder": settings, "longer_than_limit": result.long}
+        notes = [str(provenance.get("note") or ""), language.warning(model, texts)]
+        about = {"longer_than_limit": result.long, "note": "; ".join(filter(None, notes))}
+        origin = {**provenance, "encoder": settings, **about}
         measures[name] = measured(result.vectors, texts=texts, provenance=origin)
     return EmbeddedTasks(model.name, measures)
 
@@ -197,7 +233,7 @@ def _texts(task: Task, asked: Rows) -> Texts:
         "languages": list(rows.languages),
         "rows": len(texts),
         "sample": rows.limit,
-        "texts_sha256": hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest(),
+        "texts_sha256": _digest(texts),
         "recipe": task.recipe,
         "bad_rows": len(rows.bad or ()) - already,
         "note": "; ".join(sorted({note for s in splits for note in s.notes})),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +17,7 @@ from diversity.moments import gram, single_threaded
 from diversity.scoring import distances as task_distances
 from diversity.scoring import estimates, shapley
 from diversity.scoring.asked import Asked, Draws, Estimator, each_once
-from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks, load_moments, measure
+from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks, embed_texts, load_moments, measure, read_sets
 from diversity.scoring.mixtures import parse_mixture, subsets, weights_of
 from diversity.types import Z95, Array, Encoder, InputError, Mixture, Rows, TaskMoments
 
@@ -37,8 +37,11 @@ INTERVALS_TO = 10  # tasks: a Shapley value of more is a sum over so many subset
 COLUMNS = ("mixture", "tasks", "weights", "encoder", "metric", "value", "low", "high", "n", "estimator")
 
 
+Tasks = Sequence[str] | Mapping[str, Iterable[str]] | EmbeddedTasks
+
+
 def score(
-    tasks: Sequence[str] | EmbeddedTasks,
+    tasks: Tasks,
     *,
     mixtures: Sequence[Mixture | str] | None = None,
     all_subsets: bool = False,
@@ -52,12 +55,12 @@ def score(
 ) -> pd.DataFrame:
     """Diversity of mixtures of tasks: one row for each mixture and metric, in the columns of the contract.
 
-    `tasks` are names, embedded from `data` with `encoder` (see `measure`; without `data`, from the shipped moments), or
-    tasks that are embedded already. The mixture is all of them with equal weights, or those in `mixtures`, or all subsets.
-    A metric of moments is exact over all rows: `estimator` U leaves the pairs of a row with itself out and does not depend
-    on the number of rows; `auto` is U where a metric has it, else V. Another metric is computed on `draws.rows` rows drawn
-    by weight (estimator `rows`). With `rarefy`, every metric is computed on so many rows, the mean of several draws, once
-    for each number given.
+    `tasks` are names, embedded from `data` with `encoder` (see `measure`; without `data`, from the shipped moments); or texts
+    of your own by the name of their set, `{"reviews": ["...", ...]}`; or tasks that are embedded already. The mixture is
+    all of them with equal weights, or those in `mixtures`, or all subsets. A metric of moments is exact over all rows:
+    `estimator` U leaves the pairs of a row with itself out and does not depend on the number of rows; `auto` is U where a
+    metric has it, else V. Another metric is computed on `draws.rows` rows drawn by weight (estimator `rows`). With
+    `rarefy`, every metric is computed on so many rows, the mean of several draws, once for each number given.
 
     `low` and `high` are a 95 % interval for the sampling of rows, taken as independent (delta method; jackknife for
     `rows`; the range of the draws for `rarefied`), or from `draws.resamples` resamples (see `diversity.scoring.bootstrap`:
@@ -99,7 +102,7 @@ def sizes_of(rarefy: Sequence[int], draws: Draws) -> list[int]:
 
 
 def embedded_tasks(
-    tasks: Sequence[str] | EmbeddedTasks,
+    tasks: Tasks,
     mixtures: Sequence[Mixture] = (),
     data: Rows | Path | str | None = None,
     encoder: Encoder | str | None = None,
@@ -114,10 +117,16 @@ def embedded_tasks(
             what = "data" if data is not None else "an encoder"
             raise InputError(f"expected names of tasks with {what}, found tasks that are embedded already")
         return tasks
+    chosen = registry.DEFAULT if encoder is None else encoder
+    if isinstance(tasks, Mapping):
+        if rows.folder is not None:
+            raise InputError("expected texts, or names of tasks with data, found both")
+        return embed_texts(read_sets(tasks, limit=rows.limit, seed=rows.seed), chosen)
+    if isinstance(tasks, str):
+        raise InputError(f"expected a list of task names, found one text: write [{tasks!r}]")
     if len(set(tasks)) < len(tasks):
         raise InputError(f"expected each task once, found {', '.join(tasks)}")
     names = sorted({*tasks, *(t for m in mixtures for t in m.tasks)})
-    chosen = registry.DEFAULT if encoder is None else encoder
     if rows.folder is not None:
         return measure(names, data=rows, encoder=chosen)
     if data is not None:
@@ -141,7 +150,7 @@ def _table(
 
 
 def distances(
-    tasks: Sequence[str] | EmbeddedTasks,
+    tasks: Tasks,
     *,
     distance: Distance = "cosine",
     data: Rows | Path | str | None = None,
@@ -172,7 +181,7 @@ def distance_function(name: str) -> Callable[[TaskMoments], Array]:
 
 
 def contributions(
-    tasks: Sequence[str] | EmbeddedTasks,
+    tasks: Tasks,
     *,
     mixture: Mixture | str | None = None,
     metrics: Sequence[str] = METRICS,

@@ -1,0 +1,115 @@
+"""Texts of one's own: from memory and from files, beside tasks; one line for what is none."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import diversity
+from diversity import InputError
+from diversity.cli import main
+from diversity.encoders import language
+from diversity.scoring import embedded
+
+NEWS = [
+    "Rain fell over Oslo on Monday.",
+    "The bank raised its rates.",
+    "A new bridge opened in Lima.",
+    "The team won again.",
+]
+TALKS = ["Thank you all for coming.", "Today I want to speak about bees.", "Let us begin.", "Bees can count to four."]
+
+
+def status(*arguments: str) -> int:
+    """Exit status of a command."""
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments])
+    return int(stopped.value.code or 0)
+
+
+@pytest.fixture
+def encoder():
+    """Vectors that are a function of the letters of a text: no model is loaded."""
+
+    class Letters:
+        name = "letters"
+
+        def encode(self, texts):
+            rows = [[text.lower().count(c) + 0.01 for c in "abcdefghijklmnopqrstuvwxyz"] for text in texts]
+            return np.array(rows, dtype=np.float32)
+
+    return Letters()
+
+
+def test_texts_in_memory_are_scored_whatever_holds_them(encoder):
+    forms = [
+        {"news": NEWS, "talks": TALKS},
+        {"news": pd.Series(NEWS), "talks": iter(TALKS)},
+        {"news": np.array(NEWS, dtype=object), "talks": tuple(TALKS)},
+    ]
+    tables = [diversity.score(sets, encoder=encoder) for sets in forms]
+    assert tables[0]["mixture"].unique().tolist() == ["news+talks"]
+    for table in tables[1:]:
+        pd.testing.assert_frame_equal(table, tables[0])
+    own = embedded.from_arrays({"news": encoder.encode(NEWS), "talks": encoder.encode(TALKS)})
+    np.testing.assert_allclose(diversity.score(own)["value"], tables[0]["value"])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("mnli", r"expected a list of task names, found one text: write \['mnli'\]"),
+        ({"news": "one text"}, "news: expected a list of texts, found one text"),
+        ({"news": [1, 2]}, "news: expected text, found the number 1 as number 1"),
+        ({"news": ["", " "]}, "news: expected texts, found 2 blank rows"),
+    ],
+)
+def test_mistakes_of_a_first_hour_get_the_line_that_helps(given, message, encoder):
+    with pytest.raises(InputError, match=message):
+        diversity.score(given, encoder=encoder)
+
+
+def test_files_stand_beside_tasks_in_one_call(write, tmp_path, capsys):
+    news = write("news.csv", "title,body\n" + "".join(f'{i},"{text}"\n' for i, text in enumerate(NEWS)))
+    talks = write("talks.jsonl", "\n".join(json.dumps({"text": t, "n": 1}) for t in [*TALKS, "", TALKS[0]]))
+    out = tmp_path / "s.json"
+    assert status("score", f"{news}:body", f"speech={talks}", "--tasks", "mnli", "--format", "json", "--out", str(out),
+                  "--cache", str(tmp_path / "cache")) == 0  # fmt: skip
+    err = capsys.readouterr().err
+    rows = json.loads(out.read_text())
+    assert list(dict.fromkeys(r["mixture"] for r in rows)) == ["mnli", "news", "speech", "mnli+news+speech"]
+    assert "note: speech: 1 of 6 rows are blank and left out; 1 of 5 texts repeat another one" in err
+    same = diversity.score({"news": NEWS}, metrics=["cosine"])["value"].iloc[0]
+    assert next(r["value"] for r in rows if (r["mixture"], r["metric"]) == ("news", "cosine")) == pytest.approx(same)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mnli"], "expected a file of texts, found 'mnli': name tasks with --tasks mnli"),
+        (["no.txt"], "no.txt: expected a file, a folder or a glob of texts, found nothing"),
+        (["a.csv:boddy"], "a.csv:2: unknown field 'boddy': did you mean body?"),
+        (["a.csv:body", "a=a.csv:title"], "expected one set named a, found two"),
+        (["a.csv:body", "a.docx"], "a.docx: expected a file of texts"),
+    ],
+)
+def test_one_line_for_what_is_no_file_of_texts(arguments, message, write, capsys, monkeypatch):
+    monkeypatch.chdir(write("a.csv", "title,body\nx,y\n").parent)
+    write("a.docx", "x")
+    assert status("score", *arguments) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_an_english_encoder_on_other_languages_says_so():
+    english = diversity.load_encoder("all-MiniLM-L6-v2")
+    assert language.warning(english, NEWS) == ""
+    for texts in (
+        ["Sataa vettä ja tuulee kovasti pohjoisessa."],
+        ["今日は雨が降っています。"],
+        ["Mvua inanyesha leo asubuhi."],
+    ):
+        assert "try --encoder mini" in language.warning(english, texts)
+    assert language.warning(diversity.load_encoder("mini"), ["Sataa vettä."]) == ""
