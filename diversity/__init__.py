@@ -16,7 +16,7 @@ _API = {
     "contributions": "scoring.score",
     "distances": "scoring.score",
     "evaluate": "xtreme.evaluate",
-    "fetch": "data.check",
+    "fetch": "data.hub",
     "fit": "stats.fit",
     "from_arrays": "scoring.embedded",
     "grid_status": "grid.run",
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from diversity.catalog import metric as metric
     from diversity.catalog import task as task
     from diversity.data.check import check as check
-    from diversity.data.check import fetch as fetch
+    from diversity.data.hub import fetch as fetch
     from diversity.data.shipped import published as published
     from diversity.encoders.hidden_states import SentenceVectors as SentenceVectors
     from diversity.encoders.sentence import load_encoder as load_encoder

@@ -28,9 +28,9 @@ def check(
     """Read every row of what is here, and verify counts, labels and hashes. Exit status 1 where something is wrong."""
     from dataclasses import asdict
 
-    from diversity.data import check as data_module
+    from diversity.data.check import check as run
 
-    results = data_module.check(tasks or None, data=data, lock=lock)
+    results = run(tasks or None, data=data, lock=lock)
     records = [asdict(r) for r in results]
     rows = [
         [
@@ -60,9 +60,9 @@ def fetch(
     languages: Annotated[str, typer.Option(help="Languages, separated by commas (default: all).")] = "",
 ) -> None:
     """Bring tasks from the Hugging Face hub, at the pinned revision; goes on where it was interrupted."""
-    from diversity.data import check as data_module
+    from diversity.data.hub import fetch as run
 
-    for result in data_module.fetch(tasks, data=data, languages=names_in(languages) or None, notify=note):
+    for result in run(tasks, data=data, languages=names_in(languages) or None, notify=note):
         print(f"{result.repo}@{result.revision}: {result.files} files in {result.folder}")
         if result.caution:
             note(f"note: {result.repo}: {result.caution}")

@@ -53,7 +53,7 @@ def train_mix(
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     batch: Annotated[int | None, typer.Option(help="Examples a step, over all processes.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Tokens of a sequence at most.")] = None,
-    stride: Annotated[int | None, typer.Option(min=1, help="Tokens that windows of a passage share.")] = None,
+    stride: Annotated[int | None, typer.Option(min=1, help="Tokens from one window of a passage to the next.")] = None,
     warmup: Annotated[float | None, typer.Option(help="Warm-up: steps, or below 1 a share of them.")] = None,
     clip: Annotated[float | None, typer.Option(help="Norm that gradients are clipped to; 0: not.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay of AdamW.")] = None,

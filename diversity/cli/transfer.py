@@ -37,7 +37,7 @@ def transfer(
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Examples a step.")] = None,
     max_length: Annotated[int | None, typer.Option(min=8, help="Tokens of a sequence at most.")] = None,
-    stride: Annotated[int | None, typer.Option(min=1, help="Tokens that windows of a passage share.")] = None,
+    stride: Annotated[int | None, typer.Option(min=1, help="Tokens from one window of a passage to the next.")] = None,
     warmup: Annotated[float | None, typer.Option(help="Warm-up: steps, or below 1 a share of them.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay of AdamW.")] = None,
     dropout: Annotated[float | None, typer.Option(help="Dropout in place of the model's own; 0: none.")] = None,

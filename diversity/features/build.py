@@ -11,7 +11,7 @@ import numpy as np
 
 from diversity import catalog, types
 from diversity.features import subwords
-from diversity.features.subwords import Sequences, Slices, Subworder
+from diversity.features.subwords import Sequences, Slices, TokenizerAdapter
 from diversity.types import Example, InputError
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ class Features:
 
     `labels` by kind: classification (units,) the class; multiple_choice (units,) the right choice; span (units, 2) the
     first and last token of the answer within the sequence, (0, 0) where the window has none; tagging (tokens,) the tag
-    at the first sub-word of a word, else IGNORE; mlm none (units,) of IGNORE: masks are drawn when a batch is made.
+    at the first subword of a word, else IGNORE; mlm none (units,) of IGNORE: masks are drawn when a batch is made.
     Labels that are withheld are IGNORE.
 
     `align` maps tokens back to the example: span (tokens, 2) the characters of the context that a token covers, in code
-    points, (-1, -1) for tokens outside of it; tagging (tokens,) the index of the word whose first sub-word this is in
+    points, (-1, -1) for tokens outside of it; tagging (tokens,) the index of the word whose first subword this is in
     the window that predicts it, else -1; other kinds None.
     """
 
@@ -70,10 +70,10 @@ class Features:
 class Recipe:
     """What turns examples into features: the tokenizer, the classes, and the lengths in tokens."""
 
-    source: Subworder
+    source: TokenizerAdapter
     labels: Mapping[str, int]
     max_length: int
-    stride: int
+    doc_stride: int
     max_question: int
     unseen: Unseen
 
@@ -101,25 +101,25 @@ def build(
     kind: Kind,
     labels: Sequence[str] = (),
     max_length: int,
-    stride: int = 128,
+    doc_stride: int = 128,
     max_question: int = 64,
     unseen: Unseen = "error",
     label: str = "",
 ) -> Features:
     """Tokenise the rows of a task, in their order; `label` names the progress bar.
 
-    `tokenizer` is a fast tokenizer of transformers, or what `tokens.subworder` made of one; `labels` are the classes or
+    `tokenizer` is a fast tokenizer of transformers, or what `tokens.adapter` made of one; `labels` are the classes or
     tags, in the order of the head's outputs; no sequence has more than `max_length` tokens, special ones included.
 
     - classification: pairs are cut from the longer text, single texts at their end.
     - multiple_choice: one sequence a choice: the context, then the question and the choice joined by a space (the
       question, then the choice, where the context is empty). The context is cut at its end; where the rest alone is too
       long, that is cut at its beginning, which the choices share.
-    - span: the question (cut to `max_question`), then the context in windows that begin `stride` tokens apart, as in
+    - span: the question (cut to `max_question`), then the context in windows that begin `doc_stride` tokens apart, as in
       BERT, jiant and XTREME. The label is the first gold answer in every window that has the whole of it.
-    - tagging: the words joined by spaces; a word's tag stands at the first sub-word that covers a character of it.
+    - tagging: the words joined by spaces; a word's tag stands at the first subword that covers a character of it.
       Sentences that are too long are cut to windows that overlap by at least half; each word is predicted once, in the
-      window where it stands nearest to the middle. A word that becomes no sub-word at all (zero-width and control
+      window where it stands nearest to the middle. A word that becomes no subword at all (zero-width and control
       characters) is given the unknown token (or the mask, where there is none), so that it too is predicted.
     - mlm: windows that do not overlap.
 
@@ -139,12 +139,12 @@ def build(
 
     if kind not in BUILDERS:
         raise InputError(f"expected a kind among {', '.join(BUILDERS)}, found {kind!r}")
-    if stride < 1 or max_question < 1:
-        raise InputError(f"expected a stride and a question of at least 1 token, found {stride} and {max_question}")
+    if doc_stride < 1 or max_question < 1:
+        raise InputError(f"expected a stride and a question of at least 1 token, found {doc_stride} and {max_question}")
     if not examples:
         raise InputError("expected rows to tokenise, found none")
     lookup = {name: i for i, name in enumerate(labels)}
-    recipe = Recipe(subwords.subworder(tokenizer), lookup, max_length, stride, max_question, unseen)
+    recipe = Recipe(subwords.adapter(tokenizer), lookup, max_length, doc_stride, max_question, unseen)
     example_type, builder = BUILDERS[kind]
     blocks = list[Features]()
     with tqdm(total=len(examples), desc=label or kind, unit="row", delay=2, disable=None, leave=False) as bar:
@@ -253,7 +253,7 @@ def _span(rows: Sequence[types.Span], recipe: Recipe) -> Features:
     question = found.texts[: len(rows)].first(min(recipe.max_question, room // 2))
     context = found.texts[len(rows) :]
     left = room - question.lengths
-    row, begin, length = subwords.windows(context.lengths, left, np.minimum(recipe.stride, left))
+    row, begin, length = subwords.windows(context.lengths, left, np.minimum(recipe.doc_stride, left))
     window = Slices(context.begins[row] + begin, length)
     sequences = subwords.assemble(source, found.ids, question[row], window)
     align = np.full((len(sequences.ids), 2), -1, dtype=np.int32)
@@ -292,7 +292,7 @@ def _tagging(rows: Sequence[types.Tagging], recipe: Recipe) -> Features:
     ids, sentence, word = _words(rows, source)
     room = source.room(pair=False, max_length=recipe.max_length)
     lengths = np.bincount(sentence, minlength=len(rows))
-    step = max(1, min(recipe.stride, room // 2))
+    step = max(1, min(recipe.doc_stride, room // 2))
     row, begin, length = subwords.windows(lengths, room, step)
     window = Slices((np.cumsum(lengths) - lengths)[row] + begin, length)
     sequences = subwords.assemble(source, ids, window)
@@ -309,7 +309,7 @@ def _tagging(rows: Sequence[types.Tagging], recipe: Recipe) -> Features:
     return _features("tagging", sequences, row, _tags(rows, align, token_row, recipe), align)
 
 
-def _words(rows: Sequence[types.Tagging], source: Subworder) -> tuple[NDArray[np.int32], Ints, Ints]:
+def _words(rows: Sequence[types.Tagging], source: TokenizerAdapter) -> tuple[NDArray[np.int32], Ints, Ints]:
     """Tokens of the sentences, one after another: the id, the sentence, and the word that it is the first one of (or -1).
 
     Characters are counted over all sentences, each followed by one place, so that one sorted search finds the words.

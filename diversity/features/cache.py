@@ -63,7 +63,7 @@ def _read(path: Path, about: Mapping[str, Any]) -> Any:  # each array has a type
     return np.load(path, mmap_mode="r" if all(about["shape"]) else None, allow_pickle=False)
 
 
-def key(examples: Sequence[Example], source: subwords.Subworder, settings: Mapping[str, Any]) -> str:
+def key(examples: Sequence[Example], source: subwords.TokenizerAdapter, settings: Mapping[str, Any]) -> str:
     """SHA-256 of all that features depend on: every field of every row, the tokenizer's content, settings, versions."""
     import tokenizers
 
@@ -81,7 +81,7 @@ def cached(
     kind: Kind,
     labels: Sequence[str] = (),
     max_length: int,
-    stride: int = 128,
+    doc_stride: int = 128,
     max_question: int = 64,
     unseen: Unseen = "error",
     cache: Path | str | None = None,
@@ -93,12 +93,12 @@ def cached(
     same order, tokenizer content, kind, labels, lengths and version of the recipe; one that is not whole is built anew.
     Of two processes that want the same entry one builds it, and the other waits.
     """
-    source = subwords.subworder(tokenizer)
+    source = subwords.adapter(tokenizer)
     settings: dict[str, Any] = {
         "kind": kind,
         "labels": list(labels),
         "max_length": max_length,
-        "stride": stride,
+        "doc_stride": doc_stride,
         "max_question": max_question,
         "unseen": unseen,
     }

@@ -1,4 +1,6 @@
-"""Predictions back to the text: the best span of a passage, a tag for every word, a class, a choice.
+"""From logits back to the text: the best span of a passage, a tag for every word, a class, a choice.
+
+`predictions` gives those of a whole split in the form that `xtreme.layout` writes and `xtreme.scores` scores.
 
 Logits are flat: for spans and tags one entry a token of `Features.ids`, for choices one a sequence, for classes one row a
 unit. Examples are found by their position, never by their id (ids of some releases repeat).
@@ -7,6 +9,7 @@ unit. Examples are found by their position, never by their id (ids of some relea
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diversity.features.build import Features
-from diversity.types import InputError, Span, Tagging
+from diversity.types import Example, InputError, Predicted, Span, Tagging
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,17 +84,17 @@ def spans(
     null = _null(features, len(examples), start_logits, end_logits).tolist()
     out = list[Answered]()
     for row, (a, b) in enumerate(pairwise(bounds)):
-        count, found = keep[row], tuple[Candidate, ...]()
+        count, candidates = keep[row], tuple[Candidate, ...]()
         while True:
             starts = a + _largest(best[a:b], count)  # the best n spans begin at the n tokens of the best spans
             stretches, scores = tokens.spans(starts, max_answer_length, count)
-            found = _candidates(examples[row].context, stretches, scores)[:n_best]
-            if len(found) == n_best or count >= (b - a) * max_answer_length:
+            candidates = _candidates(examples[row].context, stretches, scores)[:n_best]
+            if len(candidates) == n_best or count >= (b - a) * max_answer_length:
                 break
             count *= 4  # spans of nothing but space, or of the same text, took the places of others
-        margin = null[row] - found[0].score if found else float("inf")
-        no_answer = not found or (null_threshold is not None and margin > null_threshold)
-        out.append(Answered("" if no_answer else found[0].text, found, margin))
+        margin = null[row] - candidates[0].score if candidates else float("inf")
+        no_answer = not candidates or (null_threshold is not None and margin > null_threshold)
+        out.append(Answered("" if no_answer else candidates[0].text, candidates, margin))
     return out
 
 
@@ -157,11 +160,11 @@ def _running_maximum(values: Floats, last: Ints, width: int) -> Floats:
     >>> _running_maximum(np.array([1.0, 3.0, 0.0, 2.0]), np.array([2, 2, 2, 3]), 2).tolist()
     [3.0, 3.0, 0.0, 2.0]
     """
-    here, size = np.arange(len(values)), 1
+    place, size = np.arange(len(values)), 1
     while size * 2 <= width:
-        values = np.maximum(values, values[np.minimum(here + size, last)])
+        values = np.maximum(values, values[np.minimum(place + size, last)])
         size *= 2
-    return np.maximum(values, values[np.minimum(here + width - size, last)])
+    return np.maximum(values, values[np.minimum(place + width - size, last)])
 
 
 def _largest(values: Floats, count: int) -> Ints:
@@ -176,13 +179,13 @@ def _candidates(context: str, stretches: Ints, scores: Floats) -> tuple[Candidat
 
     A stretch is where its first token begins, where its last one ends, and where the next token begins.
     """
-    found = dict[tuple[int, str], Candidate]()
+    distinct = dict[tuple[int, str], Candidate]()
     for (begin, end, following), score in zip(stretches.tolist(), scores.tolist(), strict=True):
         stretch = context[begin : _with_marks(context, end, following)]
         if text := stretch.strip():  # sentencepiece counts the space before a word as the word's
             start = begin + stretch.index(text)
-            found.setdefault((start, text), Candidate(text, start, score))
-    return tuple(found.values())
+            distinct.setdefault((start, text), Candidate(text, start, score))
+    return tuple(distinct.values())
 
 
 def _with_marks(context: str, end: int, following: int) -> int:
@@ -245,3 +248,54 @@ def choices(features: Features, scores: Floats) -> list[int]:
     unit = np.searchsorted(features.groups, at, side="right") - 1
     first: list[int] = (at[np.unique(unit, return_index=True)[1]] - begins).tolist()
     return first
+
+
+def predictions(
+    features: Features,
+    examples: Sequence[Example],
+    logits: Floats,
+    labels: Sequence[str] = (),
+    *,
+    n_best: int = 20,
+    max_answer_length: int = 30,
+    null_threshold: float | None = None,
+) -> Predicted:
+    """What is predicted for each example, from the logits of a whole split.
+
+    classification, from (units, classes): the label of each line. tagging, from (tokens, classes): the tags of each
+    sentence, one for every word. span, from (tokens, 2): question id -> answer, `spans` says how.
+    multiple_choice, from (sequences,): the index of the choice. Raises InputError for logits that do not fit, and for
+    question ids that repeat: a file of answers holds one for each id.
+
+    >>> import numpy as np
+    >>> from diversity.types import Classification
+    >>> row = Classification("1", "en", "A man sleeps.", "He rests.", None)
+    >>> one = Features("classification", *[np.zeros(0)] * 2, *[np.arange(2)] * 2, np.arange(1), np.zeros(1))
+    >>> predictions(one, [row], np.array([[0.1, 2.0]]), ["neutral", "entailment"])
+    ['entailment']
+    """
+    kind, rows = features.kind, list[Any](examples)
+    if kind == "classification":
+        return classes(features, logits, labels)
+    if kind == "multiple_choice":
+        return choices(features, logits)
+    if kind == "tagging":
+        return tags(features, rows, logits, labels)
+    if kind != "span":
+        raise InputError(f"expected features of a task with labels, found {kind}")
+    if logits.ndim != 2 or logits.shape[1] != 2:
+        raise InputError(f"expected logits of shape ({len(features.ids)}, 2), found {logits.shape}")
+    answers = spans(
+        features,
+        rows,
+        logits[:, 0],
+        logits[:, 1],
+        n_best=n_best,
+        max_answer_length=max_answer_length,
+        null_threshold=null_threshold,
+    )
+    by_id = {row.id: answer.text for row, answer in zip(rows, answers, strict=True)}
+    if len(by_id) < len(rows):
+        id, times = Counter(row.id for row in rows).most_common(1)[0]
+        raise InputError(f"expected an id of its own for each question, found {id!r} {times} times")
+    return by_id

@@ -1,4 +1,4 @@
-"""Texts as sub-words: one flat pool of tokens, cut and joined by array operations, never token by token.
+"""Texts as subwords: one flat pool of tokens, cut and joined by array operations, never token by token.
 
 A text is tokenised once, however many rows share it (the passage of ten questions, the premise of three pairs), without
 special tokens; sequences are then put together from slices of the pool and the tokenizer's own template.
@@ -39,11 +39,11 @@ class Special:
 
 
 @dataclass(frozen=True)
-class Subworder:
+class TokenizerAdapter:
     """A fast tokenizer, and where it puts special tokens around one text (2 places) and around a pair (3 places).
 
     `text_types` are the token types of the first and the second text, all types 0 for a model that takes none;
-    `unknown` is the token for a word that becomes no sub-word; `digest` is the SHA-256 of all that changes a token.
+    `unknown` is the token for a word that becomes no subword; `digest` is the SHA-256 of all that changes a token.
     """
 
     backend: Any
@@ -54,7 +54,7 @@ class Subworder:
     digest: str
 
     def room(self, *, pair: bool, max_length: int) -> int:
-        """Sub-words that fit beside the special tokens; raises InputError where it is not one for each text."""
+        """Subwords that fit beside the special tokens; raises InputError where it is not one for each text."""
         special = sum(map(len, self.pair if pair else self.single))
         least = special + 1 + pair
         if max_length < least:
@@ -62,15 +62,15 @@ class Subworder:
         return max_length - special
 
 
-def subworder(tokenizer: Any) -> Subworder:
-    """What `build` needs of a tokenizer of transformers, which is left as it is; a Subworder is returned as given.
+def adapter(tokenizer: Any) -> TokenizerAdapter:
+    """What `build` needs of a tokenizer of transformers, which is left as it is; a TokenizerAdapter is returned as given.
 
     Reading a vocabulary of 250,000 takes a second: do it once where many tasks and languages are built.
 
     Raises InputError for one that is not fast, or that does not start every sequence with a special token ([CLS], <s>):
     the classes are read off that token, and it stands for "no answer".
     """
-    if isinstance(tokenizer, Subworder):
+    if isinstance(tokenizer, TokenizerAdapter):
         return tokenizer
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
@@ -87,7 +87,7 @@ def subworder(tokenizer: Any) -> Subworder:
         )
     unknown = next((i for i in (tokenizer.unk_token_id, tokenizer.mask_token_id) if i is not None), single[0].ids[0])
     digest = hashlib.sha256(f"{types}:{unknown}:{copy.to_str()}".encode()).hexdigest()
-    return Subworder(copy, single, pair, (text_types[0], text_types[1]), unknown, digest)
+    return TokenizerAdapter(copy, single, pair, (text_types[0], text_types[1]), unknown, digest)
 
 
 def _plain(backend: Any) -> Any:
@@ -141,7 +141,7 @@ class Slices:
 
 @dataclass(frozen=True)
 class Pool:
-    """The sub-words of distinct texts in one flat array, and the slice of each text that was given.
+    """The subwords of distinct texts in one flat array, and the slice of each text that was given.
 
     `offsets` (tokens, 2) are the characters that a token covers in its text, in code points; None where not asked for.
     """
@@ -162,7 +162,7 @@ def ragged(begins: Ints, lengths: Ints) -> Ints:
     return places
 
 
-def pool(source: Subworder, texts: Sequence[str], *, offsets: bool = False) -> Pool:
+def pool(source: TokenizerAdapter, texts: Sequence[str], *, offsets: bool = False) -> Pool:
     """Tokenise texts, without special tokens, each distinct one once."""
     distinct = {text: i for i, text in enumerate(dict.fromkeys(texts))}
     ids, spans, counts = list[Any](), list[Any](), list[int]()
@@ -205,7 +205,9 @@ class Sequences:
     second: Ints
 
 
-def assemble(source: Subworder, ids: NDArray[np.int32], first: Slices, second: Slices | None = None) -> Sequences:
+def assemble(
+    source: TokenizerAdapter, ids: NDArray[np.int32], first: Slices, second: Slices | None = None
+) -> Sequences:
     """Sequences of one text, or of a pair, with special tokens; a second text of length -1 is none at all."""
     n = len(first.begins)
     second = second or Slices(np.zeros(n, np.int64), np.full(n, -1, np.int64))

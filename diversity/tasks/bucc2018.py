@@ -4,15 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diversity.data.formats import Items, lines
+from diversity.tasks._bitext import sibling
 from diversity.types import BadRow, InputError, Layout, Part, Retrieval, Task
 
 LANGUAGES = ("de", "fr", "ru", "zh")
-
-
-def sibling(path: Path, old: str, new: str) -> Path | None:
-    """The file beside `path` whose name ends in another suffix, gzipped or not."""
-    stem = path.name.removesuffix(".gz").removesuffix(f".{old}")
-    return next((p for z in ("", ".gz") if (p := path.with_name(f"{stem}.{new}{z}")).exists()), None)
 
 
 def _columns(path: Path) -> Iterator[tuple[str, str] | BadRow]:

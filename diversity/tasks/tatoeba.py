@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from diversity.data.formats import Items, lines
-from diversity.tasks._bitext import hub_pair
+from diversity.tasks._bitext import hub_pair, sibling
 from diversity.tasks._xtreme import XTREME
-from diversity.tasks.bucc2018 import sibling
 from diversity.types import BadRow, Hub, InputError, Layout, Part, Retrieval, Task
 
 CODES = dict(

@@ -95,7 +95,7 @@ def _features(
         kind=task.kind,
         labels=task.labels,
         max_length=settings.optimisation.max_length,
-        stride=settings.optimisation.doc_stride,
+        doc_stride=settings.optimisation.doc_stride,
         unseen="error" if examples is task.train else "ignore",
         cache=cache,
         label=task.name,

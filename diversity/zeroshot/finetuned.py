@@ -12,7 +12,7 @@ from diversity import catalog
 from diversity.data import sources
 from diversity.encoders.pretrained import Loaded, load_model
 from diversity.features.cache import cached
-from diversity.features.predictions import predictions
+from diversity.features.decode import predictions
 from diversity.results import training_record
 from diversity.training import dev
 from diversity.training.heads import Output, network
@@ -46,7 +46,8 @@ class FinetunedModel:
         tokenizer = self.loaded.tokenizer
         features = cached(
             rows, tokenizer, kind=catalog.task(self.task).kind, labels=self.labels, cache=cache, label=label,
-            max_length=self.settings.optimisation.max_length, stride=self.settings.optimisation.doc_stride, unseen="ignore",
+            max_length=self.settings.optimisation.max_length, doc_stride=self.settings.optimisation.doc_stride,
+            unseen="ignore",
         )  # fmt: skip
         with _on_gpu(self.network):
             logits = dev.predict(

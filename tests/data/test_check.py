@@ -17,6 +17,8 @@ import pytest
 
 from diversity import catalog
 from diversity.data import check
+from diversity.data import hub as hub_module
+from diversity.data.lock import LOCK, Lock
 from diversity.types import InputError
 
 LABELS = ("entailment", "neutral", "contradiction")
@@ -216,7 +218,7 @@ def test_a_changed_byte_is_found_after_a_lock(write, tmp_path):
     path = write(TRAIN, nli(*LABELS))
     write(DEV, nli(*LABELS))
     assert not any(r.failed for r in check.check(["mnli"], data=tmp_path, lock=True))
-    lock = json.loads((tmp_path / check.LOCK).read_text())
+    lock = json.loads((tmp_path / LOCK).read_text())
     assert lock == {
         "files": {name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in (DEV, TRAIN)},
         "revisions": {},
@@ -228,7 +230,7 @@ def test_a_changed_byte_is_found_after_a_lock(write, tmp_path):
     assert len(path.read_bytes()) == len(content)
     found = check.check(["mnli"], data=tmp_path)
     assert [(r.split, r.status, r.failed) for r in found] == [("train", "changed", True), ("dev", "partial", False)]
-    assert found[0].detail == f"{path} is not as {check.LOCK} has it"
+    assert found[0].detail == f"{path} is not as {LOCK} has it"
 
     path.write_bytes(content)
     assert [r.status for r in check.check(["mnli"], data=tmp_path)] == ["partial", "partial"]
@@ -237,18 +239,18 @@ def test_a_changed_byte_is_found_after_a_lock(write, tmp_path):
 def test_without_lock_nothing_is_written(write, tmp_path):
     write(TRAIN, nli(*LABELS))
     check.check(["mnli"], data=tmp_path)
-    assert not (tmp_path / check.LOCK).exists()
+    assert not (tmp_path / LOCK).exists()
 
 
 def test_a_later_lock_keeps_what_an_earlier_one_recorded(write, tmp_path):
     write(TRAIN, nli(*LABELS))
     write("xnli/dev-de.tsv", "A.\tB.\tneutral\n")
     check.check(["mnli"], data=tmp_path, lock=True)
-    before = check.read_lock(tmp_path)
+    before = Lock.read(tmp_path)
     check.check(["xnli"], data=tmp_path, lock=True)
-    after = check.read_lock(tmp_path)
-    assert set(after["files"]) == {TRAIN, "xnli/dev-de.tsv"}
-    assert after["files"][TRAIN] == before["files"][TRAIN]
+    after = Lock.read(tmp_path)
+    assert set(after.files) == {TRAIN, "xnli/dev-de.tsv"}
+    assert after.files[TRAIN] == before.files[TRAIN]
 
 
 def test_a_second_file_of_a_bitext_is_locked_too(samples, tmp_path):
@@ -262,7 +264,7 @@ def test_a_second_file_of_a_bitext_is_locked_too(samples, tmp_path):
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"files": {}}', '{"files": 1, "revisions": {}}', "\x00"])
 def test_a_damaged_lock_file_is_refused(content, write, tmp_path):
     write(TRAIN, nli(*LABELS))
-    path = write(check.LOCK, content)
+    path = write(LOCK, content)
     with pytest.raises(InputError, match="expected a lock file written by diversity data, found ") as caught:
         check.check(["mnli"], data=tmp_path)
     assert str(caught.value).startswith(str(path))
@@ -282,37 +284,36 @@ def test_status_words_are_sorted_into_failures_and_others():
 @pytest.mark.parametrize("name", ["ccg", "bucc2018"])
 def test_a_task_that_the_hub_does_not_have_says_where_it_is(name, tmp_path):
     with pytest.raises(InputError, match=rf"^{name}: expected a task that the hub has, found none\. .*https://"):
-        check.fetch([name], data=tmp_path)
+        hub_module.fetch([name], data=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_task_is_refused_before_anything_is_brought(tmp_path):
     with pytest.raises(InputError, match="unknown task 'mnly': did you mean mnli"):
-        check.fetch(["qqp", "mnly"], data=tmp_path / "new")
+        hub_module.fetch(["qqp", "mnly"], data=tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("name", ["panx", "xquad", "tydiqa"])
-def test_a_language_that_a_task_does_not_have_is_named(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(check, "_fetch_repo", lambda *_: pytest.fail("something would have been brought"))
+def test_a_language_that_a_task_does_not_have_is_named(name, tmp_path):
     with pytest.raises(InputError, match="'xx'"):
-        check.fetch([name], data=tmp_path, languages=["xx"])
+        hub_module.fetch([name], data=tmp_path, languages=["xx"])
 
 
 def test_the_configurations_of_the_languages_are_brought_and_no_others():
-    repositories = check.hubs(catalog.task("xquad"), ["de", "th"])
+    repositories = hub_module.hubs(catalog.task("xquad"), ["de", "th"])
     assert set(repositories) == {"google/xtreme", "rajpurkar/squad"}
     assert {config for _, config in repositories["google/xtreme"]} == {"XQuAD.de", "XQuAD.th"}
     assert {(h.split, config) for h, config in repositories["rajpurkar/squad"]} == {
         ("train", "plain_text"),
         ("validation", "plain_text"),
     }
-    everything = check.hubs(catalog.task("tatoeba"))
+    everything = hub_module.hubs(catalog.task("tatoeba"))
     assert len(everything["google/xtreme"]) == 36
 
 
 def test_a_repository_is_asked_once_however_many_splits_it_holds():
-    repositories = check.hubs(catalog.task("anli_plus"))
+    repositories = hub_module.hubs(catalog.task("anli_plus"))
     assert {repo: len(uses) for repo, uses in repositories.items()} == {
         "facebook/anli": 6,
         "nyu-mll/multi_nli": 2,
@@ -381,7 +382,7 @@ def test_the_pinned_commit_is_brought_and_recorded(hub, mnli, command, tmp_path)
     folder = tmp_path / "here" / "nyu-mll" / "multi_nli"
     for split in SPLITS:
         assert (folder / file_of(split)).read_bytes() == mnli.commits[PINNED][file_of(split)]
-    assert json.loads((tmp_path / "here" / check.LOCK).read_text()) == {
+    assert json.loads((tmp_path / "here" / LOCK).read_text()) == {
         "revisions": {"nyu-mll/multi_nli": PINNED},
         "files": {
             f"nyu-mll/multi_nli/{file_of(s)}": hashlib.sha256(mnli.commits[PINNED][file_of(s)]).hexdigest()
@@ -410,7 +411,7 @@ def test_a_commit_that_is_not_pinned_is_resolved_once_and_kept(hub, mnli, comman
     assert status == 0
     assert f"nyu-mll/multi_nli@{PINNED}" in out
     assert hub.asked("/revision/main")
-    assert check.read_lock(tmp_path / "here")["revisions"] == {"nyu-mll/multi_nli": PINNED}
+    assert Lock.read(tmp_path / "here").revisions == {"nyu-mll/multi_nli": PINNED}
 
     mnli.head = NEWER
     shutil.rmtree(tmp_path / "here" / "nyu-mll")
@@ -421,14 +422,14 @@ def test_a_commit_that_is_not_pinned_is_resolved_once_and_kept(hub, mnli, comman
     assert hub.asked(NEWER) == hub.asked("/main") == []
     brought = tmp_path / "here" / "nyu-mll" / "multi_nli" / file_of("train")
     assert brought.read_bytes() == mnli.commits[PINNED][file_of("train")]
-    assert check.read_lock(tmp_path / "here")["revisions"] == {"nyu-mll/multi_nli": PINNED}
+    assert Lock.read(tmp_path / "here").revisions == {"nyu-mll/multi_nli": PINNED}
 
 
 def test_a_branch_of_the_hub_other_than_main_can_be_named(hub, mnli, command, tmp_path):
     status, out, _ = finish(command(hub.endpoint, "-c", UNPINNED.replace("REF", "refs/convert/parquet")))
     assert (status, out) == (0, f"nyu-mll/multi_nli@{NEWER}: 3 files in here/nyu-mll/multi_nli\n")
     assert hub.asked("/revision/refs/convert/parquet")
-    assert check.read_lock(tmp_path / "here")["revisions"] == {"nyu-mll/multi_nli": NEWER}
+    assert Lock.read(tmp_path / "here").revisions == {"nyu-mll/multi_nli": NEWER}
 
 
 def test_a_connection_that_breaks_in_the_middle_is_taken_up_again(hub, mnli, command, tmp_path):
@@ -458,7 +459,7 @@ def test_a_fetch_that_was_killed_goes_on_when_it_is_repeated(hub, mnli, command,
         process.communicate()
     hub.release()
     assert not (folder / file_of("train")).exists(), "half a file has the name of a whole one"
-    assert check.read_lock(tmp_path / "here")["revisions"] == {"nyu-mll/multi_nli": PINNED}
+    assert Lock.read(tmp_path / "here").revisions == {"nyu-mll/multi_nli": PINNED}
 
     hub.requests.clear()
     assert finish(command(hub.endpoint, *FETCH))[0] == 0
@@ -466,7 +467,7 @@ def test_a_fetch_that_was_killed_goes_on_when_it_is_repeated(hub, mnli, command,
     assert {r[1].rpartition("/")[2] for r in hub.asked("/resolve/") if r[0] == "GET"} == {
         file_of("train").rpartition("/")[2]
     }, "what had been brought is brought again"
-    assert set(check.read_lock(tmp_path / "here")["files"]) == {f"nyu-mll/multi_nli/{file_of(s)}" for s in SPLITS}
+    assert set(Lock.read(tmp_path / "here").files) == {f"nyu-mll/multi_nli/{file_of(s)}" for s in SPLITS}
 
 
 def test_a_hub_that_is_down_is_one_line_that_says_what_to_do(command, tmp_path):

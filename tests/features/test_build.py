@@ -36,7 +36,7 @@ def sequences(found):
 
 
 def pieces(found, name):
-    """The sub-words of each sequence, as the tokenizer writes them."""
+    """The subwords of each sequence, as the tokenizer writes them."""
     return [subwords.tokenizer(name).convert_ids_to_tokens(s) for s in sequences(found)]
 
 
@@ -147,11 +147,13 @@ def test_a_right_choice_that_is_not_there_is_an_error() -> None:
 
 
 @every_tokenizer
-@pytest.mark.parametrize(("length", "stride"), [(40, 10), (48, 7), (64, 1000), (200, 128)])
-def test_windows_are_those_of_the_tokenizer(name: str, length: int, stride: int) -> None:
+@pytest.mark.parametrize(("length", "doc_stride"), [(40, 10), (48, 7), (64, 1000), (200, 128)])
+def test_windows_are_those_of_the_tokenizer(name: str, length: int, doc_stride: int) -> None:
     tokenizer = subwords.tokenizer(name)
     question, context = "Who is it?", " ".join(TEXT)
-    found = build([Span("1", "en", question, context, ())], tokenizer, kind="span", max_length=length, stride=stride)
+    found = build(
+        [Span("1", "en", question, context, ())], tokenizer, kind="span", max_length=length, doc_stride=doc_stride
+    )
     specials = tokenizer.num_special_tokens_to_add(pair=True)
     room = length - specials - len(tokenizer(question, add_special_tokens=False, padding=False)["input_ids"])
     theirs = tokenizer(
@@ -159,7 +161,7 @@ def test_windows_are_those_of_the_tokenizer(name: str, length: int, stride: int)
         [context],
         truncation="only_second",
         max_length=length,
-        stride=room - min(stride, room),  # there it is the overlap
+        stride=room - min(doc_stride, room),  # there it is the overlap
         return_overflowing_tokens=True,
         return_offsets_mapping=True,
     )
@@ -177,7 +179,7 @@ def test_an_answer_is_labelled_in_every_window_that_has_all_of_it(name: str) -> 
     context = " ".join(TEXT)
     answers = ["Nora Vale", "12 November", "φάρος", "1874 में", "สูง 41", "蜡烛", "미터", "Marta", "41미터이다."]
     rows = [Span(a, "en", "Who?", context, (Answer(a, context.index(a)), Answer("M", 0))) for a in answers]
-    found = build(rows, subwords.tokenizer(name), kind="span", max_length=60, stride=20)
+    found = build(rows, subwords.tokenizer(name), kind="span", max_length=60, doc_stride=20)
     whole = build(rows, subwords.tokenizer(name), kind="span", max_length=4000)
 
     def covering(features, u):
@@ -294,7 +296,7 @@ def test_an_unknown_tag_names_row_and_word_and_open_sets_are_learnt() -> None:
 def test_texts_are_cut_without_overlap_and_empty_ones_left_out(name: str) -> None:
     rows = [Text("1", "en", TEXT[0]), Text("2", "en", " " if name == "wordpiece" else ""), Text("3", "en", TEXT[1])]
     found = build(rows, subwords.tokenizer(name), kind="mlm", max_length=10)
-    whole = tokens.pool(tokens.subworder(subwords.tokenizer(name)), [TEXT[0], TEXT[1]])
+    whole = tokens.pool(tokens.adapter(subwords.tokenizer(name)), [TEXT[0], TEXT[1]])
     assert [i for s in sequences(found) for i in s[1:-1]] == whole.ids.tolist()
     assert sorted(set(found.example.tolist())) == [0, 2]
     assert found.lengths.max() == 10
@@ -305,11 +307,11 @@ def test_texts_are_cut_without_overlap_and_empty_ones_left_out(name: str) -> Non
 def test_blocks_join_to_what_one_block_gives(monkeypatch, samples) -> None:
     from diversity.features import build as features
 
-    tokenizer = tokens.subworder(subwords.tokenizer("wordpiece"))
+    tokenizer = tokens.adapter(subwords.tokenizer("wordpiece"))
     for name, split, options in [
         ("mnli", "train", {}),
         ("commonsenseqa", "train", {}),
-        ("squad_v2", "train", {"max_length": 40, "stride": 9}),
+        ("squad_v2", "train", {"max_length": 40, "doc_stride": 9}),
         ("udpos", "train", {"max_length": 10}),
     ]:
         task = catalog.task(name)
@@ -334,7 +336,7 @@ def test_what_cannot_be_built_is_an_input_error() -> None:
         ("expected Span rows for span, found Text", [row], fast, {"kind": "span"}),
         ("maximum length of at least 3 tokens, found 2", [row], fast, {"kind": "mlm", "max_length": 2}),
         ("expected a fast tokenizer .* found builtins.object", [row], object(), {"kind": "mlm"}),
-        ("stride and a question of at least 1", [row], fast, {"kind": "mlm", "stride": 0}),
+        ("stride and a question of at least 1", [row], fast, {"kind": "mlm", "doc_stride": 0}),
     ]:
         with pytest.raises(InputError, match=message):
             build(rows, tokenizer, **{"max_length": 8, **options})

@@ -45,7 +45,7 @@ def builds(monkeypatch):
     return counted
 
 
-SETTINGS = {"kind": "span", "max_length": 40, "stride": 8}
+SETTINGS = {"kind": "span", "max_length": 40, "doc_stride": 8}
 
 
 @pytest.mark.parametrize("name", ["mnli", "commonsenseqa", "squad_v2", "udpos"])
@@ -93,7 +93,7 @@ def test_the_key_holds_all_that_changes_the_features(rows, builds, tmp_path, mon
         (rows, subwords.tokenizer("metaspace"), SETTINGS),
         (rows, grown, SETTINGS),
         (rows, tokenizer, SETTINGS | {"max_length": 41}),
-        (rows, tokenizer, SETTINGS | {"stride": 9}),
+        (rows, tokenizer, SETTINGS | {"doc_stride": 9}),
         (rows, tokenizer, SETTINGS | {"max_question": 9}),
         (rows, tokenizer, SETTINGS | {"labels": ["a"]}),
         (rows, tokenizer, SETTINGS | {"unseen": "ignore"}),
@@ -108,9 +108,9 @@ def test_the_key_holds_all_that_changes_the_features(rows, builds, tmp_path, mon
 
 def test_padding_that_a_call_leaves_behind_is_not_in_the_key() -> None:
     tokenizer = subwords.byte_level()
-    before = tokens.subworder(tokenizer).digest
+    before = tokens.adapter(tokenizer).digest
     tokenizer(["a", "b c"], padding=True, truncation=True, max_length=5)
-    assert tokens.subworder(tokenizer).digest == before
+    assert tokens.adapter(tokenizer).digest == before
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "changed", "no meta", "other meta"])

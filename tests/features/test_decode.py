@@ -61,7 +61,7 @@ def exhaustive(found: Features, rows, start, end, width: int):
 def test_the_best_spans_are_those_of_a_search_over_all(name, seed, width, n_best, length) -> None:
     rng = np.random.default_rng(seed)
     rows = [question("", " ".join(rng.choice(TEXT, rng.integers(1, 4)))) for _ in range(3)]
-    found = build(rows, subwords.tokenizer(name), kind="span", max_length=length, stride=int(rng.integers(3, 30)))
+    found = build(rows, subwords.tokenizer(name), kind="span", max_length=length, doc_stride=int(rng.integers(3, 30)))
     start, end = rng.normal(size=(2, len(found.ids)))
     answered = decode.spans(found, rows, start, end, n_best=n_best, max_answer_length=width)
     for ours, theirs in zip(answered, exhaustive(found, rows, start, end, width), strict=True):
@@ -168,7 +168,7 @@ def test_logits_that_do_not_fit_are_refused() -> None:
 def test_gold_answers_come_back_in_every_script(name: str, length: int) -> None:
     answers = ["Marta Hale", "Port Selby", "41 Meter", "φάρος", "Маяк", "المنارةُ", "1874 में", "สูง 41 เมตร", "蜡烛"]
     rows = [question(a) for a in [*answers, "", "灯台", "41미터"]]
-    found = build(rows, subwords.tokenizer(name), kind="span", max_length=length, stride=12)
+    found = build(rows, subwords.tokenizer(name), kind="span", max_length=length, doc_stride=12)
     answered = decode.spans(found, rows, *one_hot(found), max_answer_length=40, null_threshold=0.0)
     for row, ours in zip(rows, answered, strict=True):
         if not row.answers:

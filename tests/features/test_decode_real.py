@@ -25,7 +25,7 @@ specification.loader.exec_module(subwords)
 @pytest.fixture(scope="module", params=subwords.NAMES)
 def source(request):
     tokenizer = subwords.tokenizer(request.param)
-    return tokenizer, tokens.subworder(tokenizer)
+    return tokenizer, tokens.adapter(tokenizer)
 
 
 @cache
@@ -58,11 +58,11 @@ def explained(row, text: str, tokenizer) -> bool:
     ("name", "split"), [("xquad", "test"), ("mlqa", "dev"), ("tydiqa", "train"), ("squad_v2", "dev")]
 )
 def test_answers_come_back_or_have_a_cause(name: str, split: str, real, source) -> None:
-    tokenizer, subworder = source
+    tokenizer, adapted = source
     rows = labelled(name, split, real, 30)
     if not rows:
         pytest.skip(f"no {name} in the folder of real data")
-    found = build(rows, subworder, kind="span", max_length=384)
+    found = build(rows, adapted, kind="span", max_length=384)
     start, end = np.zeros((2, len(found.ids)), dtype=np.float32)
     known = found.labels[:, 0] != IGNORE
     start[found.starts[:-1][known] + found.labels[known, 0]] = 1

@@ -11,7 +11,7 @@ import pytest
 from diversity import catalog
 from diversity.data import sources
 from diversity.features.build import IGNORE, build
-from diversity.features.predictions import predictions
+from diversity.features.decode import predictions
 from diversity.types import Answer, InputError, MultipleChoice, Rows, Span, Text
 from diversity.xtreme import layout, references, scores
 
