@@ -109,10 +109,9 @@ def grid(folder: Path, file: Path = PLAN) -> Path:
         place / "results.csv",
         place / "scores.csv",
         metric=plan.primary_metric,
-        outcome=plan.outcome,
+        analysis=diversity.Analysis(outcome=plan.outcome),
         output=folder / "report" / "report.html",
-        heading=diversity.Heading(TITLE, NOTHING),
-        exports=False,
+        presentation=diversity.Presentation(TITLE, NOTHING, exports=False),
     )
     print(f"\n{NOTHING}\n{written.fit if isinstance(written.fit, str) else written.fit.sentence}")
     return written.html

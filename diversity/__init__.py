@@ -41,7 +41,7 @@ _API = {
     "Assumptions": "planning.choice",
     "Draws": "scoring.asked",
     "EmbeddedTasks": "scoring.embedded",
-    "Heading": "reporting.report",
+    "Presentation": "reporting.report",
     "Hypothesis": "planning.choice",
     "InputError": "types",
     "Mining": "retrieval.retrieve",
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from diversity.planning.design import design as design
     from diversity.planning.plans import read_plan as read_plan
     from diversity.reporting.plot import plot as plot
-    from diversity.reporting.report import Heading as Heading
+    from diversity.reporting.report import Presentation as Presentation
     from diversity.reporting.report import report as report
     from diversity.results import Lineage as Lineage
     from diversity.retrieval.retrieve import Mining as Mining

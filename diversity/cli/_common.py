@@ -118,5 +118,5 @@ def check_writable(out: Path) -> None:
     import os
 
     if out.is_dir() or not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
-        found = "a directory" if out.is_dir() else "a folder that is not there or cannot be written to"
-        raise InputError(f"{out}: expected a file that can be written, found {found}")
+        problem = "a directory" if out.is_dir() else "a folder that is not there or cannot be written to"
+        raise InputError(f"{out}: expected a file that can be written, found {problem}")

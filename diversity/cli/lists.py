@@ -32,7 +32,7 @@ def tasks(
     records, rows = list[dict[str, Any]](), list[list[str]]()
     for name in sorted(catalog.names("tasks"), key=lambda n: (catalog.task(n).role, n)):
         task = catalog.task(name)
-        here = (_here(task, data) if data is not None else []) + (["moments"] if name in shipped else [])
+        available = (_available(task, data) if data is not None else []) + (["moments"] if name in shipped else [])
         size = task.expected("train", "en")
         records.append(
             {
@@ -42,7 +42,7 @@ def tasks(
                 "metric": task.metric,
                 "train_rows": size,
                 "languages": list(task.languages),
-                "here": here,
+                "here": available,
                 "licence": task.licence,
                 "citation": task.citation,
                 "url": task.url,
@@ -51,25 +51,25 @@ def tasks(
         )
         licence = task.licence if len(task.licence) <= 44 else task.licence[:43] + "…"
         counts = [f"{size:,}" if size else "-", str(len(task.languages))]
-        rows.append([name, task.role, task.kind, task.metric, *counts, ",".join(here) or "-", licence])
+        rows.append([name, task.role, task.kind, task.metric, *counts, ",".join(available) or "-", licence])
     header = ["task", "role", "kind", "metric", "train rows", "languages", "here", "licence"]
     notes = "".join(f"{r['task']}: {r['note']}\n" for r in records if r["note"])
     show(records, format, out, text_table(header, rows, right=(4, 5)) + "\n" + notes)
 
 
-def _here(task: Task, data: Path) -> list[str]:
+def _available(task: Task, data: Path) -> list[str]:
     from diversity.data import sources
 
-    found = []
+    splits = []
     for split in task.splits:
         try:
             if any(sources.find(task, data, split, language) for language in task.languages):
-                found.append(split)
+                splits.append(split)
         except InputError:
             if not data.is_dir():
                 raise
-            found.append(f"{split}?")
-    return found
+            splits.append(f"{split}?")
+    return splits
 
 
 @app.command()

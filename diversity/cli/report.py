@@ -60,10 +60,10 @@ def report(
         outcome=outcome, encoder=encoder, english=english, where=choices(where), covariates=tuple(metrics_in(covariates)),
         alpha=alpha, permutations=permutations, bootstrap=bootstrap, seed=seed,
     )  # fmt: skip
-    heading = reporting.Heading(title or reporting.TITLE, remark)
+    presentation = reporting.Presentation(title or reporting.TITLE, remark, exports)
     written = reporting.report(
         results, scores, metric=metric, output=output, groups=group_column, rope=rope, analysis=analysis,
-        heading=heading, exports=exports,
+        presentation=presentation,
     )  # fmt: skip
     print(written.html)
     if written.files:

@@ -58,46 +58,48 @@ def evaluate(
             check_writable(path)
     if split != "test" and data is None:
         raise InputError("expected --data DIR with --split: labels in the leaderboard's layout are of test")
-    found = report.evaluate(
+    evaluation = report.evaluate(
         predictions, labels, data=data, split=split, languages=names_in(languages), version=version,
         bootstrap=bootstrap, seed=seed,
     )  # fmt: skip
-    for remark in found.notes:
+    for remark in evaluation.notes:
         note(f"note: {remark}")
-    if found.missing:
-        note(f"missing: {'; '.join(found.missing)}")
+    if evaluation.missing:
+        note(f"missing: {'; '.join(evaluation.missing)}")
     if json is not None:
-        store.write(json, json_module.dumps(found.as_json(), indent=2) + "\n")
+        store.write(json, json_module.dumps(evaluation.as_json(), indent=2) + "\n")
         note(f"wrote {json}")
-    records = [s._asdict() for s in (*found.scores, *found.averages)]
-    show(records, format, out, _table(found))
+    records = [s._asdict() for s in (*evaluation.scores, *evaluation.averages)]
+    show(records, format, out, _table(evaluation))
 
 
-def _repeated(score: Score, found: Evaluation) -> bool:
+def _repeated(score: Score, evaluation: Evaluation) -> bool:
     """Is it a number that stands in the table under another name: a task's score that is its one metric, and the like."""
     from diversity import catalog
 
     answers = [n for n in catalog.targets() if catalog.task(n).output_type == "answers"]
     alike = score.task not in answers if score.metric == "metric" else score.metric == "f1_seqeval_0"
-    same = [s for s in found.averages if s[:2] == score[:2] and s.value == score.value and s.metric != score.metric]
+    same = [
+        s for s in evaluation.averages if s[:2] == score[:2] and s.value == score.value and s.metric != score.metric
+    ]
     return alike and bool(same)
 
 
-def _table(found: Evaluation) -> str:
+def _table(evaluation: Evaluation) -> str:
     """The averages of each task, group and all, with and without English."""
     from diversity.xtreme.evaluate import WITHOUT_ENGLISH
 
-    without = {(s.task, s.metric): s.value for s in found.averages if s.language == WITHOUT_ENGLISH}
+    without = {(s.task, s.metric): s.value for s in evaluation.averages if s.language == WITHOUT_ENGLISH}
     rows = [
         [
             s.task,
             "score" if s.metric == "metric" else s.metric,
             f"{s.value:.2f}",
             f"{without.get((s.task, s.metric), math.nan):.2f}".replace("nan", "-"),
-            f"{s.n} {'languages' if s.task in found.languages else 'tasks'}",
+            f"{s.n} {'languages' if s.task in evaluation.languages else 'tasks'}",
         ]
-        for s in found.averages
-        if s.language != WITHOUT_ENGLISH and not _repeated(s, found)
+        for s in evaluation.averages
+        if s.language != WITHOUT_ENGLISH and not _repeated(s, evaluation)
     ]
     header = ["task", "metric", "average", "without en", "of"]
     return text_table(header, rows, right=(2, 3)) + "\nlanguage by language, with intervals: --format csv or json\n"

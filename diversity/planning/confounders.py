@@ -47,8 +47,8 @@ def covariates(
     if strength:
         members["strength"] = [strength.get(n, math.nan) for n in names]
     members |= _vocabulary(space, targets)
-    found = {column: weights @ np.array(values) for column, values in members.items()}
-    return pd.DataFrame({**found, **_similarity(weights, space, targets)})
+    means = {column: weights @ np.array(values) for column, values in members.items()}
+    return pd.DataFrame({**means, **_similarity(weights, space, targets)})
 
 
 def _log_examples(name: str, space: EmbeddedTasks) -> float:

@@ -104,8 +104,8 @@ def spread(
     rng = rng or np.random.default_rng(0)
     bins = _bins(diversity, size)
     starts = [np.array([b[0] for b in bins])] + [np.array([rng.choice(b) for b in bins]) for _ in range(RESTARTS)]
-    found = [_exchanged(start, bins, diversity, covariates, weights) for start in starts]
-    best = min(found, key=lambda chosen: imbalance(chosen, diversity, covariates, weights))
+    choices = [_exchanged(start, bins, diversity, covariates, weights) for start in starts]
+    best = min(choices, key=lambda chosen: imbalance(chosen, diversity, covariates, weights))
     return best[np.argsort(diversity[best], kind="stable")]
 
 
@@ -115,9 +115,9 @@ def _bins(diversity: Array, size: int) -> list[Ints]:
     middles = low + (np.arange(size) + 0.5) * (high - low) / size
     owner = np.clip(((diversity - low) / ((high - low) or 1) * size).astype(int), 0, size - 1)
     bins = [np.flatnonzero(owner == b) for b in range(size)]
-    while (empty := next((b for b, found in enumerate(bins) if not len(found)), None)) is not None:
+    while (empty := next((b for b, members in enumerate(bins) if not len(members)), None)) is not None:
         giver, taken = min(
-            ((b, m) for b, found in enumerate(bins) if len(found) > 1 for m in found),
+            ((b, m) for b, members in enumerate(bins) if len(members) > 1 for m in members),
             key=lambda pair: abs(diversity[pair[1]] - middles[empty]),
         )
         bins[empty], bins[giver] = np.array([taken]), bins[giver][bins[giver] != taken]

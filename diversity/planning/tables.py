@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -84,13 +84,13 @@ def checked(values: Mapping[str, Any], table: TableName, where: str = "") -> dic
     return dict(values)
 
 
-def _numbers(value: Any) -> list[float]:
+def _numbers(value: object) -> list[float]:
     """The numbers of a value; those of the tables in it are checked with these."""
     parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
     return [part for part in parts if isinstance(part, float)]
 
 
-def _expected(kind: Any) -> str:
+def _expected(kind: object) -> str:
     """What is expected, in words: the description of a type, or the choices."""
     metadata = getattr(kind, "__metadata__", ())
-    return str(metadata[0].description) if metadata else "one of " + ", ".join(kind.__args__)
+    return str(metadata[0].description) if metadata else "one of " + ", ".join(get_args(kind))

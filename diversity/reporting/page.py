@@ -135,7 +135,7 @@ def _fixed(value: float, digits: int) -> str:
     return shown if value == 0 or float(shown.replace(",", "")) else f"{value:.1e}"
 
 
-def cell(value: Any) -> str:
+def cell(value: object) -> str:
     """A value as a reader wants it: numbers to four significant digits, a dash where there is none.
 
     >>> cell(0.123456), cell(1234567), cell(float("nan")), cell(12.0), cell(123456.789), cell(float("inf"))

@@ -28,10 +28,20 @@ def _colour(place: int) -> str:
     return to_hex(f"C{place}")
 
 
-def _axes(width: float, height: float, **options: Any) -> tuple[Figure, Any]:
+def _axes(
+    width: float,
+    height: float,
+    *,
+    nrows: int = 1,
+    ncols: int = 1,
+    height_ratios: Sequence[float] | None = None,
+    width_ratios: Sequence[float] | None = None,
+) -> tuple[Figure, Any]:
     import matplotlib.pyplot as plt
 
-    return plt.subplots(figsize=(width, height), **options)
+    return plt.subplots(
+        nrows, ncols, figsize=(width, height), sharex=nrows > 1, height_ratios=height_ratios, width_ratios=width_ratios
+    )
 
 
 def forest(estimates: pd.DataFrame, *, xlabel: str, pooled: Sequence[str] = (), reference: float = 0.0) -> Figure:
@@ -104,8 +114,8 @@ def scatter(points: pd.DataFrame, *, xlabel: str, ylabel: str, band: pd.DataFram
     sizes = sorted(points["k"].unique()) if "k" in points else []
     if 1 < len(sizes) <= len(MARKS):
         for place, size in enumerate(sizes):
-            here = points[points["k"] == size]
-            ax.plot(here["x"], here["y"], MARKS[place], color=_colour(place), alpha=0.8, markersize=5, label=f"{size}")
+            rows = points[points["k"] == size]
+            ax.plot(rows["x"], rows["y"], MARKS[place], color=_colour(place), alpha=0.8, markersize=5, label=f"{size}")
         ax.legend(title="tasks", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     else:
         ax.plot(points["x"], points["y"], "o", color=_colour(0), alpha=0.75, markersize=5)
@@ -154,12 +164,10 @@ def specification_curve(table: pd.DataFrame, choices: Sequence[str], *, ylabel: 
     """Every specification's estimate in order, its choices marked below: columns estimate, low, high, p and `choices`."""
     ordered = table.sort_values("estimate").reset_index(drop=True)
     marks = [(c, v) for c in choices for v in sorted(ordered[c].astype(str).unique())]
-    figure, (top, bottom) = _axes(
-        9, 3.2 + 0.2 * len(marks), nrows=2, sharex=True, height_ratios=[3.0, max(0.6, 0.2 * len(marks))]
-    )
+    figure, (top, bottom) = _axes(9, 3.2 + 0.2 * len(marks), nrows=2, height_ratios=[3.0, max(0.6, 0.2 * len(marks))])
     x = ordered.index.to_numpy()
-    found = (ordered["p"] < 0.05).to_numpy()
-    for chosen, colour, name in ((~found, _colour(7), "p ≥ .05"), (found, _colour(0), "p < .05")):
+    significant = (ordered["p"] < 0.05).to_numpy()
+    for chosen, colour, name in ((~significant, _colour(7), "p ≥ .05"), (significant, _colour(0), "p < .05")):
         if chosen.any():
             part = ordered[chosen]
             top.vlines(x[chosen], part["low"], part["high"], color=colour, linewidth=1)
@@ -168,8 +176,8 @@ def specification_curve(table: pd.DataFrame, choices: Sequence[str], *, ylabel: 
     top.set(ylabel=ylabel)
     top.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     for y, (choice, value) in enumerate(marks):
-        here = (ordered[choice].astype(str) == value).to_numpy()
-        bottom.plot(x[here], [y] * int(here.sum()), "|", color=_colour(0), markersize=7)
+        chosen = (ordered[choice].astype(str) == value).to_numpy()
+        bottom.plot(x[chosen], [y] * int(chosen.sum()), "|", color=_colour(0), markersize=7)
     names = [f"{c}: {v or 'none'}" for c, v in marks]
     bottom.set(yticks=range(len(marks)), yticklabels=names, ylim=(len(marks) - 0.5, -0.5))
     bottom.set(xlabel="specifications, by estimate")
@@ -182,7 +190,7 @@ def lines(
     table: pd.DataFrame, x: str, y: str, *, by: str = "", error: str = "", reference: float | None = None,
     xlabel: str = "", ylabel: str = "",
 ) -> Figure:  # fmt: skip
-    """Curves of column `y` over column `x`, one for each value of `by`, told by colour and mark; bars of +-`error`."""
+    """Curves of column `y` over column `x`, one for each value of `by`, by colour and mark; bars of +-`error`."""
     figure, ax = _axes(7.5, 4.4)
     groups = list(table.groupby(by, sort=False)) if by else [("", table)]
     for place, (name, rows) in enumerate(groups):
@@ -202,8 +210,10 @@ def groups(table: pd.DataFrame, x: str, by: str, *, xlabel: str = "") -> Figure:
     names = list(dict.fromkeys(table[by]))
     figure, ax = _axes(7.5, 1.1 + 0.5 * len(names))
     for place, name in enumerate(names):
-        here = table.loc[table[by] == name, x]
-        ax.plot(here, [place] * len(here), MARKS[place % len(MARKS)], color=_colour(place % 8), alpha=0.7, markersize=6)
+        values = table.loc[table[by] == name, x]
+        ax.plot(
+            values, [place] * len(values), MARKS[place % len(MARKS)], color=_colour(place % 8), alpha=0.7, markersize=6
+        )
     ax.set(yticks=range(len(names)), yticklabels=names, xlabel=xlabel or x, ylim=(len(names) - 0.5, -0.5))
     ax.tick_params(axis="y", length=0)
     return figure

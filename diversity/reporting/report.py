@@ -32,11 +32,12 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Heading:
-    """What stands first in a report: its title, and a note of what a reader has to know of these runs."""
+class Presentation:
+    """How a report is presented: its title, a note of what a reader has to know first, and whether files are exported."""
 
     title: str = TITLE
     note: str = ""
+    exports: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,27 +56,24 @@ def report(
     *,
     metric: str,
     output: Path | str,
-    outcome: str | None = None,
     groups: Mapping[str, str] | str | None = None,
     rope: float = 0.5,
     analysis: Analysis | None = None,
-    heading: Heading | None = None,
-    exports: bool = True,
+    presentation: Presentation | None = None,
 ) -> Report:
-    """Write the report to OUTPUT (an `.html` file); `exports` writes its tables and figures to folders beside it.
+    """Write the report to OUTPUT (an `.html` file), and its tables and figures to folders beside it.
 
-    `results`, `scores`, `outcome` and `analysis` are those of `fit`; `metric` and `outcome` are the primary ones, declared
-    before. `groups` and `rope` are those of `compare`: a mapping, or a column of the results such as `role`, which a grid
-    of matched pairs writes. `heading` has the title, and what a reader has to know first. What the tables do not allow
-    (one seed, one target, three mixtures) is explained in its place. Raises InputError only where the tables cannot be
-    read at all.
+    `results`, `scores` and `analysis` are those of `fit`; `metric` and the outcome of the analysis are the primary ones,
+    declared before. `groups` and `rope` are those of `compare`: a mapping, or a column of the results such as `role`,
+    which a grid of matched pairs writes. What the tables do not allow (one seed, one target, three mixtures) is explained
+    in its place. Raises InputError only where the tables cannot be read at all.
     """
     from tqdm import tqdm
 
     target = Path(output)
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{target}: expected a file that ends in .html")
-    asked, top = (analysis or Analysis()).changed(outcome=outcome), heading or Heading()
+    asked, top = analysis or Analysis(), presentation or Presentation()
     known = read_scores(scores)
     runs = read_outcomes(results, english=asked.english, where=asked.where)
     with tqdm(total=4, desc="report", postfix="slopes", unit="step", disable=None) as bar:
@@ -98,7 +96,7 @@ def report(
         target.parent.mkdir(parents=True, exist_ok=True)
         html = store.write(target, page.render(top.title, content))
         _next(bar, "files")
-        files = tuple(page.export(content, target.parent)) if exports else ()
+        files = tuple(page.export(content, target.parent)) if top.exports else ()
         bar.update()
     return Report(html, files, fitted, compared)
 

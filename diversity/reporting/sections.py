@@ -87,15 +87,15 @@ def verdict(fit: Fit | str, comparison: Comparison | str, runs: pd.DataFrame, no
 
 def cautions(runs: pd.DataFrame) -> list[str]:
     """What these results cannot answer, whatever the numbers are."""
-    found = []
+    texts = []
     if set(runs["language"]) == {"en"}:
-        found.append("All results are in English: they say nothing about transfer to other languages.")
+        texts.append("All results are in English: they say nothing about transfer to other languages.")
     if runs["value"].between(0, 1).all() and runs["value"].max() > 0:
-        found.append(
+        texts.append(
             "All results lie between 0 and 1, where points of 100 are expected: read points as units of the results; the "
             "region of practical equivalence (--rope) is likely far too wide."
         )
-    return found
+    return texts
 
 
 def _answer(fit: Fit) -> str:
@@ -211,7 +211,7 @@ def compared(comparison: Comparison | str) -> Section:
     alt = (
         f"{better} of {len(pairs)} pairs have the diverse mixture ahead; mean difference {comparison.difference:+.3g}."
     )
-    found = (
+    numbers = (
         f"Interval of a bootstrap over pairs {_ends(comparison.low, comparison.high)}; knowing that pairs share tasks "
         f"{_ends(comparison.low_tasks, comparison.high_tasks)}. p by task labels {_known(comparison.p_permutation)}, by the "
         f"multi-membership model {_known(comparison.p_reml)}; as if pairs were independent {cell(comparison.p_sign_flip)} "
@@ -219,7 +219,7 @@ def compared(comparison: Comparison | str) -> Section:
     )
     blocks: tuple[Block, ...] = (
         Paragraph(comparison.sentence),
-        Paragraph(found),
+        Paragraph(numbers),
         Figure(
             partial(plots.pairs, shown, ylabel=f"{comparison.outcome}, points"), alt, f"Matched pairs. {alt}", "pairs"
         ),
@@ -338,16 +338,16 @@ def specifications(fit: Fit | str) -> Section:
         return Section("specifications", title, (missing("The specification curve", why),))
     shown = table.rename(columns={"slope": "estimate"})
     choices = [c for c in ("metric", "encoder", "outcome", "covariates") if shown[c].nunique() > 1]
-    found = int((table["p"] < 0.05).sum())
+    significant = int((table["p"] < 0.05).sum())
     after = int((table["p_holm"] < 0.05).sum())
     text = (
-        f"{len(table)} specifications: {found} have p < .05, {after} after Holm's correction; "
+        f"{len(table)} specifications: {significant} have p < .05, {after} after Holm's correction; "
         f"{int((table['slope'] > 0).sum())} slopes are positive. By chance alone about one in twenty is below .05."
     )
     draw = partial(plots.specification_curve, shown, choices, ylabel="points per SD")
     figure = Figure(draw, text, f"Every specification, in order of its slope. {text}", "specifications")
-    told = table.assign(covariates=table["covariates"].replace("", "none"))
-    listed = Table(told.drop(columns="same_sign"), "All specifications, by REML.", "specifications", 15)
+    named = table.assign(covariates=table["covariates"].replace("", "none"))
+    listed = Table(named.drop(columns="same_sign"), "All specifications, by REML.", "specifications", 15)
     return Section("specifications", title, (Paragraph(text), figure, listed))
 
 
@@ -368,9 +368,11 @@ def influence(fit: Fit | str) -> Section:
         shown = tasks.assign(label=names, estimate=tasks["slope"])
         draw = partial(plots.forest, shown, xlabel="slope without it, points per standard deviation", pooled=[WHOLE])
         blocks.append(Figure(draw, text, "The slope when one task or target is left out, 95 % intervals.", "influence"))
-    told = table.assign(dropped=table["dropped"].where(table["kind"] != "none", WHOLE))
-    order = ["dropped", *(c for c in told.columns if c != "dropped")]
-    blocks.append(Table(told[order], "The slope with each task, target and language left out.", "influence", shown=15))
+    listed = table.assign(dropped=table["dropped"].where(table["kind"] != "none", WHOLE))
+    order = ["dropped", *(c for c in listed.columns if c != "dropped")]
+    blocks.append(
+        Table(listed[order], "The slope with each task, target and language left out.", "influence", shown=15)
+    )
     blocks.append(Table(fit.tables["cook"], "Cook's distance: the mixtures that move the line most.", "cook", shown=10))
     return Section("influence", title, tuple(blocks))
 

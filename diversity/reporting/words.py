@@ -61,13 +61,13 @@ def metric(name: str) -> str:
     'The primary metric is mine, which is not one of the toolkit: its scores were given.'
     """
     try:
-        found, options = catalog.parse_metric(name)
+        described, options = catalog.parse_metric(name)
     except InputError:
         return f"The primary metric is {name}, which is not one of the toolkit: its scores were given."
-    said = f"{name}: {found.formula.rstrip('.')}; range {found.range}. {found.reference.rstrip('.')}."
-    if not found.size_dependent:
+    said = f"{name}: {described.formula.rstrip('.')}; range {described.range}. {described.reference.rstrip('.')}."
+    if not described.size_dependent:
         return said
-    rest = "; the U estimate does not" if found.unbiased(**options) else ""
+    rest = "; the U estimate does not" if described.unbiased(**options) else ""
     return f"{said} The plain estimate grows with the number of texts that it is measured on{rest}."
 
 

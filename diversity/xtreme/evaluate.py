@@ -78,9 +78,11 @@ class Evaluation:
             kept = [lang for lang in languages if name == AVERAGE or lang != "en"]
             if not kept:
                 continue
-            found = {metric: _mean(values[lang] for lang in kept) for metric, values in self._by_metric(task).items()}
-            means[task] = _main(task, found)
-            for metric, value in {**found, "metric": means[task]}.items():
+            averages = {
+                metric: _mean(values[lang] for lang in kept) for metric, values in self._by_metric(task).items()
+            }
+            means[task] = _main(task, averages)
+            for metric, value in {**averages, "metric": means[task]}.items():
                 yield Score(task, name, metric, value, math.nan, math.nan, len(kept))
         complete = {t for t in means if set(self.languages[t]) >= set(whole.scored[t])}
         for group, tasks in {"all_task": whole.tasks + whole.unscored, **whole.groups}.items():
@@ -88,11 +90,11 @@ class Evaluation:
                 yield Score(group, name, "metric", _mean(means[t] for t in tasks), math.nan, math.nan, len(tasks))
 
     def _by_metric(self, task: str) -> dict[str, dict[str, float]]:
-        found = dict[str, dict[str, float]]()
+        values = dict[str, dict[str, float]]()
         for score in self.scores:
             if score.task == task:
-                found.setdefault(score.metric, {})[score.language] = score.value
-        return found
+                values.setdefault(score.metric, {})[score.language] = score.value
+        return values
 
     def to_frame(self) -> pd.DataFrame:
         """All of it in long form: task, language, metric, value, low, high, n."""
@@ -112,20 +114,20 @@ class Evaluation:
         """
         average = {(s.task, s.metric): s.value for s in self.averages if s.language == AVERAGE}
         groups = {task: value for (task, _), value in average.items() if task not in self.languages}
-        found: dict[str, Any] = dict(groups)
+        numbers: dict[str, Any] = dict(groups)
         for task in self.languages:
             official = OFFICIAL[output_type(task)]
             by_metric = self._by_metric(task)
-            found[task] = {
+            numbers[task] = {
                 **{metric: by_metric[metric] for metric in official},
                 **{f"avg_{metric}": average[task, metric] for metric in (*official, "metric")},
             }
-        return found
+        return numbers
 
 
 def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return sum(found) / len(found)
+    numbers = list(values)
+    return sum(numbers) / len(numbers)
 
 
 def _main(task: str, means: dict[str, float]) -> float:
@@ -181,8 +183,8 @@ def _source(labels: Path | str | None, data: Path | str | None, split: str) -> G
         return GoldFolder(_folder(labels, "labels"))
     if data is not None and labels is None:
         return GoldData(sources.data_folder(data), split)
-    found = "none" if labels is None else "both"
-    raise InputError(f"expected a folder of labels (--labels DIR) or one of data (--data DIR), found {found}")
+    given = "none" if labels is None else "both"
+    raise InputError(f"expected a folder of labels (--labels DIR) or one of data (--data DIR), found {given}")
 
 
 def _known(whole: Benchmark, languages: Sequence[str] | None) -> Sequence[str] | None:
@@ -209,8 +211,10 @@ def _plan(
         else:
             missing.append(f"{task}: no gold labels" if wanted else f"{task}: none of the languages")
     if not plan:
-        here = [task for task in whole.scored if (folder / task).is_dir()]
-        expected = f"gold labels of {' or '.join(here)}" if here else f"folders such as {whole.tasks[0]} in {folder}"
+        predicted = [task for task in whole.scored if (folder / task).is_dir()]
+        expected = (
+            f"gold labels of {' or '.join(predicted)}" if predicted else f"folders such as {whole.tasks[0]} in {folder}"
+        )
         raise InputError(f"expected {expected}, found none")
     return plan, missing
 
@@ -249,8 +253,8 @@ def _partial(whole: Benchmark, plan: Sequence[tuple[str, str, str]]) -> list[str
 def _progress(plan: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, str, str]]:
     from tqdm import tqdm
 
-    found: Iterable[tuple[str, str, str]] = tqdm(plan, "scoring", unit="file", leave=False, disable=None)
-    return found
+    bar: Iterable[tuple[str, str, str]] = tqdm(plan, "scoring", unit="file", leave=False, disable=None)
+    return bar
 
 
 def _counts(path: Path, task: str, language: str, gold: Gold, predicted: Predicted) -> Array:
@@ -264,9 +268,9 @@ def _counts(path: Path, task: str, language: str, gold: Gold, predicted: Predict
 
 
 def _scores(task: str, language: str, counts: Array, replicates: int, seed: int) -> list[Score]:
-    found = scores.values(output_type(task), counts.sum(axis=0))
+    metrics = scores.values(output_type(task), counts.sum(axis=0))
     ends = dict[str, tuple[float, float]]()
     if replicates:
         ends = intervals.intervals(output_type(task), counts, replicates, intervals.generator(seed, task, language))
     unknown = (math.nan, math.nan)
-    return [Score(task, language, m, float(v), *ends.get(m, unknown), len(counts)) for m, v in found.items()]
+    return [Score(task, language, m, float(v), *ends.get(m, unknown), len(counts)) for m, v in metrics.items()]

@@ -35,7 +35,7 @@ def intervals(
     kinds, numbers = np.unique(counts, axis=0, return_counts=True)
     drawn = rng.multinomial(len(counts), numbers / len(counts), size=replicates)
     ends = (0.5 - level / 2, 0.5 + level / 2)
-    found = {}
+    by_metric = {}
     for name, resampled in values(form, drawn @ kinds).items():
         low, high = (float(end) for end in np.quantile(resampled, ends))
         part, whole = (column[ratios(form, counts)[name][1] > 0] for column in ratios(form, counts)[name])
@@ -43,8 +43,8 @@ def intervals(
             least, most = exact(float(part.sum() / whole.sum()) * len(part), len(part), level)
             plain = bool(((part == 0) | (part == whole)).all() and (whole == 1).all())
             low, high = (least, most) if plain else (min(low, least), max(high, most))
-        found[name] = low, high
-    return found
+        by_metric[name] = low, high
+    return by_metric
 
 
 def exact(right: float, trials: int, level: float = 0.95) -> tuple[float, float]:

@@ -87,16 +87,16 @@ def _text(path: Path) -> str:
 
 def _lines(path: Path) -> list[str]:
     """Lines without the white space around them; the last one's end makes no further line."""
-    found = _text(path).split("\n")
-    return [line.strip() for line in (found if found[-1] else found[:-1])]
+    lines = _text(path).split("\n")
+    return [line.strip() for line in (lines if lines[-1] else lines[:-1])]
 
 
 def _labels(path: Path) -> list[str]:
-    found = _lines(path)
-    if number := next((n for n, line in enumerate(found, 1) if "\t" in line), 0):
-        columns = found[number - 1].count("\t") + 1
+    labels = _lines(path)
+    if number := next((n for n, line in enumerate(labels, 1) if "\t" in line), 0):
+        columns = labels[number - 1].count("\t") + 1
         raise InputError(f"{path}:{number}: expected one label a line, found {columns} columns")
-    return found
+    return labels
 
 
 _BLANK = re.compile(r"\n(?:[^\S\n]*\n)+")
@@ -133,18 +133,18 @@ def _json(path: Path) -> Any:
 
 
 def _answers(path: Path) -> dict[str, str]:
-    found = _json(path)
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: expected an object from question id to answer, found {type(found).__name__}")
-    if wrong := next((id for id, answer in found.items() if not isinstance(answer, str)), None):
-        raise InputError(f"{path}: expected a text as answer to {wrong!r}, found {type(found[wrong]).__name__}")
-    return found
+    answers = _json(path)
+    if not isinstance(answers, dict):
+        raise InputError(f"{path}: expected an object from question id to answer, found {type(answers).__name__}")
+    if wrong := next((id for id, answer in answers.items() if not isinstance(answer, str)), None):
+        raise InputError(f"{path}: expected a text as answer to {wrong!r}, found {type(answers[wrong]).__name__}")
+    return answers
 
 
 def _questions(path: Path) -> list[Question]:
-    found = _json(path)
+    content = _json(path)
     try:
-        articles = found["data"] if isinstance(found, dict) else found
+        articles = content["data"] if isinstance(content, dict) else content
         questions = [q for article in articles for paragraph in article["paragraphs"] for q in paragraph["qas"]]
         return [(str(q["id"]), tuple(str(a["text"]) for a in q["answers"])) for q in questions]
     except (TypeError, KeyError, AttributeError):

@@ -29,16 +29,16 @@ def gold(task: str, data: Path | str, split: str = "test", language: str = "en")
     """
     output_type(task)
     rows = sources.rows(catalog.task(task), Rows.of(data, split=split, languages=[language]))
-    found = _retrieved(task, rows) if catalog.task(task).kind == "retrieval" else [_label(task, row) for row in rows]
-    check(task, found, f"{task} ({split}, {language}) in {data}")
-    return found
+    labels = _retrieved(task, rows) if catalog.task(task).kind == "retrieval" else [_label(task, row) for row in rows]
+    check(task, labels, f"{task} ({split}, {language}) in {data}")
+    return labels
 
 
 def gold_in(labels: Path | str, task: str, language: str) -> Gold:
     """The gold labels of a task in one language from a folder in the leaderboard's layout; raises as `gold` does."""
-    found = layout.read_gold(labels, task, language)
-    check(task, found, str(layout.path_of(labels, task, language)))
-    return found
+    gold_labels = layout.read_gold(labels, task, language)
+    check(task, gold_labels, str(layout.path_of(labels, task, language)))
+    return gold_labels
 
 
 class GoldSource(Protocol):
@@ -108,19 +108,19 @@ def _retrieved(task: str, rows: Iterable[Example]) -> list[str] | list[tuple[str
     return [line[match] for row in english for match in row.matches]
 
 
-def check(task: str, found: Gold, where: str) -> None:
+def check(task: str, labels: Gold, where: str) -> None:
     """Raise InputError for gold labels that are none: placeholders, or other text than labels."""
     form = output_type(task)
-    if not len(found):
+    if not len(labels):
         raise InputError(f"{where}: expected gold labels, found none")
     if form == "answers":
-        if all(text == "" for _, answers in found for text in answers):
+        if all(text == "" for _, answers in labels for text in answers):
             raise InputError(f"{where}: expected gold answers, found none or empty ones: they are withheld")
         return
     if form == "pairs":
         return
-    tally = Counter(chain.from_iterable(found) if form == "tags" else found)
-    if tally.keys() <= MARKS or _constant(task, tally, len(found)):
+    tally = Counter(chain.from_iterable(labels) if form == "tags" else labels)
+    if tally.keys() <= MARKS or _constant(task, tally, len(labels)):
         shown = ", ".join(map(repr, sorted(tally)))
         raise InputError(f"{where}: expected gold labels, found nothing but {shown}: placeholders for labels withheld")
     if form == "tags":

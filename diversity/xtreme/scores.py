@@ -233,7 +233,7 @@ def _spans(tags: Ints, letters: Ints, kinds: Ints) -> Ints:
     starts = among("BS")[1] | (among("ESO")[0] & among("EI")[1]) | (~outside[1] & changed)
     ends = single[0] | (begun[0] & among("BSO")[1]) | (~outside[0] & changed)
     first = np.maximum.accumulate(np.where(starts, np.arange(len(tags)), 0))
-    found = np.full((len(tags), 2), -1, dtype=np.int64)
+    spans = np.full((len(tags), 2), -1, dtype=np.int64)
     at = np.flatnonzero(ends) - 1
-    found[at] = np.column_stack([first[at], kinds[tags[at]]])
-    return found
+    spans[at] = np.column_stack([first[at], kinds[tags[at]]])
+    return spans

@@ -6,12 +6,13 @@ import pandas as pd
 import pytest
 
 from diversity.cli import main
-from diversity.reporting.report import report
+from diversity.reporting.report import Presentation, report
 from diversity.stats.analysis import Analysis
 from diversity.stats.fit import fit
 
 TASKS = ["mnli", "qqp", "squad_v1", "hellaswag", "<script>alert(1)</script>"]
-QUICK = {"analysis": Analysis(permutations=200, bootstrap=100), "metric": "vendi(q=2)", "outcome": "mean"}
+ANALYSIS = Analysis("mean", permutations=200, bootstrap=100)
+QUICK = {"analysis": ANALYSIS, "metric": "vendi(q=2)"}
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +63,14 @@ def test_tables_and_figures_lie_beside_it(whole):
 )
 def test_a_missing_part_is_explained_in_place(changes, said, tmp_path, make_tables):
     results, scores = make_tables(**changes)
-    found = report(results, scores, output=tmp_path / "r.html", exports=False, **QUICK)
+    found = report(results, scores, output=tmp_path / "r.html", presentation=Presentation(exports=False), **QUICK)
     html = found.html.read_text("utf8")
     assert all(text in html for text in said)
     assert found.files == ()
 
 
 def test_the_same_tables_give_the_same_page(whole, made_tables, tmp_path):
-    again = report(*made_tables, output=tmp_path / "r.html", exports=False, **QUICK)
+    again = report(*made_tables, output=tmp_path / "r.html", presentation=Presentation(exports=False), **QUICK)
     assert again.html.read_bytes() == whole.html.read_bytes()
 
 
@@ -154,7 +155,7 @@ def test_where_the_design_is_not_closed_the_methods_say_so(tmp_path, make_tables
     results, scores = make_tables(targets=("xnli",), tasks=TASKS[:4])
     lost = results["mixture"] == "mnli+qqp"
     broken = results.assign(status="done").mask(lost, results.assign(status="failed"))
-    found = report(broken, scores, output=tmp_path / "r.html", exports=False, **QUICK)
+    found = report(broken, scores, output=tmp_path / "r.html", presentation=Presentation(exports=False), **QUICK)
     html = found.html.read_text("utf8")
     assert "since the design is not closed under relabelling" in html
     assert "exact permutation" not in html.split('id="methods-title"')[1]
