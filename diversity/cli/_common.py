@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -33,8 +34,6 @@ def names_in(values: str | None) -> list[str]:
 
 def metrics_in(values: str) -> list[str]:
     """Names at the commas outside parentheses: `a,b(q=1)`."""
-    import re
-
     return [v.strip() for v in re.split(r",(?![^()]*\))", values) if v.strip()]
 
 
@@ -108,7 +107,7 @@ def interval_text(low: float, high: float) -> str:
 
 def at_least_two(option: str, value: str | int) -> int:
     """The number of rows of an option; InputError below 2."""
-    if not str(value).isdigit() or int(value) < 2:
+    if not re.fullmatch("[0-9]{1,18}", str(value)) or int(value) < 2:
         raise InputError(f"expected {option} of at least 2 rows, found {value!r}")
     return int(value)
 

@@ -11,7 +11,7 @@ import typer
 
 from diversity.cli._common import names_in
 from diversity.cli._options import Long, Precision
-from diversity.types import BadRow, InputError, Rows
+from diversity.types import WHOLE, BadRow, InputError, Rows
 
 if TYPE_CHECKING:
     from diversity.data.texts import TextFiles
@@ -28,7 +28,7 @@ Files = Annotated[
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of the tasks' data; without it, the shipped moments.")]
 Sample = Annotated[int | None, typer.Option(help="Rows of each task, drawn at random.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the sample.")]
+Seed = Annotated[int, typer.Option(min=0, max=WHOLE, help="Seed of the sample.")]
 Split = Annotated[str, typer.Option(help="Split to read, or several in order of preference: train,dev.")]
 Languages = Annotated[str, typer.Option(help="Languages of the rows, separated by commas.")]
 Embeddings = Annotated[
@@ -62,6 +62,13 @@ class Source:
         """InputError where the options contradict each other."""
         if self.sample is not None and self.data is None and not self.sets:
             raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
+        if self.data is not None and self.moments is not None:
+            raise InputError("expected --data or --moments, found both")
+        embedding = () if self.data is not None or self.sets else ("precision", "long", "max_tokens")
+        for option in (*embedding, *(() if self.data is not None else ("split", "languages"))):
+            if getattr(self, option) != getattr(Source, option):
+                name = option.replace("_", "-")
+                raise InputError(f"expected --data DIR with --{name}: saved moments and vectors stay as they are")
 
     @property
     def own(self) -> list[str]:

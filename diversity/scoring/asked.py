@@ -10,7 +10,7 @@ from diversity import catalog
 from diversity.types import WHOLE, Array, Influence, InputError, Metric, TaskMoments
 
 Estimator = Literal["auto", "U", "V"]
-LEAST = 100  # resamples: the standard deviation of so many is off by 7 %
+LEAST, MOST = 100, 1_000_000  # resamples: the standard deviation of the fewest is off by 7 %
 
 
 @dataclass(frozen=True)
@@ -91,3 +91,5 @@ class Draws:
             raise InputError(f"expected a seed from 0 to 2^63 - 1, found {self.seed}")
         if self.resamples and self.resamples < LEAST:
             raise InputError(f"expected at least {LEAST} resamples of a bootstrap, found {self.resamples}")
+        if self.resamples > MOST:
+            raise InputError(f"expected at most {MOST:,} resamples of a bootstrap, found {self.resamples:,}")

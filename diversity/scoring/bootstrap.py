@@ -37,13 +37,13 @@ Indices = Sequence[np.ndarray[Any, Any]]
 
 
 def interval(values: Array, replicates: Array) -> tuple[Array, Array]:
-    """95 % interval of values (M,), by the standard deviation of replicates (R, M).
+    """95 % interval of values (M,), by the standard deviation of replicates (R, M); nan where they are all the same.
 
     >>> interval(np.array([5.0]), np.array([[0.0], [1.0], [2.0]]))[0].round(2).tolist()
     [3.04]
     """
     with np.errstate(invalid="ignore"):  # an estimate that is infinite has no interval
-        error = replicates.std(axis=0, ddof=1)
+        error = np.where(np.ptp(replicates, axis=0) > 0, replicates.std(axis=0, ddof=1), np.nan)
     return values - Z95 * error, values + Z95 * error
 
 

@@ -26,6 +26,7 @@ from diversity.version import __version__
 
 ROWS_KEPT = 4096  # rows of a task that standard errors and row metrics are computed from
 ROWS_SHIPPED = 512
+NPY = b"\x93NUMPY"  # how a .npy file starts
 
 Texts = tuple[list[str], dict[str, Any]]  # of one task, with their provenance
 
@@ -260,12 +261,16 @@ def from_arrays(arrays: Mapping[str, Any], encoder: str = "precomputed") -> Embe
 def _npy(path: Path) -> np.ndarray[Any, Any]:
     if not path.is_file():
         raise InputError(f"{path}: expected a .npy file, found {'a directory' if path.is_dir() else 'nothing'}")
+    with path.open("rb") as stream:
+        start = stream.read(len(NPY))
+    if start != NPY:
+        found = "an archive of several" if start.startswith(b"PK") else "a file of another form"
+        raise InputError(f"{path}: expected a .npy file of one array, found {found}")
     try:
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise InputError(f"{path}: expected a .npy file of numbers, found: {str(error).splitlines()[0]}") from error
-    if not isinstance(loaded, np.ndarray):
-        raise InputError(f"{path}: expected one array (.npy), found an archive of several")
+        loaded: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError, TypeError, SyntaxError, MemoryError) as error:
+        what = "Python objects" if "objects in dtype" in str(error) else f"one that is cut short or damaged ({error})"
+        raise InputError(f"{path}: expected a .npy file of numbers, found {what.splitlines()[0]}") from error
     return loaded
 
 

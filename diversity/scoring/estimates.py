@@ -61,9 +61,16 @@ def of_mixtures(
 def of_moments(space: EmbeddedTasks, weights: Array, asked: Asked, errors: Array | None = None) -> Estimate:
     """Values from the tasks' moments, all rows of them, and their intervals where standard errors (M,) are given.
 
-    A metric that is averaged over the kept rows has the estimator `rows` where they are not all.
+    A metric that is averaged over the kept rows has the estimator `rows` where they are not all. Raises InputError for U
+    where a task has one row, and so no pair of rows.
     """
     tasks, metric = space.stacked, asked.metric
+    single = np.flatnonzero((tasks.n < 2) & (weights > 0).any(axis=0))
+    if asked.unbiased and len(single):
+        name = tasks.names[single[0]]
+        raise InputError(
+            f"expected at least 2 rows of each task for {asked.name} (U), found 1 of {name}: use estimator V"
+        )
     with single_threaded():
         values = asked.from_moments(tasks, weights)
     half = Z95 * (np.full(len(weights), np.nan) if errors is None else errors)
@@ -202,11 +209,14 @@ def on_rows(space: EmbeddedTasks, weights: Array, asked: Asked, draws: Draws, *,
 
 
 def _jackknife(value_of: Callable[[Indices], float], drawn: Indices, metric: Metric) -> float:
-    """Standard error of a metric on the rows drawn, a tenth of each task's left out at a time; nan of fewer than ten."""
+    """Standard error of a metric on the rows drawn, a tenth of each task's left out at a time; nan of fewer than ten.
+
+    Also nan where every part has the same value, as at the ends of a range: such a spread of 0 says nothing of the error.
+    """
     if metric.aggregate == "extreme" or min(len(i) for i in drawn if len(i)) < GROUPS:
         return np.nan
     parts = [value_of([np.delete(i, np.s_[g::GROUPS]) for i in drawn]) for g in range(GROUPS)]
-    return float(np.sqrt((GROUPS - 1) * np.var(parts)))
+    return float(np.sqrt((GROUPS - 1) * np.var(parts))) if np.ptp(parts) > 0 else np.nan
 
 
 def rarefied(space: EmbeddedTasks, weights: Array, asked: Asked, draws: Draws) -> Estimate:

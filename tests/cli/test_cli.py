@@ -99,23 +99,18 @@ def test_many_mixtures_are_cut_and_the_table_says_so(run):
 def test_infinity_and_no_value_are_null_in_json(run, tmp_path):
     np.save(tmp_path / "e.npy", np.eye(3))
     np.save(tmp_path / "one.npy", np.ones((1, 3)))
-    mixtures = ["--mixture", "e", "--mixture", "one", "--embeddings", f"e={tmp_path}/e.npy"]
-    arguments = [
-        *mixtures,
-        "--embeddings",
-        f"one={tmp_path}/one.npy",
-        "--metrics",
-        "cosine,vendi(q=2)",
-        "--format",
-        "json",
-    ]
-    status, out, _ = run("score", *arguments)
+    arguments = ["score", "--embeddings", f"e={tmp_path}/e.npy", "--embeddings", f"one={tmp_path}/one.npy"]
+    arguments += ["--metrics", "cosine,vendi(q=2),vendi(q=1)", "--format", "json"]
+    status, out, _ = run(*arguments, "--mixture", "e")
     assert status == 0
-    values = {(r["mixture"], r["metric"]): r["value"] for r in json.loads(out)}
-    assert values == {
-        ("e", "cosine"): pytest.approx(1), ("e", "vendi(q=2)"): None,
-        ("one", "cosine"): None, ("one", "vendi(q=2)"): None,
+    assert {r["metric"]: r["value"] for r in json.loads(out)} == {
+        "cosine": pytest.approx(1), "vendi(q=2)": None, "vendi(q=1)": pytest.approx(3),
     }  # fmt: skip
+    found = one_line(run(*arguments, "--mixture", "e,one"))
+    assert "at least 2 rows of each task for cosine (U), found 1 of one: use estimator V" in found
+    status, out, _ = run(*arguments, "--mixture", "one", "--estimator", "V")
+    assert [r["value"] for r in json.loads(out)] == pytest.approx([0, 1, 1], abs=1e-12)
+    assert [r["low"] for r in json.loads(out)] == [None, None, None]
 
 
 def test_own_vectors_beside_each_other(run, vectors):
@@ -270,6 +265,33 @@ def one_line(result):
     assert err.startswith("diversity: ")
     assert err.count("\n") == 1
     return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--metrics", "cosine,cosine"], "expected each metric once, found cosine twice"),
+        (["--metrics", "vendi,vendi(q=1)", "--all-subsets"], "expected each metric once, found vendi(q=1) twice"),
+        (["--metrics", "vendi(q=2,q=3)"], "expected q of vendi once"),
+        (["--rarefy", "100,100"], "to rarefy to once, found 100 twice"),
+        (["--rarefy", "10²"], "expected --rarefy of at least 2 rows"),
+        (["--bootstrap", "1" + "0" * 30], "at most 1,000,000 resamples"),
+        (["--split", "dev"], "expected --data DIR with --split"),
+        (["--max-tokens", "9"], "expected --data DIR with --max-tokens"),
+        (["--data", "DIR", "--moments", "DIR"], "expected --data or --moments, found both"),
+        (["--embeddings", "a=a.npy", "--embeddings", "a=b.npy"], "one file of vectors for a, found a.npy and b.npy"),
+    ],
+)
+def test_options_of_score_that_cannot_be(run, arguments, message):
+    assert message in one_line(run("score", "--tasks", "mnli,qqp", *arguments))
+
+
+@pytest.mark.parametrize("command", ["score", "distances", "contributions"])
+def test_a_seed_is_at_most_63_bits(run, command):
+    assert run(command, "--tasks", "mnli,qqp", "--seed", 2**63 - 1)[0] == 0
+    status, out, err = run(command, "--tasks", "mnli,qqp", "--seed", 2**63)
+    assert (status, out) == (2, "")
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize(

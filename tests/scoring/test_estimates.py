@@ -142,3 +142,13 @@ def test_sizes_that_differ_are_told(space):
     table = score.score(space, mixtures=["a", "a,b"], metrics=["vendi(q=1)", "vendi(q=2)", "cosine"])
     assert score.uneven(table) == ["vendi(q=1) grows with the number of rows, which is 120 to 180"]
     assert score.uneven(score.score(space, mixtures=["a", "b"], metrics=["vendi(q=1)"], rarefy=[20])) == []
+
+
+def test_values_that_all_parts_share_have_no_interval():
+    """Every row is covered: the jackknife's spread is 0, which is not the error of a share of 100 %."""
+    rng = np.random.default_rng(1)
+    space = diversity.from_arrays({"a": rng.normal(size=(60, 4))})
+    for draws in (Draws(rows=60, reference="a"), Draws(rows=60, reference="a", resamples=100)):
+        row = only(score.score(space, metrics=["coverage_knn(k=20)"], draws=draws))
+        assert row["value"] == 1
+        assert math.isnan(row["low"]) or row["low"] < 1

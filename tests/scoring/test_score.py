@@ -80,9 +80,10 @@ def test_intervals_cover_what_they_should():
 
 
 def test_no_interval_without_rows_and_none_asked_for(arrays):
-    one = score.score(diversity.from_arrays({"a": arrays["a"][:1]}), metrics=["cosine"])
-    assert math.isnan(one["value"].iloc[0])
-    assert math.isnan(one["low"].iloc[0])
+    single = diversity.from_arrays({"a": arrays["a"][:1]})
+    with pytest.raises(InputError, match=r"at least 2 rows of each task for cosine \(U\), found 1 of a"):
+        score.score(single, metrics=["cosine"])
+    assert math.isnan(score.score(single, metrics=["cosine"], estimator="V")["low"].iloc[0])
     off = score.score(diversity.from_arrays(arrays), intervals=False)
     assert off["low"].isna().all()
 
@@ -176,6 +177,10 @@ def test_a_file_that_would_have_to_be_unpickled_is_refused(tmp_path):
         (lambda p: p.mkdir(), "found a directory"),
         (lambda p: p.write_bytes(b""), "expected a .npy file"),
         (lambda p: p.write_text("hello"), "expected a .npy file"),
+        (lambda p: p.write_text("0.5,0.25\n"), "found a file of another form"),
+        (lambda p: np.savez(p.open("wb"), a=np.ones((2, 2))), "found an archive of several"),
+        (lambda p: (np.save(p, np.ones((9, 9))), p.write_bytes(p.read_bytes()[:200])), "cut short or damaged"),
+        (lambda p: np.save(p, np.array([{"a": 1}], dtype=object), allow_pickle=True), "found Python objects"),
         (lambda p: np.save(p, np.ones(3)), r"shape \(3,\)"),
         (lambda p: np.save(p, np.array([[1, np.nan]])), "NaN or infinity in row 0"),
     ],
