@@ -104,6 +104,11 @@ if TYPE_CHECKING:
     from diversity.zeroshot.transfer import transfer as transfer
 
 
+def place(name: str) -> str:
+    """Where a name of the public API is defined, as `diversity.room.module.name`."""
+    return f"diversity.{_API[name]}.{name}"
+
+
 def __getattr__(name: str) -> Any:
     if name not in _API:
         raise AttributeError(f"module 'diversity' has no attribute {name!r}")

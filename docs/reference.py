@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from pathlib import Path
 
@@ -12,6 +11,9 @@ import typer.main
 import diversity
 from diversity import catalog
 from diversity.cli import app
+
+sys.path.insert(0, str(Path(__file__).parent))
+from examples import prose  # beside this file
 
 FOLDER = Path(__file__).parent / "reference"
 GENERATED = "<!-- Written by docs/reference.py from the code: change the code, then run it. -->\n\n"
@@ -94,29 +96,11 @@ def commands() -> str:
 
 
 def api() -> str:
-    """What `import diversity` offers."""
+    """What `import diversity` offers: mkdocstrings writes the signatures and docstrings when the site is built."""
     lines = ["# Python", "", "Everything below is `diversity.NAME`; nothing heavy is loaded by the import."]
     for name in diversity.__all__[1:]:
-        thing = getattr(diversity, name)
-        doc = inspect.getdoc(thing) or ""
-        if inspect.isclass(thing):
-            signature = "" if issubclass(thing, Exception) else str(inspect.signature(thing))
-        else:
-            signature = re.sub(r"<function .*? at 0x\w+>", "...", str(inspect.signature(thing)))
-        lines += ["", f"## {name}", "", "```text", f"{name}{signature}", "```", "", *prose(doc)]
+        lines += ["", f"::: {diversity.place(name)}"]
     return "\n".join(lines) + "\n"
-
-
-def prose(doc: str) -> list[str]:
-    """A docstring as Markdown: its examples fenced."""
-    lines, fenced = [], False
-    for line in doc.splitlines():
-        example = line.startswith((">>>", "...")) or (fenced and line.strip() != "")
-        if example != fenced:
-            lines.append("```pycon" if example else "```")
-            fenced = example
-        lines.append(line)
-    return [*lines, "```"] if fenced else lines
 
 
 PAGES = {"api.md": api, "metrics.md": metrics, "tasks.md": tasks, "commands.md": commands}
