@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diversity.encoders.registry import locate
+from diversity.encoders.registry import check_tokenizer, locate
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ def load_model(name: str) -> Loaded:
     except InputError:
         raise
     except Exception as error:  # the hub client, transformers and safetensors share no base class
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"model {name!r}: expected an encoder of transformers with safetensors, {reason}") from error
-    _check_tokenizer(name, tokenizer, encoder)
+    _check_tokenizer(name, source, tokenizer, encoder)
     return Loaded(name, source, revision, encoder, tokenizer)
 
 
@@ -138,16 +138,14 @@ def _no_pooling(config: PretrainedConfig) -> dict[str, bool]:
     return {"add_pooling_layer": False} if "add_pooling_layer" in parameters else {}
 
 
-def _check_tokenizer(name: str, tokenizer: PreTrainedTokenizerBase, encoder: PreTrainedModel) -> None:
+def _check_tokenizer(name: str, source: str, tokenizer: PreTrainedTokenizerBase, encoder: PreTrainedModel) -> None:
     embeddings: Any = encoder.get_input_embeddings()
     rows = len(embeddings.weight)
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(
             f"model {name!r}: expected a fast tokenizer (tokenizer.json), found {type(tokenizer).__name__}"
         )
-    if len(tokenizer) > rows:
-        found = f"a tokenizer of {len(tokenizer):,} entries and {rows:,} embeddings"
-        raise InputError(f"model {name!r}: expected a tokenizer that fits the model, found {found}")
+    check_tokenizer(name, source, len(tokenizer), rows)
     if missing := [k for k in ("pad", "cls", "sep") if getattr(tokenizer, f"{k}_token_id") is None]:
         raise InputError(f"model {name!r}: expected a tokenizer with pad, cls and sep tokens, found no {missing[0]}")
 

@@ -21,6 +21,28 @@ EMBEDDED = {
 SUFFIXES = (".safetensors", ".json", ".txt", ".model", ".tiktoken")  # what a model's folder is read for
 
 
+# Files that a tokenizer is read from; without any of them transformers makes one of special tokens alone, without a word.
+TOKENIZERS = (
+    "tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model",
+    "bpe.codes", "*.tiktoken",
+)  # fmt: skip
+FITTING = (
+    0.5  # of the embeddings at least have an entry in a tokenizer that fits a model; some are padded to a round number
+)
+
+
+def check_tokenizer(name: str, folder: str, entries: int, embeddings: int) -> None:
+    """Raise InputError where a model's tokenizer cannot be its own: a folder without its files, or far fewer entries.
+
+    `entries` are those of the tokenizer that was loaded, `embeddings` the rows of the model's input embeddings.
+    """
+    if Path(folder).is_dir() and not any(next(Path(folder).rglob(pattern), None) for pattern in TOKENIZERS):
+        raise InputError(f"model {name!r}: expected tokenizer files (such as tokenizer.json) in {folder}, found none")
+    if not FITTING * embeddings <= entries <= embeddings:
+        found = f"a tokenizer of {entries:,} entries and {embeddings:,} embeddings"
+        raise InputError(f"model {name!r}: expected a tokenizer that fits the model, found {found}")
+
+
 def is_folder(name: str) -> bool:
     """Whether a model's name is a local folder's. Those that need no hub are not, whatever lies beside: write `./mini`.
 

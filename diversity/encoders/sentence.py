@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diversity.encoders.pretrained import first_position
-from diversity.encoders.registry import DEFAULT, locate
+from diversity.encoders.registry import DEFAULT, check_tokenizer, locate
 from diversity.results import display_name
 from diversity.types import InputError
 
@@ -145,6 +145,9 @@ def load_encoder(
             f"encoder {name!r}: expected a sentence-transformers model with safetensors, {reason}"
         ) from error
     model.eval()
+    network = getattr(model[0], "auto_model", None)
+    if network is not None:
+        check_tokenizer(name, folder, len(model.tokenizer), len(network.get_input_embeddings().weight))
     limit = min(model.max_seq_length or 512, positions_of(model) or 512)
     if max_tokens is not None and not 8 <= max_tokens <= limit:
         raise InputError(f"expected --max-tokens from 8 to {limit} for {name}, found {max_tokens}")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diversity import store
 from diversity.training.request import Identity, differences
 from diversity.types import InputError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+AGAIN = "remove the folder of the checkpoint to begin anew"
 MODEL, OPTIMISER, STATE = "model.safetensors", "optimiser.safetensors", "state.json"
 
 
@@ -49,7 +51,12 @@ def save(
     temporary.mkdir(parents=True)
     write(temporary / MODEL, tensors(network))
     write(temporary / OPTIMISER, moments(network, optimiser))
-    (temporary / STATE).write_text(json.dumps({**state, "step": step}, indent=1, sort_keys=True, allow_nan=False))
+    whole = {
+        **state,
+        "step": step,
+        "sha256": {name: store.sha256_file(temporary / name) for name in (MODEL, OPTIMISER)},
+    }
+    (temporary / STATE).write_text(json.dumps(whole, indent=1, sort_keys=True, allow_nan=False))
     sync(temporary / STATE)
     sync(temporary)
     shutil.rmtree(final, ignore_errors=True)
@@ -69,11 +76,16 @@ def best(folder: Path, step: int) -> Path:
 
 
 def write(path: Path, values: Mapping[str, Tensor]) -> None:
-    """Tensors to a file, on the disk when this returns."""
+    """Tensors to a file, on the disk when this returns; raises InputError where they cannot be written (a full disk)."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     temporary = path.with_name(f".{path.name}.tmp")
-    save_file({k: v.detach().contiguous().cpu() for k, v in values.items()}, temporary)
+    try:
+        save_file({k: v.detach().contiguous().cpu() for k, v in values.items()}, temporary)
+    except SafetensorError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{path}: expected to write a checkpoint, found {one_line(error)}") from error
     sync(temporary)
     os.replace(temporary, path)
     sync(path.parent)
@@ -93,11 +105,27 @@ def latest(folder: Path) -> Path | None:
     return max(folder.glob("step-*"), default=None)
 
 
-def load_weights(path: Path, network: torch.nn.Module) -> None:
-    """Read weights into a network of the same shape; raises InputError where they are of another."""
+def read(path: Path, sha256: str | None) -> dict[str, Tensor]:
+    """The tensors of a file; raises InputError where it is not there or not as it was written (`sha256`, where known)."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    weights, expected = load_file(path), tensors(network)
+    try:
+        if sha256 is not None and store.sha256_file(path) != sha256:
+            raise InputError(f"{path}: expected the file that was written, found other bytes; {AGAIN}")
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: expected whole tensors, found {one_line(error)}; {AGAIN}") from error
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def load_weights(path: Path, network: torch.nn.Module, sha256: str | None = None) -> None:
+    """Read weights into a network of the same shape; raises InputError where they are of another or not whole."""
+    weights, expected = read(path, sha256), tensors(network)
     if set(weights) != set(expected) or any(weights[k].shape != expected[k].shape for k in expected):
         raise InputError(f"{path}: expected the weights of this model and its heads, found others")
     for name, tensor in expected.items():
@@ -106,23 +134,19 @@ def load_weights(path: Path, network: torch.nn.Module) -> None:
 
 def load(path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer, identity: Identity) -> dict[str, Any]:
     """Read a checkpoint into network and optimiser, and give its state; InputError where it is of another run."""
-    from safetensors.torch import load_file
-
     try:
         state: dict[str, Any] = json.loads((path / STATE).read_text())
         if other := differences(state["identity"], identity):
             raise InputError(f"{path.parent}: expected no run or this one, found another one's checkpoint: {other}")
-        load_weights(path / MODEL, network)
+        hashes = state.get("sha256", {})
+        load_weights(path / MODEL, network, hashes.get(MODEL))
         parameters = dict(network.named_parameters())
-        for name, tensor in load_file(path / OPTIMISER).items():
+        for name, tensor in read(path / OPTIMISER, hashes.get(OPTIMISER)).items():
             key, _, parameter = name.partition("/")
             owner = parameters[parameter]
             optimiser.state[owner][key] = tensor.to(owner.device)
     except (OSError, ValueError, KeyError) as error:
         if isinstance(error, InputError):
             raise
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{path}: expected a checkpoint of this run, found {reason}; remove it to begin anew"
-        ) from error
+        raise InputError(f"{path}: expected a checkpoint of this run, found {one_line(error)}; {AGAIN}") from error
     return state

@@ -62,6 +62,7 @@ class TrainingPlan:
     packed: bool
     seconds: float | None = None
     memory: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class Trained:
     best_step: int | None
     dev: tuple[DevScore, ...]
     shares: Mapping[str, float] = field(default_factory=dict, compare=False)
+    notes: tuple[str, ...] = ()
 
 
 def train_mix(
@@ -146,6 +148,7 @@ def train_mix(
         best_step=state.best_step,
         dev=tuple(_dev_score(prepared, d) for d in prepared.devs),
         shares=prepared.mixture.shares(),
+        notes=tuple(prepared.notes),
     )
     if PartialState().is_main_process:
         _export(prepared, trained, heads, describe(prepared.mixture) if describe else "")
@@ -197,6 +200,7 @@ def _planned(prepared: Prepared) -> TrainingPlan:
         examples=run.schedule.sampled,
         tokens=tokens,
         packed=run.packed,
+        notes=tuple(prepared.notes),
     )
 
 
@@ -252,6 +256,7 @@ def _dev_score(prepared: Prepared, dev: Dev) -> DevScore:
 
 def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
     """All that is known of a run, for training.json and the card."""
+    import torch
     from accelerate import PartialState
 
     planned, device = asdict(_planned(prepared)), PartialState().device.type
@@ -265,15 +270,18 @@ def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
             "sampling": asdict(prepared.mixture.sampling),
         },
         "tasks": planned["tasks"],
+        "notes": planned["notes"],
         "packed": planned["packed"],
         "device": device,
+        "processes": PartialState().num_processes,
+        "threads": torch.get_num_threads(),
         "attention": prepared.run.settings.attends(device),
         "data": {t.name: dict(t.provenance) for t in prepared.tasks},
         "labels": {t.name: t.labels for t in prepared.tasks if t.labels},
         "settings": asdict(prepared.run.settings),
         "versions": store.versions(),
         "commit": store.commit(),
-        "result": {k: v for k, v in asdict(trained).items() if k not in ("folder", "shares")},
+        "result": {k: v for k, v in asdict(trained).items() if k not in ("folder", "shares", "notes")},
     }
 
 
@@ -290,7 +298,8 @@ def _export(prepared: Prepared, trained: Trained, heads: Heads, text: str) -> No
     if heads == "keep":
         own = {k: v.contiguous() for k, v in net["heads"].state_dict().items() if not k.endswith("mlm.3.weight")}
         save_file(own, temporary / HEADS)
-    record = _record(prepared, trained)
+    weights = {p.name: store.sha256_file(p) for p in sorted(temporary.glob("*.safetensors"))}
+    record = {**_record(prepared, trained), "sha256": weights}
     (temporary / "README.md").write_text(card.card(record, text), encoding="utf-8")
     for name in (log.LOG, log.PLOT):
         shutil.copyfile(checkpoints / name, temporary / name)
@@ -326,7 +335,7 @@ def _finished(folder: Path, identity: Identity, heads: Heads) -> Trained | None:
             f"{folder}: expected a run that kept its heads, found one that dropped them: use another folder"
         )
     result = {**record["result"], "dev": tuple(DevScore(**d) for d in record["result"]["dev"])}
-    return Trained(folder, **result, shares=record["mixture"]["shares"])
+    return Trained(folder, **result, shares=record["mixture"]["shares"], notes=tuple(record.get("notes", ())))
 
 
 def read_record(folder: Path | str) -> dict[str, Any]:

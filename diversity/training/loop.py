@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diversity import store
 from diversity.encoders.pretrained import attending, first_position
 from diversity.features.build import Features
 from diversity.training import batching, checkpoint, dropout, heads, log
@@ -74,6 +75,7 @@ class State:
     loss: float = math.nan
     best: float = -math.inf
     best_step: int | None = None
+    best_sha256: str | None = None
     scores: dict[str, float] = field(default_factory=dict)
     stale: int = 0
 
@@ -402,13 +404,15 @@ def _score(
     if mean > state.best:
         state.best, state.best_step, state.scores, state.stale = mean, state.step, scores, 0
         if folder is not None and accelerator.is_main_process:
-            checkpoint.write(checkpoint.best(folder, state.step), checkpoint.tensors(network))
+            path = checkpoint.best(folder, state.step)
+            checkpoint.write(path, checkpoint.tensors(network))
+            state.best_sha256 = store.sha256_file(path)
 
 
 def _finish(folder: Path, state: State, network: torch.nn.ModuleDict, accelerator: Accelerator) -> None:
     """Leave the network with its best weights, and draw the loss."""
     accelerator.wait_for_everyone()
     if state.best_step is not None:
-        checkpoint.load_weights(checkpoint.best(folder, state.best_step), network)
+        checkpoint.load_weights(checkpoint.best(folder, state.best_step), network, state.best_sha256)
     if accelerator.is_main_process:
         log.plot(folder)

@@ -21,6 +21,8 @@ from diversity.training.sampling import BatchSchedule
 from diversity.training.settings import Settings
 from diversity.types import Example, InputError, Mixture
 
+FAR = 0.1  # sampled and stated shares differ by more than so much of it: said
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -31,6 +33,19 @@ class Prepared:
     tasks: tuple[TaskRows, ...]
     devs: tuple[Dev, ...]
     run: TrainingRun
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be said of the run: tasks whose share of the examples is not the stated one, by more than a tenth."""
+        schedule, shares = self.run.schedule, self.mixture.shares()
+        said = []
+        for task, count in zip(schedule.tasks, schedule.instances_sampled().tolist(), strict=True):
+            sampled = count / schedule.sampled
+            if abs(sampled / shares[task] - 1) > FAR:
+                said.append(
+                    f"{task} has {sampled:.1%} of the examples, not its share of {shares[task]:.1%}: steps are few"
+                )
+        return said
 
 
 def prepare(request: TrainingRequest, *, identity: Identity | None = None, cache: Path | str | None = None) -> Prepared:
@@ -49,7 +64,7 @@ def prepare(request: TrainingRequest, *, identity: Identity | None = None, cache
     features = {t.name: _features(t, t.train, loaded, settings, cache) for t in tasks}
     batching.check_fits(features, settings.computation.max_tokens_per_batch, loaded.positions)
     devs = tuple(Dev(t.name, t.dev, _features(t, t.dev, loaded, settings, cache), t.labels) for t in tasks if t.dev)
-    shares = request.mixture.shares({t.name: len(t.train) for t in tasks})
+    shares = request.mixture.shares({name: len(own) for name, own in features.items()})
     schedule = _schedule(features, shares, settings, mixed=request.mixture.sampling.mixed)
     outputs = {t.name: Output(t.kind, len(t.labels)) for t in tasks}
     run = TrainingRun(
@@ -107,7 +122,16 @@ def _schedule(
 ) -> BatchSchedule:
     names, sizes, chosen = tuple(features), tuple(len(f) for f in features.values()), settings.optimisation
     _, sampled = chosen.length(sum(sizes))
-    return BatchSchedule(names, sizes, tuple(shares[n] for n in names), chosen.batch_size, sampled, chosen.seed, mixed)
+    schedule = BatchSchedule(
+        names, sizes, tuple(shares[n] for n in names), chosen.batch_size, sampled, chosen.seed, mixed
+    )
+    absent = [name for name, count in zip(names, schedule.instances_sampled(), strict=True) if not count]
+    if absent:
+        raise InputError(
+            f"expected a step for each task, found none for {', '.join(absent)} in {schedule.steps} steps of "
+            f"{chosen.batch_size} examples: train longer, use mixed batches (--mixed), or leave it out"
+        )
+    return schedule
 
 
 def _masking(loaded: Loaded) -> Masking:

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from diversity.encoders.pretrained import check_length, load_model
+from diversity.encoders.sentence import load_encoder
 from diversity.types import InputError
 
 
@@ -58,6 +59,25 @@ def test_a_tokenizer_that_does_not_fit_is_told(small, tmp_path) -> None:
     tokenizer.add_tokens([f"new{i}" for i in range(5)])
     tokenizer.save_pretrained(folder)
     with pytest.raises(InputError, match="found a tokenizer of 125 entries and 120 embeddings"):
+        load_model(str(folder))
+
+
+@pytest.mark.parametrize("kind", ["bert", "xlm-roberta"])
+def test_a_folder_without_tokenizer_files_is_refused(small, tmp_path, kind) -> None:
+    folder = small.folder(tmp_path / "m", kind)
+    for path in folder.glob("*token*"):
+        path.unlink()
+    for load in (load_model, load_encoder):
+        with pytest.raises(InputError, match=r"expected tokenizer files \(such as tokenizer.json\) in .*, found none"):
+            load(str(folder))
+
+
+def test_a_tokenizer_of_special_tokens_alone_is_refused(small, tmp_path) -> None:
+    folder = small.folder(tmp_path / "m", "bert")
+    content = json.loads((folder / "tokenizer.json").read_text())
+    content["model"]["vocab"] = {k: v for k, v in content["model"]["vocab"].items() if v < 5}
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="found a tokenizer of 5 entries and 120 embeddings"):
         load_model(str(folder))
 
 

@@ -241,6 +241,24 @@ def test_a_mixture_brings_its_weights_and_its_budget(given) -> None:
     assert schedule.instances_sampled().sum() == 40
 
 
+def test_shares_count_training_instances_not_rows(given) -> None:
+    whole = prepared(Mixture.of(["squad_v1", "mnli"], sampling="proportional"), **given)
+    sizes = {name: len(features) for name, features in whole.run.data.items()}
+    assert sizes["squad_v1"] > len({t.name: t for t in whole.tasks}["squad_v1"].train), "windows of long passages"
+    assert whole.mixture.shares()["mnli"] == pytest.approx(sizes["mnli"] / sum(sizes.values()))
+
+
+def test_a_task_without_a_step_is_refused(given, tmp_path) -> None:
+    mixture = Mixture.of({"mnli": 100, "ccg": 1, "qqp": 1})
+    with pytest.raises(InputError, match="expected a step for each task, found none for ccg, qqp in 6 steps of 4"):
+        train_mix(mixture, output=tmp_path / "mix", **given)
+
+
+def test_sampled_shares_far_from_the_stated_ones_are_noted(given) -> None:
+    plan = plan_mix(Mixture.of({"mnli": 4, "ccg": 1}), measure=0, **given)
+    assert plan.notes == ("ccg has 16.7% of the examples, not its share of 20.0%: steps are few",)
+
+
 def test_equal_budgets_for_all_mixtures(given) -> None:
     plans = [plan_mix(t, measure=0, **given) for t in (["mnli"], ["mnli", "ccg", "qqp"])]
     assert len({(p.steps, p.examples) for p in plans}) == 1

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from diversity.encoders.pretrained import first_position, load_model
 from diversity.training import checkpoint, dev, log, loop
@@ -436,3 +437,30 @@ def test_weight_decay_is_for_weights_alone(small, folder) -> None:
         for p in plain["params"]
     )
     assert first_position(made.network["encoder"]) == 2
+
+
+@pytest.mark.parametrize("name", [checkpoint.MODEL, checkpoint.OPTIMISER, checkpoint.STATE])
+@pytest.mark.parametrize("harm", ["cut", "flipped"])
+def test_a_checkpoint_that_is_not_as_it_was_written_is_refused_in_one_line(small, folder, tmp_path, name, harm) -> None:
+    train(job(small, folder, steps=3), tmp_path)
+    path = checkpoint.latest(tmp_path) / name
+    content = bytearray(path.read_bytes())
+    if harm == "cut":
+        content = content[: len(content) // 2]
+    elif name != checkpoint.STATE:
+        content[-5] ^= 16
+    else:
+        content = content.replace(b'"sha256"', b'"sha257"')[:-3]
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="remove the folder of the checkpoint to begin anew") as error:
+        train(job(small, folder, steps=6), tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_full_disk_is_one_line(small, folder, tmp_path, monkeypatch) -> None:
+    def full(*_):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(InputError, match=r"expected to write a checkpoint, found .*No space left on device"):
+        train(job(small, folder, steps=3), tmp_path)
