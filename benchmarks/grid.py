@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from diversity import store
-from diversity.grid import layout as folders
-from diversity.grid.build import study
+from diversity.grid.build import stages_of
 from diversity.grid.driver import drive
 from diversity.grid.graph import Graph, Kind, Stage
-from diversity.grid.layout import Layout
+from diversity.grid.layout import GridFolder
 from diversity.grid.local import Processes
 from diversity.grid.run import stage_states
+from diversity.grid.scan import scan
 from diversity.planning.plans import parse_plan
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
@@ -67,13 +67,13 @@ def status() -> None:
     """The state of 10,000 stages: all finished, and half of them missing."""
     stages = [Stage(NOTHING, {"number": n}) for n in range(10_000)]
     with tempfile.TemporaryDirectory() as folder:
-        layout = Layout(Path(folder))
+        layout = GridFolder(Path(folder))
         for stage in stages:
             _finish(layout, stage)
         for title, there in (("all finished", stages), ("half missing", _half_missing(stages))):
             start = time.monotonic()
             graph = Graph(there)
-            states = stage_states(graph, folders.survey(graph, layout))
+            states = stage_states(graph, scan(graph, layout))
             took = time.monotonic() - start
             assert len(states) == 10_000
             print(f"status of 10,000 stages, {title}: {took:.2f} s (aim < 1)")
@@ -83,7 +83,7 @@ def _half_missing(stages: Sequence[Stage]) -> list[Stage]:
     return [*stages[:5000], *(Stage(NOTHING, {"number": n, "other": 1}) for n in range(5000))]
 
 
-def _finish(layout: Layout, stage: Stage) -> None:
+def _finish(layout: GridFolder, stage: Stage) -> None:
     """A record as the driver writes it, not synced: it is only read."""
     layout.files(stage.key).mkdir(parents=True)
     sync, os.fsync = os.fsync, lambda _: None
@@ -107,9 +107,9 @@ def sharing() -> None:
         "target": {"examples": 100_000},
         "mixtures": [{"tasks": []}, *({"tasks": [n]} for n in names), *pairs],
     }
-    made = study(parse_plan(content, Path("plan.toml")), SAMPLES)
+    made = stages_of(parse_plan(content, Path("plan.toml")), SAMPLES)
     stages = made.graph.stages
-    shared = sum(s.kind.name in ("train", "target") for s in stages.values())
+    shared = sum(s.kind.name in ("train", "finetune") for s in stages.values())
     alone = sum(len(_trained(stages, cell.stage)) for cell in made.cells)
     print(
         f"{len(made.cells):,} cells: {shared:,} trainings where cells share them, {alone:,} where each cell is trained "
@@ -120,7 +120,7 @@ def sharing() -> None:
 def _trained(stages: dict[str, Stage], key: str) -> set[str]:
     """The trainings that a stage rests on."""
     below = set().union(*(_trained(stages, i) for i in stages[key].inputs.values()))
-    return below | {key} if stages[key].kind.name in ("train", "target") else below
+    return below | {key} if stages[key].kind.name in ("train", "finetune") else below
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 
 import diversity
 from diversity import InputError, Mixture, results
+from diversity.grid.driver import Policy
 from diversity.planning.plans import parse_plan
 from diversity.results import COLUMNS, Lineage, Run
 from diversity.training.settings import changed, preset
@@ -76,7 +77,7 @@ def grid(small, samples, tmp_path_factory):
         "diversity": {"sample": 6, "metrics": ["cosine"]},
         "mixtures": [{"tasks": [], "role": "baseline"}, {"tasks": ["qqp", "mnli"], "role": "diverse", "pair": 1}],
     }
-    status = diversity.run_grid(parse_plan(content, Path("plan.toml")), folder / "grid", keep=True)
+    status = diversity.run_grid(parse_plan(content, Path("plan.toml")), folder / "grid", policy=Policy(keep=True))
     assert not status.failures
     return pd.read_csv(folder / "grid" / "results.csv").set_index(["mixture", "target"]), model, folder
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -44,12 +45,13 @@ def run(
 
     diversity grid run plan.toml --output grid --workers 2
     """
-    from diversity.grid import run as running
+    from diversity.grid import run as grid
+    from diversity.grid.driver import Policy
 
     signal.signal(signal.SIGTERM, _interrupt)  # a cluster's scheduler asks so before it kills
-    status = running.run_grid(
-        plan, output, data=data, workers=workers, gpus_each=gpus_each, cpus_each=cpus_each, ray=ray, keep=keep,
-        retry_failed=retry_failed, dry_run=dry_run, notify=note,
+    status = grid.run_grid(
+        plan, output, data=data, workers=grid.Workers(workers, gpus_each, cpus_each, ray),
+        policy=Policy(keep, retry_failed), dry_run=dry_run, notify=note,
     )  # fmt: skip
     print(_text(status), end="")
     if dry_run:
@@ -72,10 +74,13 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
     """Say which stages of a plan are finished, running, failed and missing, who is at work, and the time left."""
-    from diversity.grid import run as running
+    from diversity.grid.run import grid_status
 
-    found = running.grid_status(plan, output, data=data, workers=workers)
-    print(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) if as_json else _text(found), end="\n" * as_json)
+    progress = grid_status(plan, output, data=data, workers=workers)
+    if as_json:
+        print(json.dumps(progress.to_dict(), indent=1, ensure_ascii=False))
+    else:
+        print(_text(progress), end="")
 
 
 def _text(status: GridStatus) -> str:
@@ -99,7 +104,7 @@ def _text(status: GridStatus) -> str:
     return "".join(lines)
 
 
-def _failure(failure: Any) -> str:
+def _failure(failure: Mapping[str, str]) -> str:
     return f"{failure['title']}: {failure['message']} ({failure['error']})"
 
 

@@ -97,9 +97,9 @@ def _results(table: pd.DataFrame) -> str:
     for target in table["target"].unique():
         part = table[table["target"] == target]
         for language in part["language"].unique():
-            here = part[part["language"] == language]
-            split, n = str(here["split"].iloc[0]), int(here["n"].iloc[0])
-            rows.append([target, split, language, _scores(here), f"{n:,}"])
+            own = part[part["language"] == language]
+            split, n = str(own["split"].iloc[0]), int(own["n"].iloc[0])
+            rows.append([target, split, language, _scores(own), f"{n:,}"])
         mean = part.groupby("metric", sort=False, as_index=False)["value"].mean()
         rows.append([target, split, f"mean of {part['language'].nunique()}", _scores(mean), ""])
     first = table.iloc[0]

@@ -13,8 +13,8 @@ from diversity.encoders import hidden_states, registry
 from diversity.encoders.hidden_states import SentenceVectors
 from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.graph import Graph, Stage
-from diversity.grid.results import Cell, expected_shares
-from diversity.grid.stages import KINDS
+from diversity.grid.results import Cell
+from diversity.grid.stages import KINDS, SHARES
 from diversity.planning.plans import Plan, PlannedMixture
 from diversity.results import Lineage, display_name
 from diversity.retrieval.retrieve import Mining, mined
@@ -26,7 +26,7 @@ TESTS = "test,dev"  # predicted
 
 
 @dataclass(frozen=True)
-class Study:
+class GridStages:
     """A plan's stages, its cells, and the stages that score the diversity of mixtures; notes say what is not as asked."""
 
     graph: Graph
@@ -35,33 +35,59 @@ class Study:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Start:
+    """The model that everything starts from, as a stage is given it: fingerprint, paths, and the name of no folder."""
+
+    data: Mapping[str, str]
+    paths: Mapping[str, str]
+    settings: Mapping[str, str]
+
+
 class Builder:
     """Makes the stages of a plan; equal ones are one by their keys."""
 
-    def __init__(self, plan: Plan, data: Path, prints: Fingerprints) -> None:
-        self.plan, self.data, self.prints = plan, data, prints
+    def __init__(self, plan: Plan, data: Path, fingerprints: Fingerprints) -> None:
+        self.plan, self.data, self.fingerprints = plan, data, fingerprints
         self.stages: dict[str, Stage] = {}
         self.notes: list[str] = []
         self.tested = {name: self._tested(name) for name in plan.targets}
+        folder, pin = registry.is_folder(plan.model), fingerprints.model(plan.model)
+        place, named = {"data": str(data)}, {"model": plan.model}
+        self.model = Start({"model": pin}, {**place, **named} if folder else place, {} if folder else named)
+        self.checkpoint_only = Start({}, place, {})
 
-    def add(self, kind: str, title: str, settings: Mapping[str, Any], **rest: Mapping[str, str]) -> str:
+    def add(self, stage: Stage) -> str:
         """A stage, once; its key."""
-        stage = Stage(KINDS[kind], settings, title=title, **rest)
         return self.stages.setdefault(stage.key, stage).key
 
     # --- Diversity ---
 
     def diversity(self, planned: PlannedMixture) -> str:
-        """The stage that scores a mixture."""
+        """The stage that scores a mixture, in the shares that it is trained in."""
         mixture, chosen = planned.mixture, self.plan.diversity
         settings = {
             "mixture": mixture.name,
-            "weights": expected_shares(mixture),
             "metrics": self._metrics(),
             "encoder": display_name(chosen.get("encoder", registry.DEFAULT)),
             "seed": chosen.get("seed", 0),
         }
-        return self.add("diversity", mixture.name, settings, inputs={t: self.moments(t) for t in mixture.tasks})
+        inputs = {task: self.moments(task) for task in mixture.tasks}
+        if shares := self.shares(planned):
+            inputs[SHARES] = shares
+        else:
+            settings["weights"] = dict.fromkeys(mixture.tasks, 1.0) if len(mixture.tasks) < 2 else mixture.shares()
+        return self.add(Stage(KINDS["diversity"], settings, inputs, title=mixture.name))
+
+    def shares(self, planned: PlannedMixture) -> str | None:
+        """The stage that counts in what shares tasks are trained on; None where these do not depend on sizes.
+
+        The seed decides which rows are held out: the counts are those of the first one.
+        """
+        if not planned.mixture.sampling.size_dependent or len(planned.mixture.tasks) < 2:
+            return None
+        stage = self._training(planned, self.plan.seeds[0])
+        return self.add(replace(stage, kind=KINDS["shares"], title=planned.mixture.name))
 
     def _metrics(self) -> list[str]:
         named = list(self.plan.diversity.get("metrics", catalog.METRICS))
@@ -73,83 +99,90 @@ class Builder:
         chosen = self.plan.diversity
         shards = chosen.get("shards", 1)
         name = chosen.get("encoder", registry.DEFAULT)
+        local = registry.is_folder(name)
         shared = {
             "task": task,
             "sample": chosen.get("sample", catalog.SAMPLE),
             "seed": chosen.get("seed", 0),
             "split": chosen.get("split", SPLITS),
+            "encoder": display_name(name) if local else name,
+            "shards": shards,
         }
-        local = registry.is_folder(name)
-        data = {task: self.prints.task(task, self.data, shared["split"], ["en"]), "encoder": self.prints.model(name)}
-        places = {"data": str(self.data)} | ({"encoder": name} if local else {})
+        rows = self.fingerprints.task(task, self.data, shared["split"], ["en"])
+        data = {task: rows, "encoder": self.fingerprints.model(name)}
+        paths = {"data": str(self.data)} | ({"encoder": name} if local else {})
         parts = {}
         for shard in range(shards):
             title = f"{task}, {shard + 1} of {shards}" if shards > 1 else task
-            settings = {**shared, "encoder": display_name(name) if local else name, "shard": shard, "shards": shards}
-            parts[f"shard{shard:04d}"] = self.add("embed", title, settings, data=data, places=places)
-        return self.add("moments", task, {"task": task}, inputs=parts)
+            stage = Stage(KINDS["embed"], {**shared, "shard": shard}, data=data, paths=paths, title=title)
+            parts[f"shard{shard:04d}"] = self.add(stage)
+        return self.add(Stage(KINDS["moments"], {"task": task}, parts, title=task))
 
     # --- Training ---
 
     def checkpoint(self, planned: PlannedMixture, seed: int) -> tuple[str | None, Lineage]:
         """The stage that trains on a mixture, and what it gives; no stage for the empty one, which is the model itself."""
-        mixture, chosen = planned.mixture, dict(self.plan.train)
-        lineage = Lineage(display_name(self.plan.model), self.prints.model(self.plan.model), mixture)
+        mixture = planned.mixture
+        lineage = Lineage(display_name(self.plan.model), self.fingerprints.model(self.plan.model), mixture)
         if not mixture.tasks:
             return None, lineage
+        stage = self._training(planned, seed)
+        files = {task: self._files(task, stage.settings["split"]) for task in mixture.tasks}
+        trained = results.training(stage.settings["training"], stage.settings["limit"], files)
+        return self.add(stage), replace(lineage, training=trained)
+
+    def _training(self, planned: PlannedMixture, seed: int) -> Stage:
+        """The stage that trains on a mixture."""
+        mixture, chosen = planned.mixture, dict(self.plan.train)
         preset, split, limit = chosen.pop("preset", "phang2020"), chosen.pop("split", SPLITS), chosen.pop("limit", None)
         chosen = {n: v for n, v in chosen.items() if n not in ("sampling", "cap", "temperature", "mixed")}
-        training = asdict(presets.changed(presets.preset(preset), **chosen, seed=seed))
+        training = presets.changed(presets.preset(preset), **chosen, seed=seed)
         settings = {
             "tasks": list(mixture.tasks),
             "sampling": asdict(mixture.sampling),
             "split": split,
             "limit": limit,
-            "training": training,
+            "training": training.identity,
         }
-        data, places, model = self._model()
-        data |= {f"{task}:{part}": hash for task in mixture.tasks for part, hash in self._trained(task, split).items()}
-        key = self.add("train", f"{mixture.name}, seed {seed}", {**settings, **model}, data=data, places=places)
-        trained = results.training(training, limit, {task: self._files(task, split) for task in mixture.tasks})
-        return key, replace(lineage, training=trained)
+        data = {f"{task}:{part}": hash for task in mixture.tasks for part, hash in self._trained(task, split).items()}
+        return Stage(
+            KINDS["train"],
+            {**settings, **self.model.settings},
+            data={**self.model.data, **data},
+            paths=self.model.paths,
+            options={"computation": asdict(training.computation)},
+            title=f"{mixture.name}, seed {seed}",
+        )
 
     def finetuned(self, checkpoint: str | None, target: str, title: str, seed: int) -> tuple[str, dict[str, Any]]:
         """The stage that trains on a target's English data, shared by targets of one training set, and its settings."""
-        chosen = self.plan.settings("target", target)
-        source, split, limit = (
-            catalog.task(target).train_on or target,
-            chosen.pop("split", SPLITS),
-            chosen.pop("limit", None),
-        )
-        training = asdict(
-            presets.changed(presets.preset(chosen.pop("preset", "phang2020"), target), **chosen, seed=seed)
-        )
-        settings = {"task": source, "split": split, "limit": limit, "training": training}
-        data, places, model = self._model() if checkpoint is None else ({}, {"data": str(self.data)}, {})
-        key = self.add(
-            "target",
+        chosen, source = self.plan.settings("target", target), catalog.task(target).train_on or target
+        preset, split, limit = chosen.pop("preset", "phang2020"), chosen.pop("split", SPLITS), chosen.pop("limit", None)
+        training = presets.changed(presets.preset(preset, target), **chosen, seed=seed)
+        settings = {"task": source, "split": split, "limit": limit, "training": training.identity}
+        start = self.model if checkpoint is None else self.checkpoint_only
+        stage = Stage(
+            KINDS["finetune"],
+            {**settings, **start.settings},
+            {"checkpoint": checkpoint} if checkpoint else {},
+            {**start.data, **self._trained(source, split)},
+            start.paths,
+            {"computation": asdict(training.computation)},
             f"{source} from {title}",
-            {**settings, **model},
-            inputs={"checkpoint": checkpoint} if checkpoint else {},
-            data={**data, **self._trained(source, split)},
-            places=places,
         )
-        return key, {"finetuning": results.training(training, limit, {source: self._files(source, split)})}
-
-    def _model(self) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-        """The model that everything starts from: its fingerprint, its place, and its name where that is no folder."""
-        name = self.plan.model
-        data, places = {"model": self.prints.model(name)}, {"data": str(self.data)}
-        return (data, {**places, "model": name}, {}) if registry.is_folder(name) else (data, places, {"model": name})
+        trained = results.training(training.identity, limit, {source: self._files(source, split)})
+        return self.add(stage), {"finetuning": trained}
 
     def _trained(self, task: str, split: str) -> dict[str, str]:
         """Fingerprints of a task's English training and dev data."""
-        return {part: self.prints.task(task, self.data, s, ["en"]) for part, s in self._parts(task, split).items()}
+        return {
+            part: self.fingerprints.task(task, self.data, s, ["en"]) for part, s in self._parts(task, split).items()
+        }
 
     def _files(self, task: str, split: str) -> list[str]:
         """Hashes of the files of a task's English training and dev data."""
         parts = self._parts(task, split).values()
-        return [hash for s in parts for hashes in self.prints.files(task, self.data, s, "en") for hash in hashes]
+        return [hash for s in parts for hashes in self.fingerprints.files(task, self.data, s, "en") for hash in hashes]
 
     def _parts(self, task: str, split: str) -> dict[str, str]:
         dev = "dev" in catalog.task(task).splits and sources.find(catalog.task(task), self.data, "dev", "en")
@@ -161,26 +194,24 @@ class Builder:
         """The stage that scores a target's predictions, and the one that makes them."""
         splits, fingerprint = self.tested[target]
         chosen = {"target": target, "splits": splits}
-        data, places, name = self._model() if model is None else ({}, {"data": str(self.data)}, {})
-        task = catalog.task(target)
+        start = self.model if model is None else self.checkpoint_only
+        data, task, title = dict(start.data), catalog.task(target), f"{target} by {title}"
         if retrieval and "dev" in task.splits:  # on which the threshold of mining is tuned
-            dev = [lang for lang in splits if sources.find(task, self.data, "dev", lang)]
-            data = {**data, f"{target}:dev": self.prints.task(target, self.data, "dev", dev)}
-        predictions = self.add(
-            "predict",
-            f"{target} by {title}",
-            {**chosen, **retrieval, **name},
-            inputs={"checkpoint": model} if model else {},
-            data={**data, target: fingerprint},
-            places=places,
+            languages = [lang for lang in splits if sources.find(task, self.data, "dev", lang)]
+            data[f"{target}:dev"] = self.fingerprints.task(target, self.data, "dev", languages)
+        predictions = Stage(
+            KINDS["predict"],
+            {**chosen, **retrieval, **start.settings},
+            {"checkpoint": model} if model else {},
+            {**data, target: fingerprint},
+            start.paths,
+            title=title,
         )
-        inputs, labels = {"predictions": predictions}, {target: fingerprint}
-        return self.add(
-            "score", f"{target} by {title}", chosen, inputs=inputs, data=labels, places={"data": str(self.data)}
-        )
+        inputs, paths = {"predictions": self.add(predictions)}, {"data": str(self.data)}
+        return self.add(Stage(KINDS["score"], chosen, inputs, {target: fingerprint}, paths, title=title))
 
     def _tested(self, name: str) -> tuple[dict[str, str], str]:
-        """The split that is predicted of each language of a target that is here and asked for, and a fingerprint.
+        """The split that is predicted of each language of a target that has rows and is asked for, and a fingerprint.
 
         Never the split that was trained on, whose rows may be translations of those in English.
         """
@@ -189,14 +220,15 @@ class Builder:
         asked = [lang for lang in chosen.get("languages", task.languages) if lang in task.languages]
         trained = self.plan.settings("target", name).get("split", SPLITS)
         known = [s for s in sources.unseen(task, preference, Rows.of(self.data, split=trained)) if s in task.splits]
-        found = {lang: next((s for s in known if sources.find(task, self.data, s, lang)), "") for lang in asked}
-        here = {lang: split for lang, split in found.items() if split}
-        if not here:
+        first = {lang: next((s for s in known if sources.find(task, self.data, s, lang)), "") for lang in asked}
+        splits = {lang: split for lang, split in first.items() if split}
+        if not splits:
             wanted = " or ".join(known) or "a split that is not trained on"
             raise InputError(f"{self.data}: expected rows of {name} ({wanted}), found none")
-        if missing := [lang for lang in asked if lang not in here]:
-            self.notes.append(f"{name}: not here in {' '.join(missing)}")
-        return here, store.digest({lang: self.prints.task(name, self.data, s, [lang]) for lang, s in here.items()})
+        if missing := [lang for lang in asked if lang not in splits]:
+            self.notes.append(f"{name}: no rows in {' '.join(missing)}")
+        hashes = {lang: self.fingerprints.task(name, self.data, s, [lang]) for lang, s in splits.items()}
+        return splits, store.digest(hashes)
 
 
 def _retrieval(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,21 +237,21 @@ def _retrieval(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"vectors": vectors.identity, "mining": asdict(Mining())}
 
 
-def study(plan: Plan, data: Path | str | None = None, prints: Fingerprints | None = None) -> Study:
+def stages_of(plan: Plan, data: Path | str | None = None, fingerprints: Fingerprints | None = None) -> GridStages:
     """The stages and cells of a plan, with the data of a folder (by default the plan's).
 
     Raises InputError where the data of a task or target is not there.
     """
     folder = sources.data_folder(data or plan.data).resolve()
-    builder = Builder(plan, folder, prints or Fingerprints())
+    builder = Builder(plan, folder, fingerprints or Fingerprints())
     cells, scores = list[Cell](), list[str]()
     for planned in plan.mixtures:
         if planned.mixture.tasks:
             scores.append(builder.diversity(planned))
         for seed in plan.seeds:
             cells += _cells(builder, planned, seed)
-    builder.prints.save()
-    return Study(Graph(builder.stages.values()), tuple(cells), tuple(scores), tuple(builder.notes))
+    builder.fingerprints.save()
+    return GridStages(Graph(builder.stages.values()), tuple(cells), tuple(scores), tuple(builder.notes))
 
 
 def _cells(builder: Builder, planned: PlannedMixture, seed: int) -> Sequence[Cell]:
@@ -234,5 +266,6 @@ def _cells(builder: Builder, planned: PlannedMixture, seed: int) -> Sequence[Cel
         else:
             finetuned, settings = builder.finetuned(checkpoint, target, title, seed)
             stage = builder.score(finetuned, target, title, {})
-        cells.append(Cell(lineage.run(target, seed, settings), stage, planned.role, planned.pair))
+        run = lineage.run(target, seed, settings)
+        cells.append(Cell(run, stage, planned.role, planned.pair, builder.shares(planned)))
     return cells

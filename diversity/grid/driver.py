@@ -8,21 +8,38 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from diversity import store
+from diversity.grid.cleanup import cleanup, discard, remove_files
 from diversity.grid.graph import Graph, Stage
 from diversity.grid.job import FILES, LOG, Executor, Job, Outcome
-from diversity.grid.layout import Layout, Notify, Survey, discard, driving, remove_files, standing, survey, sweep
-from diversity.grid.progress import Progress
+from diversity.grid.layout import GridFolder
+from diversity.grid.lock import driving
+from diversity.grid.progress import GridProgress
+from diversity.grid.scan import Scan, scan
 
-LOST = 3  # times that a stage is tried again whose process died
+Notify = Callable[[str], None]
 EVERY = 60.0  # seconds between the tables that are written while the grid runs
 
 
 @dataclass(frozen=True)
-class Report:
+class Policy:
+    """What a driver keeps and tries again.
+
+    `keep` checkpoints that nothing needs any more; `retry_failed` stages; try a stage whose process died `max_retries` times
+    more.
+    """
+
+    keep: bool = False
+    retry_failed: bool = False
+    max_retries: int = 3
+
+
+@dataclass(frozen=True)
+class DriveOutcome:
     """What a run of the grid did: keys of stages that `ran`, messages of those that `failed`, keys they `blocked`."""
 
     ran: tuple[str, ...]
@@ -35,10 +52,9 @@ class Driver:
     """The stages still to do, and the steps of doing them. All writing to `stages/` is done here, by one process."""
 
     graph: Graph
-    survey: Survey
+    scan: Scan
     executor: Executor
-    keep: bool = False
-    lost: int = LOST
+    policy: Policy
     left: set[str] = field(default_factory=set)
     waiting: dict[str, int] = field(default_factory=dict)
     ready: list[tuple[int, int, str]] = field(default_factory=list)
@@ -50,7 +66,7 @@ class Driver:
 
     def prepare(self) -> None:
         """Which stages run, which of them now, and which cannot because another failed before."""
-        now = standing(self.graph, self.survey)
+        now = self.scan.status(self.graph)
         self.left, self.failed, self.blocked = set(now.left), dict(now.failed), set(now.blocked)
         for key in self.left:
             self.waiting[key] = len(set(self.graph.stages[key].inputs.values()) & self.left)
@@ -58,29 +74,27 @@ class Driver:
                 self._push(key)
 
     def _push(self, key: str) -> None:
-        heapq.heappush(self.ready, (-self.graph.stages[key].kind.depth, self.graph.order[key], key))
+        heapq.heappush(self.ready, (-self.graph.stages[key].kind.priority, self.graph.order[key], key))
 
     def start(self) -> None:
         """Hand out jobs while there are some and the executor takes them."""
         while self.ready and self.executor.free() > 0:
             *_, key = heapq.heappop(self.ready)
-            self.survey.layout.work(key).mkdir(exist_ok=True)
+            self.scan.folder.work(key).mkdir(exist_ok=True)
             self.executor.submit(self._job(self.graph.stages[key]))
             self.running.add(key)
 
     def _job(self, stage: Stage) -> Job:
-        layout, kind = self.survey.layout, stage.kind
-        inputs = {role: str(layout.files(key)) for role, key in stage.inputs.items()}
-        folder = str(layout.work(stage.key))
+        folder, kind = self.scan.folder, stage.kind
         return Job(
             key=stage.key,
             function=kind.function,
-            inputs={**stage.places, **inputs},
-            settings=stage.settings,
-            folder=folder,
+            inputs={**stage.paths, **{role: str(folder.files(key)) for role, key in stage.inputs.items()}},
+            settings={**stage.settings, **stage.options},
+            folder=str(folder.work(stage.key)),
             resumes=kind.resumes,
             gpu=kind.gpu,
-            spreads=kind.spreads,
+            multi_gpu=kind.multi_gpu,
         )
 
     def take(self, outcome: Outcome) -> None:
@@ -88,11 +102,11 @@ class Driver:
         key = outcome.key
         if outcome.state == "full":
             words = f"No space left on device, found in {self.graph.stages[key].label}"
-            raise OSError(errno.ENOSPC, f"{words}; free some space, then run the same command", self.survey.layout.root)
+            raise OSError(errno.ENOSPC, f"{words}; free some space, then run the same command", self.scan.folder.root)
         if outcome.state == "done":
             self._commit(self.graph.stages[key], outcome)
             self._release(key)
-        elif outcome.state == "lost" and self.losses.get(key, 0) < self.lost:
+        elif outcome.state == "lost" and self.losses.get(key, 0) < self.policy.max_retries:
             self.losses[key] = self.losses.get(key, 0) + 1
             self._push(key)
         else:
@@ -100,9 +114,9 @@ class Driver:
         self.running.discard(key)
 
     def _commit(self, stage: Stage, outcome: Outcome) -> None:
-        """Bring a stage's work to its place; the record comes last, and with it the stage is done."""
-        layout = self.survey.layout
-        work, place = layout.work(stage.key), layout.stage(stage.key)
+        """Move a stage's work to its place; the record comes last, and with it the stage is done."""
+        folder = self.scan.folder
+        work, place = folder.work(stage.key), folder.stage(stage.key)
         place.mkdir(exist_ok=True)
         if (place / FILES).exists():
             shutil.rmtree(place / FILES)
@@ -111,7 +125,7 @@ class Driver:
         store.sync_folder(place.parent)
         record = _record(stage, outcome)
         store.save_record(place, record)
-        self.survey.records[stage.key] = record
+        self.scan.records[stage.key] = record
         shutil.rmtree(work)
 
     def _release(self, key: str) -> None:
@@ -127,30 +141,31 @@ class Driver:
 
     def remove_spent(self, keys: Iterable[str]) -> None:
         """Remove the checkpoints among these stages that nothing of the plan needs any more."""
-        for key in () if self.keep else keys:
-            if self.survey.spent(self.graph, key):
-                remove_files(self.survey.layout, key)
+        for key in () if self.policy.keep else keys:
+            if self.scan.spent(self.graph, key):
+                remove_files(self.scan.folder, key)
 
     def _record_failure(self, outcome: Outcome) -> None:
         """Keep a failed stage's error where the stage would be, and go on without what needs it."""
-        layout = self.survey.layout
-        place = layout.stage(outcome.key)
+        folder = self.scan.folder
+        place = folder.stage(outcome.key)
         place.mkdir(exist_ok=True)
-        _keep_log(layout.work(outcome.key) / LOG, place / LOG)
+        _keep_log(folder.work(outcome.key) / LOG, place / LOG)
         text = f"{outcome.message}\n\n{outcome.traceback}"
         store.write(place / store.ERROR, text)
-        self.survey.errors[outcome.key] = text
-        discard(layout.work(outcome.key))
+        self.scan.errors[outcome.key] = text
+        discard(folder.work(outcome.key))
         self.failed[outcome.key] = outcome.message
         kept = self.graph.below(outcome.key) & self.left
         self.blocked |= kept
         self.left -= {outcome.key, *kept}
 
-    def clear(self) -> None:
-        """Remove the work of jobs that were stopped, unless they can go on from it."""
+    def close(self) -> None:
+        """Stop the jobs that run, and remove their work unless they can go on from it."""
+        self.executor.close()
         for key in self.running:
             if not self.graph.stages[key].kind.resumes:
-                discard(self.survey.layout.work(key))
+                discard(self.scan.folder.work(key))
 
 
 def _keep_log(log: Path, place: Path) -> None:
@@ -179,57 +194,40 @@ def drive(
     graph: Graph,
     folder: Path | str,
     executor: Callable[[], Executor],
+    policy: Policy = Policy(),
     *,
-    keep: bool = False,
-    retry_failed: bool = False,
-    lost: int = LOST,
     notify: Notify = lambda _: None,
-    save: Callable[[Survey], None] = lambda _: None,
-) -> Report:
+    save: Callable[[Scan], None] = lambda _: None,
+) -> DriveOutcome:
     """Run what is not done of a graph in a folder; finished stages stay as they are.
 
     `executor` makes the one to use, if there is anything to run. `save` is called from time to time and at the end,
-    whatever ends the run, to write tables of what is there. A stage whose process died is tried `lost` times more.
-    Raises InputError where another driver is at work, OSError where the disk is full.
+    whatever ends the run, to write tables of what is there. Raises InputError where another driver is at work, OSError where
+    the disk is full.
     """
-    layout = Layout(Path(folder))
-    with driving(layout):
-        found = survey(graph, layout)
-        for problem in found.damaged.values():
+    with driving(GridFolder(Path(folder))):
+        state = scan(graph, GridFolder(Path(folder)))
+        for problem in state.damaged.values():
             notify(f"note: {problem}: the stage counts as not done")
-        if retry_failed:
-            for key in found.errors:
-                (layout.stage(key) / store.ERROR).unlink()
-            found.errors.clear()
-        needed = found.needed(graph)
-        sweep(found, graph, keep=lambda key: key in needed and graph.stages[key].kind.resumes)
+        if policy.retry_failed:
+            for key in state.errors:
+                (state.folder.stage(key) / store.ERROR).unlink()
+            state.errors.clear()
+        needed = state.needed(graph)
+        cleanup(state, graph, keep=lambda key: key in needed and graph.stages[key].kind.resumes)
         try:
-            return _drive(graph, found, executor, keep, lost, save)
+            driver = Driver(graph, state, executor(), policy)
+            with closing(driver):
+                driver.prepare()
+                driver.remove_spent(graph.stages)
+                with GridProgress(graph, driver.left, state.records.values()) as progress:
+                    _loop(driver, progress, save)
         finally:
-            save(found)
+            save(state)
+    return DriveOutcome(tuple(driver.ran), driver.failed, tuple(sorted(driver.blocked)))
 
 
-def _drive(
-    graph: Graph,
-    found: Survey,
-    executor: Callable[[], Executor],
-    keep: bool,
-    lost: int,
-    save: Callable[[Survey], None],
-) -> Report:
-    driver = Driver(graph, found, executor(), keep, lost)
-    try:
-        driver.prepare()
-        driver.remove_spent(graph.stages)
-        with Progress(driver.graph, driver.left, found.records.values()) as progress:
-            _loop(driver, progress, save)
-    finally:
-        driver.executor.close()
-        driver.clear()
-    return Report(tuple(driver.ran), driver.failed, tuple(sorted(driver.blocked)))
-
-
-def _loop(driver: Driver, progress: Progress, save: Callable[[Survey], None]) -> None:
+def _loop(driver: Driver, progress: GridProgress, save: Callable[[Scan], None]) -> None:
     saved = time.monotonic()
     while driver.left:
         driver.start()
@@ -238,5 +236,5 @@ def _loop(driver: Driver, progress: Progress, save: Callable[[Survey], None]) ->
             progress.ended(outcome, driver.graph.stages[outcome.key].kind.name)
         progress.show(driver.left, len(driver.running), len(driver.failed), driver.executor.free())
         if time.monotonic() - saved > EVERY:
-            save(driver.survey)
+            save(driver.scan)
             saved = time.monotonic()

@@ -1,4 +1,4 @@
-"""Stages and how they hang together: what a stage is, its key, and which stages must run."""
+"""Stages and how they depend on each other: what a stage is, its key, and which stages must run."""
 
 from __future__ import annotations
 
@@ -21,35 +21,37 @@ class Kind:
     """A kind of stage. `function` is `module:name` of a Function: (inputs, settings, folder) -> result rows.
 
     The function finds its inputs at the paths given by role, and leaves its files in `folder`. Raise `recipe` whenever
-    the code of the function comes to give other results: it stands in the keys. `bulky` files (checkpoints) are removed
+    the code of the function comes to give other results: it stands in the keys. `transient` files (checkpoints) are removed
     when nothing needs them any more; a kind that `resumes` finds in `folder` what it left there when it was killed; `gpu`
-    says that it uses one, and `spreads` that it uses several, in a process for each. Of the stages that are ready, those
-    of greatest `depth` run first: so checkpoints are used up early.
+    says that it uses one, and `multi_gpu` that it uses several, in a process for each. Of the stages that are ready, those
+    of greatest `priority` run first: so checkpoints are used up early.
     """
 
     name: str
     function: str
     recipe: int = 1
-    depth: int = 0
-    bulky: bool = False
+    priority: int = 0
+    transient: bool = False
     resumes: bool = False
     gpu: bool = False
-    spreads: bool = False
+    multi_gpu: bool = False
 
 
 @dataclass(frozen=True)
 class Stage:
     """One piece of work, determined by its kind, its settings, its inputs and the data that it reads.
 
-    `inputs` are the keys of other stages by role, `data` fingerprints of what comes from outside. `places` are paths of
-    that, by role: where they lie is no part of the key. Neither is `title`, which is for people.
+    `inputs` are the keys of other stages by role, `data` fingerprints of what comes from outside. No part of the key are
+    `paths` of that, by role, `options` of how it is computed, which change a result by rounding at most, and the `title`,
+    which is for people.
     """
 
     kind: Kind
     settings: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
-    places: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
 
     @cached_property
@@ -105,30 +107,29 @@ class Graph:
 
         A stage whose consumers are all done is not needed, whatever has become of its files.
         """
-        found: set[str] = set()
+        needed: set[str] = set()
         for key in reversed(self.stages):
             users = self.consumers[key]
-            wanted = not done(key) if not users else any(u in found for u in users) and not usable(key)
-            if wanted:
-                found.add(key)
-        return found
+            if not done(key) if not users else any(u in needed for u in users) and not usable(key):
+                needed.add(key)
+        return needed
 
     def below(self, key: str) -> set[str]:
         """Every stage that uses a stage, directly or through others."""
-        found: set[str] = set()
+        users: set[str] = set()
         todo = [key]
         while todo:
-            new = [u for u in self.consumers[todo.pop()] if u not in found]
-            found.update(new)
+            new = [u for u in self.consumers[todo.pop()] if u not in users]
+            users.update(new)
             todo += new
-        return found
+        return users
 
 
 def resolve(function: str) -> Function:
     """The function of `module:name`; raises InputError where there is none."""
     module, _, name = function.partition(":")
     try:
-        found: Function = getattr(importlib.import_module(module), name)
+        resolved: Function = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise InputError(f"expected a function {function!r}, found: {error}") from error
-    return found
+    return resolved

@@ -42,7 +42,7 @@ class Job:
     folder: str
     resumes: bool = False
     gpu: bool = False
-    spreads: bool = False
+    multi_gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _run(job: Job, folder: Path) -> tuple[Rows, dict[str, int]]:
 
 
 def _called(job: Job, inputs: dict[str, Path], folder: Path) -> Rows | None:
-    devices = gpus() if job.spreads else ()
+    devices = gpus() if job.multi_gpu else ()
     if len(devices) > 1:
         return launch(job.function, inputs, job.settings, folder, len(devices))
     return resolve(job.function)(inputs, dict(job.settings), folder)

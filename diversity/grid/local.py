@@ -36,15 +36,15 @@ def shares(workers: int, processors: int, gpus: Sequence[str], gpus_each: int = 
         most = len(gpus) // gpus_each
         raise InputError(f"expected at most {most} workers for {len(gpus)} GPUs at {gpus_each} each, found {workers}")
     threads = str(max(1, processors // workers))
-    found = []
+    environments = []
     for i in range(workers):
         share = dict.fromkeys(THREADS, threads)
         # workers that wait must not spin: with a busy neighbour that costs more than it saves
         share |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARALLELISM": "false"}
         if gpus:
             share["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[i * gpus_each : (i + 1) * gpus_each])
-        found.append(share)
-    return found
+        environments.append(share)
+    return environments
 
 
 @dataclass(eq=False)
@@ -100,18 +100,18 @@ class Processes:
 
     def wait(self, timeout: float) -> list[Outcome]:
         """Jobs that ended, as soon as there is one."""
-        found = []
+        ended = []
         for key, _ in self.selector.select(timeout):
             worker: Worker = key.data
             heard = os.read(key.fd, 1 << 20)
             worker.heard += heard
             if not heard:
-                found += self._lost(worker)
+                ended += self._lost(worker)
             elif worker.heard.endswith(b"\n"):
-                found.append(Outcome(**json.loads(worker.heard)))
+                ended.append(Outcome(**json.loads(worker.heard)))
                 worker.job = None
                 worker.heard.clear()
-        return found
+        return ended
 
     def _lost(self, worker: Worker) -> list[Outcome]:
         """Bury a worker that died; its job, if it had one, is lost."""

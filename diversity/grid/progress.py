@@ -55,7 +55,7 @@ def in_words(seconds: float | None) -> str:
     return f"{minutes} min" if minutes else f"{round(seconds)} s"
 
 
-class Progress:
+class GridProgress:
     """A bar on stderr, where that is a terminal: stages done of those to do, running, failed, and the time left."""
 
     def __init__(self, graph: Graph, left: Collection[str], records: Iterable[Record]) -> None:
@@ -67,7 +67,7 @@ class Progress:
         form = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
         self.bar = tqdm(total=len(left), desc="grid", unit="stage", disable=None, bar_format=form)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> GridProgress:
         return self
 
     def __exit__(self, *_: object) -> None:

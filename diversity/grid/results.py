@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from diversity.grid.graph import Graph
-from diversity.grid.layout import Standing, Survey
+from diversity.grid.scan import Scan, Status
 from diversity.results import Run
 from diversity.results import table as result_table
-from diversity.types import Mixture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,27 +21,29 @@ ORDER = ("mixture", "target", "seed", "language", "metric", "run")
 WHOLE = ("n", "pair")
 
 
-def expected_shares(mixture: Mixture) -> dict[str, float]:
-    """The shares of a mixture; equal ones where they depend on sizes that are not known."""
-    return Mixture.of(mixture.tasks).shares() if mixture.sampling.size_dependent else mixture.shares()
-
-
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the grid, its role in the comparison, and the key of the stage whose rows are its results."""
+    """One cell of the grid, its role in the comparison, and the key of the stage whose rows are its results.
+
+    `shares` is the key of the stage that counts in what shares the tasks of its mixture are trained on, where these depend
+    on their sizes.
+    """
 
     run: Run
     stage: str
     role: str = ""
     pair: int | None = None
+    shares: str | None = None
 
-    @property
-    def columns(self) -> dict[str, Any]:
+    def columns(self, scan: Scan) -> dict[str, Any]:
         """What the cell adds to each of its rows."""
-        return {**self.run.columns, "role": self.role, "pair": self.pair, "stage": self.stage}
+        columns = {**self.run.columns, "role": self.role, "pair": self.pair, "stage": self.stage}
+        if self.shares in scan.records:
+            columns["weights"] = "+".join(repr(row["share"]) for row in scan.records[self.shares].rows)
+        return columns
 
 
-def results(cells: Iterable[Cell], survey: Survey, failed: Mapping[str, str]) -> pd.DataFrame:
+def results(cells: Iterable[Cell], scan: Scan, failed: Mapping[str, str]) -> pd.DataFrame:
     """Result rows of all finished cells, sorted: the columns of the contract, then the settings that rows bring.
 
     A cell that a failed stage keeps from a result (`failed`: its message by the cell's stage) has one row without a
@@ -50,36 +51,28 @@ def results(cells: Iterable[Cell], survey: Survey, failed: Mapping[str, str]) ->
     """
     records: list[dict[str, Any]] = []
     for cell in cells:
-        if (record := survey.records.get(cell.stage)) is not None:
-            records += [{"status": "finished", **row, **cell.columns} for row in record.rows]
+        columns = cell.columns(scan)
+        if (record := scan.records.get(cell.stage)) is not None:
+            records += [{"status": "finished", **row, **columns} for row in record.rows]
         elif cell.stage in failed:
-            records.append({**cell.columns, "status": "failed", "error": failed[cell.stage]})
+            records.append({**columns, "status": "failed", "error": failed[cell.stage]})
     return _sorted(result_table(records, EXTRA), ORDER)
 
 
-def scores(stages: Iterable[str], survey: Survey) -> pd.DataFrame:
+def scores(stages: Iterable[str], scan: Scan) -> pd.DataFrame:
     """Diversity scores of the mixtures, in the columns of `score`."""
-    records = [dict(row) for key in stages if key in survey.records for row in survey.records[key].rows]
+    records = [dict(row) for key in stages if key in scan.records for row in scan.records[key].rows]
     return _frame(records, SCORES, ("mixture", "metric"))
 
 
-def hit(graph: Graph, now: Standing) -> dict[str, str]:
-    """The message of the failed stage behind each stage that failed or is kept back by one."""
-    found = dict[str, str]()
-    for key, message in now.failed.items():
-        text = f"{graph.stages[key].label}: {message}"
-        found |= {below: text for below in graph.below(key) if below in now.blocked} | {key: text}
-    return found
-
-
-def failures(graph: Graph, now: Standing, cells: Sequence[Cell]) -> pd.DataFrame:
+def failures(graph: Graph, now: Status, cells: Sequence[Cell]) -> pd.DataFrame:
     """A row for each failed stage: its key, kind and title, the message, and how many cells it keeps from a result."""
     records = []
     for key, message in now.failed.items():
         reached = graph.below(key) | {key}
-        lost = sum(cell.stage in reached for cell in cells)
+        count = sum(cell.stage in reached for cell in cells)
         stage = graph.stages[key]
-        records.append(dict(zip(FAILURES, (key, stage.kind.name, stage.title, message, lost), strict=True)))
+        records.append(dict(zip(FAILURES, (key, stage.kind.name, stage.title, message, count), strict=True)))
     return _frame(records, FAILURES, ("stage",))
 
 

@@ -1,4 +1,4 @@
-"""`grid run` and `grid status`: a plan's stages run, or told."""
+"""`grid run` and `grid status`: a plan's stages run, and how far they are."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diversity import store
-from diversity.grid import layout as folders
-from diversity.grid import results
-from diversity.grid.build import Study, study
-from diversity.grid.driver import LOST, drive
+from diversity.grid import lock, results
+from diversity.grid.build import GridStages, stages_of
+from diversity.grid.driver import Notify, Policy, drive
 from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.graph import Graph
 from diversity.grid.job import Executor
-from diversity.grid.layout import Layout, Notify, Survey
+from diversity.grid.layout import GridFolder
 from diversity.grid.local import Processes
 from diversity.grid.progress import Durations
+from diversity.grid.scan import Scan, scan
 from diversity.planning.plans import Plan, read_plan
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STATES = ("finished", "running", "failed", "blocked", "missing", "spared")
+STATES = ("finished", "running", "failed", "blocked", "missing", "skipped")
 
 
 @dataclass(frozen=True)
 class GridStatus:
     """How far a grid is.
 
-    `counts` of stages by kind and state: finished, running, failed, `blocked` by a failed one, missing, and `spared`
-    (not there, but everything that uses it is finished). `cells` finished of all; `driver` (host, pid, since) where one
-    is at work; `failures` a row for each failed stage; `damaged` records that cannot be trusted; `seconds_left` on
-    `workers`, from the durations of finished stages, without the kinds that are `unmeasured`; None where all are.
+    `counts` of stages by kind and state: finished, running, failed, `blocked` by a failed one, missing, and `skipped`
+    (not needed: all that uses it is finished). `cells` finished of all; `driver` (host, pid, since) where one is at work;
+    `failures` a row for each failed stage; `damaged` records that cannot be trusted; `seconds_left` on `workers`, from the
+    durations of finished stages, without the kinds that are `unmeasured`; None where all are.
     """
 
     folder: str
@@ -64,90 +64,87 @@ class GridStatus:
         return {**asdict(self), "cells": dict(zip(("finished", "all"), self.cells, strict=True)), "stages": totals}
 
 
+@dataclass(frozen=True)
+class Workers:
+    """Where stages run: `count` processes of this machine, which share its threads and GPUs (`gpus_each` a process).
+
+    With `ray`, the address of a Ray cluster (`local`: one of this machine alone), each stage has `cpus_each` processors and
+    `gpus_each` GPUs there.
+    """
+
+    count: int = 1
+    gpus_each: int = 1
+    cpus_each: int = 1
+    ray: str | None = None
+
+    def executor(self) -> Callable[[], Executor]:
+        """Makes the executor; raises InputError where Ray is not installed."""
+        if self.ray is not None:
+            from diversity.grid.ray_cluster import Ray, check_ray
+
+            check_ray()
+            return partial(Ray, self.ray, processors=self.cpus_each, gpus_each=self.gpus_each)
+        return partial(Processes, self.count, gpus_each=self.gpus_each)
+
+
 def run_grid(
     plan: Plan | Path | str,
     output: Path | str,
     *,
     data: Path | str | None = None,
-    workers: int = 1,
-    gpus_each: int = 1,
-    cpus_each: int = 1,
-    ray: str | None = None,
-    keep: bool = False,
-    retry_failed: bool = False,
+    workers: Workers | int = 1,
+    policy: Policy = Policy(),  # noqa: B008  (frozen)
     dry_run: bool = False,
-    lost: int = LOST,
     notify: Notify = lambda _: None,
 ) -> GridStatus:
     """Run whatever is not finished of a plan, and write `results`, `scores` and `failures` to the folder `output`.
 
-    Stages run in `workers` processes of this machine, which share its threads and GPUs (`gpus_each` a worker), or on the
-    Ray cluster at the address `ray` (`local`: one of this machine's own) with `cpus_each` processors and `gpus_each`
-    GPUs. Checkpoints that nothing needs any more are removed unless `keep`; stages that failed are left alone unless
-    `retry_failed`; one whose process died is tried `lost` times more. With `dry_run` nothing is run or written. `data`
-    takes the place of the plan's folder.
+    `workers` are a number of processes, or Workers; `policy` says what is kept and tried again. With `dry_run` nothing is
+    run or written. `data` takes the place of the plan's folder.
 
     Raises InputError for a plan or data that cannot be used, or where another run is at work in the folder.
     """
-    prints, layout = _prints(output), Layout(Path(output))
-    made = _study(plan, data, prints)
-    for text in made.notes:
+    fingerprints, folder = _fingerprints(output), GridFolder(Path(output))
+    workers = workers if isinstance(workers, Workers) else Workers(workers)
+    stages = stages_of(_plan(plan), data, fingerprints)
+    for text in stages.notes:
         notify(f"note: {text}")
-    if dry_run:
-        return _status(made, layout, slots=workers)
-    executor = _executor(workers, gpus_each, cpus_each, ray)
-    drive(
-        made.graph,
-        layout.root,
-        executor,
-        keep=keep,
-        retry_failed=retry_failed,
-        lost=lost,
-        notify=notify,
-        save=partial(write_tables, made),
-    )
-    prints.save()  # the folder is there now
-    return _status(made, layout, slots=workers)
+    if not dry_run:
+        save = partial(write_tables, stages)
+        drive(stages.graph, folder.root, workers.executor(), policy, notify=notify, save=save)
+        fingerprints.save()  # the folder is there now
+    return _status(stages, folder, workers.count)
 
 
 def grid_status(
     plan: Plan | Path | str, output: Path | str, *, data: Path | str | None = None, workers: int = 1
 ) -> GridStatus:
     """How far the grid of a plan is in the folder `output`: what is finished, running, failed and missing."""
-    return _status(_study(plan, data, _prints(output)), Layout(Path(output)), slots=workers)
+    return _status(stages_of(_plan(plan), data, _fingerprints(output)), GridFolder(Path(output)), workers)
 
 
-def _prints(output: Path | str) -> Fingerprints:
+def _fingerprints(output: Path | str) -> Fingerprints:
     return Fingerprints(Path(output) / "fingerprints.json")
 
 
-def _study(plan: Plan | Path | str, data: Path | str | None, prints: Fingerprints) -> Study:
-    return study(plan if isinstance(plan, Plan) else read_plan(plan), data, prints)
+def _plan(plan: Plan | Path | str) -> Plan:
+    return plan if isinstance(plan, Plan) else read_plan(plan)
 
 
-def _executor(workers: int, gpus_each: int, cpus_each: int, ray: str | None) -> Callable[[], Executor]:
-    if ray is not None:
-        from diversity.grid.ray_cluster import Ray, check_ray
-
-        check_ray()
-        return partial(Ray, ray, processors=cpus_each, gpus_each=gpus_each)
-    return partial(Processes, workers, gpus_each=gpus_each)
-
-
-def tables(made: Study, survey: Survey) -> dict[str, pd.DataFrame]:
+def tables(stages: GridStages, state: Scan) -> dict[str, pd.DataFrame]:
     """The tables of a grid by name: results, scores, failures."""
-    now = folders.standing(made.graph, survey)
+    now = state.status(stages.graph)
     return {
-        "results": results.results(made.cells, survey, results.hit(made.graph, now)),
-        "scores": results.scores(made.scores, survey),
-        "failures": results.failures(made.graph, now, made.cells),
+        "results": results.results(stages.cells, state, now.failed_ancestors(stages.graph)),
+        "scores": results.scores(stages.scores, state),
+        "failures": results.failures(stages.graph, now, stages.cells),
     }
 
 
-def write_tables(made: Study, survey: Survey) -> None:
-    """Write the tables of what is there so far; that of failures only where there are some."""
-    root = survey.layout.root
-    for name, table in tables(made, survey).items():
+def write_tables(stages: GridStages, state: Scan) -> None:
+    """Write the tables of what is finished so far; that of failures only where there are some."""
+    root = state.folder.root
+    for name, table in tables(stages, state).items():
         if name != "failures":
             store.write_table(table, root / f"{name}.csv")
             store.write_table(table, root / f"{name}.parquet")
@@ -157,51 +154,50 @@ def write_tables(made: Study, survey: Survey) -> None:
             (root / "failures.csv").unlink(missing_ok=True)
 
 
-def _status(made: Study, layout: Layout, slots: int) -> GridStatus:
-    graph, survey = made.graph, folders.survey(made.graph, layout)
-    states = stage_states(graph, survey)
+def _status(stages: GridStages, folder: GridFolder, slots: int) -> GridStatus:
+    graph, state = stages.graph, scan(stages.graph, folder)
+    states = stage_states(graph, state)
     counts: dict[str, Counter[str]] = {}
-    for key, state in states.items():
-        counts.setdefault(graph.stages[key].kind.name, Counter())[state] += 1
-    failed = folders.standing(graph, survey)
+    for key, name in states.items():
+        counts.setdefault(graph.stages[key].kind.name, Counter())[name] += 1
     durations = Durations()
-    for record in survey.records.values():
+    for record in state.records.values():
         durations.add(record.kind, record.seconds)
-    left = Counter(graph.stages[key].kind.name for key, state in states.items() if state in ("missing", "running"))
-    rows = [
+    left = Counter(graph.stages[key].kind.name for key, name in states.items() if name in ("missing", "running"))
+    failures = [
         {
             "stage": key,
             "title": graph.stages[key].label,
             "message": message,
-            "error": str(layout.stage(key) / store.ERROR),
+            "error": str(folder.stage(key) / store.ERROR),
         }
-        for key, message in failed.failed.items()
+        for key, message in state.status(graph).failed.items()
     ]
     return GridStatus(
-        folder=str(layout.root),
+        folder=str(folder.root),
         counts={kind: {s: c[s] for s in STATES if c[s]} for kind, c in counts.items()},
-        cells=(sum(cell.stage in survey.records for cell in made.cells), len(made.cells)),
-        driver=folders.driver(layout),
-        running=tuple(graph.stages[key].label for key, state in states.items() if state == "running"),
-        failures=tuple(rows),
-        damaged=tuple(survey.damaged.values()),
+        cells=(sum(cell.stage in state.records for cell in stages.cells), len(stages.cells)),
+        driver=lock.driver(folder),
+        running=tuple(graph.stages[key].label for key, name in states.items() if name == "running"),
+        failures=tuple(failures),
+        damaged=tuple(state.damaged.values()),
         seconds_left=durations.left(left, slots),
         unmeasured=durations.unmeasured(left),
-        notes=made.notes,
+        notes=stages.notes,
     )
 
 
-def stage_states(graph: Graph, survey: Survey) -> dict[str, str]:
+def stage_states(graph: Graph, state: Scan) -> dict[str, str]:
     """The state of every stage by key, one of STATES."""
-    now, running = folders.standing(graph, survey), folders.running(survey.layout)
-    found = {}
-    for key in graph.stages:
+    now, running = state.status(graph), lock.running(state.folder)
+
+    def name(key: str) -> str:
         if key in now.failed:
-            found[key] = "failed"
-        elif key in now.blocked:
-            found[key] = "blocked"
-        elif key in now.left:
-            found[key] = "running" if key in running else "missing"
-        else:
-            found[key] = "finished" if key in survey.records else "spared"
-    return found
+            return "failed"
+        if key in now.blocked:
+            return "blocked"
+        if key in now.left:
+            return "running" if key in running else "missing"
+        return "finished" if key in state.records else "skipped"
+
+    return {key: name(key) for key in graph.stages}

@@ -19,21 +19,25 @@ from diversity.types import InputError
 if TYPE_CHECKING:
     from diversity.scoring.embedded import EmbeddedTask
     from diversity.training.intermediate import DevScore
+    from diversity.training.settings import Settings
+    from diversity.types import Mixture
 
-HERE = "diversity.grid.stages"
+MODULE = "diversity.grid.stages"
+SHARES = "shares"  # the role, and the file, of the shares in which the tasks of a mixture are trained on
 ROWS = "settings.json"  # what predictions say of themselves in result rows, by language: layer, pooling
 
-# Deeper kinds run first where both are ready, so that checkpoints are used up before new ones are made.
+# Kinds of greater priority run first where several are ready, so that checkpoints are used up before new ones are made.
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("embed", f"{HERE}:embed", resumes=True, gpu=True),
-        Kind("moments", f"{HERE}:moments", depth=1),
-        Kind("diversity", f"{HERE}:diversity", depth=2),
-        Kind("train", f"{HERE}:train", depth=1, bulky=True, resumes=True, gpu=True, spreads=True),
-        Kind("target", f"{HERE}:target", depth=2, bulky=True, resumes=True, gpu=True, spreads=True),
-        Kind("predict", f"{HERE}:predict", depth=3, gpu=True),
-        Kind("score", f"{HERE}:score", depth=4),
+        Kind("embed", f"{MODULE}:embed", resumes=True, gpu=True),
+        Kind("moments", f"{MODULE}:moments", priority=1),
+        Kind("shares", f"{MODULE}:shares", priority=1),
+        Kind("diversity", f"{MODULE}:diversity", priority=2),
+        Kind("train", f"{MODULE}:train", priority=1, transient=True, resumes=True, gpu=True, multi_gpu=True),
+        Kind("finetune", f"{MODULE}:finetune", priority=2, transient=True, resumes=True, gpu=True, multi_gpu=True),
+        Kind("predict", f"{MODULE}:predict", priority=3, gpu=True),
+        Kind("score", f"{MODULE}:score", priority=4),
     )
 }
 
@@ -88,9 +92,11 @@ def diversity(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -
     from diversity.scoring.asked import Draws
     from diversity.types import Mixture
 
+    counted = inputs.pop(SHARES, None)
+    weights = json.loads((counted / SHARES).read_text("utf8")) if counted else settings["weights"]
     tasks = {task: embedded.load_moments([task], path, "moments").tasks[task] for task, path in inputs.items()}
     space = embedded.EmbeddedTasks(settings["encoder"], tasks)
-    mixture = Mixture.of(settings["weights"], settings["mixture"])
+    mixture = Mixture.of(weights, settings["mixture"])
     table = scoring.score(space, mixtures=[mixture], metrics=settings["metrics"], draws=Draws(seed=settings["seed"]))
     return [{str(k): _cell(v) for k, v in row.items()} for row in table.to_dict("records")]
 
@@ -114,33 +120,58 @@ def _model(inputs: dict[str, Path], settings: dict[str, Any]) -> str:
     return str(inputs.get("checkpoint") or inputs.get("model") or settings["model"])
 
 
+def _settings(settings: dict[str, Any]) -> Settings:
+    """The settings of a training: what is in the stage's key, and how it is computed."""
+    from diversity.training.settings import Settings
+
+    return Settings.read({**settings["training"], "computation": settings["computation"]})
+
+
+def _mixture(settings: dict[str, Any]) -> Mixture:
+    from diversity.types import Mixture, Sampling
+
+    return Mixture.of(settings["tasks"], sampling=Sampling(**settings["sampling"]))
+
+
+def shares(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+    """In what shares the tasks of a mixture are trained on: their training instances are counted as training counts them."""
+    from diversity.training.intermediate import plan_mix
+
+    planned = plan_mix(
+        _mixture(settings),
+        model=_model(inputs, settings),
+        data=types.Rows.of(inputs["data"], split=settings["split"], limit=settings["limit"]),
+        settings=_settings(settings),
+        measure=0,
+    )
+    store.write(folder / SHARES, json.dumps({task.task: task.share for task in planned.tasks}))
+    return [{"task": task.task, "share": task.share} for task in planned.tasks]
+
+
 def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """Intermediate training on a mixture: a checkpoint, and the dev scores of its tasks."""
     from diversity.training.intermediate import train_mix
-    from diversity.training.settings import Settings
-    from diversity.types import Mixture, Sampling
 
     trained = train_mix(
-        Mixture.of(settings["tasks"], sampling=Sampling(**settings["sampling"])),
+        _mixture(settings),
         model=_model(inputs, settings),
         data=types.Rows.of(inputs["data"], split=settings["split"], limit=settings["limit"]),
         output=folder,
-        settings=Settings.read(settings["training"]),
+        settings=_settings(settings),
     )
     return [_dev(score) for score in trained.dev]
 
 
-def target(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+def finetune(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
     """Fine-tuning on a target's English data: a model with its head, and its dev score."""
     from diversity.training.intermediate import train_mix
-    from diversity.training.settings import Settings
 
     trained = train_mix(
         [settings["task"]],
         model=_model(inputs, settings),
         data=types.Rows.of(inputs["data"], split=settings["split"], limit=settings["limit"]),
         output=folder,
-        settings=Settings.read(settings["training"]),
+        settings=_settings(settings),
         heads="keep",
     )
     return [_dev(score) for score in trained.dev]
@@ -203,7 +234,7 @@ def _scored(name: str, predictions: Path, data: Path, split: str, language: str)
     from diversity.xtreme.evaluate import evaluate
 
     try:
-        made = evaluate(predictions, data=data, split=split, languages=[language])
+        evaluation = evaluate(predictions, data=data, split=split, languages=[language])
     except InputError as error:
         return [{"metric": "", "status": "not scored", "error": str(error)}]
-    return [{"metric": s.metric, "value": s.value, "n": s.n} for s in made.scores if s.task == name]
+    return [{"metric": s.metric, "value": s.value, "n": s.n} for s in evaluation.scores if s.task == name]

@@ -51,7 +51,7 @@ class Mined:
         return len(self.score)
 
 
-def mine(found: Neighbours, *, margin: Margin = "ratio", candidates: Candidates = "max") -> Mined:
+def mine(nearest: Neighbours, *, margin: Margin = "ratio", candidates: Candidates = "max") -> Mined:
     """Pairs from the k nearest neighbours of both directions, scored by a margin.
 
     With a = cos(x, y) and b the mean of the mean cosines of x and of y to their k nearest neighbours on the other side,
@@ -68,9 +68,9 @@ def mine(found: Neighbours, *, margin: Margin = "ratio", candidates: Candidates 
     """
     if candidates not in get_args(Candidates):
         raise InputError(f"expected retrieval by one of {', '.join(get_args(Candidates))}, found {candidates!r}")
-    forward, backward = margins(found, margin)
-    source, there = np.arange(len(forward)), _best(found.forward, forward)
-    target, back = np.arange(len(backward)), _best(found.backward, backward)
+    forward, backward = margins(nearest, margin)
+    source, there = np.arange(len(forward)), _best(nearest.forward, forward)
+    target, back = np.arange(len(backward)), _best(nearest.backward, backward)
     forward, backward = forward.max(axis=1), backward.max(axis=1)
     if candidates == "forward":
         return _ordered(source, there, forward)
@@ -83,17 +83,17 @@ def mine(found: Neighbours, *, margin: Margin = "ratio", candidates: Candidates 
     return _one_to_one(_ordered(*pairs))
 
 
-def margins(found: Neighbours, margin: Margin = "ratio") -> tuple[Scores, Scores]:
+def margins(nearest: Neighbours, margin: Margin = "ratio") -> tuple[Scores, Scores]:
     """Margins of all neighbours, forward (n, k) and backward (m, k).
 
     A ratio whose b is 0 has no value: it is -inf, so that the pair is never preferred.
     """
     if margin not in get_args(Margin):
         raise InputError(f"expected a margin among {', '.join(get_args(Margin))}, found {margin!r}")
-    there, back = found.forward_cosines.mean(axis=1), found.backward_cosines.mean(axis=1)
-    forward = (there[:, None] + back[found.forward]) / 2
-    backward = (back[:, None] + there[found.backward]) / 2
-    return _margin(found.forward_cosines, forward, margin), _margin(found.backward_cosines, backward, margin)
+    there, back = nearest.forward_cosines.mean(axis=1), nearest.backward_cosines.mean(axis=1)
+    forward = (there[:, None] + back[nearest.forward]) / 2
+    backward = (back[:, None] + there[nearest.backward]) / 2
+    return _margin(nearest.forward_cosines, forward, margin), _margin(nearest.backward_cosines, backward, margin)
 
 
 def _margin(a: Scores, b: Scores, margin: Margin) -> Scores:
@@ -143,10 +143,10 @@ def unique(texts: Sequence[str], ids: Sequence[str]) -> Unique:
     >>> unique(["Yes.", "No.", "Yes. "], ["a", "b", "c"])
     Unique(texts=('Yes.', 'No.'), ids=(('a', 'c'), ('b',)))
     """
-    found: dict[str, list[str]] = {}
+    ids_of: dict[str, list[str]] = {}
     for text, id in zip(texts, ids, strict=True):
-        found.setdefault(text.strip(), []).append(id)
-    return Unique(tuple(found), tuple(map(tuple, found.values())))
+        ids_of.setdefault(text.strip(), []).append(id)
+    return Unique(tuple(ids_of), tuple(map(tuple, ids_of.values())))
 
 
 def identified(mined: Mined, source: Unique, target: Unique, repeated: Repeated = "drop") -> dict[Pair, float]:

@@ -192,8 +192,8 @@ class _Half:
     def block(self, left: torch.Tensor, columns: slice) -> NDArray[np.int16]:
         import torch
 
-        found: NDArray[np.int16] = self.multiply(left, self.y[columns].T).view(torch.int16).numpy()
-        return found
+        codes: NDArray[np.int16] = self.multiply(left, self.y[columns].T).view(torch.int16).numpy()
+        return codes
 
     def encode(self, cosines: Vectors) -> NDArray[np.int16]:
         bits = np.ascontiguousarray(cosines, dtype=np.float32).view(np.int32) >> 16
@@ -283,10 +283,10 @@ class _Shortlist:
         bound = _limit(self.product.decode(kth), self.product)
         self.limit = np.where(kth > 0, bound, self.limit)  # the codes of negative cosines may not be in order
 
-    def add(self, found: list[tuple[NDArray[np.int32], Indices, Vectors]]) -> None:
+    def add(self, candidates: list[tuple[NDArray[np.int32], Indices, Vectors]]) -> None:
         """Take candidates; once there are as many new ones as old, raise the limits and leave out what is below them."""
-        self.pending += found
-        self.waiting += sum(len(f[0]) for f in found)
+        self.pending += candidates
+        self.waiting += sum(len(c[0]) for c in candidates)
         if self.waiting > max(self.kept, 4 * self.k * (self.span.stop - self.span.start)):
             self.prune()
 

@@ -19,9 +19,9 @@ from diversity.grid.local import Processes
 from diversity.results import Run
 from diversity.types import Mixture
 
-SCORE = Kind("score", "grid_stages:add", depth=2)
-TARGET = Kind("target", "grid_stages:add", depth=1, bulky=True)
-TRAIN = Kind("train", "grid_stages:add", bulky=True)
+SCORE = Kind("score", "grid_stages:add", priority=2)
+TARGET = Kind("target", "grid_stages:add", priority=1, transient=True)
+TRAIN = Kind("train", "grid_stages:add", transient=True)
 
 
 def add(inputs: dict[str, Path], settings: dict, folder: Path) -> list[dict]:
@@ -119,11 +119,11 @@ def pretend(inputs: dict[str, Path], settings: dict, folder: Path) -> list[dict]
 def study(mixtures: int, seconds: float, log: Path) -> tuple[Graph, list[results.Cell]]:
     """Mixtures x two targets x two seeds, with checkpoints that are shared and removed."""
     stages, cells = [], []
-    places = {"log": str(log)}
+    paths = {"log": str(log)}
 
     def stage(kind: Kind, **inputs: str) -> Stage:
         settings = {"number": len(stages), "seconds": seconds}
-        stages.append(Stage(kind, settings, inputs, places=places, title=str(len(stages))))
+        stages.append(Stage(kind, settings, inputs, paths=paths, title=str(len(stages))))
         return stages[-1]
 
     for m in range(mixtures):
@@ -140,9 +140,9 @@ def main(folder: Path, mixtures: int, seconds: float) -> None:
     """Drive a study in a folder and write its results."""
     graph, cells = study(mixtures, seconds, folder.with_suffix(".log"))
 
-    def save(survey) -> None:
-        if len(survey.records) == len(graph.stages):
-            store.write_table(results.results(cells, survey, {}), folder / "results.csv")
+    def save(scan) -> None:
+        if len(scan.records) == len(graph.stages):
+            store.write_table(results.results(cells, scan, {}), folder / "results.csv")
 
     drive(graph, folder, lambda: Processes(2), save=save)
 

@@ -13,17 +13,19 @@ from pathlib import Path
 import pytest
 
 from diversity import InputError, store
-from diversity.grid import layout as folders
-from diversity.grid.driver import drive
+from diversity.grid import lock
+from diversity.grid.driver import Policy, drive
 from diversity.grid.graph import Graph, Kind, Stage, resolve
 from diversity.grid.job import Job, Outcome, gpus, perform
+from diversity.grid.layout import GridFolder
 from diversity.grid.local import Processes, shares
 from diversity.grid.progress import in_words
 from diversity.grid.ranks import launch
+from diversity.grid.scan import Scan, scan
 
 HERE = Path(__file__).parent
 ADD = Kind("add", "grid_stages:add")
-CHECKPOINT = replace(ADD, name="checkpoint", bulky=True)
+CHECKPOINT = replace(ADD, name="checkpoint", transient=True)
 
 
 @pytest.fixture(autouse=True)
@@ -60,16 +62,18 @@ def run(tmp_path):
     """Drive stages in one folder; the report."""
 
     def run(*stages: Stage, executor=Here, **options):
-        return drive(Graph(stages), tmp_path / "grid", executor, **options)
+        names = ("keep", "retry_failed", "max_retries")
+        policy = Policy(**{name: options.pop(name) for name in names if name in options})
+        return drive(Graph(stages), tmp_path / "grid", executor, policy, **options)
 
     return run
 
 
 def chain(log: Path, *, seed: int = 1, cells: int = 2) -> list[Stage]:
     """A checkpoint and the cells that use it."""
-    places = {"log": str(log)}
-    first = Stage(CHECKPOINT, {"number": 100, "seed": seed}, places=places)
-    return [first, *(Stage(ADD, {"number": n}, {"model": first.key}, places=places) for n in range(cells))]
+    paths = {"log": str(log)}
+    first = Stage(CHECKPOINT, {"number": 100, "seed": seed}, paths=paths)
+    return [first, *(Stage(ADD, {"number": n}, {"model": first.key}, paths=paths) for n in range(cells))]
 
 
 def kind(name: str, **options) -> Kind:
@@ -80,8 +84,8 @@ def started(log: Path) -> list[int]:
     return sorted(map(int, log.read_text().split()))
 
 
-def survey(tmp_path: Path, stages: list[Stage]) -> folders.Survey:
-    return folders.survey(Graph(stages), folders.Layout(tmp_path / "grid"))
+def scanned(tmp_path: Path, stages: list[Stage]) -> Scan:
+    return scan(Graph(stages), GridFolder(tmp_path / "grid"))
 
 
 # --- Keys ----------------------------------------------------------------------------------------------
@@ -92,7 +96,7 @@ def test_a_key_is_the_sha256_of_canonical_json():
     import hashlib
 
     text = '{"data":{"d":"ff"},"inputs":{},"kind":"add","recipe":1,"settings":{"a":[1,2.5],"b":"\\u00e9"}}'
-    stage = Stage(ADD, {"b": "é", "a": [1, 2.5]}, data={"d": "ff"}, places={"p": "/anywhere"}, title="a title")
+    stage = Stage(ADD, {"b": "é", "a": [1, 2.5]}, data={"d": "ff"}, paths={"p": "/anywhere"}, title="a title")
     assert stage.key == hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -113,7 +117,7 @@ def test_whatever_determines_a_stage_changes_its_key(change):
 
 def test_where_things_lie_and_how_they_run_change_no_key():
     stage = Stage(ADD, {"number": 1})
-    same = Stage(replace(ADD, bulky=True, gpu=True, function="a:b"), {"number": 1}, places={"data": "/x"}, title="t")
+    same = Stage(replace(ADD, transient=True, gpu=True, function="a:b"), {"number": 1}, paths={"data": "/x"}, title="t")
     assert same.key == stage.key
 
 
@@ -138,10 +142,10 @@ def test_a_shared_stage_runs_once_and_nothing_runs_twice(run, log):
 
 
 def test_a_changed_setting_redoes_what_depends_on_it_only(run, log):
-    run(*chain(log), Stage(ADD, {"number": 7}, places={"log": str(log)}))
+    run(*chain(log), Stage(ADD, {"number": 7}, paths={"log": str(log)}))
     changed = chain(log)
     changed[2] = replace(changed[2], settings={"number": 5})
-    run(*changed, Stage(ADD, {"number": 7}, places={"log": str(log)}), keep=True)
+    run(*changed, Stage(ADD, {"number": 7}, paths={"log": str(log)}), keep=True)
     assert started(log) == [0, 1, 5, 7, 100, 100]  # the checkpoint had been removed
     log.unlink()
     run(*chain(log, seed=2))
@@ -150,23 +154,23 @@ def test_a_changed_setting_redoes_what_depends_on_it_only(run, log):
 
 def test_results_follow_from_the_inputs(run, log, tmp_path):
     run(*chain(log))
-    found = survey(tmp_path, chain(log)).records
+    found = scanned(tmp_path, chain(log)).records
     assert [found[s.key].rows[0]["value"] for s in chain(log)] == [100 / 7, 100 / 7, 101 / 7]
 
 
 def test_checkpoints_that_nothing_needs_are_removed_and_their_records_stay(run, log, tmp_path):
     first, *cells = chain(log)
     run(first, *cells)
-    layout = folders.Layout(tmp_path / "grid")
+    layout = GridFolder(tmp_path / "grid")
     assert not layout.files(first.key).exists()
     assert all(layout.files(c.key).exists() for c in cells)
-    assert first.key in survey(tmp_path, [first, *cells]).records
+    assert first.key in scanned(tmp_path, [first, *cells]).records
     assert run(first, *cells).ran == ()
 
 
 def test_checkpoints_are_kept_where_asked_and_removed_later(run, log, tmp_path):
     run(*chain(log), keep=True)
-    files = folders.Layout(tmp_path / "grid").files(chain(log)[0].key)
+    files = GridFolder(tmp_path / "grid").files(chain(log)[0].key)
     assert files.exists()
     run(*chain(log))  # as after a crash between the last record and the removal
     assert not files.exists()
@@ -174,7 +178,7 @@ def test_checkpoints_are_kept_where_asked_and_removed_later(run, log, tmp_path):
 
 def test_a_checkpoint_that_is_the_result_is_kept(run, log, tmp_path):
     run(chain(log)[0])
-    assert folders.Layout(tmp_path / "grid").files(chain(log)[0].key).exists()
+    assert GridFolder(tmp_path / "grid").files(chain(log)[0].key).exists()
 
 
 def test_a_removed_checkpoint_is_made_again_where_something_new_needs_it(run, log):
@@ -222,7 +226,7 @@ def test_a_record_moved_to_another_stage_is_not_believed(run, log, tmp_path):
 
 def test_a_file_cut_short_is_made_again_before_it_is_used(run, log, tmp_path):
     run(*chain(log), keep=True)
-    first = folders.Layout(tmp_path / "grid").files(chain(log)[0].key) / "sum.txt"
+    first = GridFolder(tmp_path / "grid").files(chain(log)[0].key) / "sum.txt"
     first.write_text("1")
     run(*chain(log, cells=3), keep=True)
     assert started(log) == [0, 1, 2, 100, 100]
@@ -239,9 +243,9 @@ def test_a_damaged_checkpoint_that_nothing_needs_is_left_alone(run, log, tmp_pat
 
 
 def test_a_failed_stage_keeps_its_error_and_the_rest_goes_on(run, log, tmp_path):
-    places = {"log": str(log)}
-    bad = Stage(kind("fail"), {"number": 50}, places=places)
-    below = Stage(ADD, {"number": 51}, {"model": bad.key}, places=places)
+    paths = {"log": str(log)}
+    bad = Stage(kind("fail"), {"number": 50}, paths=paths)
+    below = Stage(ADD, {"number": 51}, {"model": bad.key}, paths=paths)
     stages = [bad, below, *chain(log)]
     report = run(*stages)
     assert report.failed == {bad.key: "ValueError: the loss is not a number"}
@@ -259,7 +263,7 @@ def test_a_failed_stage_keeps_its_error_and_the_rest_goes_on(run, log, tmp_path)
 
 def test_the_checkpoint_of_a_failed_stage_is_kept_for_its_retry(run, log, tmp_path):
     first, *cells = chain(log)
-    bad = Stage(kind("fail"), {"number": 50}, {"model": first.key}, places={"log": str(log)})
+    bad = Stage(kind("fail"), {"number": 50}, {"model": first.key}, paths={"log": str(log)})
     run(first, *cells, bad)
     (log.parent / "repaired").touch()
     run(first, *cells, bad, retry_failed=True)
@@ -267,14 +271,14 @@ def test_the_checkpoint_of_a_failed_stage_is_kept_for_its_retry(run, log, tmp_pa
 
 
 def test_a_stage_whose_process_dies_is_tried_again(run, log):
-    stage = Stage(kind("die"), {"number": 1, "times": 2}, places={"log": str(log)})
+    stage = Stage(kind("die"), {"number": 1, "times": 2}, paths={"log": str(log)})
     assert run(stage, executor=Processes).ran == (stage.key,)
     assert len(started(log)) == 3
 
 
 def test_a_stage_whose_process_always_dies_fails(run, log):
-    stage = Stage(kind("die"), {"number": 1, "times": 9}, places={"log": str(log)})
-    report = run(stage, Stage(ADD, {"number": 2}), lost=2, executor=Processes)
+    stage = Stage(kind("die"), {"number": 1, "times": 9}, paths={"log": str(log)})
+    report = run(stage, Stage(ADD, {"number": 2}), max_retries=2, executor=Processes)
     assert report.failed == {stage.key: "its process died of SIGKILL (out of memory?)"}
     assert len(started(log)) == 3
     assert len(report.ran) == 1
@@ -295,12 +299,12 @@ def test_a_stage_that_misbehaves_fails_alone(run, what, message):
 
 def test_a_full_disk_in_a_stage_stops_the_grid_and_fails_nothing(run, log, tmp_path):
     (tmp_path / "full").touch()
-    stages = [Stage(kind("fill"), {"number": n}, places={"log": str(log)}) for n in range(3)]
+    stages = [Stage(kind("fill"), {"number": n}, paths={"log": str(log)}) for n in range(3)]
     with pytest.raises(OSError, match=r"No space left on device, found in fill .*; free some space") as error:
         run(*stages)
     assert error.value.errno == 28
     assert list((tmp_path / "grid" / "work").iterdir()) == []
-    assert survey(tmp_path, stages).errors == {}
+    assert scanned(tmp_path, stages).errors == {}
     (tmp_path / "full").unlink()
     assert len(run(*stages).ran) == 3
 
@@ -311,11 +315,11 @@ def test_a_full_disk_under_the_driver_leaves_no_half_record(run, log, tmp_path):
     place = tmp_path / "grid" / "stages" / stage.key
     place.mkdir(parents=True)
     (place / f".record.json.{os.getpid()}.tmp").symlink_to("/dev/full")
-    layout = folders.Layout(tmp_path / "grid")
+    layout = GridFolder(tmp_path / "grid")
     with pytest.raises(OSError, match="No space left"):
         store.save_record(place, store.Record(stage.key, "add", 1, {}, {}, {}, ()))
     assert os.listdir(place) == []
-    assert survey(tmp_path, [stage]).records == {}
+    assert scanned(tmp_path, [stage]).records == {}
     assert layout.lock.exists() is False
     assert run(stage).ran == (stage.key,)
 
@@ -324,11 +328,11 @@ def test_a_full_disk_under_the_driver_leaves_no_half_record(run, log, tmp_path):
 
 
 def test_the_second_driver_is_refused_and_told_who_is_at_work(run, log, tmp_path):
-    layout = folders.Layout(tmp_path / "grid")
-    with folders.driving(layout), pytest.raises(InputError, match=rf"by process {os.getpid()} on \S+ since 2"):
+    layout = GridFolder(tmp_path / "grid")
+    with lock.driving(layout), pytest.raises(InputError, match=rf"by process {os.getpid()} on \S+ since 2"):
         run(*chain(log))
     assert not log.exists()
-    assert folders.driver(layout) is None
+    assert lock.driver(layout) is None
     assert len(run(*chain(log)).ran) == 3
 
 
@@ -343,7 +347,7 @@ def test_a_killed_driver_takes_its_workers_and_their_children_along(tmp_path, lo
     code = (
         "import sys; from pathlib import Path; from diversity.grid.graph import *\n"
         "from diversity.grid.driver import drive; from diversity.grid.local import Processes\n"
-        "stage = Stage(Kind('sleeps', 'grid_stages:sleeps'), places={'log': sys.argv[2]})\n"
+        "stage = Stage(Kind('sleeps', 'grid_stages:sleeps'), paths={'log': sys.argv[2]})\n"
         "drive(Graph([stage]), sys.argv[1], Processes)\n"
     )
     path = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
@@ -352,12 +356,12 @@ def test_a_killed_driver_takes_its_workers_and_their_children_along(tmp_path, lo
     )
     pids = tmp_path / "pids"
     wait_for(lambda: pids.exists() and len(pids.read_text().split()) == 2)
-    (layout := folders.Layout(tmp_path / "grid"))
-    assert len(folders.running(layout)) == 1
+    (layout := GridFolder(tmp_path / "grid"))
+    assert len(lock.running(layout)) == 1
     driver.kill()
     driver.wait()
     wait_for(lambda: not any(alive(int(p)) for p in pids.read_text().split()))
-    assert folders.running(layout) == set()
+    assert lock.running(layout) == set()
 
 
 def alive(pid: int) -> bool:
@@ -378,7 +382,7 @@ def test_what_a_stage_prints_goes_to_its_log_and_its_share_is_its_own(run, tmp_p
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     stages = [Stage(kind("environment"), {"n": n}) for n in range(4)]
     run(*stages, executor=lambda: Processes(2))
-    rows = [r.rows[0] for r in survey(tmp_path, stages).records.values()]
+    rows = [r.rows[0] for r in scanned(tmp_path, stages).records.values()]
     threads = {r["OMP_NUM_THREADS"] for r in rows}
     assert threads == {str(max(1, len(os.sched_getaffinity(0)) // 2))}
     assert {r["CUDA_VISIBLE_DEVICES"] for r in rows} <= {"3", "5"}
@@ -418,13 +422,13 @@ def test_a_stage_in_several_processes_gives_the_rows_of_the_first(tmp_path, monk
         launch("grid_stages:fail", {"log": tmp_path / "x" / "log"}, {}, tmp_path / "files", 2)
 
 
-def test_a_stage_that_spreads_is_launched_on_all_its_gpus(run, monkeypatch):
+def test_a_stage_of_several_gpus_is_launched_on_all_its_gpus(run, monkeypatch):
     from diversity.grid import job as work
 
     launched = []
     monkeypatch.setattr(work, "launch", lambda *given: launched.append(given[-1]) or [{"value": 1.0}])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
-    run(Stage(kind("add", spreads=True), {"number": 1}), Stage(kind("add"), {"number": 2}))
+    run(Stage(kind("add", multi_gpu=True), {"number": 1}), Stage(kind("add"), {"number": 2}))
     assert launched == [3]
 
 
@@ -442,7 +446,7 @@ def test_a_clock_that_jumps_changes_nothing(run, log, tmp_path, monkeypatch):
             return clock.datetime(1990, 1, 1, tzinfo=tz)
 
     monkeypatch.setattr(work, "datetime", Jumping)
-    monkeypatch.setattr(folders, "datetime", Jumping)
+    monkeypatch.setattr(lock, "datetime", Jumping)
     monkeypatch.setattr(time, "time", lambda: 0.0)
     stages = chain(log)
     run(*stages)

@@ -29,9 +29,9 @@ from diversity.grid.local import Processes
 
 root = Path(sys.argv[1])
 graph, cells = stages.study(3, 0.01, root / "log")
-places = {"log": str(root / "other.log")}
-die = Stage(Kind("die", "grid_stages:die"), {"number": 1, "times": 2}, places=places)
-fail = Stage(Kind("fail", "grid_stages:fail"), {"number": 2}, places={"log": str(root / "x" / "log")})
+paths = {"log": str(root / "other.log")}
+die = Stage(Kind("die", "grid_stages:die"), {"number": 1, "times": 2}, paths=paths)
+fail = Stage(Kind("fail", "grid_stages:fail"), {"number": 2}, paths={"log": str(root / "x" / "log")})
 for name, executor in (("ray", lambda: Ray("local")), ("processes", lambda: Processes(2))):
     save = lambda survey: results.write(results.results(cells, survey, {}), root / name / "results")
     report = drive(Graph([*graph.stages.values(), die, fail]), root / name, executor, save=save)

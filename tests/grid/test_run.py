@@ -18,7 +18,8 @@ import pytest
 from diversity import Assumptions, Hypothesis, InputError, Training, design, grid_status, run_grid, store
 from diversity.cli import main
 from diversity.grid import build
-from diversity.grid.build import study
+from diversity.grid.build import stages_of
+from diversity.grid.driver import Policy
 from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.stages import KINDS
 from diversity.planning.plans import parse_plan
@@ -65,21 +66,21 @@ def test_cells_share_what_they_can(plan_of):
 
     24 cells are predicted; those of the untrained model on tatoeba do not know a seed, so they are one.
     """
-    made = study(plan_of())
+    made = stages_of(plan_of())
     assert by_kind(made) == {
-        "train": 4, "target": 12, "predict": 23, "score": 23, "embed": 2, "moments": 2, "diversity": 2
+        "train": 4, "finetune": 12, "predict": 23, "score": 23, "embed": 2, "moments": 2, "diversity": 2
     }  # fmt: skip
     assert len(made.cells) == 24
     stages = made.graph.stages
-    squad = {s.key for s in stages.values() if s.kind.name == "target" and s.settings["task"] == "squad_v1"}
+    squad = {s.key for s in stages.values() if s.kind.name == "finetune" and s.settings["task"] == "squad_v1"}
     assert len(squad) == 6
     users = [stages[u].settings["target"] for u in made.graph.consumers[next(iter(squad))]]
     assert sorted(users) == ["mlqa", "xquad"]
 
 
 def test_retrieval_uses_the_checkpoint_as_it_is(plan_of):
-    made = study(plan_of(targets=["tatoeba", "bucc2018"]))
-    assert by_kind(made)["target"] == 0
+    made = stages_of(plan_of(targets=["tatoeba", "bucc2018"]))
+    assert by_kind(made)["finetune"] == 0
     stages = made.graph.stages
     kinds = {
         stages[s.inputs["checkpoint"]].kind.name if s.inputs else "model"
@@ -95,22 +96,25 @@ def test_retrieval_uses_the_checkpoint_as_it_is(plan_of):
         ({"predict": {"layer": 5}}, {"predict": 5, "score": 5}),  # of tatoeba alone
         ({"predict": {"languages": ["en", "de"]}}, {"predict": 23, "score": 23}),
         ({"predict": {"udpos": {"languages": ["en", "ar"]}}}, {"predict": 6, "score": 6}),
-        ({"target": {"udpos": {"epochs": 1}}}, {"target": 6, "predict": 6, "score": 6}),
-        ({"target": {"epochs": 1}}, {"target": 12, "predict": 18, "score": 18}),
-        ({"train": {"examples": 65}}, {"train": 4, "target": 8, "predict": 16, "score": 16}),
-        ({"train": {"examples": 64, "sampling": "proportional"}}, {"train": 4, "target": 8, "predict": 16, "score": 16}),
+        ({"target": {"udpos": {"epochs": 1}}}, {"finetune": 6, "predict": 6, "score": 6}),
+        ({"target": {"epochs": 1}}, {"finetune": 12, "predict": 18, "score": 18}),
+        ({"train": {"examples": 65}}, {"train": 4, "finetune": 8, "predict": 16, "score": 16}),
+        ({"train": {"examples": 64, "sampling": "proportional"}},
+         {"shares": 1, "diversity": 1, "train": 4, "finetune": 8, "predict": 16, "score": 16}),
+        ({"train": {"examples": 64, "save_every": 7, "tokens": 4096, "packing": "off", "attention": "eager"}}, {}),
+        ({"target": {"save_every": 7, "tokens": 4096}}, {}),
         ({"diversity": {"metrics": ["cosine"]}}, {"diversity": 2}),
         ({"diversity": {"sample": 10}}, {"embed": 2, "moments": 2, "diversity": 2}),
         ({"diversity": {"shards": 2}}, {"embed": 4, "moments": 2, "diversity": 2}),
         ({"hypothesis": {"primary_metric": "rao_beta"}}, {}),
         ({"name": "another"}, {}),
         ({"mixtures": [*MIXTURES, {"tasks": ["ccg"]}]},
-         {"embed": 1, "moments": 1, "diversity": 1, "train": 2, "target": 4, "predict": 8, "score": 8}),
+         {"embed": 1, "moments": 1, "diversity": 1, "train": 2, "finetune": 4, "predict": 8, "score": 8}),
     ],
 )  # fmt: skip
 def test_a_change_makes_new_stages_where_it_bears_and_nowhere_else(plan_of, changes, redone):
-    before = study(plan_of()).graph.stages
-    after = study(plan_of(**changes)).graph.stages
+    before = stages_of(plan_of()).graph.stages
+    after = stages_of(plan_of(**changes)).graph.stages
     assert Counter(s.kind.name for k, s in after.items() if k not in before) == redone
 
 
@@ -119,11 +123,11 @@ def test_changed_data_changes_what_reads_it(plan_of, samples, tmp_path):
 
     copy = tmp_path / "copy"
     shutil.copytree(samples, copy)
-    before = study(plan_of()).graph.stages.keys()
-    assert study(plan_of(), copy).graph.stages.keys() == before
+    before = stages_of(plan_of()).graph.stages.keys()
+    assert stages_of(plan_of(), copy).graph.stages.keys() == before
     (file,) = (p for p in copy.rglob("*") if p.name.startswith("xquad.de"))
     file.write_text(file.read_text("utf8") + " ", "utf8")
-    kinds = [stage for key, stage in study(plan_of(), copy).graph.stages.items() if key not in before]
+    kinds = [stage for key, stage in stages_of(plan_of(), copy).graph.stages.items() if key not in before]
     assert {s.kind.name for s in kinds} == {"predict", "score"}
     assert {s.settings["target"] for s in kinds} == {"xquad"}
 
@@ -199,7 +203,7 @@ def test_a_grid_with_failures_lists_them_and_goes_on_when_they_are_mended(plan_o
     assert all("it was asked to fail" in e for e in lost["error"])
     fail.unlink()
     assert not run_grid(plan, folder).done
-    assert run_grid(plan, folder, retry_failed=True).done
+    assert run_grid(plan, folder, policy=Policy(retry_failed=True)).done
     assert not (folder / "failures.csv").exists()
     assert set(pd.read_csv(folder / "results.csv")["status"]) == {"finished"}
 
@@ -207,10 +211,11 @@ def test_a_grid_with_failures_lists_them_and_goes_on_when_they_are_mended(plan_o
 def test_status_says_what_is_running_and_who_is_at_work(plan_of, pretending, tmp_path):
     from filelock import FileLock
 
-    from diversity.grid.layout import Layout, driving
+    from diversity.grid.layout import GridFolder
+    from diversity.grid.lock import driving
 
-    plan, layout = plan_of(), Layout(tmp_path / "grid")
-    made = study(plan)
+    plan, layout = plan_of(), GridFolder(tmp_path / "grid")
+    made = stages_of(plan)
     stage = next(s for s in made.graph.stages.values() if s.kind.name == "train")
     with driving(layout):
         layout.work(stage.key).mkdir()
@@ -295,7 +300,7 @@ def test_an_interruption_stops_cleanly_and_says_how_to_go_on(samples, tmp_path, 
         "import sys; from dataclasses import replace; from diversity.grid import build, stages\n"
         "build.KINDS = {n: replace(k, function='grid_stages:sleeps') for n, k in stages.KINDS.items()}\n"
         "add = build.Builder.add\n"
-        "build.Builder.add = lambda s, k, t, x, **r: add(s, k, t, x, **{**r, 'places': {'log': 'x/log'}})\n"
+        "build.Builder.add = lambda self, stage: add(self, replace(stage, paths={'log': 'x/log'}))\n"
         "from diversity.cli import main\n"
         "main(sys.argv[1:])\n"
     )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import diversity
 from diversity.grid import stages
-from diversity.grid.build import study
+from diversity.grid.build import stages_of
+from diversity.grid.driver import Policy
 from diversity.grid.graph import Graph
 from diversity.grid.job import Job, perform
-from diversity.grid.layout import Layout
+from diversity.grid.layout import GridFolder
 from diversity.planning.plans import parse_plan
 from diversity.types import Rows
 
@@ -31,13 +33,13 @@ PLAN = {
 @pytest.fixture(scope="module")
 def finished(samples, tmp_path_factory):
     """All stages of a small plan, done one after the other in this process: their outcomes by kind."""
-    layout = Layout(tmp_path_factory.mktemp("grid"))
-    made = study(parse_plan({**PLAN, "data": str(samples)}, Path("plan.toml")))
+    layout = GridFolder(tmp_path_factory.mktemp("grid"))
+    made = stages_of(parse_plan({**PLAN, "data": str(samples)}, Path("plan.toml")))
     found: dict[str, list] = {}
     for key, stage in made.graph.stages.items():
         inputs = {role: str(layout.work(i) / "files") for role, i in stage.inputs.items()}
-        kind = stage.kind
-        job = Job(key, kind.function, {**stage.places, **inputs}, stage.settings, str(layout.work(key)), kind.resumes)
+        kind, settings = stage.kind, {**stage.settings, **stage.options}
+        job = Job(key, kind.function, {**stage.paths, **inputs}, settings, str(layout.work(key)), kind.resumes)
         outcome = perform(job)
         assert outcome.state == "done", outcome.traceback
         found.setdefault(kind.name, []).append((layout.work(key) / "files", outcome))
@@ -86,7 +88,7 @@ def test_targets_are_predicted_and_scored(finished, samples):
 
 
 def test_a_target_is_tuned_with_its_head(finished):
-    ((folder, outcome),) = finished["target"]
+    ((folder, outcome),) = finished["finetune"]
     assert json.loads((folder / "training.json").read_text())["result"]["steps"] == 2
     assert (folder / "heads.safetensors").exists()
     assert [r["task"] for r in outcome.rows] == ["squad_v1"]
@@ -103,7 +105,36 @@ def test_labels_that_are_withheld_are_told_in_the_rows(finished, samples, tmp_pa
 
 
 def test_stages_of_a_plan_hang_together(samples):
-    made = study(parse_plan({**PLAN, "data": str(samples)}, Path("plan.toml")))
+    made = stages_of(parse_plan({**PLAN, "data": str(samples)}, Path("plan.toml")))
     assert isinstance(made.graph, Graph)
     sinks = {made.graph.stages[key].kind.name for key in made.graph.sinks}
     assert sinks == {"score", "diversity"}
+
+
+def test_the_diversity_of_a_mixture_is_that_of_the_shares_it_is_trained_in(samples, small, tmp_path):
+    """Equal weights were scored, and stood in the tables, whatever the sampling rule."""
+    model = small.folder(tmp_path / "model", "bert")
+    content = {**PLAN, "model": str(model), "data": str(samples), "targets": ["tatoeba"]}
+    content["train"] = {**PLAN["train"], "sampling": "proportional"}
+    content["mixtures"] = [{"tasks": ["ccg", "qqp"]}]
+    status = diversity.run_grid(parse_plan(content, Path("plan.toml")), tmp_path / "grid", policy=Policy(keep=True))
+    assert not status.failures
+    (record,) = (json.loads(p.read_text()) for p in (tmp_path / "grid" / "stages").glob("*/files/training.json"))
+    shares = record["mixture"]["shares"]
+    assert shares["ccg"] != shares["qqp"]
+    said = "+".join(repr(shares[task]) for task in ("ccg", "qqp"))
+    results, scores = (pd.read_csv(tmp_path / "grid" / name) for name in ("results.csv", "scores.csv"))
+    assert set(results["weights"]) == set(scores["weights"]) == {said}
+    mixture, rows = diversity.Mixture.of(shares), diversity.Rows(samples, limit=6)
+    direct = diversity.score(["ccg", "qqp"], mixtures=[mixture], data=rows, metrics=["cosine"])
+    assert scores.set_index("metric")["value"]["cosine"] == pytest.approx(direct["value"].iloc[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("table", ["train", "target"])
+def test_settings_that_only_say_how_to_compute_reach_the_training(samples, table):
+    """`save_every` was in the key, and redid a whole grid."""
+    made = stages_of(parse_plan({**PLAN, table: {"save_every": 7}, "data": str(samples)}, Path("plan.toml")))
+    kind = {"train": "train", "target": "finetune"}[table]
+    (stage,) = (s for s in made.graph.stages.values() if s.kind.name == kind)
+    assert stage.options["computation"]["save_every"] == 7
+    assert "save_every" not in json.dumps(stage.settings)
