@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from tqdm import tqdm
 
 from diversity.types import Array, InputError, Moments, TaskMoments
@@ -19,7 +19,7 @@ CHUNK = 2048  # rows: at d = 384 a chunk in float64 is 6 MB, about a processor's
 PASS = 256  # rows where a chunk is read once or twice and no more
 
 
-def checked(x: Any) -> np.ndarray[Any, Any]:
+def checked(x: ArrayLike) -> np.ndarray[Any, Any]:
     """Rows as a floating-point array (n, d), n and d at least 1; raises InputError for anything else."""
     rows: np.ndarray[Any, Any] = np.asanyarray(x)
     if rows.ndim != 2 or 0 in rows.shape:
@@ -30,7 +30,7 @@ def checked(x: Any) -> np.ndarray[Any, Any]:
 
 
 def unit_chunks(
-    x: Any, *, normalize: bool = True, centre: Array | None = None, chunk: int = CHUNK, reuse: bool = False
+    x: ArrayLike, *, normalize: bool = True, centre: Array | None = None, chunk: int = CHUNK, reuse: bool = False
 ) -> Iterator[Array]:
     """Successive rows of x in float64, each scaled to unit length; raises InputError at NaN, infinity and zero rows.
 
@@ -44,7 +44,7 @@ def unit_chunks(
         yield whole if centre is None else _unit(whole - centre, block.start)
 
 
-def unit_rows(x: Any, *, dtype: Any = np.float64) -> np.ndarray[Any, Any]:
+def unit_rows(x: ArrayLike, *, dtype: DTypeLike = np.float64) -> np.ndarray[Any, Any]:
     """All rows of x scaled to unit length, (n, d), in double precision or rounded to another; errors as in `unit_chunks`."""
     unit = np.empty(checked(x).shape, dtype=dtype)
     for block, part, factors in directions(x):
@@ -53,7 +53,7 @@ def unit_rows(x: Any, *, dtype: Any = np.float64) -> np.ndarray[Any, Any]:
 
 
 def directions(
-    x: Any, *, normalize: bool = True, chunk: int = PASS, copy: bool = False
+    x: ArrayLike, *, normalize: bool = True, chunk: int = PASS, copy: bool = False
 ) -> Iterator[tuple[slice, Array, Array]]:
     """Successive rows of x in float64 and the factors (k,) that make them unit rows; errors as in `unit_chunks`.
 
@@ -109,7 +109,9 @@ def _give_back(rows: np.ndarray[Any, Any], start: int, stop: int) -> None:
             base.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
-def moments(x: Any, *, normalize: bool = True, centre: Array | None = None, counts: Any = None) -> Moments:
+def moments(
+    x: ArrayLike, *, normalize: bool = True, centre: Array | None = None, counts: Array | None = None
+) -> Moments:
     """Number, mean and second moment of rows (n, d), summed in float64 over chunks of unit rows.
 
     Rows of float16, float32 or float64, also memory-mapped. Raises InputError for NaN, infinity, rows of zeros (unless
@@ -150,13 +152,13 @@ def stack(by_task: Mapping[str, Moments], rows: Mapping[str, Array] | None = Non
     return TaskMoments(names, n, means, seconds, tuple(rows[name] for name in names) if rows else ())
 
 
-def mix(tasks: TaskMoments, weights: Any) -> tuple[Array, Array]:
+def mix(tasks: TaskMoments, weights: ArrayLike) -> tuple[Array, Array]:
     """Mean (d,) and second moment (d, d) of the mixture with weights (T,) that sum to 1: weighted means of the tasks'."""
     w = np.asarray(weights, dtype=np.float64)
     return w @ tasks.means, np.tensordot(w, tasks.seconds, axes=1)
 
 
-def groups(x: Any, labels: Any) -> tuple[TaskMoments, Array]:
+def groups(x: ArrayLike, labels: ArrayLike) -> tuple[TaskMoments, Array]:
     """Moments of the rows of each label, and the labels' shares of the rows as weights (1, T)."""
     rows, names = checked(x), np.asarray(labels)
     if names.shape != (len(rows),):

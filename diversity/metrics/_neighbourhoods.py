@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import distances, nearest, pair
 from diversity.types import Array, Option
@@ -13,7 +12,7 @@ NEIGHBOURS = Option(int, 5, low=1)
 MARGIN = 1e-12  # a row must be inside by more than rounding: one on the boundary is outside
 
 
-def neighbourhoods(x: Any, reference: Any, k: int) -> tuple[int, Array, int]:
+def neighbourhoods(x: ArrayLike, reference: ArrayLike, k: int) -> tuple[int, Array, int]:
     """How often a row of x (n, d) lies in a ball of the reference (m, d), which balls (m,) hold any, and n."""
     k = NEIGHBOURS.checked("k", k)
     rows, target = pair(x, reference, least=k + 1)

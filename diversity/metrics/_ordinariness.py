@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from diversity.metrics._spectrum import ORDER, power_means
 from diversity.moments import checked, unit_chunks
@@ -33,7 +32,7 @@ class Partition:
     within: Array
 
 
-def shares_of(weights: Any, n: int) -> Array:
+def shares_of(weights: ArrayLike | None, n: int) -> Array:
     """Weights (n,) scaled to sum 1, equal ones where they are None; raises InputError for weights that cannot be."""
     if weights is None:
         return np.full(n, 1 / n)
@@ -43,12 +42,12 @@ def shares_of(weights: Any, n: int) -> Array:
     return np.asarray(w / w.sum())
 
 
-def ordinariness(x: Any, shares: Array) -> Array:
+def ordinariness(x: ArrayLike, shares: Array) -> Array:
     """(Zp)_i of rows x (n, d) with shares (n,), in (0, 1]; at least p_i, as a row is like itself."""
     return partition(x, np.zeros(len(shares), dtype=np.intp), shares).total
 
 
-def partition(x: Any, task: NDArray[np.intp], shares: Array) -> Partition:
+def partition(x: ArrayLike, task: NDArray[np.intp], shares: Array) -> Partition:
     """Ordinariness of rows x (n, d) with shares (n,) in the whole and in their tasks (n,), 0 .. T - 1: two passes."""
     weights = np.asarray(np.bincount(task, weights=shares), dtype=np.float64)
     with np.errstate(invalid="ignore"):
@@ -68,7 +67,7 @@ def partition(x: Any, task: NDArray[np.intp], shares: Array) -> Partition:
     return Partition(shares, task, weights, np.maximum(total, shares), np.maximum(within, inside))
 
 
-def of_tasks(x: Any, labels: Any, weights: Mapping[str, float] | None) -> Partition:
+def of_tasks(x: ArrayLike, labels: ArrayLike, weights: Mapping[str, float] | None) -> Partition:
     """The partition of rows x (n, d) by their tasks `labels` (n,), with a weight for each task, or by its rows."""
     n, names = len(checked(x)), np.asarray(labels)
     if names.shape != (n,):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from diversity.moments import checked, unit_rows
 from diversity.types import Array, InputError
@@ -25,7 +25,7 @@ Block = tuple[slice, NDArray[Any]]
 Indices = NDArray[np.intp]
 
 
-def unit(x: Any, *, least: int = 1, dtype: Any = np.float64) -> Any:
+def unit(x: ArrayLike, *, least: int = 1, dtype: DTypeLike = np.float64) -> Any:
     """Rows x (n, d) scaled to unit length; raises InputError for fewer than `least` rows and as `unit_rows` does."""
     n = len(checked(x))
     if n < least:
@@ -33,7 +33,7 @@ def unit(x: Any, *, least: int = 1, dtype: Any = np.float64) -> Any:
     return unit_rows(x, dtype=dtype)
 
 
-def pair(x: Any, reference: Any, *, least: int = 1) -> tuple[Array, Array]:
+def pair(x: ArrayLike, reference: ArrayLike, *, least: int = 1) -> tuple[Array, Array]:
     """Unit rows of both x (n, d) and a reference (m, d) of at least `least` rows; raises InputError where d differs."""
     rows, others = checked(x), checked(reference)
     if rows.shape[1] != others.shape[1]:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
 from diversity.metrics._pairwise import Indices, pair, similarities, to_distances
@@ -16,7 +17,7 @@ ROUNDS = 100
 CANDIDATES = 16  # for a centre, compared with all rows at a time
 
 
-def sort(x: Any, reference: Any, clusters: int, seed: int) -> tuple[Array, Array, Indices, Array]:
+def sort(x: ArrayLike, reference: ArrayLike, clusters: int, seed: int) -> tuple[Array, Array, Indices, Array]:
     """Unit rows of x (n, d), the reference's centres (clusters, d), the cell of each row and its squared distance."""
     clusters, seed = CLUSTERS.checked("clusters", clusters), SEED.checked("seed", seed)
     rows, target = pair(x, reference)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import eigh
 
 from diversity.metrics._pairwise import pair, unit
 from diversity.types import Array, InputError
 
 
-def project(x: Any, reference: Any, dims: int) -> tuple[Array, Array]:
+def project(x: ArrayLike, reference: ArrayLike | None, dims: int) -> tuple[Array, Array]:
     """Unit rows of x (n, d) and of a reference (m, d), x where it is None, on the reference's `dims` first principal axes.
 
     Where eigenvalues tie the axes are arbitrary. Raises InputError for d below `dims`.

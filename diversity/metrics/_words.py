@@ -13,7 +13,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import groupby
-from typing import Any
 
 from diversity.types import InputError
 
@@ -44,7 +43,7 @@ def words(text: str) -> list[str]:
     return _pattern().findall(unicodedata.normalize("NFC", text.lower()))
 
 
-def checked(texts: Any, what: str = "texts") -> list[str]:
+def checked(texts: Iterable[str], what: str = "texts") -> list[str]:
     """Texts as a list; raises InputError for none, for one string in place of a list, and for what is no text."""
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise InputError(f"expected a list of {what}, found {type(texts).__name__}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import nearest, unit
 from diversity.types import Metric
 
 
-def bottleneck(x: Any) -> float:
+def bottleneck(x: ArrayLike) -> float:
     """Smallest cosine distance of two of the rows x (n, d), in [0, n/(n - 1)].
 
     min_{i != j} (1 - cos(x_i, x_j)): one duplicate makes it 0, whatever the rest. Raises InputError for fewer than two rows.

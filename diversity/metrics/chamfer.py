@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import nearest, unit
 from diversity.types import Metric
 
 
-def chamfer(x: Any) -> float:
+def chamfer(x: ArrayLike) -> float:
     """Mean cosine distance of rows x (n, d) to the nearest other row, in [0, 2].
 
     mean_i min_{j != i} (1 - cos(x_i, x_j)): 0 where every row has a duplicate. Falls as rows are added. Raises InputError

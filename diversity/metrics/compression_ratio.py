@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from collections.abc import Iterable
 
 from diversity.metrics._words import checked
 from diversity.types import Metric
 
 
-def compression_ratio(texts: Any) -> float:
+def compression_ratio(texts: Iterable[str]) -> float:
     """Bytes of the texts over their bytes compressed, above 0; higher is more repetitive. nan where the texts are empty.
 
     UTF-8, joined by line feeds in the given order, by zlib at level 9. Repetitions further apart than 32 kB are not

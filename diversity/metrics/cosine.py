@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._influence import projections
 from diversity.moments import gram, moments, quadratic_form, stack
 from diversity.types import Array, Influence, Metric, SecondOrder, TaskMoments
 
 
-def cosine(x: Any, *, unbiased: bool = True) -> float:
+def cosine(x: ArrayLike, *, unbiased: bool = True) -> float:
     """Mean cosine distance of the pairs of rows x (n, d), in [0, 2].
 
     With `unbiased` (U) the n (n - 1) pairs of distinct rows count, 1 - (n |m|^2 - 1)/(n - 1), which does not depend on n;
@@ -24,12 +24,12 @@ def cosine(x: Any, *, unbiased: bool = True) -> float:
     return float(mixtures(stack({"x": moments(x)}), [[1.0]], unbiased=unbiased)[0])
 
 
-def mixtures(tasks: TaskMoments, weights: Any, *, unbiased: bool = True) -> Array:
+def mixtures(tasks: TaskMoments, weights: ArrayLike, *, unbiased: bool = True) -> Array:
     """Mean cosine distance of two texts drawn from each mixture."""
     return 1 - quadratic_form(np.asarray(weights, dtype=float), gram(tasks, unbiased=unbiased))
 
 
-def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: Any) -> Influence:
+def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: float) -> Influence:
     """d(1 - |m_w|^2) by a row of task a: -2 w_a x . m_w."""
     dots = projections(tasks, rows)
     return lambda m, a: -2 * weights[m, a] * (dots[a] @ weights[m])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import nearest, pair
 from diversity.types import Metric
 
 
-def coverage(x: Any, reference: Any) -> float:
+def coverage(x: ArrayLike, reference: ArrayLike) -> float:
     """Mean over rows of a reference (m, d) of the cosine similarity to the nearest of rows x (n, d), in [-1, 1].
 
     mean_r max_i cos(x_i, r): 1 where x holds every row of the reference; never falls as rows are added to x. Raises

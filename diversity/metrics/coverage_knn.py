@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics._neighbourhoods import NEIGHBOURS, neighbourhoods
 from diversity.types import Metric
 
 
-def coverage_knn(x: Any, reference: Any, *, k: int = 5) -> float:
+def coverage_knn(x: ArrayLike, reference: ArrayLike, *, k: int = 5) -> float:
     """Share of the rows of a reference (m, d) whose k-nearest-neighbour ball holds one of rows x (n, d), in [0, 1].
 
     (1/m) sum_r 1[min_j d(x_j, r) < d_k(r)], d_k(r) the distance of r to its k-th nearest other reference row; of unit rows,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import both_sums, unit, upper
 from diversity.types import Metric, Option
@@ -14,7 +13,7 @@ OPTIONS = {
 }
 
 
-def dcscore(x: Any, *, tau: float = 1.0) -> float:
+def dcscore(x: ArrayLike, *, tau: float = 1.0) -> float:
     """Sum over rows x (n, d) of the share of a row itself in the softmax of its cosine similarities, in [1, n].
 
     sum_i exp(1/tau) / sum_j exp(cos(x_i, x_j)/tau): 1 for n identical rows. The temperature tau sets the scale: with

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics._neighbourhoods import NEIGHBOURS, neighbourhoods
 from diversity.types import Metric
 
 
-def density(x: Any, reference: Any, *, k: int = 5) -> float:
+def density(x: ArrayLike, reference: ArrayLike, *, k: int = 5) -> float:
     """Mean over rows x (n, d) of the number of k-nearest-neighbour balls of a reference (m, d) that hold it, over k.
 
     (1 / k n) sum_j sum_r 1[d(x_j, r) < d_k(r)], d_k(r) the distance of r to its k-th nearest other reference row; of unit

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import farthest, unit
 from diversity.types import Metric
 
 
-def diameter(x: Any) -> float:
+def diameter(x: ArrayLike) -> float:
     """Largest cosine distance of two of the rows x (n, d), in [0, 2].
 
     max_{i, j} (1 - cos(x_i, x_j)): two rows alone decide it, and it can only rise as rows are added. Raises InputError for

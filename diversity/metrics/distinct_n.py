@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 from diversity.metrics._words import checked, grams, words
 from diversity.types import Metric, Option
@@ -12,7 +12,7 @@ OPTIONS = {
 }
 
 
-def distinct_n(texts: Any, *, n: int = 2) -> float:
+def distinct_n(texts: Iterable[str], *, n: int = 2) -> float:
     """Distinct n-grams of words over all n-grams of the texts, in (0, 1]; nan where no text has n words.
 
     N-grams do not cross from one text to the next; words as in `metrics/_words.py`. It falls with the number of words

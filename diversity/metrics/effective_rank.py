@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._covariance import about, influence_of, rows_of, spectrum
 from diversity.metrics._spectrum import number
@@ -17,7 +17,7 @@ OPTIONS = {
 }
 
 
-def effective_rank(x: Any, *, centred: bool = True) -> float:
+def effective_rank(x: ArrayLike, *, centred: bool = True) -> float:
     """Effective number of directions in which rows x (n, d), scaled to unit length, vary, in [1, min(n - 1, d)].
 
     exp of the entropy of the eigenvalues of the covariance S, scaled to sum 1. It says nothing of how far the rows
@@ -33,7 +33,7 @@ def effective_rank(x: Any, *, centred: bool = True) -> float:
     return float(mixtures(stack({"x": moments(x)}), [[1.0]], centred=centred)[0])
 
 
-def mixtures(tasks: TaskMoments, weights: Any, *, centred: bool = True) -> Array:
+def mixtures(tasks: TaskMoments, weights: ArrayLike, *, centred: bool = True) -> Array:
     """Effective rank of each mixture's covariance C_w - m_w m_w'."""
     flag = OPTIONS["centred"].checked("centred", centred)
     ranks = []

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import to_distances, unit, upper
 from diversity.types import Metric, Option
@@ -15,7 +14,7 @@ OPTIONS = {
 }
 
 
-def energy(x: Any, *, power: float = 1, floor: float = 1e-6) -> float:
+def energy(x: ArrayLike, *, power: float = 1, floor: float = 1e-6) -> float:
     """Minus the mean inverse cosine distance, to a power, of the pairs of rows x (n, d): below 0, larger is more diverse.
 
     -mean_{i != j} max(d_ij, floor)^-power. Duplicates have infinite energy: pairs nearer than `floor` count as if they were

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import both_sums, to_distances, unit, upper
 from diversity.types import Metric
 
 
-def graph_entropy(x: Any) -> float:
+def graph_entropy(x: ArrayLike) -> float:
     """Sum over rows x (n, d) of the entropy, in nats, of their cosine distances to the others as shares.
 
     sum_i H(d_ij / sum_k d_ik), in [0, n log(n - 1)] and in practice near its upper end: it counts rows, and is greatest

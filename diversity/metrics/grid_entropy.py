@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._projection import project
 from diversity.types import Metric, Option
@@ -14,7 +13,7 @@ OPTIONS = {
 }
 
 
-def grid_entropy(x: Any, reference: Any = None, *, bins: int = 5) -> float:
+def grid_entropy(x: ArrayLike, reference: ArrayLike | None = None, *, bins: int = 5) -> float:
     """Entropy of the shares of rows x (n, d) in bins^2 equal cells of a plane, over its maximum log(bins^2), in [0, 1].
 
     The plane is that of the two first principal axes of a reference (m, d) of unit rows, the grid its bounding box there:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import Indices, exact, unit
 from diversity.metrics.mst import tree
@@ -14,7 +13,7 @@ WINDOW = 128  # consecutive stops of the trip among which it is improved at a ti
 GAIN = 1e-12
 
 
-def hamiltonian(x: Any) -> float:
+def hamiltonian(x: ArrayLike) -> float:
     """Cosine length of a closed trip through all rows x (n, d): an upper bound of the shortest Hamiltonian circuit's.
 
     The shortest is NP-hard. The trip follows the minimum spanning tree in depth first order, shorter branches first, and is

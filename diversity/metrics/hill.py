@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._spectrum import ORDER, numbers
 from diversity.types import Array, Influence, InputError, Metric, TaskMoments
 
 
-def hill(weights: Any, *, q: float = 1.0) -> float:
+def hill(weights: ArrayLike, *, q: float = 1.0) -> float:
     """Effective number of tasks of order q for weights (T,) >= 0, scaled to sum 1: (sum w^q)^(1/(1-q)).
 
     q = 0 counts the tasks of weight above 0, q = 1 is exp of the entropy, q = inf is 1 / max w. Raises InputError for
@@ -26,12 +26,12 @@ def hill(weights: Any, *, q: float = 1.0) -> float:
     return float(numbers(w / w.sum(), ORDER.checked("q", q)))
 
 
-def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0) -> Array:
+def mixtures(tasks: TaskMoments, weights: ArrayLike, *, q: float = 1.0) -> Array:
     """Hill number of each mixture's weights, which sum to 1."""
     return numbers(np.asarray(weights, dtype=float), q)
 
 
-def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: Any) -> Influence:
+def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: float) -> Influence:
     """Weights are given, not sampled: no row has any influence."""
     return lambda m, a: np.zeros(len(rows[a]))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial import ConvexHull, QhullError
 
 from diversity.metrics._projection import project
@@ -15,7 +14,7 @@ OPTIONS = {
 }
 
 
-def hull_volume(x: Any, reference: Any = None, *, dims: int = 2) -> float:
+def hull_volume(x: ArrayLike, reference: ArrayLike | None = None, *, dims: int = 2) -> float:
     """Volume (area) of the convex hull of rows x (n, d) on the first `dims` principal axes of a reference (m, d), 0 or above.
 
     The axes are fixed by the reference's unit rows, so that sets are comparable; without one they are those of x, and

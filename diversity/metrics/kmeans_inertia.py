@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics._partition import CLUSTERS, SEED, sort
 from diversity.types import Metric
 
 
-def kmeans_inertia(x: Any, reference: Any, *, clusters: int = 50, seed: int = 0) -> float:
+def kmeans_inertia(x: ArrayLike, reference: ArrayLike, *, clusters: int = 50, seed: int = 0) -> float:
     """Mean squared Euclidean distance of rows x (n, d) to the nearest of the reference's k-means centres, in [0, 4].
 
     The partition is fitted once, on the reference (m, d), from `seed`, and kept: sets sorted by the same reference are

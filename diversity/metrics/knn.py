@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import nearest, unit
 from diversity.types import Metric, Option
@@ -12,7 +12,7 @@ OPTIONS = {
 }
 
 
-def knn(x: Any, *, k: int = 5) -> float:
+def knn(x: ArrayLike, *, k: int = 5) -> float:
     """Mean cosine distance of rows x (n, d) to their k nearest other rows, in [0, 2].
 
     mean_i mean_{j in N_k(i)} (1 - cos(x_i, x_j)): the mean over all k, not the k-th alone; k = 1 is `chamfer`, k = n - 1

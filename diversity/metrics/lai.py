@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._covariance import influence_of
 from diversity.moments import moments, stack
 from diversity.types import Array, Influence, Metric, TaskMoments
 
 
-def lai(x: Any) -> float:
+def lai(x: ArrayLike) -> float:
     """Geometric mean over the d dimensions of the standard deviation of rows x (n, d), scaled to unit length, in [0, d^-1/2].
 
     (prod_j s_j)^(1/d), the population's s_j. **It is not invariant to rotation**: the same rows in other axes give
@@ -25,7 +25,7 @@ def lai(x: Any) -> float:
     return float(mixtures(stack({"x": moments(x)}), [[1.0]])[0])
 
 
-def mixtures(tasks: TaskMoments, weights: Any) -> Array:
+def mixtures(tasks: TaskMoments, weights: ArrayLike) -> Array:
     """The geometric mean for each mixture, from the diagonals of the second moments: O(T d) each."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.exp(np.log(variances(tasks, np.asarray(weights, dtype=float))).mean(axis=1) / 2))
@@ -39,7 +39,7 @@ def variances(tasks: TaskMoments, weights: Array) -> Array:
     return np.where(spread > size * np.finfo(float).eps * squares, spread, 0.0)
 
 
-def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: Any) -> Influence:
+def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: float) -> Influence:
     """d by the variance v_j of a dimension: value / (2 d v_j); none where the value is 0, which has no derivative."""
     values, spread = mixtures(tasks, weights), variances(tasks, weights)
 

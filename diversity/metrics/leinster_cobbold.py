@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics import _ordinariness_mixtures
 from diversity.metrics._ordinariness import number, ordinariness, shares_of
@@ -11,7 +11,7 @@ from diversity.moments import checked
 from diversity.types import Metric
 
 
-def leinster_cobbold(x: Any, *, q: float = 1.0, weights: Any = None) -> float:
+def leinster_cobbold(x: ArrayLike, *, q: float = 1.0, weights: ArrayLike | None = None) -> float:
     """Effective number of rows x (n, d), scaled to unit length, with the similarity Z = (1 + cos)/2, in [1, 2].
 
     (sum p_i (Zp)_i^(q-1))^(1/(1-q)) for shares p proportional to `weights` (n,) >= 0, equal ones by default; q = 1 and

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+
+from numpy.typing import ArrayLike
 
 from diversity.metrics import _ordinariness_mixtures
 from diversity.metrics._ordinariness import number, of_tasks
@@ -11,7 +12,9 @@ from diversity.metrics._spectrum import ORDER
 from diversity.types import Metric
 
 
-def leinster_cobbold_alpha(x: Any, labels: Any, *, q: float = 1.0, weights: Mapping[str, float] | None = None) -> float:
+def leinster_cobbold_alpha(
+    x: ArrayLike, labels: ArrayLike, *, q: float = 1.0, weights: Mapping[str, float] | None = None
+) -> float:
     """Mean Leinster-Cobbold diversity of the tasks `labels` (n,) of rows x (n, d), in [1, 2]: the power mean of order 1 - q.
 
     Reeve's normalised alpha, with Z = (1 + cos)/2. `weights` are those of the tasks by name, by default their rows.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+
+from numpy.typing import ArrayLike
 
 from diversity.metrics import _ordinariness_mixtures
 from diversity.metrics._ordinariness import distinctness, of_tasks
@@ -11,7 +12,9 @@ from diversity.metrics._spectrum import ORDER
 from diversity.types import Metric
 
 
-def leinster_cobbold_beta(x: Any, labels: Any, *, q: float = 1.0, weights: Mapping[str, float] | None = None) -> float:
+def leinster_cobbold_beta(
+    x: ArrayLike, labels: ArrayLike, *, q: float = 1.0, weights: Mapping[str, float] | None = None
+) -> float:
     """Effective number of distinct tasks, for rows x (n, d) of the tasks `labels` (n,): 1 for tasks that are alike.
 
     Reeve's normalised beta, with Z = (1 + cos)/2: the power mean of order 1 - q, over tasks, of 1 / representativeness,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._covariance import about, influence_of
 from diversity.moments import checked, moments, stack, unit_rows
@@ -17,7 +17,7 @@ OPTIONS = {
 }
 
 
-def logdet(x: Any, *, alpha: float = 1.0, centred: bool = False) -> float:
+def logdet(x: ArrayLike, *, alpha: float = 1.0, centred: bool = False) -> float:
     """log det(I + alpha C) of rows x (n, d), scaled to unit length, in nats.
 
     In [log(1 + alpha), r log(1 + alpha/r)] with r = min(n, d). By Sylvester's identity it is log det(I + (alpha/n) K):
@@ -42,7 +42,7 @@ def _logdet(second: Array, alpha: float) -> float:
     return float(np.linalg.slogdet(np.eye(len(second)) + OPTIONS["alpha"].checked("alpha", alpha) * second)[1])
 
 
-def mixtures(tasks: TaskMoments, weights: Any, *, alpha: float = 1.0, centred: bool = False) -> Array:
+def mixtures(tasks: TaskMoments, weights: ArrayLike, *, alpha: float = 1.0, centred: bool = False) -> Array:
     """log det(I + alpha C_w) of each mixture, without its rows."""
     flag = OPTIONS["centred"].checked("centred", centred)
     return np.array([_logdet(about(tasks, w, centred=flag)[1], alpha) for w in np.asarray(weights, dtype=float)])

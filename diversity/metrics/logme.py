@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.moments import checked, unit_chunks
 from diversity.types import Array, InputError, Metric
@@ -12,7 +11,7 @@ from diversity.types import Array, InputError, Metric
 GRID = np.linspace(-20, 20, 161)  # log of t over the eigenvalues: a step of 0.25 is finer than any hump of the evidence
 
 
-def logme(x: Any, labels: Any) -> float:
+def logme(x: ArrayLike, labels: ArrayLike) -> float:
     """Log evidence per row, in nats, of rows x (n, d) for their classes `labels` (n,), the mean over classes.
 
     Each class is a column y of 0 and 1, y = X m + noise with m ~ N(0, 1/a) and noise of variance 1/b, without an

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 from diversity.metrics._words import checked, words
 from diversity.types import Metric
 
 
-def mean_length(texts: Any) -> float:
+def mean_length(texts: Iterable[str]) -> float:
     """Mean number of words of the texts, in [0, inf).
 
     Words as in `metrics/_words.py`: characters in scripts without spaces, so that lengths of two languages are not

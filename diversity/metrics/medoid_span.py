@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import exact, unit
 from diversity.types import Metric
 
 
-def medoid_span(x: Any) -> float:
+def medoid_span(x: ArrayLike) -> float:
     """Mean cosine distance of rows x (n, d) to their medoid, the row nearest to all others on average, in [0, 1].
 
     min_i mean_j (1 - cos(x_i, x_j)), the medoid's distance to itself counted. The medoid is the row of largest x . m with

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import Indices, exact, nearest, similarities, to_chosen, unit
 from diversity.types import Array, Metric
@@ -12,7 +13,7 @@ from diversity.types import Array, Metric
 NEIGHBOURS = 6  # remembered for each row; a list that runs out is filled again, only if its row could matter
 
 
-def mst(x: Any) -> float:
+def mst(x: ArrayLike) -> float:
     """Mean cosine length of the n - 1 edges of a minimum spanning tree of rows x (n, d), in [0, n/(n - 1)].
 
     Exact for the complete graph, and edges between duplicates are edges, of length 0: two equal rows and one orthogonal to

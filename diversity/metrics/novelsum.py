@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import ROUNDING, nearest, pair, similarities, unit
 from diversity.types import Array, Metric, Option
@@ -16,7 +15,9 @@ OPTIONS = {
 }
 
 
-def novelsum(x: Any, reference: Any = None, *, k: int = 10, alpha: float = 1, beta: float = 0.5) -> float:
+def novelsum(
+    x: ArrayLike, reference: ArrayLike | None = None, *, k: int = 10, alpha: float = 1, beta: float = 0.5
+) -> float:
     """Mean over rows x (n, d) of the proximity-weighted, density-scaled mean cosine distance to all rows, 0 or above.
 
     mean_i s_i^beta sum_r r^-alpha d_i(r) / sum_r r^-alpha, d_i(r) the distance of row i to its r-th nearest, itself first.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._partition import CLUSTERS, SEED, sort
 from diversity.types import Metric
 
 
-def partition_entropy(x: Any, reference: Any, *, clusters: int = 50, seed: int = 0) -> float:
+def partition_entropy(x: ArrayLike, reference: ArrayLike, *, clusters: int = 50, seed: int = 0) -> float:
     """Entropy, in nats, of the shares of rows x (n, d) in the reference's k-means cells, in [0, log min(n, clusters)].
 
     -sum_c p_c log p_c. The partition is fitted once, on the reference (m, d), from `seed`, and kept: sets sorted by the same

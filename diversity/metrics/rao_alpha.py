@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._influence import projections
 from diversity.moments import gram, groups, weighted_mean
 from diversity.types import Array, Influence, Metric, SecondOrder, TaskMoments
 
 
-def rao_alpha(x: Any, labels: Any, *, unbiased: bool = True) -> float:
+def rao_alpha(x: ArrayLike, labels: ArrayLike, *, unbiased: bool = True) -> float:
     """Mean over tasks of the mean cosine distance within each, for rows x (n, d) of the tasks `labels` (n,).
 
     >>> rao_alpha([[1, 0], [1, 0], [0, 1], [0, 1]], ["a", "a", "b", "b"])
@@ -21,13 +21,13 @@ def rao_alpha(x: Any, labels: Any, *, unbiased: bool = True) -> float:
     return float(mixtures(*groups(x, labels), unbiased=unbiased)[0])
 
 
-def mixtures(tasks: TaskMoments, weights: Any, *, unbiased: bool = True) -> Array:
+def mixtures(tasks: TaskMoments, weights: ArrayLike, *, unbiased: bool = True) -> Array:
     """sum_a w_a (1 - |m_a|^2) of each mixture."""
     w = np.asarray(weights, dtype=float)
     return weighted_mean(w, 1 - np.diag(gram(tasks, unbiased=unbiased)))
 
 
-def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: Any) -> Influence:
+def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: float) -> Influence:
     """d by a row of task a: -2 w_a x . m_a."""
     dots = projections(tasks, rows)
     return lambda m, a: -2 * weights[m, a] * dots[a][:, a]

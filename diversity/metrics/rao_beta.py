@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+from numpy.typing import ArrayLike
 
 from diversity.metrics import cosine, rao_alpha
 from diversity.metrics._influence import projections
@@ -11,7 +12,7 @@ from diversity.moments import groups
 from diversity.types import Array, Influence, Metric, SecondOrder, TaskMoments
 
 
-def rao_beta(x: Any, labels: Any, *, unbiased: bool = True) -> float:
+def rao_beta(x: ArrayLike, labels: ArrayLike, *, unbiased: bool = True) -> float:
     """Gamma - alpha = sum_{a<b} w_a w_b |m_a - m_b|^2, for rows x (n, d) of the tasks `labels` (n,).
 
     0 exactly where the centroids agree. Unbiased (U), the expected distance between centroids that are only sampled is
@@ -23,13 +24,13 @@ def rao_beta(x: Any, labels: Any, *, unbiased: bool = True) -> float:
     return float(mixtures(*groups(x, labels), unbiased=unbiased)[0])
 
 
-def mixtures(tasks: TaskMoments, weights: Any, *, unbiased: bool = True) -> Array:
+def mixtures(tasks: TaskMoments, weights: ArrayLike, *, unbiased: bool = True) -> Array:
     """Gamma - alpha of each mixture."""
     gamma = cosine.mixtures(tasks, weights, unbiased=unbiased)
     return gamma - rao_alpha.mixtures(tasks, weights, unbiased=unbiased)
 
 
-def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: Any) -> Influence:
+def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: float) -> Influence:
     """d by a row of task a: 2 w_a x . (m_a - m_w)."""
     dots = projections(tasks, rows)
     return lambda m, a: 2 * weights[m, a] * (dots[a][:, a] - dots[a] @ weights[m])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics import cosine
 from diversity.moments import groups
 from diversity.types import Metric
 
 
-def rao_gamma(x: Any, labels: Any, *, unbiased: bool = True) -> float:
+def rao_gamma(x: ArrayLike, labels: ArrayLike, *, unbiased: bool = True) -> float:
     """Mean cosine distance of rows x (n, d) of the tasks `labels` (n,), each task weighted by its rows.
 
     Unbiased, only the pairs of a row with itself are left out of each task's own part (see `cosine`).

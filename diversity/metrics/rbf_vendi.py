@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import unit
 from diversity.metrics._spectrum import ORDER, eigenvalues, number
@@ -21,7 +20,7 @@ OPTIONS = {
 }
 
 
-def rbf_vendi(x: Any, *, q: float = 1.0, bandwidth: float = 1.0, features: int = 1024, seed: int = 0) -> float:
+def rbf_vendi(x: ArrayLike, *, q: float = 1.0, bandwidth: float = 1.0, features: int = 1024, seed: int = 0) -> float:
     """Approximate Vendi score of order q of rows x (n, d) with the kernel exp(-|x - y|^2 / 2 bandwidth^2).
 
     In [1, min(n, features)]; of unit rows, so that the kernel is exp(-d / bandwidth^2) of the cosine distance d. The features
@@ -48,7 +47,7 @@ def rbf_vendi(x: Any, *, q: float = 1.0, bandwidth: float = 1.0, features: int =
     return number(eigenvalues(second / (n * half), n), q)
 
 
-def exact(x: Any, *, q: float = 1.0, bandwidth: float = 1.0) -> float:
+def exact(x: ArrayLike, *, q: float = 1.0, bandwidth: float = 1.0) -> float:
     """The Vendi score that `rbf_vendi` approximates, from the n x n kernel matrix: of at most 4,096 rows.
 
     >>> round(exact([[1, 0], [0, 1]], bandwidth=0.1), 6)
@@ -63,7 +62,7 @@ def exact(x: Any, *, q: float = 1.0, bandwidth: float = 1.0) -> float:
     return number(eigenvalues(kernel / len(rows), len(rows)), q)
 
 
-def error(x: Any, *, q: float = 1.0, bandwidth: float = 1.0, features: int = 1024, seed: int = 0) -> float:
+def error(x: ArrayLike, *, q: float = 1.0, bandwidth: float = 1.0, features: int = 1024, seed: int = 0) -> float:
     """By how much `rbf_vendi` exceeds the exact value for rows x (n, d), n at most 4,096, relative to it.
 
     >>> bool(abs(error([[1, 0], [0, 1], [-1, 0]])) < 0.05)

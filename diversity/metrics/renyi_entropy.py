@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import log
-from typing import Any
+
+from numpy.typing import ArrayLike
 
 from diversity.metrics._spectrum import ORDER
 from diversity.metrics.vendi import vendi
 from diversity.types import Metric
 
 
-def renyi_entropy(x: Any, *, q: float = 2.0) -> float:
+def renyi_entropy(x: ArrayLike, *, q: float = 2.0) -> float:
     """Rényi entropy of order q, in nats, of the spectrum of rows x (n, d), in [0, log min(n, d)].
 
     log(sum lambda^q) / (1 - q) over the eigenvalues lambda of K/n: exactly log `vendi`, whose exponential scale is easier to

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ OPTIONS = {
 }
 
 
-def rouge_l(texts: Any, *, sample: int = 2000, rng: np.random.Generator | None = None) -> float:
+def rouge_l(texts: Iterable[str], *, sample: int = 2000, rng: np.random.Generator | None = None) -> float:
     """Mean ROUGE-L F1 of the pairs of texts, 2 LCS / (|a| + |b|) in words, in [0, 1]; higher is more repetitive.
 
     LCS is the longest common subsequence; a text without words has 0 with any. The n (n - 1) / 2 pairs of distinct

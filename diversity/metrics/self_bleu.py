@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -17,7 +17,7 @@ OPTIONS = {
 }
 
 
-def self_bleu(texts: Any, *, n: int = 4) -> float:
+def self_bleu(texts: Iterable[str], *, n: int = 4) -> float:
     """Mean BLEU of order n of each text with all other texts as its references, in [0, 1]; higher is more repetitive.
 
     Sentence BLEU with equal weights of the orders 1 .. n, matches clipped at the largest count in one other text, the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 from diversity.metrics._words import checked, grams, words
 from diversity.types import Metric, Option
@@ -12,7 +12,7 @@ OPTIONS = {
 }
 
 
-def self_repetition(texts: Any, *, n: int = 4) -> float:
+def self_repetition(texts: Iterable[str], *, n: int = 4) -> float:
     """Share of the texts with an n-gram of words that occurs in another of them too, in [0, 1]; higher is more repetitive.
 
     Words as in `metrics/_words.py`. A text of fewer than n words repeats nothing; one that repeats itself alone does

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.moments import PASS, checked, directions
 from diversity.types import Metric, Option
@@ -14,7 +13,7 @@ OPTIONS = {
 }
 
 
-def span(x: Any, *, percentile: float = 90) -> float:
+def span(x: ArrayLike, *, percentile: float = 90) -> float:
     """Percentile, linear between ranks, of the cosine distances of rows x (n, d) to their centroid, in [0, 2].
 
     The centroid is the mean of the unit rows. One that is zero has no direction: every row then counts as orthogonal to it

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import nearest, unit
 from diversity.types import Metric
 
 
-def sum_bottleneck(x: Any) -> float:
+def sum_bottleneck(x: ArrayLike) -> float:
     """Sum over rows x (n, d) of the cosine distance to the nearest other row, in [0, 2n].
 
     sum_i min_{j != i} (1 - cos(x_i, x_j)). A sum: sets of different sizes are not comparable, `chamfer` is. Raises

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics._pairwise import farthest, unit
 from diversity.types import Metric
 
 
-def sum_diameter(x: Any) -> float:
+def sum_diameter(x: ArrayLike) -> float:
     """Sum over rows x (n, d) of the cosine distance to the farthest row, in [0, 2n].
 
     sum_i max_j (1 - cos(x_i, x_j)). A sum: sets of different sizes are not comparable. Raises InputError for fewer than two

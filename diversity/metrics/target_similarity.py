@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.moments import moments
 from diversity.types import InputError, Metric
 
 
-def target_similarity(x: Any, reference: Any) -> float:
+def target_similarity(x: ArrayLike, reference: ArrayLike) -> float:
     """Cosine of the mean of rows x (n, d) of a source and that of rows `reference` (m, d) of a target, in [-1, 1].
 
     Each row is scaled to unit length first. nan where a mean is 0, which has no direction. A covariate, not a

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 from diversity.metrics.distinct_n import distinct_n
 from diversity.types import Metric
 
 
-def type_token_ratio(texts: Any) -> float:
+def type_token_ratio(texts: Iterable[str]) -> float:
     """Distinct words over all words of the texts together, in (0, 1]; nan for texts without a word.
 
     Words as in `metrics/_words.py`; `distinct_n(n=1)` by its older name. It falls with the number of words. Raises

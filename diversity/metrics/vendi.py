@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics._influence import quadratic_forms
 from diversity.metrics._spectrum import ORDER, derivative, number, of_mixtures, of_rows, system_of
@@ -13,7 +13,7 @@ from diversity.moments import checked, moments, quadratic_form, stack, unit_rows
 from diversity.types import Array, Influence, InputError, Metric, SecondOrder, TaskMoments
 
 
-def vendi(x: Any, *, q: float = 1.0, unbiased: bool = False) -> float:
+def vendi(x: ArrayLike, *, q: float = 1.0, unbiased: bool = False) -> float:
     """Effective number of directions in rows x (n, d), scaled to unit length, in [1, min(n, d)].
 
     (sum lambda^q)^(1/(1-q)) over the eigenvalues lambda of K/n, the cosine similarities divided by n: q = 0 is the rank,
@@ -49,7 +49,7 @@ def purity(tasks: TaskMoments, *, unbiased: bool) -> Array:
     return h
 
 
-def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0, unbiased: bool = False) -> Array:
+def mixtures(tasks: TaskMoments, weights: ArrayLike, *, q: float = 1.0, unbiased: bool = False) -> Array:
     """Vendi score of each mixture's second moment C_w = sum_a w_a C_a."""
     _check(q, unbiased)
     w = np.asarray(weights, dtype=float)
@@ -58,7 +58,7 @@ def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0, unbiased: bool
     return np.array([number(values, q) for values in of_mixtures(tasks, np.ascontiguousarray(w))])
 
 
-def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: float = 1.0, **_: Any) -> Influence:
+def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: float = 1.0, **_: float) -> Influence:
     """d Vendi(C_w) by a row of task a: w_a x' G x with the gradient G = V diag(derivative) V'."""
     if q == 2:
         forms = quadratic_forms(tasks, rows)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.metrics import vendi
 from diversity.metrics._spectrum import LARGE, ORDER, derivative, eigensystem, power_means
@@ -13,7 +13,7 @@ from diversity.moments import groups
 from diversity.types import Array, Influence, Metric, SecondOrder, TaskMoments
 
 
-def vendi_alpha(x: Any, labels: Any, *, q: float = 1.0, unbiased: bool = False) -> float:
+def vendi_alpha(x: ArrayLike, labels: ArrayLike, *, q: float = 1.0, unbiased: bool = False) -> float:
     """Power mean of order 1 - q of the tasks' Vendi scores, for rows x (n, d) of the tasks `labels` (n,).
 
     At q = 1 the geometric mean, exp of the mean entropy; the mean is the one that makes gamma >= alpha at every order.
@@ -25,7 +25,7 @@ def vendi_alpha(x: Any, labels: Any, *, q: float = 1.0, unbiased: bool = False) 
     return float(mixtures(*groups(x, labels), q=q, unbiased=unbiased)[0])
 
 
-def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0, unbiased: bool = False) -> Array:
+def mixtures(tasks: TaskMoments, weights: ArrayLike, *, q: float = 1.0, unbiased: bool = False) -> Array:
     """The power mean for each mixture; the tasks' spectra are computed once."""
     return power_means(within(tasks, q, unbiased=unbiased), np.asarray(weights, dtype=float), q)
 
@@ -35,7 +35,7 @@ def within(tasks: TaskMoments, q: float, *, unbiased: bool = False) -> Array:
     return vendi.mixtures(tasks, np.eye(len(tasks.names)), q=q, unbiased=unbiased)
 
 
-def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: float = 1.0, **_: Any) -> Influence:
+def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: float = 1.0, **_: float) -> Influence:
     """d by a row of task a: w_a (alpha / D_a)^q x' G_a x, with the gradient G_a of the task's own number D_a."""
     numbers, alpha = within(tasks, q), mixtures(tasks, weights, q=q)
     forms = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+from numpy.typing import ArrayLike
 
 from diversity.metrics import vendi, vendi_alpha
 from diversity.metrics._spectrum import ORDER
@@ -11,7 +12,7 @@ from diversity.moments import groups
 from diversity.types import Array, Influence, Metric, SecondOrder, TaskMoments
 
 
-def vendi_beta(x: Any, labels: Any, *, q: float = 1.0, unbiased: bool = False) -> float:
+def vendi_beta(x: ArrayLike, labels: ArrayLike, *, q: float = 1.0, unbiased: bool = False) -> float:
     """Gamma / alpha for rows x (n, d) of the tasks `labels` (n,): 1 for tasks that are alike.
 
     At q = 1 its logarithm is the quantum Jensen-Shannon divergence of the tasks (the Holevo quantity), at most the entropy of
@@ -24,13 +25,13 @@ def vendi_beta(x: Any, labels: Any, *, q: float = 1.0, unbiased: bool = False) -
     return float(mixtures(*groups(x, labels), q=q, unbiased=unbiased)[0])
 
 
-def mixtures(tasks: TaskMoments, weights: Any, *, q: float = 1.0, unbiased: bool = False) -> Array:
+def mixtures(tasks: TaskMoments, weights: ArrayLike, *, q: float = 1.0, unbiased: bool = False) -> Array:
     """Gamma / alpha of each mixture."""
     gamma = vendi.mixtures(tasks, weights, q=q, unbiased=unbiased)
     return gamma / vendi_alpha.mixtures(tasks, weights, q=q, unbiased=unbiased)
 
 
-def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: float = 1.0, **_: Any) -> Influence:
+def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: float = 1.0, **_: float) -> Influence:
     """d of a ratio: beta (d gamma / gamma - d alpha / alpha)."""
     gamma, alpha = vendi.mixtures(tasks, weights, q=q), vendi_alpha.mixtures(tasks, weights, q=q)
     of_gamma = vendi.influence(tasks, weights, rows, q=q)

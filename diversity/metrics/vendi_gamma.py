@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from diversity.metrics import vendi
 from diversity.metrics._spectrum import ORDER
@@ -10,7 +10,7 @@ from diversity.moments import groups
 from diversity.types import Metric
 
 
-def vendi_gamma(x: Any, labels: Any, *, q: float = 1.0, unbiased: bool = False) -> float:
+def vendi_gamma(x: ArrayLike, labels: ArrayLike, *, q: float = 1.0, unbiased: bool = False) -> float:
     """Vendi score of rows x (n, d) of the tasks `labels` (n,), each task weighted by its rows. `unbiased` as in `vendi`.
 
     >>> round(vendi_gamma([[1, 0], [1, 0], [0, 1], [0, 1]], ["a", "a", "b", "b"]), 6)

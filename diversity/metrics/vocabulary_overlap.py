@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 from diversity.metrics._words import checked, words
 from diversity.types import Metric
 
 
-def vocabulary_overlap(texts: Any, reference: Any) -> float:
+def vocabulary_overlap(texts: Iterable[str], reference: Iterable[str]) -> float:
     """Jaccard index of the distinct words of texts and of reference texts, in [0, 1]; nan where neither has a word.
 
     Words as in `metrics/_words.py`: of two languages with scripts of their own it counts little but names and digits.

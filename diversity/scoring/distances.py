@@ -8,9 +8,10 @@ makes any a DataFrame.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity.types import Array, InputError, Moments, TaskMoments
 
@@ -32,7 +33,12 @@ def frechet(tasks: TaskMoments) -> Array:
     """
     roots = [_root(s) for s in covariances(tasks)]
     traces = np.array([(r**2).sum() for r in roots])
-    cross = np.array([[_nuclear(r, s) if a < b else 0.0 for b, s in enumerate(roots)] for a, r in enumerate(roots)])
+    cross = np.array(
+        [
+            [np.linalg.svd(r @ s, compute_uv=False).sum() if a < b else 0.0 for b, s in enumerate(roots)]
+            for a, r in enumerate(roots)
+        ]
+    )
     squares = mmd(tasks) ** 2 + traces[:, None] + traces - 2 * (cross + cross.T)
     np.fill_diagonal(squares, 0)
     return np.asarray(np.sqrt(np.maximum(squares, 0)))
@@ -46,10 +52,6 @@ def covariances(tasks: TaskMoments) -> Array:
 def _root(matrix: Array) -> Array:
     values, vectors = np.linalg.eigh(matrix)
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)
-
-
-def _nuclear(a: Array, b: Array) -> float:
-    return float(np.linalg.svd(a @ b, compute_uv=False).sum())
 
 
 def mmd(tasks: TaskMoments) -> Array:
@@ -118,7 +120,7 @@ def frame(tasks: TaskMoments, distance: Callable[[TaskMoments], Array]) -> pd.Da
     return pd.DataFrame(distance(tasks), index=names, columns=names)
 
 
-def to_target(tasks: TaskMoments, weights: Any, target: Moments) -> tuple[Array, Array]:
+def to_target(tasks: TaskMoments, weights: ArrayLike, target: Moments) -> tuple[Array, Array]:
     """Greatest and mean cosine of the centroids of a mixture's tasks with a target's, two arrays (M,), in [-1, 1].
 
     `weights` (M, T) sum to 1: a task of weight 0 does not count, the mean is weighted. This is TextEmb (Vu et al. 2020)

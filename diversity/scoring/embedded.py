@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from diversity import catalog, store
 from diversity.data import sources
@@ -109,7 +110,7 @@ def _difference(task: EmbeddedTask, other: EmbeddedTask) -> str:
 
 
 def measured(
-    vectors: Any,
+    vectors: ArrayLike,
     *,
     texts: Sequence[str] | None = None,
     provenance: Mapping[str, Any] | None = None,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from diversity.moments import single_threaded
 from diversity.scoring.asked import Asked
@@ -38,13 +37,13 @@ class MomentScorer:
         """The tasks, in the order of the columns of weights."""
         return self.space.stacked.names
 
-    def values(self, weights: Any) -> Array:
+    def values(self, weights: ArrayLike) -> Array:
         """The diversity (M,) of mixtures with weights (M, T), whose rows sum to 1."""
         w = self._checked(weights)
         with single_threaded():
             return self.asked.from_moments(self.space.stacked, w)
 
-    def relabelled(self, weights: Any, permutations: Any) -> Array:
+    def relabelled(self, weights: ArrayLike, permutations: ArrayLike) -> Array:
         """The diversity (P, M) of M mixtures with weights (M, T) after each of P relabellings of the tasks (P, T).
 
         Under a relabelling p, task p[i] takes the weight of task i. Where the metric is of second order in the weights
@@ -59,7 +58,7 @@ class MomentScorer:
         step = max(1, NUMBERS // w.size)
         return np.concatenate([self._each_once(w, moved[i : i + step]) for i in range(0, len(moved), step)])
 
-    def _checked(self, weights: Any) -> Array:
+    def _checked(self, weights: ArrayLike) -> Array:
         w = np.asarray(weights, dtype=np.float64)
         if w.ndim != 2 or w.shape[1] != len(self.names):
             raise InputError(f"expected weights of shape (mixtures, {len(self.names)}), found {w.shape}")

@@ -7,10 +7,9 @@ empty mixture's and v[-1] that of all tasks. Gains and Shapley values are linear
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from diversity.types import Array, InputError
 
@@ -28,7 +27,7 @@ def members(tasks: int) -> NDArray[np.bool_]:
     return np.asarray(np.arange(2**tasks)[:, None] >> np.arange(tasks) & 1, dtype=bool)
 
 
-def subset_weights(weights: Any) -> Array:
+def subset_weights(weights: ArrayLike) -> Array:
     """The weights (T,) of a mixture scaled to sum 1 within each of its non-empty subsets, (2^T - 1, T).
 
     Raises InputError for weights that are not above 0.
@@ -60,7 +59,7 @@ def shapley_matrix(tasks: int) -> Array:
     return np.asarray(np.where(has, joined[:, None], -left[:, None]).T)
 
 
-def gains(values: Any) -> Array:
+def gains(values: ArrayLike) -> Array:
     """What the whole mixture loses without each task, v(N) - v(N \\ i), (T,), from the values of all subsets (2^T,).
 
     Raises InputError for a number of values that is no power of 2.
@@ -72,7 +71,7 @@ def gains(values: Any) -> Array:
     return np.asarray(gain_matrix(tasks) @ v)
 
 
-def shapley(values: Any) -> Array:
+def shapley(values: ArrayLike) -> Array:
     """Shapley value of each task, (T,), from the values of all subsets (2^T,): its mean gain over all orders of arrival.
 
     sum over subsets S without i of |S|! (T - |S| - 1)! / T! (v(S + i) - v(S)); they sum to v(N) - v(0). Exact, O(T
@@ -85,7 +84,7 @@ def shapley(values: Any) -> Array:
     return np.asarray(shapley_matrix(tasks) @ v)
 
 
-def _checked(values: Any) -> tuple[Array, int]:
+def _checked(values: ArrayLike) -> tuple[Array, int]:
     v = np.asarray(values, dtype=float)
     tasks = v.size.bit_length() - 1
     if v.ndim != 1 or v.size < 2 or v.size != 2**tasks:
