@@ -95,6 +95,8 @@ class TrainingRequest:
         }
         for task in self.tasks:
             known |= {f"{split} rows of {task}": digest for split, digest in self._files(task).items()}
+            if tested := rows.tested_on(catalog.task(task), self.rows):
+                known[f"rows that {task} is tested on"] = _digest(tested)
         if self.texts:
             known["texts"] = store.digest([store.sha256_file(f) for f in self.texts])
         return known
@@ -104,11 +106,12 @@ class TrainingRequest:
         task, language = catalog.task(name), self.rows.languages[0]
         train = sources.located(task, self.rows, language)
         dev = sources.find(task, self.rows, "dev", language) if train.split != "dev" and "dev" in task.splits else None
-        return {
-            files.split: store.digest([task.recipe, *(store.sha256_file(f) for f in files.files)])
-            for files in (train, dev)
-            if files is not None
-        }
+        return {files.split: _digest([files]) for files in (train, dev) if files is not None}
+
+
+def _digest(splits: Sequence[sources.SplitFiles]) -> str:
+    """A hash of how rows are read and of the files that they are read from."""
+    return store.digest([[f.task.recipe, *(store.sha256_file(path) for path in f.files)] for f in splits])
 
 
 def differences(recorded: object, asked: Identity) -> str:

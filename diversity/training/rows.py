@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from diversity import store, types
+from diversity import catalog, store, types
 from diversity.data import sources
 from diversity.features.build import label_set
 from diversity.training.sampling import generator
@@ -31,6 +31,23 @@ class TaskRows:
     provenance: Mapping[str, Any]
 
 
+def tested_on(task: Task, data: Rows) -> list[sources.SplitFiles]:
+    """Files of the rows that a model trained on a task is tested on, in the language that it is trained in.
+
+    They are those of the targets that are trained on this task, or on one that it contains: XQuAD's English questions are
+    SQuAD's dev rows. Of a target the test split, else the dev split where it is not its own training set's.
+    """
+    language, files = data.languages[0], list[sources.SplitFiles | None]()
+    for target in map(catalog.task, catalog.targets()):
+        if target.kind == "retrieval" or language not in target.languages:
+            continue
+        if target.name == task.name:
+            files.append(sources.find(target, data, "test", language))
+        elif target.train_on in (task.name, *task.contains):
+            files.append(sources.find(target, data, "test", language) or sources.find(target, data, "dev", language))
+    return [f for f in files if f is not None]
+
+
 def check_trainable(task: Task) -> None:
     """Raise InputError for a task that no head can be trained on."""
     if task.kind == "retrieval":
@@ -42,14 +59,17 @@ def read(task: Task, data: Rows | Path | str, *, dev_examples: int = 500, seed: 
 
     Dev rows are a sample of the dev split where there is one that is not trained on; else whole groups of training rows
     that share a context, drawn with the seed, at most a tenth. The limit of `data` is that of training rows, drawn with
-    `seed`. Raises InputError for no labelled row, labels that look like placeholders, and a kind that cannot be trained.
+    `seed`. Rows that are tested on (`tested_on`), or whose passage is, are left out and counted. Raises InputError for no
+    labelled row, labels that look like placeholders, and a kind that cannot be trained.
     """
     check_trainable(task)
     asked = Rows.of(data)
     files = sources.located(task, asked)
-    train, provenance = _labelled(files, asked)
+    others = [other for other in tested_on(task, asked) if (other.task.name, other.split) != (task.name, files.split)]
+    tested = {key for other in others for row in sources.read(other, bad=[]) for key in _keys(row)}
+    train, provenance = _labelled(files, asked, tested)
     if files.split != "dev" and (dev_files := sources.find(task, asked, "dev", files.language)):
-        dev, of_dev = _labelled(dev_files, asked)
+        dev, of_dev = _labelled(dev_files, asked, tested)
         dev, where = sources.sample(dev, dev_examples, seed), of_dev
     else:
         number = min(dev_examples, max(1, int(SHARE * len(train))))
@@ -63,8 +83,8 @@ def read(task: Task, data: Rows | Path | str, *, dev_examples: int = 500, seed: 
     return TaskRows(task.name, task.kind, train, dev, labels, {**of_train, "dev": {**where, "rows": len(dev)}})
 
 
-def _labelled(files: sources.SplitFiles, asked: Rows) -> tuple[list[Example], dict[str, Any]]:
-    """The rows of a split that have labels, and where they come from."""
+def _labelled(files: sources.SplitFiles, asked: Rows, tested: Set[bytes]) -> tuple[list[Example], dict[str, Any]]:
+    """The rows of a split that have labels and are not tested on, and where they come from."""
     from tqdm import tqdm
 
     task, split = files.task, files.split
@@ -76,6 +96,9 @@ def _labelled(files: sources.SplitFiles, asked: Rows) -> tuple[list[Example], di
         raise InputError(f"{where}: expected rows with labels, found {len(everything)} without")
     if sources.placeholder(task, counts, len(kept)):
         raise InputError(f"{where}: expected labels, found {len(kept)} rows all of {next(iter(counts))!r}")
+    unseen = [e for e in kept if tested.isdisjoint(_keys(e))]
+    if not unseen:
+        raise InputError(f"{where}: expected rows that no target is tested on, found none")
     about = {
         "split": split,
         "language": files.language,
@@ -83,10 +106,11 @@ def _labelled(files: sources.SplitFiles, asked: Rows) -> tuple[list[Example], di
         "files": store.hashes(files.files, sources.data_folder(asked)),
         "rows": len(kept),
         "without_label": len(everything) - len(kept),
+        "tested_on": len(kept) - len(unseen),
         "licence": task.licence,
         "note": "; ".join(files.notes),
     }
-    return kept, about
+    return unseen, about
 
 
 def _counts(examples: Iterable[Example]) -> dict[str, int]:
@@ -158,6 +182,13 @@ def content(example: Example) -> bytes:
     return hashlib.blake2b("\x1f".join(inputs(example)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def _keys(example: Example) -> tuple[bytes, ...]:
+    """What two rows may have in common that makes one of them no unseen one: the content, or the passage of a question."""
+    if isinstance(example, types.Span):
+        return content(example), content(types.Text("", "", example.context))
+    return (content(example),)
+
+
 def held_out(examples: Sequence[Example], number: int, seed: int, name: str) -> tuple[list[Example], list[Example]]:
     """Training rows and about `number` dev rows, never fewer than one group: rows of one context stay together."""
     groups: dict[str, list[int]] = {}
@@ -189,7 +220,7 @@ def each_once(tasks: Sequence[TaskRows]) -> list[TaskRows]:
         kept = [e for e, d in zip(task.train, digests, strict=True) if d not in taken]
         if not kept:
             raise InputError(f"{task.name}: expected rows that no other task of the mixture has, found none left")
-        removed = {"in_dev": sum(d in in_dev for d in digests)}
+        removed = {"tested_on": task.provenance.get("tested_on", 0), "in_dev": sum(d in in_dev for d in digests)}
         removed["in_other_tasks"] = len(digests) - len(kept) - removed["in_dev"]
         taken.update(digests)
         about = {**task.provenance, "trained_on": len(kept), "removed": removed}

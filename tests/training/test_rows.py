@@ -1,5 +1,8 @@
 """Rows are read once, held out by context, and count once in a mixture."""
 
+import json
+import shutil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +30,7 @@ def texts(task: TaskRows) -> str:
 def test_a_content_counts_once_for_the_smallest_task_that_has_it() -> None:
     large, small = each_once([rows("anli_plus", "abcdef"), rows("mnli", "cd")])
     assert (texts(large), texts(small)) == ("abef", "cd")
-    assert large.provenance["removed"] == {"in_dev": 0, "in_other_tasks": 2}
+    assert large.provenance["removed"] == {"tested_on": 0, "in_dev": 0, "in_other_tasks": 2}
     assert large.provenance["trained_on"] == 4
 
 
@@ -92,6 +95,26 @@ def test_the_written_samples_are_read(samples) -> None:
     assert only.provenance["dev"]["held_out"] == len(only.dev) > 0
     assert len(only.train) + len(only.dev) == 16
     assert len(reading.read(catalog.task("mnli"), Rows.of(samples, limit=7)).train) == 7
+
+
+def test_rows_that_a_target_is_tested_on_neither_train_nor_select(samples, tmp_path) -> None:
+    data = shutil.copytree(samples, tmp_path / "data")
+    before = reading.read(catalog.task("squad_v1"), data)
+    tested = json.loads((data / "xquad" / "xquad.en.json").read_text())["data"]
+    for path in (data / "squad_v1").rglob("*-v1.1.json"):
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps({**content, "data": [*content["data"], *tested]}))
+    after = reading.read(catalog.task("squad_v1"), data)
+    assert ([e.question for e in after.train], [e.question for e in after.dev]) == (
+        [e.question for e in before.train],
+        [e.question for e in before.dev],
+    )
+    number = sum(len(p["qas"]) for article in tested for p in article["paragraphs"])
+    assert (after.provenance["tested_on"], after.provenance["dev"]["tested_on"]) == (number, number)
+    assert before.provenance["tested_on"] == 0
+    (kept,) = each_once([after])
+    assert kept.provenance["removed"]["tested_on"] == number
+    assert {f.task.name for f in reading.tested_on(catalog.task("squad_v2"), Rows.of(data))} == {"xquad", "mlqa"}
 
 
 def test_supertags_are_learnt_from_the_rows(samples) -> None:
