@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 import math
+import numbers
 import re
 import sys
 import threading
@@ -597,6 +598,16 @@ WHOLE = 2**63 - 1  # the largest whole number of an option: what a table can hol
 Influence = Callable[[int, int], "Array"]
 
 
+def number(text: str) -> float | None:
+    """The number that a text says, in ASCII and without signs of grouping; None where it says none.
+
+    >>> number("1e-3"), number("inf"), number("1_000"), number("1,5")
+    (0.001, inf, None, None)
+    """
+    plain = re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf(inity)?|nan", text, re.ASCII)
+    return float(text) if plain else None
+
+
 @dataclass(frozen=True)
 class Option:
     """A number that may stand in a metric's printed name: its type, its default and its bounds.
@@ -619,10 +630,11 @@ class Option:
     def checked(self, name: str, value: float) -> Any:
         """The value in the option's type; raises InputError where it is of another kind or out of bounds."""
         most = self.high if self.high is not None else WHOLE if self.type is int else FLOAT
-        inside = self.low < value <= most if self.above else self.low <= value <= most
+        real = isinstance(value, numbers.Real)
+        inside = real and (self.low < value <= most if self.above else self.low <= value <= most)
         if not inside or (self.type is not float and value != int(value)):
             raise InputError(f"expected {self._expected(name)}, found {value!r}")
-        return self.type(value)
+        return self.type(min(value, FLOAT) if isinstance(value, int) else value)
 
     def _expected(self, name: str) -> str:
         if self.type is bool:
@@ -638,10 +650,10 @@ class Option:
 
     def parsed(self, name: str, text: str) -> Any:
         """The value that a text says; raises InputError as `checked` does, and for what is no number."""
-        try:
-            value = int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else float(text)
-        except ValueError:
-            raise InputError(f"expected a number for {name}, found {text!r}") from None
+        digits = re.fullmatch(r"[+-]?[0-9]{1,4000}", text)
+        value = int(text) if digits and self.type is not float else number(text)
+        if value is None:
+            raise InputError(f"expected a number for {name}, found {text!r}")
         return self.checked(name, value)
 
     def printed(self, value: float) -> str:

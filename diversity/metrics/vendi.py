@@ -70,7 +70,9 @@ def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], *, q: f
         known = tasks.influences.get(key) if key else None
         if known is None:
             values, vectors = system_of(tasks, weights, m)
-            known = np.asarray(weights[m, a] * ((rows[a] @ vectors) ** 2 @ derivative(values, q)))
+            squares = rows[a] @ vectors
+            np.square(squares, out=squares)
+            known = np.asarray(weights[m, a] * (squares @ derivative(values, q)))
         return tasks.influences.put(key, known) if key else known
 
     return of

@@ -173,7 +173,10 @@ def _diversity(table: Mapping[str, Any]) -> dict[str, Any]:
     known = checked(table, "diversity")
     if "metrics" not in known:
         return known
-    return {**known, "metrics": [_from_moments(printed_metric(m), "[diversity]") for m in known["metrics"]]}
+    metrics = [_from_moments(printed_metric(m), "[diversity]") for m in known["metrics"]]
+    if repeated := [m for m in metrics if metrics.count(m) > 1]:
+        raise InputError(f"expected each metric of [diversity] once, found {repeated[0]} twice")
+    return {**known, "metrics": metrics}
 
 
 def _mixtures(tables: Sequence[Mapping[str, Any]], train: Mapping[str, Any]) -> tuple[PlannedMixture, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from diversity import catalog
-from diversity.types import Array, InputError, Mixture
+from diversity.types import Array, InputError, Mixture, number
 
 
 def parse_mixture(spec: str) -> Mixture:
@@ -22,13 +22,13 @@ def parse_mixture(spec: str) -> Mixture:
     label, tasks = (label.strip(), tasks) if equals else ("", spec)
     weights: dict[str, float] = {}
     for item in (s.strip() for s in tasks.split(",")):
-        name, colon, number = (s.strip() for s in item.partition(":"))
+        name, colon, text = (s.strip() for s in item.partition(":"))
         if not name or name in weights:
             raise InputError(f"expected a mixture such as NAME=a,b:2,c with each task once, found {spec!r}")
-        try:
-            weights[name] = float(number) if colon else 1.0
-        except ValueError:
-            raise InputError(f"expected a number as the weight of {name} in {spec!r}, found {number!r}") from None
+        weight = number(text) if colon else 1.0
+        if weight is None:
+            raise InputError(f"expected a number as the weight of {name} in {spec!r}, found {text!r}")
+        weights[name] = weight
     return Mixture.of(weights, label)
 
 

@@ -169,6 +169,8 @@ def distances(
     """
     function = distance_function(distance)
     space = embedded_tasks(tasks, data=data, encoder=encoder)
+    if distance == "cosine" and (single := [name for name, t in space.tasks.items() if t.moments.n < 2]):
+        raise InputError(f"expected at least 2 rows of each task for the cosine distance, found 1 of {single[0]}")
     with single_threaded():
         return task_distances.frame(space.stacked, function)
 

@@ -467,6 +467,29 @@ def test_every_order_and_seed_that_is_allowed_parses_back(value):
         assert catalog.parse_metric(f"rbf_vendi(seed={value})")[1]["seed"] == value
 
 
+@pytest.mark.parametrize("q", ["2", None, 10**400, [1]])
+def test_orders_that_are_no_numbers(q):
+    if q == 10**400:
+        assert vendi.vendi(np.eye(3), q=q) == pytest.approx(3)
+        return
+    with pytest.raises(InputError, match="an order q of at least 0"):
+        vendi.vendi(np.eye(3), q=q)
+
+
+@given(
+    st.text(max_size=30) | st.from_regex(r"vendi\(q=.{0,8}\)|[a-z_]{1,9}\([a-z]{1,3}=[0-9e.+-]{0,9}\)", fullmatch=True)
+)
+@settings(max_examples=300)
+def test_any_text_is_a_metric_that_parses_back_or_refused_in_one_line(text):
+    message = ""
+    try:
+        metric, options = catalog.parse_metric(text)
+        assert catalog.parse_metric(metric.printed(**options)) == (metric, options)
+    except InputError as error:
+        message = str(error)
+    assert "\n" not in message or "\n" in text
+
+
 @pytest.mark.parametrize("name", catalog.names("metrics"))
 def test_the_functions_defaults_are_those_of_the_options(name):
     metric = catalog.get("metrics", name)
@@ -505,6 +528,11 @@ def test_a_metric_by_its_name(rng):
         ("vendi(q=2,q=3)", "expected q of vendi once, found it twice in 'q=2,q=3'"),
         ("kmeans_inertia(seed=9223372036854775808)", "found 9223372036854775808"),
         ("effective_rank(centred=2)", "expected centred of 0 or 1, found 2"),
+        ("vendi(q=1_0)", "expected a number for q, found '1_0'"),
+        ("vendi(q=٢)", "expected a number for q"),
+        ("knn(k=1e400)", "expected a whole number k of at least 1, found inf"),
+        ("knn(k=" + "9" * 5000 + ")", "expected"),
+        ("logdet(alpha=inf)", "alpha of at least 0, found inf"),
         ("vendi(q=2", "expected a metric such as"),
         ("", "expected a metric such as"),
         ("__init__", "unknown metric"),

@@ -98,6 +98,10 @@ def test_the_budget_follows_from_steps():
             {"hypothesis": {"primary_metric": "self_bleu"}},
             "expected metrics of vectors in [hypothesis], found self_bleu",
         ),
+        (
+            {"diversity": {"metrics": ["cosine", "vendi", "vendi(q=1)"]}},
+            "expected each metric of [diversity] once, found vendi(q=1) twice",
+        ),
         ({"diversity": {"sample": 1}}, "expected sample in [diversity] to be a whole number of at least 2, found 1"),
     ],
 )

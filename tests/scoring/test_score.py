@@ -88,6 +88,13 @@ def test_no_interval_without_rows_and_none_asked_for(arrays):
     assert off["low"].isna().all()
 
 
+def test_the_cosine_distance_of_one_row_to_itself_is_refused(arrays):
+    space = diversity.from_arrays({"a": arrays["a"][:1], "b": arrays["b"]})
+    with pytest.raises(InputError, match="at least 2 rows of each task for the cosine distance, found 1 of a"):
+        diversity.distances(space)
+    assert diversity.distances(space, distance="centroid").loc["a", "b"] > 0
+
+
 def test_every_subset_once_by_size(arrays):
     table = score.score(diversity.from_arrays(arrays), all_subsets=True, metrics=["cosine"])
     assert table["mixture"].tolist() == ["a", "b", "c", "a+b", "a+c", "b+c", "a+b+c"]
@@ -272,6 +279,7 @@ def test_mixtures_parse(spec, name, weights):
         ("a:nan", "finite"),
         ("a:inf", "finite"),
         ("a:x", "expected a number as the weight of a"),
+        ("a:1_0", "expected a number as the weight of a"),
         ("a,a", "each task once"),
         ("", "each task once"),
         ("x=", "each task once"),
