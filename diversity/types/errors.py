@@ -1,0 +1,30 @@
+"""What a user gave cannot be used: the errors of the toolkit."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+class InputError(ValueError):
+    """What a user gave cannot be used; the message says what was expected, found, and where."""
+
+
+def unknown_name_error(name: str, known: Sequence[str], what: str) -> InputError:
+    """The error for an unknown name: what was found, near matches, else all that is known."""
+    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(close)}?" if close else f"expected one of {', '.join(known)}"
+    return InputError(f"unknown {what} {name!r}: {hint}")
+
+
+class BadRow(InputError):
+    """One row of a file that cannot be read."""
+
+    def __init__(self, path: Path | str, where: int | str, problem: str) -> None:
+        super().__init__(f"{path}:{where}: {problem}")
+        self.path, self.where, self.problem = str(path), where, problem
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BadRow, (self.path, self.where, self.problem)
