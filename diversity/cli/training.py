@@ -4,12 +4,38 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diversity.cli._common import ENCODER, Format, names_in, note, show, text_table
 from diversity.cli._options import FormatOption, Heads, OutOption
+from diversity.cli._training import (
+    AttentionOption,
+    BatchOption,
+    BudgetOption,
+    CacheOption,
+    ClipOption,
+    DevEveryOption,
+    DevExamplesOption,
+    DropoutOption,
+    EpochsOption,
+    LearningRateOption,
+    MaxLengthOption,
+    PackingOption,
+    PatienceOption,
+    PrecisionOption,
+    PresetOption,
+    SamplingRule,
+    SaveEveryOption,
+    StepsOption,
+    StrideOption,
+    TokensOption,
+    TrackersOption,
+    TrainSeedOption,
+    WarmupOption,
+    WeightDecayOption,
+)
 from diversity.types import BadRow, InputError, Mixture, Rows, Sampling
 
 if TYPE_CHECKING:
@@ -38,41 +64,39 @@ def train_mix(
         ),
     ] = None,
     sampling: Annotated[
-        str, typer.Option(help="proportional, examples-proportional, temperature, uniform, or weights.")
+        SamplingRule, typer.Option(help="In what proportions tasks are sampled.")
     ] = "examples-proportional",
     cap: Annotated[int | None, typer.Option(help="Cap of examples-proportional (2^17) and temperature.")] = None,
     temperature: Annotated[float, typer.Option(help="T of temperature: rates are n^(1/T).")] = 2.0,
     weights: Annotated[str, typer.Option(help="Weights of the tasks, a:2,b; sets --sampling weights.")] = "",
     mixed: Annotated[bool, typer.Option("--mixed", help="Batches of several tasks, not of one.")] = False,
-    budget: Annotated[int | None, typer.Option(min=1, help="Examples to train on.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps to train for, in place of --budget.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes over the rows, in place of --budget (1).")] = None,
-    preset: Annotated[
-        str, typer.Option(help="Settings: phang2020 or xtreme; options below change them.")
-    ] = "phang2020",
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Examples a step, over all processes.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Tokens of a sequence at most.")] = None,
-    stride: Annotated[int | None, typer.Option(min=1, help="Tokens from one window of a passage to the next.")] = None,
-    warmup: Annotated[float | None, typer.Option(help="Warm-up: steps, or below 1 a share of them.")] = None,
-    clip: Annotated[float | None, typer.Option(help="Norm that gradients are clipped to; 0: not.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Weight decay of AdamW.")] = None,
-    dropout: Annotated[float | None, typer.Option(help="Dropout in place of the model's own; 0: none.")] = None,
-    dev_every: Annotated[int | None, typer.Option(help="Steps between dev scores; 0: at the end only.")] = None,
-    dev_examples: Annotated[int | None, typer.Option(help="Dev rows of each task.")] = None,
-    patience: Annotated[int | None, typer.Option(help="Dev scores without a new best one before it stops.")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
-    packing: Annotated[str | None, typer.Option(help="Several sequences in a row: auto, on or off.")] = None,
-    attention: Annotated[str | None, typer.Option(help="Attention in training: auto, sdpa or eager.")] = None,
-    tokens: Annotated[int | None, typer.Option(help="Tokens in one pass at most; lower it to save memory.")] = None,
-    save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.")] = None,
+    budget: BudgetOption = None,
+    steps: StepsOption = None,
+    epochs: EpochsOption = None,
+    preset: PresetOption = "phang2020",
+    learning_rate: LearningRateOption = None,
+    batch: BatchOption = None,
+    max_length: MaxLengthOption = None,
+    stride: StrideOption = None,
+    warmup: WarmupOption = None,
+    clip: ClipOption = None,
+    weight_decay: WeightDecayOption = None,
+    dropout: DropoutOption = None,
+    dev_every: DevEveryOption = None,
+    dev_examples: DevExamplesOption = None,
+    patience: PatienceOption = None,
+    precision: PrecisionOption = None,
+    packing: PackingOption = None,
+    attention: AttentionOption = None,
+    tokens: TokensOption = None,
+    save_every: SaveEveryOption = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="The same weights again on a GPU, too.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all chance.")] = 0,
+    seed: TrainSeedOption = 0,
     heads: Annotated[Heads, typer.Option(help="Heads of the tasks: drop, or keep (heads.safetensors).")] = "drop",
-    trackers: Annotated[str, typer.Option(help="tensorboard, mlflow, wandb: those installed.")] = "",
-    cache: Annotated[Path | None, typer.Option(help="Folder of tokenised rows (default: ~/.cache/diversity).")] = None,
+    trackers: TrackersOption = "",
+    cache: CacheOption = None,
     skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Count and report broken rows.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, and show the plan.")] = False,
     format: FormatOption = Format.table,
@@ -86,7 +110,7 @@ def train_mix(
     from diversity.training.settings import changed
     from diversity.training.settings import preset as preset_of
 
-    names, given = _tasks_and_weights(names_in(tasks), weights)
+    names, shares = _tasks_and_weights(names_in(tasks), weights)
     settings = changed(
         preset_of(preset), examples=budget, steps=steps, epochs=epochs, learning_rate=learning_rate, batch=batch,
         max_length=max_length, stride=stride, warmup=warmup, clip=clip, weight_decay=weight_decay, dev_every=dev_every,
@@ -94,21 +118,22 @@ def train_mix(
         attention=attention, tokens=tokens, dropout=dropout,
         save_every=save_every, deterministic=deterministic or None, seed=seed,
     )  # fmt: skip
-    rule: Any = "weights" if given else sampling
-    mixture = Mixture.of(given or names, sampling=Sampling(rule, cap, temperature, mixed=mixed))
+    rule = "weights" if shares else sampling
+    mixture = Mixture.of(shares or names, sampling=Sampling(rule, cap, temperature, mixed=mixed))
     bad: list[BadRow] | None = [] if skip_bad_rows else None
     rows = Rows.of(data, split=split, languages=[language], limit=limit, bad=bad)
-    common: dict[str, Any] = {"model": model, "data": rows, "settings": settings, "mlm": mlm or (), "cache": cache}
     if dry_run:
         if output is not None:
             intermediate.check_output(output)
-        _show_plan(intermediate.plan_mix(mixture, **common), format, out)
+        plan = intermediate.plan_mix(mixture, model=model, data=rows, settings=settings, mlm=mlm or (), cache=cache)
+        _show_plan(plan, format, out)
     else:
         if output is None:
             raise InputError("expected --output DIR, or --dry-run, found neither")
         trained = intermediate.train_mix(
-            mixture, output=output, heads=heads, trackers=names_in(trackers), describe=_diversity, **common
-        )
+            mixture, model=model, data=rows, output=output, settings=settings, mlm=mlm or (), heads=heads,
+            trackers=names_in(trackers), describe=_diversity, cache=cache,
+        )  # fmt: skip
         _show_trained(trained, format, out)
     if bad:
         note(f"note: {len(bad)} bad rows were passed over, the first: {bad[0]}")
@@ -118,15 +143,15 @@ def _tasks_and_weights(names: list[str], weights: str) -> tuple[list[str], dict[
     """Tasks, and their weights where some are given: those that are not named have 1."""
     if not weights:
         return names, {}
-    given: dict[str, float] = {}
+    shares: dict[str, float] = {}
     for item in names_in(weights):
         name, colon, number = (s.strip() for s in item.partition(":"))
         try:
-            given[name] = float(number) if colon else 1.0
+            shares[name] = float(number) if colon else 1.0
         except ValueError:
             raise InputError(f"expected a number as the weight of {name}, found {number!r}") from None
-    named = names or [n for n in given if n != "mlm"]
-    return named, {**dict.fromkeys(named, 1.0), **given}
+    named = names or [n for n in shares if n != "mlm"]
+    return named, {**dict.fromkeys(named, 1.0), **shares}
 
 
 def _diversity(mixture: Mixture) -> str:
@@ -134,8 +159,8 @@ def _diversity(mixture: Mixture) -> str:
     from diversity import store
     from diversity.scoring import embedded, score
 
-    here = {p.stem for p in (store.shipped() / "moments" / ENCODER).glob("*.npz")}
-    if not set(mixture.tasks) <= here:
+    available = {p.stem for p in (store.shipped() / "moments" / ENCODER).glob("*.npz")}
+    if not set(mixture.tasks) <= available:
         return ""
     table = score.score(embedded.load_moments(mixture.tasks), mixtures=[mixture])
     rows = [
@@ -147,33 +172,29 @@ def _diversity(mixture: Mixture) -> str:
 
 
 def _show_plan(plan: TrainingPlan, format: Format, out: Path | None) -> None:
+    from diversity.retrieval.retrieve import duration
+
     records = [{**asdict(t), "epochs": t.epochs} for t in plan.tasks]
     rows = [
-        [t.task, t.kind, f"{t.rows:,}", f"{t.dev:,}", f"{t.units:,}", f"{t.tokens:.1f}", f"{t.share:.4f}", f"{t.drawn:,}",
-         f"{t.epochs:.2f}"]
+        [t.task, t.kind, f"{t.rows:,}", f"{t.dev:,}", f"{t.instances:,}", f"{t.tokens:.1f}", f"{t.share:.4f}",
+         f"{t.sampled:,}", f"{t.epochs:.2f}"]
         for t in plan.tasks
     ]  # fmt: skip
-    header = ["task", "kind", "rows", "dev", "units", "tokens", "share", "drawn", "epochs"]
+    header = ["task", "kind", "rows", "dev", "instances", "tokens", "share", "sampled", "epochs"]
     form = "packed" if plan.packed else "padded by length"
     cost = [f"{plan.steps:,} steps, {plan.examples:,} examples, {plan.tokens:,} tokens, {form}"]
     if plan.seconds is not None and plan.memory is not None:
-        cost += [f"about {_duration(plan.seconds)} and {plan.memory / 2**30:.1f} GiB, measured on the first steps here"]
+        cost += [f"about {duration(plan.seconds)} and {plan.memory / 2**30:.1f} GiB, measured on the first steps here"]
     text = f"{plan.mixture} on {plan.model} ({plan.parameters:,} parameters with heads)\n\n"
     show(records, format, out, text + text_table(header, rows, right=range(2, 9)) + "\n" + "\n".join(cost) + "\n")
-
-
-def _duration(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )
+    for line in plan.notes:
+        note(f"note: {line}")
 
 
 def _show_trained(trained: Trained, format: Format, out: Path | None) -> None:
     import os
+
+    from diversity.retrieval.retrieve import duration
 
     if os.environ.get("RANK", "0") != "0":  # of several processes, one speaks
         return
@@ -184,6 +205,8 @@ def _show_trained(trained: Trained, format: Format, out: Path | None) -> None:
     ]
     header = ["task", "metric", "dev score", "95 % interval", "majority", "n"]
     done = f"{trained.mixture}: {trained.steps:,} steps, {trained.examples:,} examples, {trained.tokens:,} tokens, "
-    title = f"{done}{_duration(trained.seconds)}; loss {trained.loss:.4f}\n\n"
+    title = f"{done}{duration(trained.seconds)}; loss {trained.loss:.4f}\n\n"
     table = text_table(header, rows, right=(2, 3, 4, 5)) if rows else "no dev rows\n"
     show(records, format, out, f"{title}{table}\n{trained.folder}\n")
+    for line in trained.notes:
+        note(f"note: {line}")

@@ -257,7 +257,7 @@ class PaddedRows:
 
 def rows(
     step: Mapping[str, Features],
-    drawn: Sequence[Chosen],
+    chosen: Sequence[Chosen],
     *,
     packed: bool,
     pad: int,
@@ -268,7 +268,7 @@ def rows(
     """The inputs of one micro-batch; prediction reads `every_token` of a tagged sentence, not only the labelled ones."""
     import torch
 
-    taken = {task: take(step[task], units) for task, units in drawn}
+    taken = {task: take(step[task], instances) for task, instances in chosen}
     lengths = np.concatenate([f.lengths for f in taken.values()])
     size = _rounded(int(lengths.max()))
     row, column, number = np.arange(len(lengths)), np.zeros(len(lengths), np.int64), len(lengths)

@@ -21,8 +21,11 @@ def card(record: Mapping[str, Any], text: str = "") -> str:
         f"Sampling: {_sampling(record['mixture']['sampling'])}. {result['examples']:,} examples in {result['steps']:,} "
         f"steps, {result['tokens']:,} tokens, {result['seconds']:,.0f} s ({record['device']}).",
         _table(
-            ["task", "kind", "rows", "share", "examples drawn"],
-            [[t["task"], t["kind"], f"{t['rows']:,}", f"{t['share']:.4f}", f"{t['drawn']:,}"] for t in record["tasks"]],
+            ["task", "kind", "rows", "share", "examples"],
+            [
+                [t["task"], t["kind"], f"{t['rows']:,}", f"{t['share']:.4f}", f"{t['sampled']:,}"]
+                for t in record["tasks"]
+            ],
         ),
         "## Results",
         _results(result),

@@ -31,21 +31,21 @@ Heads = Literal["drop", "keep"]
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """What is drawn of one task: `rows` of it are there, in `units` of `tokens` on average; `epochs` times on average."""
+    """What is sampled of one task: its `rows`, as training `instances` of `tokens` each on average; `epochs` of them."""
 
     task: str
     kind: str
     rows: int
     dev: int
-    units: int
+    instances: int
     tokens: float
     share: float
-    drawn: int
+    sampled: int
 
     @property
     def epochs(self) -> float:
-        """How often each unit is seen."""
-        return self.drawn / self.units
+        """How often each training instance is seen."""
+        return self.sampled / self.instances
 
 
 @dataclass(frozen=True)
@@ -180,16 +180,18 @@ def plan_mix(
 
 def _planned(prepared: Prepared) -> TrainingPlan:
     run = prepared.run
-    drawn = dict(zip(run.schedule.tasks, run.schedule.instances_sampled().tolist(), strict=True))
+    sampled = dict(zip(run.schedule.tasks, run.schedule.instances_sampled().tolist(), strict=True))
     plans, shares = [], prepared.mixture.shares()
     for task in prepared.tasks:
         features = run.data[task.name]
         mean = len(features.ids) / len(features)
         share = shares[task.name]
         plans.append(
-            TaskPlan(task.name, task.kind, len(task.train), len(task.dev), len(features), mean, share, drawn[task.name])
+            TaskPlan(
+                task.name, task.kind, len(task.train), len(task.dev), len(features), mean, share, sampled[task.name]
+            )
         )
-    tokens = round(sum(p.drawn * p.tokens for p in plans))
+    tokens = round(sum(p.sampled * p.tokens for p in plans))
     parameters = sum(p.numel() for p in run.network.parameters())
     return TrainingPlan(
         mixture=prepared.mixture.name,
