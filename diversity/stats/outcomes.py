@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 COLUMNS = ("mixture", "target", "language", "seed", "metric", "value")
 CELL = ["mixture", "target", "language", "seed", "metric"]
 MEANS = ("mean9", "mean7", "retrieval", "mean")
+METRICS = ("accuracy", "exact_match", "f1", "precision", "recall")
 ANSWERS = ("exact_match", "f1")  # question answering counts as the mean of the two
+# Other spellings of metrics and of English, without regard to case.
+SPELLINGS = {"em": "exact_match", "exact match": "exact_match", "exact-match": "exact_match", "acc": "accuracy"}
+ENGLISH = re.compile(r"en|eng|english|en[-_].+", flags=re.IGNORECASE)
 FINISHED = ("", "ok", "done", "finished", "complete", "completed", "success", "nan", "none")
 
 
@@ -56,11 +61,19 @@ def read_outcomes(
             raise InputError("expected results that were checked with the same `english` and `where`, found others")
         return table
     kept, failed = _checked(table, where or {})
+    if kept.empty:
+        raise InputError(
+            f"expected results, found that all {len(failed)} rows have an error, or a status that is no success"
+        )
+    notes = []
     if not english:
+        if not (kept["language"] == "en").any():
+            notes.append("the results are without English: there is none to leave out")
         kept, failed = kept[kept["language"] != "en"], failed[failed["language"] != "en"]
     if kept.empty:
-        raise InputError("expected results" + ("" if english else " in other languages than English") + ", found none")
-    runs, notes = official_runs(kept)
+        raise InputError("expected results in other languages than English, found none")
+    runs, of_metrics = official_runs(kept)
+    notes += of_metrics
     cells = runs.pivot_table(index="mixture", columns=["target", "language"], values="value", sort=False, observed=True)
     return Outcomes(kept, failed, runs, cells, tables.membership(kept), tuple(notes), english, chosen)
 
@@ -70,8 +83,9 @@ def _checked(table: pd.DataFrame | Path | str, where: Mapping[str, object]) -> t
     frame = tables.filtered(tables.read(table, COLUMNS, "results"), where, "results")
     frame = frame.assign(
         mixture=tables.by_value(frame["mixture"], tables.canonical),
-        metric=tables.by_value(frame["metric"], lambda v: {"em": "exact_match"}.get(tables.text(v), tables.text(v))),
-        **{c: tables.by_value(frame[c], tables.text) for c in ("target", "language", "seed")},
+        metric=tables.by_value(frame["metric"], _metric),
+        language=tables.by_value(frame["language"], lambda v: "en" if ENGLISH.fullmatch(tables.text(v)) else tables.text(v)),
+        **{c: tables.by_value(frame[c], tables.text) for c in ("target", "seed")},
     )  # fmt: skip
     failed = _failed(frame)
     lost, kept = frame[failed], frame[~failed]
@@ -87,11 +101,23 @@ def _checked(table: pd.DataFrame | Path | str, where: Mapping[str, object]) -> t
     return kept, lost
 
 
+def _metric(value: object) -> str:
+    """A metric under the toolkit's name, where it is one of its metrics."""
+    name = tables.text(value)
+    lower = SPELLINGS.get(name.lower(), name.lower())
+    return lower if lower in METRICS else name
+
+
 def _failed(frame: pd.DataFrame) -> Mask:
+    """Whether each row is of a failed run: its status is no success, or its error says something (a number is none)."""
+    import pandas as pd
+
     failed: Mask = np.zeros(len(frame), dtype=bool)
     for column in ("status", "error"):
         if column in frame.columns:
-            failed |= ~tables.by_value(frame[column], tables.text).str.lower().isin(FINISHED).to_numpy()
+            said = tables.by_value(frame[column], tables.text)
+            some = ~said.str.lower().isin(FINISHED).to_numpy()
+            failed |= some & pd.to_numeric(said, errors="coerce").isna().to_numpy() if column == "error" else some
     return failed
 
 
@@ -112,6 +138,7 @@ def official_runs(results: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         official = _official(str(target), sorted(rows["metric"].unique()))
         used = rows[rows["metric"].isin(official)]
         counts = used.groupby(CELL[:4], sort=False)["value"].agg(["mean", "size"])
+        notes += [*_unused(str(target), rows, used), *_scales(str(target), used)]
         if (counts["size"] < len(official)).any():
             where = counts[counts["size"] < len(official)].index[0]
             raise InputError(f"expected {' and '.join(official)} of {target}, found only one at {', '.join(where)}")
@@ -119,6 +146,41 @@ def official_runs(results: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         if str(target) in catalog.targets() and set(official) != set(_metrics_of(str(target))):
             notes.append(f"{target}: {official[0]} stands in for {' and '.join(_metrics_of(str(target)))}")
     return pd.concat(parts, ignore_index=True), notes
+
+
+def _unused(target: str, rows: pd.DataFrame, used: pd.DataFrame) -> list[str]:
+    """A note of the runs that have other metrics than the one that is used."""
+    runs = rows.set_index(CELL[:4]).index
+    lost = rows[~runs.isin(used.set_index(CELL[:4]).index)]
+    if lost.empty:
+        return []
+    names, official = (", ".join(sorted(part["metric"].unique())) for part in (lost, used))
+    return [f"{target}: {len(lost)} rows of {names} are not used, for their runs have no {official}"]
+
+
+def _scales(target: str, used: pd.DataFrame) -> list[str]:
+    """Notes of mixtures, seeds and metrics of a target that lie between 0 and 1 where others do not.
+
+    Raises InputError for an F1 far below the exact match of the same run, which cannot be.
+    """
+    wide = used.pivot(index=CELL[:4], columns="metric", values="value")
+    if set(ANSWERS) <= set(wide.columns):
+        below = wide[wide["f1"] < wide["exact_match"] / 2]
+        if len(below):
+            place = ", ".join(map(str, below.index[0]))
+            raise InputError(
+                f"expected F1 of at least exact match, found {below.iloc[0]['f1']:g} and "
+                f"{below.iloc[0]['exact_match']:g} of {target} at {place}: are the scales one?"
+            )
+    notes = []
+    for column in ("metric", "mixture", "seed"):
+        groups = used.groupby(column, sort=False)["value"].agg(["min", "max"])
+        shares = (groups["min"] >= 0) & (groups["max"] <= 1) & (groups["max"] > 0)
+        if shares.any() and not shares.all():
+            names = [str(name) or "the baseline" for name in groups.index[shares]]
+            shown = f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+            notes.append(f"{target}: {column} {shown} lies between 0 and 1 and others do not: are the scales one?")
+    return notes
 
 
 def _metrics_of(target: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from diversity import catalog
 from diversity.stats import outcomes, permutation
 from diversity.stats.outcomes import Outcomes, read_outcomes
 from diversity.stats.scores import Scores, read_scores
-from diversity.stats.tables import BASELINES, Mask, Shares
+from diversity.stats.tables import Mask, Shares, stated
 from diversity.types import Z95, Array, InputError
 
 if TYPE_CHECKING:
@@ -189,13 +189,21 @@ def read_study(
 
 
 def _shares(results: Outcomes, scores: Scores) -> Shares:
-    """Tasks of each mixture with results: as the scores say, else the results, else its name."""
-    shares: dict[str, dict[str, float]] = {}
+    """Tasks and weights of each mixture with results: as either table says, else as its name does.
+
+    Raises InputError where both say and differ.
+    """
+    shares: dict[str, Mapping[str, float]] = {}
+    said = {column: (stated(results.rows, column), stated(scores.frame, column)) for column in ("tasks", "weights")}
     for name, own in results.shares.items():
-        known = scores.shares.get(name)
-        if "tasks" in results.rows.columns and known is not None and set(known) != set(own):
+        other = scores.shares.get(name, own)
+        tasks, weights = ([name in table for table in said[column]] for column in ("tasks", "weights"))
+        if all(tasks) and set(own) != set(other):
             raise InputError(f"expected the same tasks of {name!r} in results and scores, found different ones")
-        shares[name] = dict(known if known is not None else {} if name in BASELINES else own)
+        alike = set(own) == set(other) and np.allclose([own[t] for t in own], [other[t] for t in own])
+        if all(weights) and not alike:
+            raise InputError(f"expected the same weights of {name!r} in results and scores, found different ones")
+        shares[name] = other if (weights if any(weights) else tasks) == [False, True] else own
     return shares
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 Mask = NDArray[np.bool_]
 Shares = Mapping[str, Mapping[str, float]]  # of the tasks, by mixture
 
+LARGEST = 1e100  # of values: the squares of larger ones are infinite, and no score is as large
 BASELINES = ("", "none", "baseline")  # names of training on no intermediate task at all
 
 
@@ -53,6 +57,8 @@ def _numbers(values: pd.Series, where: str) -> pd.Series:
     import pandas as pd
 
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    if (huge := numbers.abs().between(LARGEST, math.inf, inclusive="left")).any():
+        raise InputError(f"{where}: expected values below {LARGEST:g}, found {numbers[huge].iloc[0]:g}")
     for row in np.flatnonzero(numbers.isna()):
         if text(values.iloc[row]).lower() in ("", "nan", "none", "null"):
             continue
@@ -87,16 +93,59 @@ def filtered(frame: pd.DataFrame, where: Mapping[str, object], what: str) -> pd.
     return frame
 
 
+# What no task's name has, for it is how lists are written or joined elsewhere.
+FOREIGN = re.compile(r"[\s'\"`;|{}\[\]]")
+JOINTS = ("_", "/", "-", "&", " ", ";", "|")
+
+
 def tasks_in(value: object) -> tuple[str, ...]:
-    """Names of tasks from a list, or from text joined by `+` or commas.
+    """Names of tasks from a list or a set, from text joined by `+` or commas, or from a list as Python or numpy print it.
+
+    Raises InputError for text that is joined in another way, which would pass for one task.
 
     >>> tasks_in("mnli+qqp"), tasks_in(["mnli"]), tasks_in("['mnli', 'qqp']"), tasks_in("")
     (('mnli', 'qqp'), ('mnli',), ('mnli', 'qqp'), ())
+    >>> tasks_in("['mnli' 'qqp']"), tasks_in("{'mnli', 'qqp'}"), tasks_in(frozenset({"mnli"}))
+    (('mnli', 'qqp'), ('mnli', 'qqp'), ('mnli',))
     """
+    names = parts_of(value)
+    plain = isinstance(value, str) and "'" not in value and '"' not in value
+    if wrong := next((name for name in names if plain and FOREIGN.search(name)), None):
+        raise InputError(f"expected names of tasks joined by + or commas, found {wrong!r}")
+    return names
+
+
+def parts_of(value: object) -> tuple[str, ...]:
+    """The parts of a list or a set, of text joined by `+` or commas, or of a list as Python or numpy print it."""
+    if isinstance(value, set | frozenset):
+        return tuple(sorted(map(str, value)))
     if isinstance(value, list | tuple | np.ndarray):
         return tuple(str(v) for v in value)
-    joined = text(value).strip("[]()")  # a list that was written to a CSV as it is printed
-    return tuple(t for t in (s.strip(" '\"") for s in joined.replace(",", "+").split("+")) if t)
+    joined = text(value)
+    if printed := re.fullmatch(r"(?:frozenset\(|array\(|set\()?[\[({](.*?)[\])}]\)?", joined, flags=re.DOTALL):
+        quoted = re.findall(r"'([^']*)'|\"([^\"]*)\"", printed[1])
+        if quoted and not re.sub(r"'[^']*'|\"[^\"]*\"|[\s,]", "", printed[1]):
+            return tuple(single or double for single, double in quoted)
+        return tuple(part for part in re.split(r"[\s,+]+", printed[1].strip()) if part)
+    return tuple(part for part in (s.strip(" '\"") for s in re.split(r"[,+]", joined)) if part)
+
+
+def check_unjoined(names: Sequence[str], column: str, joints: Sequence[str] = JOINTS) -> None:
+    """InputError where every mixture would be a task of its own, and the names look like tasks joined in another way.
+
+    They do where, split at a joint, most have several parts, all of which stand in several names.
+
+    >>> check_unjoined(["mnli", "qqp_a", "qqp_b"], "mixture")
+    """
+    for joint in joints:
+        split = [name.split(joint) for name in names]
+        counts = Counter(part for parts in split for part in parts)
+        joined = [name for name, parts in zip(names, split, strict=True) if len(parts) > 1]
+        if 2 * len(joined) > len(names) > len(counts) > 1 and min(counts.values()) > 1:
+            raise InputError(
+                f"expected mixtures of tasks joined by +, or a column tasks, found names in the column {column} that look "
+                f"joined by {joint!r}, such as {joined[0]!r}: each would be one task"
+            )
 
 
 def canonical(name: object) -> str:
@@ -105,17 +154,24 @@ def canonical(name: object) -> str:
     >>> canonical("qqp+mnli")
     'mnli+qqp'
     """
-    return "+".join(sorted(tasks_in(name))) if "+" in str(name) else str(name)
+    return "+".join(sorted(parts_of(name))) if "+" in str(name) else str(name)
 
 
 def membership(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Shares of the tasks of each mixture of a table: from its columns `tasks` and `weights`, else from its name."""
+    """Shares of the tasks of each mixture of a table: from its columns `tasks` and `weights`, else from its name.
+
+    Raises InputError where the tasks of a mixture are not those of its name, or differ between rows, and where names look
+    joined by something else than `+`.
+    """
     known: dict[str, dict[str, float]] = {}
     columns = [c for c in ("mixture", "tasks", "weights") if c in frame.columns]
     distinct = frame[columns].astype(str).drop_duplicates().index
     for row in frame.loc[distinct, columns].to_dict("records"):
         name = str(row["mixture"])
-        tasks = tasks_in(row.get("tasks")) or (() if name in BASELINES else tasks_in(name))
+        given = tasks_in(row.get("tasks"))
+        tasks = given or (() if name in BASELINES else parts_of(name) if "+" in name else (name,))
+        if given and "+" in name and set(given) != set(parts_of(name)):
+            raise InputError(f"expected the tasks of {name!r} to be those of its name, found {', '.join(given)}")
         weights = _weights(row.get("weights"), tasks, name)
         if len(set(tasks)) < len(tasks):
             raise InputError(f"expected each task of a mixture once, found {name!r}")
@@ -124,15 +180,25 @@ def membership(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
             list(known[name].values()), list(shares.values())
         ):
             raise InputError(f"expected one set of tasks and weights for the mixture {name!r}, found two")
+    if all(len(shares) < 2 for shares in known.values()):
+        said = stated(frame, "tasks")
+        check_unjoined([n for n in known if n not in said and n not in BASELINES], "mixture")
+        check_unjoined([task for name in said for task in known[name]], "tasks", ("/", "-", "&"))
     return known
+
+
+def stated(frame: pd.DataFrame, column: Literal["tasks", "weights"]) -> set[str]:
+    """The mixtures of which a table says the tasks, or their weights."""
+    if column not in frame.columns:
+        return set()
+    return {str(m) for m, cell in zip(frame["mixture"], frame[column], strict=True) if parts_of(cell)}
 
 
 def _weights(value: object, tasks: Sequence[str], name: str) -> list[float]:
     if not tasks:
         return []
-    if value is None or (not isinstance(value, list | tuple | np.ndarray) and not text(value)):
+    if not (parts := parts_of(value)):
         return [1 / len(tasks)] * len(tasks)
-    parts = list(value) if isinstance(value, list | tuple | np.ndarray) else tasks_in(value)
     try:
         weights = np.array([float(p) for p in parts])
     except ValueError:
