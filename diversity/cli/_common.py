@@ -112,6 +112,13 @@ def at_least_two(option: str, value: str | int) -> int:
     return int(value)
 
 
+def check_figure(option: str, path: Path) -> None:
+    """InputError where a figure cannot be written to a path: another form, or a folder that is not there."""
+    check_writable(path)
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise InputError(f"expected {option} with a name that ends in .png, .svg or .pdf, found {str(path)!r}")
+
+
 def check_writable(out: Path) -> None:
     """Before anything is computed: is there a folder to write to?"""
     import os

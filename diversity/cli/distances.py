@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from diversity.cli._common import ENCODER, Format, check_writable, names_in, note, show, text_table
+from diversity.cli._common import ENCODER, Format, check_figure, check_writable, names_in, note, show, text_table
 from diversity.cli._options import Distance, FormatOption, OutOption
 from diversity.cli._source import (
     Cache,
@@ -95,8 +95,6 @@ WITHIN = "; diagonal: of two texts of one task"
 def _check_figure(path: Path, names: list[str]) -> None:
     from diversity.types import InputError
 
-    check_writable(path)
-    if path.suffix not in (".png", ".svg", ".pdf"):
-        raise InputError(f"expected --figure with a name that ends in .png, .svg or .pdf, found {str(path)!r}")
+    check_figure("--figure", path)
     if len(names) < 2:
         raise InputError("expected at least two tasks for a figure of their distances, found one")

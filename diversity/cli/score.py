@@ -12,6 +12,7 @@ from diversity.cli._common import (
     ENCODER,
     Format,
     at_least_two,
+    check_figure,
     check_writable,
     interval_text,
     metrics_in,
@@ -86,6 +87,10 @@ def score(
     languages: Languages = "en",
     embeddings: Embeddings = None,
     moments: Saved = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw the texts as points and the scores with intervals to this .png, .svg or .pdf."),
+    ] = None,
     save_moments: Annotated[Path | None, typer.Option(help="Folder to write the tasks' moments to.")] = None,
     precision: Annotated[Precision, typer.Option(help="fp32, or bf16 where the processor has it.")] = "fp32",
     long: Annotated[
@@ -123,6 +128,8 @@ def score(
     names = _task_names(names_in(tasks), mixtures, source.own, all_subsets, each=bool(files))
     if out is not None:
         check_writable(out)
+    if plot is not None:
+        check_figure("--plot", plot)
     bad: list[BadRow] | None = [] if skip_bad_rows else None
     spaces = source.spaces(names, encoder or [ENCODER], bad)
     if save_moments is not None:
@@ -140,6 +147,12 @@ def score(
     if source.arrays and len(source.arrays) < len(names):
         note(f"note: {', '.join(source.arrays)}: taken to be vectors of {spaces[0].encoder}")
     _score_notes(spaces[0], mixtures, bad, scoring.uneven(tables[0]))
+    if plot is not None:
+        from diversity.reporting import plots, style
+        from diversity.scoring.plane import plane
+
+        with style.theme():
+            note(f"wrote {plots.save(plots.map_of_texts(plane(spaces[0]), tables[0]), plot)}")
     records = [{str(k): v for k, v in r.items()} for table in tables for r in table.to_dict("records")]
     show(records, format, out, "\n".join(map(_score_table, tables)) + _agreement(tables))
 

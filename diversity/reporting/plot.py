@@ -11,9 +11,12 @@ from diversity.planning.design import Design
 from diversity.reporting import plots, sections, style
 from diversity.reporting.page import Figure as Block
 from diversity.reporting.page import Paragraph, Section
+from diversity.scoring.embedded import EmbeddedTasks
+from diversity.scoring.plane import plane
+from diversity.scoring.score import score
 from diversity.stats.compare import Comparison
 from diversity.stats.fit import Fit
-from diversity.types import InputError
+from diversity.types import InputError, Mixture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +33,8 @@ def plot(found: object, what: str = "", **options: Option) -> Figure:
     """A figure of what `fit`, `compare`, `design`, `score` or `distances` returned, or of a table of results.
 
     `what`, where there is a choice: of a Fit `targets` (slopes by target), `mixtures` (diversity against the outcome),
-    `specifications` or `influence`; of a Comparison `pairs`; of a Design `mixtures`; of a DataFrame `distances` (a tree and
+    `specifications` or `influence`; of a Comparison `pairs`; of a Design `mixtures`; of embedded tasks `map` (texts in the
+    plane, option `metric`); of a DataFrame `distances` (a tree and
     a heat map), `scores` (option `metric`), `results` (accuracy by target and language), `forest` (columns label, estimate,
     low, high), `intervals` (label, value, low, high), `lines` (options `x`, `y`, `by`, `error`) or `groups` (`x`, `by`).
     The first one that fits is the default; `options` are those of the figure. The palette tells apart for colour-blind
@@ -77,7 +81,11 @@ def _figures_of(found: object) -> Mapping[str, Draw]:
         return {"pairs": _of_section(sections.compared, "pairs")}
     if isinstance(found, Design):
         return {"mixtures": _design}
-    raise InputError(f"expected a Fit, a Comparison, a Design or a DataFrame to draw, found a {type(found).__name__}")
+    if isinstance(found, EmbeddedTasks):
+        return {"map": _map}
+    raise InputError(
+        f"expected a Fit, a Comparison, a Design, embedded tasks or a DataFrame to draw, found a {type(found).__name__}"
+    )
 
 
 def _default(table: pd.DataFrame) -> str:
@@ -137,6 +145,12 @@ def _scores(table: pd.DataFrame, *, metric: str = "") -> Figure:
     rows = scores.of(metric or scores.pairs[0][0])
     block = next(b for b in sections.mixtures(rows, scores.frame, set(rows.index)).blocks if isinstance(b, Block))
     return block.draw()
+
+
+def _map(space: EmbeddedTasks, *, metric: str = "cosine") -> Figure:
+    names = list(space.stacked.names)
+    mixtures = [*(Mixture.of([name]) for name in names), *([Mixture.of(names)] if len(names) > 1 else [])]
+    return plots.map_of_texts(plane(space), score(space, mixtures=mixtures, metrics=[metric]))
 
 
 def _design(design: Design) -> Figure:

@@ -219,6 +219,31 @@ def groups(table: pd.DataFrame, x: str, by: str, *, xlabel: str = "") -> Figure:
     return figure
 
 
+def map_of_texts(points: pd.DataFrame, scores: pd.DataFrame) -> Figure:
+    """Texts in the plane, a colour and mark for each task, beside the diversity of the mixtures with intervals.
+
+    `points` as `diversity.scoring.plane` gives them, `scores` as `diversity.score` gives them: its first metric is drawn.
+    """
+    metric = scores["metric"].iloc[0]
+    values = scores[scores["metric"] == metric].drop_duplicates("mixture").iloc[:SHOWN]
+    figure, (left, right) = _axes(13, max(5.0, 1.2 + 0.34 * len(values)), ncols=2, width_ratios=(1.2, 1))
+    for place, (name, rows) in enumerate(points.groupby("task", sort=False)):
+        mark = MARKS[place % len(MARKS)]
+        left.scatter(
+            rows["x"], rows["y"], s=14, marker=mark, color=_colour(place % 8), alpha=0.6, linewidths=0, label=name
+        )
+    left.set(xticks=[], yticks=[], xlabel="first principal component", ylabel="second principal component")
+    left.set_title(f"Texts ({points['share'].iloc[0]:.0%} of their variance is in this plane)")
+    left.legend(frameon=False, loc="best", markerscale=2)
+    for y, (value, low, high) in enumerate(values[["value", "low", "high"]].itertuples(index=False)):
+        right.plot([low, high], [y, y], color=_colour(0), linewidth=2)
+        right.plot([value], [y], marker="o", color=_colour(0), markersize=7)
+    right.set(yticks=range(len(values)), yticklabels=values["mixture"], ylim=(len(values) - 0.5, -0.5), xlabel=metric)
+    right.set_title("Diversity with 95 % intervals: more diverse to the right")
+    right.tick_params(axis="y", length=0)
+    return figure
+
+
 # --- Tasks and their distances ---------------------------------------------------------------------
 
 

@@ -75,8 +75,10 @@ def test_files_stand_beside_tasks_in_one_call(write, tmp_path, capsys):
     talks = write("talks.jsonl", "\n".join(json.dumps({"text": t, "n": 1}) for t in [*TALKS, "", TALKS[0]]))
     out = tmp_path / "s.json"
     assert status("score", f"{news}:body", f"speech={talks}", "--tasks", "mnli", "--format", "json", "--out", str(out),
+                  "--plot", str(tmp_path / "s.png"),
                   "--cache", str(tmp_path / "cache")) == 0  # fmt: skip
     err = capsys.readouterr().err
+    assert (tmp_path / "s.png").read_bytes().startswith(b"\x89PNG")
     rows = json.loads(out.read_text())
     assert list(dict.fromkeys(r["mixture"] for r in rows)) == ["mnli", "news", "speech", "mnli+news+speech"]
     assert "note: speech: 1 of 6 rows are blank and left out; 1 of 5 texts repeat another one" in err
@@ -113,3 +115,16 @@ def test_an_english_encoder_on_other_languages_says_so():
     ):
         assert "try --encoder mini" in language.warning(english, texts)
     assert language.warning(diversity.load_encoder("mini"), ["Sataa vettä."]) == ""
+
+
+def test_the_map_shows_as_many_texts_of_each_set(encoder):
+    from diversity.scoring.plane import plane
+
+    space = embedded.embed_texts(embedded.read_sets({"news": NEWS * 3, "talks": TALKS}), encoder)
+    points = plane(space)
+    assert points["task"].value_counts().to_dict() == {"news": 4, "talks": 4}
+    rows = np.concatenate([r[:4] for r in space.rows])
+    spread = np.linalg.eigvalsh(np.cov(rows.T))[::-1]  # a second way to the same share
+    assert points["share"].iloc[0] == pytest.approx(spread[:2].sum() / spread.sum())
+    figure = diversity.plot(space)
+    assert [t.get_text() for t in figure.axes[1].get_yticklabels()] == ["news", "talks", "news+talks"]
