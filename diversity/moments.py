@@ -6,7 +6,7 @@ import mmap
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -222,11 +222,17 @@ def single_threaded() -> AbstractContextManager[Any]:
     return limits
 
 
-def in_threads(work: Callable[[int], None], items: Sequence[int], *, describe: str = "") -> None:
-    """Call `work` with every item, several at a time, each on one processor; a progress bar where it has a name."""
+@contextmanager
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads whose linear algebra is on one processor each; more than processors, for one may be busy otherwise."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with single_threaded(), ThreadPoolExecutor(2 * available) as pool:
+        yield pool
+
+
+def in_threads(work: Callable[[int], None], items: Sequence[int], *, describe: str = "") -> None:
+    """Call `work` with every item, several at a time; a progress bar where it has a name."""
     bar = tqdm(total=len(items), desc=describe, delay=2, disable=None if describe else True, leave=False)
-    workers = min(2 * available, max(len(items), 1))  # more than processors: a busy one holds up the fewest
-    with single_threaded(), ThreadPoolExecutor(workers) as pool, bar:
+    with threads() as pool, bar:
         for _ in pool.map(work, items):
             bar.update()

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from diversity.moments import moments, single_threaded, stack
+from diversity.moments import moments, stack, threads
 from diversity.scoring.asked import Asked, Draws
 from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks
 from diversity.types import Z95, Array, InputError, Metric, Moments
@@ -56,10 +56,11 @@ def of_moments(space: EmbeddedTasks, weights: Array, asked: Sequence[Asked], dra
     tasks = {name: _whole(name, space.tasks[name], sampled) for name in space.stacked.names}
     generator = np.random.default_rng(draws.seed)
     replicates = {a.name: np.empty((draws.resamples, len(weights))) for a in asked}
-    for r in _progress(draws.resamples):
-        pairs = {name: _resampled(task, generator) for name, task in tasks.items()}
-        drawn = stack({name: m for name, (m, _) in pairs.items()}, {name: x for name, (_, x) in pairs.items()})
-        with single_threaded():
+    with threads() as pool:
+        for r in _progress(draws.resamples):
+            chosen = [generator.integers(task.moments.n, size=task.moments.n) for task in tasks.values()]
+            pairs = dict(zip(tasks, pool.map(_resampled, tasks.values(), chosen), strict=True))
+            drawn = stack({name: m for name, (m, _) in pairs.items()}, {name: x for name, (_, x) in pairs.items()})
             for a in asked:
                 replicates[a.name][r] = a.from_moments(drawn, weights)
     return replicates
@@ -74,13 +75,11 @@ def _whole(name: str, task: EmbeddedTask, sampled: bool) -> EmbeddedTask:
     return task
 
 
-def _resampled(task: EmbeddedTask, generator: np.random.Generator) -> tuple[Moments, Array]:
-    """The moments of as many rows as a task has, drawn with replacement, and these rows where all are kept."""
-    n = task.moments.n
-    chosen = generator.integers(n, size=n)
-    if len(task.rows) == n:
+def _resampled(task: EmbeddedTask, chosen: np.ndarray[Any, Any]) -> tuple[Moments, Array]:
+    """The moments of the rows of a task that were drawn, with replacement, and these rows where all are kept."""
+    if len(task.rows) == task.moments.n:
         return moments(task.rows[chosen]), task.rows[chosen]
-    counts = np.bincount(chosen, minlength=n).astype(float)
+    counts = np.bincount(chosen, minlength=task.moments.n).astype(float)
     return moments(task.vectors, centre=task.centre, counts=counts), task.rows[:0]
 
 

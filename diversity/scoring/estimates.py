@@ -95,7 +95,7 @@ def standard_errors(space: EmbeddedTasks, weights: Array, asked: Sequence[Asked]
             present = [int(a) for a in np.flatnonzero(weights[m])]
             for name, influence in influences.items():
                 if influence is not None:
-                    variances[name][m] = sum(_variance(influence(m, a), tasks.n[a]) for a in present)
+                    variances[name][m] = sum(sampling_variance(influence(m, a), tasks.n[a]) for a in present)
 
     in_threads(work, range(0, len(weights), TOGETHER), describe="intervals" if asked else "")
     return {name: np.asarray(np.sqrt(v)) for name, v in variances.items()}
@@ -111,11 +111,11 @@ def combined_errors(space: EmbeddedTasks, weights: Array, asked: Asked, combine:
         for m, w in enumerate(weights):
             for a in np.flatnonzero(w):
                 summed[a] = summed[a] + np.multiply.outer(combine[:, m], influence(m, int(a)))
-    by_task = [[_variance(i, n) for i in total] for total, n in zip(summed, space.stacked.n, strict=True)]
+    by_task = [[sampling_variance(i, n) for i in total] for total, n in zip(summed, space.stacked.n, strict=True)]
     return np.asarray(np.sqrt(np.sum(by_task, axis=0)))
 
 
-def _variance(influence: Array, n: float) -> float:
+def sampling_variance(influence: Array, n: float) -> float:
     """Variance of a mean of n rows, from the influence (k,) of k of them; nan of one row.
 
     Of two columns (k, 2) the second is that of a mean over the k rows only, which varies about that of all n.

@@ -16,7 +16,7 @@ from diversity import catalog
 from diversity.metrics import cosine, hill, rao_alpha, rao_beta, rao_gamma, vendi, vendi_alpha, vendi_beta, vendi_gamma
 from diversity.metrics._spectrum import derivative, number
 from diversity.moments import groups, moments, stack
-from diversity.scoring.estimates import _variance
+from diversity.scoring.estimates import sampling_variance
 from diversity.types import InputError
 
 ORDERS = [0, 0.1, 0.5, 1, 1 + 1e-9, 2, 3, math.inf]
@@ -331,7 +331,7 @@ def test_the_standard_error_is_the_jackknifes(name, q, rng):
         variance += (n - 1) / n * ((left_out - left_out.mean()) ** 2).sum()
     tasks = kept(np.full(len(x), True))
     influence = metric.influence(tasks, weights, tasks.rows, **options)
-    found = sum(_variance(influence(0, a), tasks.n[a]) for a in range(2))
+    found = sum(sampling_variance(influence(0, a), tasks.n[a]) for a in range(2))
     if metric.sampled and q == INF:  # one row decides: there is no interval
         assert math.isnan(found)
         return

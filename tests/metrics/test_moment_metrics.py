@@ -19,7 +19,7 @@ from diversity.metrics.leinster_cobbold_beta import leinster_cobbold_beta
 from diversity.metrics.leinster_cobbold_gamma import leinster_cobbold_gamma
 from diversity.moments import groups, moments, stack
 from diversity.scoring.asked import Draws
-from diversity.scoring.estimates import _variance
+from diversity.scoring.estimates import sampling_variance
 from diversity.types import InputError
 
 INF = math.inf
@@ -271,7 +271,7 @@ def test_with_a_part_of_the_rows_kept_the_error_is_that_of_many_samples(name):
     errors = []
     for tasks in samples[:60]:
         influence = metric.influence(tasks, weights, tasks.rows)
-        errors.append(math.sqrt(sum(_variance(influence(0, a), 300) for a in range(2))))
+        errors.append(math.sqrt(sum(sampling_variance(influence(0, a), 300) for a in range(2))))
     assert np.mean(errors) == pytest.approx(values.std(ddof=1), rel=0.12)
 
 
