@@ -133,6 +133,20 @@ def whole(folder: Path, sizes: Mapping[str, int]) -> bool:
         return False
 
 
+def changed(folder: Path, recorded: Mapping[str, str]) -> str:
+    """The first of the files whose SHA-256 is not the recorded one; '' where there is none, or the folder is gone."""
+    if not folder.is_dir():
+        return ""
+    return next((name for name, digest in recorded.items() if not _has(folder / name, digest)), "")
+
+
+def _has(path: Path, digest: str) -> bool:
+    try:
+        return sha256_file(path) == digest
+    except OSError:
+        return False
+
+
 @contextmanager
 def cache_entry(cache: Path | str | None, key: str, kind: str = "") -> Iterator[Path]:
     """The place of a cache entry, with its folder beside it: of several processes one works on it, the others wait.
@@ -240,7 +254,8 @@ class Record:
     """A finished stage: what determined it, where and when it ran, and the result rows that it gave.
 
     `inputs` are keys of other stages by role, `data` fingerprints of what was read from outside; `start` is the wall
-    clock (UTC, for people to read), `seconds` a monotonic one; `files` are bytes by path of what the stage left.
+    clock (UTC, for people to read), `seconds` a monotonic one; `files` are bytes, `hashes` SHA-256 by path of what the stage
+    left. `computed` says in how many threads and processes, which can change a number by rounding.
     """
 
     key: str
@@ -251,7 +266,9 @@ class Record:
     data: Mapping[str, str]
     rows: Sequence[Mapping[str, Any]]
     files: Mapping[str, int] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    computed: Mapping[str, int] = field(default_factory=dict)
     start: str = ""
     seconds: float = 0.0
     host: str = ""

@@ -37,6 +37,10 @@ def run(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep checkpoints that nothing needs any more.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try stages that failed again.")] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read what finished stages left, and do again what is not as it was written."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and run nothing.")] = False,
 ) -> None:
     """Run what is not finished of a plan. Exit status 1 where a stage failed.
@@ -51,7 +55,7 @@ def run(
     signal.signal(signal.SIGTERM, _interrupt)  # a cluster's scheduler asks so before it kills
     status = grid.run_grid(
         plan, output, data=data, workers=grid.Workers(workers, gpus_each, cpus_each, ray),
-        policy=Policy(keep, retry_failed), dry_run=dry_run, notify=note,
+        policy=Policy(keep, retry_failed, verify), dry_run=dry_run, notify=note,
     )  # fmt: skip
     print(_text(status), end="")
     if dry_run:
@@ -71,12 +75,15 @@ def status(
     output: Output,
     data: Data = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that the time left is for.")] = 1,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read what finished stages left, and compare it with their records.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
     """Say which stages of a plan are finished, running, failed and missing, who is at work, and the time left."""
     from diversity.grid.run import grid_status
 
-    progress = grid_status(plan, output, data=data, workers=workers)
+    progress = grid_status(plan, output, data=data, workers=workers, verify=verify)
     if as_json:
         print(json.dumps(progress.to_dict(), indent=1, ensure_ascii=False))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from diversity.planning.plans import Plan, PlannedMixture
 from diversity.results import Lineage, display_name
 from diversity.retrieval.retrieve import Mining, mined
 from diversity.training import settings as presets
+from diversity.training.rows import tested_on
 from diversity.types import InputError, Rows
 
 SPLITS = "train,dev"  # trained on: the first that is there
@@ -174,9 +176,12 @@ class Builder:
         return self.add(stage), {"finetuning": trained}
 
     def _trained(self, task: str, split: str) -> dict[str, str]:
-        """Fingerprints of a task's English training and dev data."""
+        """Fingerprints of a task's English training and dev data, and of the rows that are tested on and so left out."""
+        hashes, parts = self.fingerprints.task, self._parts(task, split)
+        tested = tested_on(catalog.task(task), Rows.of(self.data, split=split))
         return {
-            part: self.fingerprints.task(task, self.data, s, ["en"]) for part, s in self._parts(task, split).items()
+            **{part: hashes(task, self.data, s, ["en"]) for part, s in parts.items()},
+            **{f"tested on {f.task.name}": hashes(f.task.name, self.data, f.split, ["en"]) for f in tested},
         }
 
     def _files(self, task: str, split: str) -> list[str]:
@@ -235,6 +240,20 @@ def _retrieval(given: Mapping[str, Any]) -> dict[str, Any]:
     """How sentences are embedded and pairs are mined: everything that changes a prediction."""
     vectors = replace(SentenceVectors.at(given.get("layer", hidden_states.DEPTH)), pooling=given.get("pooling", "mean"))
     return {"vectors": vectors.identity, "mining": asdict(Mining())}
+
+
+def check_model(plan: Plan) -> None:
+    """Raise InputError where the model, as far as its files say so, has not the layer that the plan asks for."""
+    file = Path(registry.locate(plan.model)[0]) / "config.json"
+    config = json.loads(file.read_text("utf8")) if file.is_file() else {}
+    depth = next((config[n] for n in ("num_hidden_layers", "n_layers", "num_layers") if n in config), None)
+    if depth is None:
+        return
+    for target in plan.targets:
+        if catalog.task(target).kind == "retrieval":
+            vectors = SentenceVectors.at(plan.settings("predict", target).get("layer", hidden_states.DEPTH))
+            if vectors.layer is not None:
+                hidden_states.layer_index(vectors.layer, depth)
 
 
 def stages_of(plan: Plan, data: Path | str | None = None, fingerprints: Fingerprints | None = None) -> GridStages:

@@ -29,12 +29,13 @@ EVERY = 60.0  # seconds between the tables that are written while the grid runs
 class Policy:
     """What a driver keeps and tries again.
 
-    `keep` checkpoints that nothing needs any more; `retry_failed` stages; try a stage whose process died `max_retries` times
-    more.
+    `keep` checkpoints that nothing needs any more; `retry_failed` stages; `verify` what finished stages left, and do again
+    what is not as it was written; try a stage whose process died `max_retries` times more.
     """
 
     keep: bool = False
     retry_failed: bool = False
+    verify: bool = False
     max_retries: int = 3
 
 
@@ -183,6 +184,8 @@ def _record(stage: Stage, outcome: Outcome) -> store.Record:
         data=stage.data,
         rows=outcome.rows,
         files=outcome.files,
+        hashes=outcome.hashes,
+        computed=outcome.computed,
         versions=outcome.versions,
         start=outcome.start,
         seconds=round(outcome.seconds, 6),
@@ -206,7 +209,7 @@ def drive(
     the disk is full.
     """
     with driving(GridFolder(Path(folder))):
-        state = scan(graph, GridFolder(Path(folder)))
+        state = scan(graph, GridFolder(Path(folder)), verify=policy.verify)
         for problem in state.damaged.values():
             notify(f"note: {problem}: the stage counts as not done")
         if policy.retry_failed:

@@ -19,10 +19,11 @@ from typing import Any, Literal, Protocol
 
 from diversity import store
 from diversity.grid.graph import Rows, resolve
-from diversity.grid.ranks import launch
+from diversity.grid.ranks import LostProcess, launch
 from diversity.types import InputError
 
 FILES, LOCK, LOG = "files", "lock", "log.txt"
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 State = Literal["done", "failed", "full", "lost"]
@@ -55,6 +56,8 @@ class Outcome:
     traceback: str = ""
     rows: Rows = ()
     files: Mapping[str, int] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    computed: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     start: str = ""
     seconds: float = 0.0
@@ -86,8 +89,9 @@ def perform(job: Job) -> Outcome:
     start, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     try:
         with _alone(Path(job.folder)):
-            rows, files = _run(job, Path(job.folder) / FILES)
-        ended: dict[str, Any] = {"state": "done", "rows": rows, "files": files, "versions": store.versions()}
+            ended = _run(job, Path(job.folder) / FILES)
+    except LostProcess as error:
+        ended = {"state": "lost", "message": str(error)}
     except (Exception, SystemExit) as error:  # whatever it is, the other stages go on
         state = "full" if disk_is_full(error) else "failed"
         ended = {"state": state, "message": _one_line(error), "traceback": traceback.format_exc()}
@@ -104,21 +108,45 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _run(job: Job, folder: Path) -> tuple[Rows, dict[str, int]]:
+def _run(job: Job, folder: Path) -> dict[str, Any]:
+    """What an outcome says of a stage that is done."""
     if not job.resumes and folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(exist_ok=True)
     inputs = {role: Path(path) for role, path in job.inputs.items()}
     rows = [_plain(row) for row in _called(job, inputs, folder) or ()]
     store.canonical(rows)  # what cannot be recorded is the stage's own failure
-    return rows, store.sync_tree(folder)
+    files = store.sync_tree(folder)
+    return {
+        "state": "done",
+        "rows": rows,
+        "files": files,
+        "hashes": {name: store.sha256_file(folder / name) for name in files},
+        "versions": store.versions(),
+        "computed": {"threads": threads(), "processes": _processes(job)},
+    }
 
 
 def _called(job: Job, inputs: dict[str, Path], folder: Path) -> Rows | None:
-    devices = gpus() if job.multi_gpu else ()
-    if len(devices) > 1:
-        return launch(job.function, inputs, job.settings, folder, len(devices))
+    if (processes := _processes(job)) > 1:
+        return launch(job.function, inputs, job.settings, folder, processes)
     return resolve(job.function)(inputs, dict(job.settings), folder)
+
+
+def _processes(job: Job) -> int:
+    """In how many processes a stage runs: one for each GPU, where it can use several."""
+    return max(1, len(gpus())) if job.multi_gpu else 1
+
+
+def threads() -> int:
+    """Threads that a process computes with: OMP_NUM_THREADS, else the processors that it may use."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdigit() and int(given) else processors()
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpus() -> list[str]:

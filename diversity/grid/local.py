@@ -13,19 +13,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from diversity.grid.job import Job, Outcome, gpus
+from diversity.grid.job import THREADS, Job, Outcome, gpus, processors
 from diversity.types import InputError
-
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS")
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def shares(workers: int, processors: int, gpus: Sequence[str], gpus_each: int = 1) -> list[dict[str, str]]:
     """The environment of each worker: its share of the threads and GPUs. Raises InputError where they do not suffice.
+
+    Where OMP_NUM_THREADS is set, it is the number of threads of each.
 
     >>> [(s["OMP_NUM_THREADS"], s["CUDA_VISIBLE_DEVICES"]) for s in shares(2, 9, ["0", "1", "2"])]
     [('4', '0'), ('4', '1')]
@@ -35,7 +30,8 @@ def shares(workers: int, processors: int, gpus: Sequence[str], gpus_each: int = 
     if gpus and workers * gpus_each > len(gpus):
         most = len(gpus) // gpus_each
         raise InputError(f"expected at most {most} workers for {len(gpus)} GPUs at {gpus_each} each, found {workers}")
-    threads = str(max(1, processors // workers))
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    threads = given if given.isdigit() and int(given) else str(max(1, processors // workers))
     environments = []
     for i in range(workers):
         share = dict.fromkeys(THREADS, threads)
@@ -61,8 +57,10 @@ class Worker:
 class Processes:
     """Runs jobs in `workers` processes of this machine; a process that dies loses its job, not the others."""
 
-    def __init__(self, workers: int = 1, *, gpus_each: int = 1) -> None:
+    def __init__(self, workers: int = 1, *, gpus_each: int = 1, threads: int | None = None) -> None:
         self.shares = shares(workers, processors(), gpus(), gpus_each)
+        if threads is not None:
+            self.shares = [{**share, **dict.fromkeys(THREADS, str(threads))} for share in self.shares]
         self.workers: list[Worker] = []
         self.selector = selectors.DefaultSelector()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,12 +18,17 @@ from diversity.grid.graph import Rows, resolve
 JOB, ROWS = "launch.json", "rows.json"
 
 
+class LostProcess(RuntimeError):
+    """One of a stage's processes was killed: not the stage's own failure."""
+
+
 def launch(
     function: str, inputs: Mapping[str, Path], settings: Mapping[str, Any], folder: Path, processes: int
 ) -> Rows:
     """Run a stage's function in so many processes, told of each other as torchrun does: accelerate joins them.
 
-    Returns the rows of the first. Raises RuntimeError where one fails: what they printed is in the stage's log.
+    Returns the rows of the first. Raises LostProcess where one was killed, RuntimeError where one fails: what they printed is
+    in the stage's log.
     """
     job = {"function": function, "inputs": {r: str(p) for r, p in inputs.items()}, "settings": dict(settings)}
     work = folder.parent
@@ -34,6 +40,8 @@ def launch(
     shared |= {"LOCAL_WORLD_SIZE": str(processes), "PYTHONPATH": os.pathsep.join(sys.path)}
     ranks = [{**shared, "RANK": str(r), "LOCAL_RANK": str(r)} for r in range(processes)]
     if status := _all_done([subprocess.Popen(command, env=rank) for rank in ranks]):
+        if status < 0:
+            raise LostProcess(f"one of its {processes} processes died of {signal.Signals(-status).name}")
         raise RuntimeError(f"{processes} processes for {function} ended with status {status}; see the log")
     rows: Rows = json.loads((work / ROWS).read_text())
     return rows

@@ -10,7 +10,7 @@ import socket
 from dataclasses import asdict
 from typing import Any
 
-from diversity.grid.job import Job, Outcome, perform
+from diversity.grid.job import THREADS, Job, Outcome, perform
 from diversity.types import InputError
 
 RETRIES = 3  # by Ray itself, of a job whose process or machine was lost
@@ -36,7 +36,7 @@ def run_job(job: dict[str, Any]) -> dict[str, Any]:
 class Ray:
     """Runs jobs as tasks of a Ray cluster, each with `processors` and, where the cluster has them, `gpus_each` GPUs."""
 
-    def __init__(self, address: str, *, processors: int = 1, gpus_each: int = 1) -> None:
+    def __init__(self, address: str, *, processors: int = 1, gpus_each: int = 1, threads: int | None = None) -> None:
         _check_answers(address)
         ray: Any = importlib.import_module("ray")  # partly typed: no help here
         self.ray, self.processors, self.gpus_each = ray, processors, gpus_each
@@ -47,9 +47,10 @@ class Ray:
                 logging_level="error",
                 **({"include_dashboard": False} if address == LOCAL else {}),
             )
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        except Exception as error:  # of versions that differ Ray says so by a bare Exception
             raise InputError(f"{address}: expected a Ray cluster, found {_line(error)}") from error
         self.remote = ray.remote(run_job)
+        self.environment = dict.fromkeys(THREADS, str(threads)) if threads else {}
         self.running: dict[Any, Job] = {}
 
     def free(self) -> int:
@@ -64,6 +65,7 @@ class Ray:
         """Hand a job to the cluster, with what it needs."""
         gpus = self.gpus_each if job.gpu and self.ray.cluster_resources().get("GPU") else 0
         options = {"num_cpus": self.processors, "num_gpus": gpus, "max_retries": RETRIES, "name": job.key[:12]}
+        options |= {"runtime_env": {"env_vars": self.environment}} if self.environment else {}
         self.running[self.remote.options(**options).remote(asdict(job))] = job
 
     def wait(self, timeout: float) -> list[Outcome]:

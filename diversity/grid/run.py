@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from diversity import store
 from diversity.grid import lock, results
-from diversity.grid.build import GridStages, stages_of
+from diversity.grid.build import GridStages, check_model, stages_of
 from diversity.grid.driver import Notify, Policy, drive
 from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.graph import Graph
@@ -77,14 +77,14 @@ class Workers:
     cpus_each: int = 1
     ray: str | None = None
 
-    def executor(self) -> Callable[[], Executor]:
-        """Makes the executor; raises InputError where Ray is not installed."""
+    def executor(self, threads: int | None) -> Callable[[], Executor]:
+        """Makes the executor; `threads` of each process are those of the plan. InputError where Ray is not installed."""
         if self.ray is not None:
             from diversity.grid.ray_cluster import Ray, check_ray
 
             check_ray()
-            return partial(Ray, self.ray, processors=self.cpus_each, gpus_each=self.gpus_each)
-        return partial(Processes, self.count, gpus_each=self.gpus_each)
+            return partial(Ray, self.ray, processors=self.cpus_each, gpus_each=self.gpus_each, threads=threads)
+        return partial(Processes, self.count, gpus_each=self.gpus_each, threads=threads)
 
 
 def run_grid(
@@ -106,21 +106,42 @@ def run_grid(
     """
     fingerprints, folder = _fingerprints(output), GridFolder(Path(output))
     workers = workers if isinstance(workers, Workers) else Workers(workers)
-    stages = stages_of(_plan(plan), data, fingerprints)
-    for text in stages.notes:
+    plan = _plan(plan)
+    stages = stages_of(plan, data, fingerprints)
+    check_model(plan)
+    for text in (*stages.notes, *_again(stages, scan(stages.graph, folder))):
         notify(f"note: {text}")
     if not dry_run:
         save = partial(write_tables, stages)
-        drive(stages.graph, folder.root, workers.executor(), policy, notify=notify, save=save)
+        drive(stages.graph, folder.root, workers.executor(plan.threads), policy, notify=notify, save=save)
         fingerprints.save()  # the folder is there now
     return _status(stages, folder, workers.count)
 
 
 def grid_status(
-    plan: Plan | Path | str, output: Path | str, *, data: Path | str | None = None, workers: int = 1
+    plan: Plan | Path | str,
+    output: Path | str,
+    *,
+    data: Path | str | None = None,
+    workers: int = 1,
+    verify: bool = False,
 ) -> GridStatus:
-    """How far the grid of a plan is in the folder `output`: what is finished, running, failed and missing."""
-    return _status(stages_of(_plan(plan), data, _fingerprints(output)), GridFolder(Path(output)), workers)
+    """How far the grid of a plan is in the folder `output`: what is finished, running, failed and missing.
+
+    With `verify` the files that finished stages left are read, and those that are not as they were written are `damaged`.
+    """
+    stages = stages_of(_plan(plan), data, _fingerprints(output))
+    return _status(stages, GridFolder(Path(output)), workers, verify=verify)
+
+
+def _again(stages: GridStages, state: Scan) -> list[str]:
+    """What to say of trainings that were finished and must be done again, for their checkpoints were removed."""
+    left = state.status(stages.graph).left & state.records.keys()
+    again = [stages.graph.stages[key].label for key in stages.graph.stages if key in left]
+    if not again:
+        return []
+    more = f" and {len(again) - 1} more" if len(again) > 1 else ""
+    return [f"{again[0]}{more}: done again, for new stages need what was removed when it was used up (--keep keeps it)"]
 
 
 def _fingerprints(output: Path | str) -> Fingerprints:
@@ -154,8 +175,8 @@ def write_tables(stages: GridStages, state: Scan) -> None:
             (root / "failures.csv").unlink(missing_ok=True)
 
 
-def _status(stages: GridStages, folder: GridFolder, slots: int) -> GridStatus:
-    graph, state = stages.graph, scan(stages.graph, folder)
+def _status(stages: GridStages, folder: GridFolder, slots: int, *, verify: bool = False) -> GridStatus:
+    graph, state = stages.graph, scan(stages.graph, folder, verify=verify)
     states = stage_states(graph, state)
     counts: dict[str, Counter[str]] = {}
     for key, name in states.items():

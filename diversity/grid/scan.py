@@ -61,14 +61,20 @@ class Status:
         return messages
 
 
-def scan(graph: Graph, folder: GridFolder) -> Scan:
-    """Read what a folder holds of the stages of a graph."""
+def scan(graph: Graph, folder: GridFolder, *, verify: bool = False) -> Scan:
+    """Read what a folder holds of the stages of a graph.
+
+    With `verify` every file that finished stages left is read: a stage of which one is not as it was written is damaged.
+    """
     state = Scan(folder)
     stages = os.fspath(folder.stages)
     for key in set(os.listdir(stages) if os.path.isdir(stages) else ()) & graph.stages.keys():
         place = f"{stages}/{key}"
         try:
             if record := store.load_record(place):
+                if verify and (name := store.changed(folder.files(key), record.hashes)):
+                    what = f"the SHA-256 of its record, found another in {graph.stages[key].label}"
+                    raise store.BadRecord(f"{folder.files(key) / name}: expected {what}")
                 state.records[key] = record
         except store.BadRecord as error:
             state.damaged[key] = str(error)

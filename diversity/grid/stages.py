@@ -54,6 +54,8 @@ def embed(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
     texts = embedded.read_texts([settings["task"]], rows)
     chosen, provenance = texts[settings["task"]]
     part = chosen[settings["shard"] :: settings["shards"]]
+    if not part:  # more shards than texts
+        return [{"task": settings["task"], "rows": 0, "encoder": settings["encoder"]}]
     encoder = str(inputs.get("encoder", settings["encoder"]))
     space = embedded.embed_texts({settings["task"]: (part, provenance)}, encoder, cache=folder / "cache")
     embedded.save_moments(replace(space, encoder="moments"), folder, rows=embedded.ROWS_KEPT)
@@ -66,7 +68,8 @@ def moments(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> 
     from diversity.scoring import embedded
 
     task = settings["task"]
-    shards = [embedded.load_moments([task], inputs[role], "moments").tasks[task] for role in sorted(inputs)]
+    folders = [inputs[role] for role in sorted(inputs) if any(inputs[role].iterdir())]
+    shards = [embedded.load_moments([task], folder, "moments").tasks[task] for folder in folders]
     merged = _merged(shards)
     embedded.save_moments(embedded.EmbeddedTasks("moments", {task: merged}), folder, rows=embedded.ROWS_KEPT)
     return [{"task": task, "rows": merged.moments.n}]
@@ -127,6 +130,11 @@ def _settings(settings: dict[str, Any]) -> Settings:
     return Settings.read({**settings["training"], "computation": settings["computation"]})
 
 
+def _rows(inputs: dict[str, Path], settings: dict[str, Any]) -> types.Rows:
+    """The rows that are trained on."""
+    return types.Rows.of(inputs["data"], split=settings["split"], limit=settings["limit"])
+
+
 def _mixture(settings: dict[str, Any]) -> Mixture:
     from diversity.types import Mixture, Sampling
 
@@ -140,7 +148,7 @@ def shares(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> R
     planned = plan_mix(
         _mixture(settings),
         model=_model(inputs, settings),
-        data=types.Rows.of(inputs["data"], split=settings["split"], limit=settings["limit"]),
+        data=_rows(inputs, settings),
         settings=_settings(settings),
         measure=0,
     )
@@ -155,7 +163,7 @@ def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
     trained = train_mix(
         _mixture(settings),
         model=_model(inputs, settings),
-        data=types.Rows.of(inputs["data"], split=settings["split"], limit=settings["limit"]),
+        data=_rows(inputs, settings),
         output=folder,
         settings=_settings(settings),
     )
@@ -169,7 +177,7 @@ def finetune(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) ->
     trained = train_mix(
         [settings["task"]],
         model=_model(inputs, settings),
-        data=types.Rows.of(inputs["data"], split=settings["split"], limit=settings["limit"]),
+        data=_rows(inputs, settings),
         output=folder,
         settings=_settings(settings),
         heads="keep",

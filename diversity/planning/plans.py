@@ -44,6 +44,9 @@ class Plan:
     target: Mapping[str, Any] = field(default_factory=dict)
     predict: Mapping[str, Any] = field(default_factory=dict)
     diversity: Mapping[str, Any] = field(default_factory=dict)
+    threads: int | None = (
+        None  # of each process, where the plan fixes them: the tables are then the same on any machine
+    )
 
     def settings(self, table: Literal["target", "predict"], target: str) -> dict[str, Any]:
         """The settings of a target: those that a table has for all, and its own in their place."""
@@ -96,6 +99,7 @@ def parse_plan(content: Mapping[str, Any], file: Path) -> Plan:
         target=_target(content.get("target", {}), targets),
         predict=_predict(content.get("predict", {}), targets),
         diversity=_diversity(content.get("diversity", {})),
+        threads=content.get("threads"),
     )
 
 

@@ -54,8 +54,8 @@ def types_of(table: TableName) -> Mapping[str, Any]:
     data = {"split": Split, "limit": Count}
     tables: dict[TableName, dict[str, Any]] = {
         "plan": {
-            "name": Text, "model": Text, "data": Folder, "targets": _texts("targets"), "seeds": Seeds, "hypothesis": Table,
-            "train": Table, "target": Table, "predict": Table, "diversity": Table, "mixtures": Mixtures,
+            "name": Text, "model": Text, "data": Folder, "threads": Count, "targets": _texts("targets"), "seeds": Seeds,
+            "hypothesis": Table, "train": Table, "target": Table, "predict": Table, "diversity": Table, "mixtures": Mixtures,
         },
         "hypothesis": {"primary_metric": Text, "outcome": Text},
         "mixture": {"name": Text, "tasks": Tasks, "role": Text, "pair": Whole},

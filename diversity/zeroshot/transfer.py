@@ -86,8 +86,9 @@ def transfer(
     XQuAD and MLQA share one model, trained on SQuAD 1.1; Tatoeba and BUCC are not trained: sentence vectors come from
     `model` itself. `settings` are a preset (phang2020, xtreme), the Settings of every target, or TransferSettings. Of each
     language the first split that is there is predicted, never the split that was trained on: its rows may be translations
-    of those in the source language. Languages that a target lacks are left out with a note. Model selection sees rows of
-    the source language alone. OUTPUT gets predictions/ in the leaderboard's layout, models/, cells/ (what each language
+    of those in the source language; rows whose content is among the rows that targets are tested on are neither trained on
+    nor selected by. Languages that a target lacks are left out with a note. Model selection sees rows of the source language
+    alone. OUTPUT gets predictions/ in the leaderboard's layout, models/, cells/ (what each language
     scored) and results.csv, which holds the cells of every call on this folder; the same call goes on where it was
     interrupted. `lineage` says what `model` was trained on; a checkpoint of `train_mix` says it itself.
 

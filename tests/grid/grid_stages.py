@@ -142,7 +142,8 @@ def main(folder: Path, mixtures: int, seconds: float) -> None:
 
     def save(scan) -> None:
         if len(scan.records) == len(graph.stages):
-            store.write_table(results.results(cells, scan, {}), folder / "results.csv")
+            for suffix in (".csv", ".parquet"):
+                store.write_table(results.results(cells, scan, {}), folder / f"results{suffix}")
 
     drive(graph, folder, lambda: Processes(2), save=save)
 

@@ -62,7 +62,7 @@ def run(tmp_path):
     """Drive stages in one folder; the report."""
 
     def run(*stages: Stage, executor=Here, **options):
-        names = ("keep", "retry_failed", "max_retries")
+        names = ("keep", "retry_failed", "verify", "max_retries")
         policy = Policy(**{name: options.pop(name) for name in names if name in options})
         return drive(Graph(stages), tmp_path / "grid", executor, policy, **options)
 
@@ -239,6 +239,22 @@ def test_a_damaged_checkpoint_that_nothing_needs_is_left_alone(run, log, tmp_pat
     assert run(*chain(log)).ran == ()
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_flipped_bit_is_found_where_asked_and_its_stage_done_again(run, log, tmp_path, again):
+    """A changed file of the same size counted as finished, in silence."""
+    run(*chain(log), keep=True)
+    first = GridFolder(tmp_path / "grid").files(chain(log)[0].key) / "sum.txt"
+    assert first.read_text() == "0100"
+    first.write_text("0101")
+    state = scan(Graph(chain(log)), GridFolder(tmp_path / "grid"), verify=True)
+    assert list(state.damaged) == [chain(log)[0].key]
+    assert "sum.txt: expected the SHA-256 of its record, found another" in state.damaged[chain(log)[0].key]
+    notes = []
+    run(*chain(log, cells=3), keep=True, verify=again, notify=notes.append)
+    assert first.read_text() == ("0100" if again else "0101")
+    assert len(notes) == again
+
+
 # --- Failures ------------------------------------------------------------------------------------------
 
 
@@ -379,6 +395,7 @@ def wait_for(condition) -> None:
 
 
 def test_what_a_stage_prints_goes_to_its_log_and_its_share_is_its_own(run, tmp_path, monkeypatch, capfd):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     stages = [Stage(kind("environment"), {"n": n}) for n in range(4)]
     run(*stages, executor=lambda: Processes(2))
@@ -391,11 +408,21 @@ def test_what_a_stage_prints_goes_to_its_log_and_its_share_is_its_own(run, tmp_p
     assert "printed" not in "".join(capfd.readouterr())
 
 
-def test_shares_do_not_overlap():
+def test_shares_do_not_overlap(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     found = shares(3, 8, ["0", "1", "GPU-a", "4", "7", "9"], 2)
     assert [s["CUDA_VISIBLE_DEVICES"] for s in found] == ["0,1", "GPU-a,4", "7,9"]
     assert {s["OMP_NUM_THREADS"] for s in found} == {"2"}
     assert [s["OMP_NUM_THREADS"] for s in shares(4, 2, [])] == ["1"] * 4
+
+
+def test_the_threads_of_the_user_and_of_the_plan_are_kept(monkeypatch):
+    """Workers took the place of OMP_NUM_THREADS: tables depended on their number."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert [s["OMP_NUM_THREADS"] for s in shares(2, 8, [])] == ["1", "1"]
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert [s["OMP_NUM_THREADS"] for s in shares(2, 8, [])] == ["4", "4"]
+    assert {s["OMP_NUM_THREADS"] for s in Processes(2, threads=1).shares} == {"1"}
 
 
 def test_more_workers_than_gpus_are_refused():
@@ -420,6 +447,26 @@ def test_a_stage_in_several_processes_gives_the_rows_of_the_first(tmp_path, monk
     assert sorted((tmp_path / "log").read_text().split()) == ["0", "1"]
     with pytest.raises(RuntimeError, match="2 processes for grid_stages:fail ended with status 1"):
         launch("grid_stages:fail", {"log": tmp_path / "x" / "log"}, {}, tmp_path / "files", 2)
+
+
+def test_a_killed_process_of_several_is_a_loss_and_no_failure(run, log, tmp_path, monkeypatch):
+    """It counted as failed: the stage was not tried again."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE.parents[1]), str(HERE)]))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    stage = Stage(kind("die", multi_gpu=True), {"number": 1, "times": 2}, paths={"log": str(log)})
+    job = Job(stage.key, "grid_stages:die", {"log": str(log)}, {"number": 1, "times": 9}, str(tmp_path), multi_gpu=True)
+    outcome = perform(job)
+    assert (outcome.state, outcome.message) == ("lost", "one of its 2 processes died of SIGKILL")
+    log.unlink()
+    assert run(stage, max_retries=3).ran == (stage.key,)
+
+
+def test_a_record_says_in_how_many_threads_and_processes(run, tmp_path, monkeypatch):
+    """Tables depend on them by rounding, and nothing said so."""
+    stage = Stage(ADD, {"number": 1})
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    run(stage)
+    assert scanned(tmp_path, [stage]).records[stage.key].computed == {"threads": 3, "processes": 1}
 
 
 def test_a_stage_of_several_gpus_is_launched_on_all_its_gpus(run, monkeypatch):

@@ -21,6 +21,7 @@ CODE = """
 import sys
 from pathlib import Path
 import grid_stages as stages
+from diversity import store
 from diversity.grid import results
 from diversity.grid.ray_cluster import Ray
 from diversity.grid.driver import drive
@@ -33,7 +34,10 @@ paths = {"log": str(root / "other.log")}
 die = Stage(Kind("die", "grid_stages:die"), {"number": 1, "times": 2}, paths=paths)
 fail = Stage(Kind("fail", "grid_stages:fail"), {"number": 2}, paths={"log": str(root / "x" / "log")})
 for name, executor in (("ray", lambda: Ray("local")), ("processes", lambda: Processes(2))):
-    save = lambda survey: results.write(results.results(cells, survey, {}), root / name / "results")
+    def save(state):
+        for suffix in (".csv", ".parquet"):
+            store.write_table(results.results(cells, state, {}), root / name / f"results{suffix}")
+
     report = drive(Graph([*graph.stages.values(), die, fail]), root / name, executor, save=save)
     assert report.failed == {fail.key: "ValueError: the loss is not a number"}, report.failed
     assert len(report.ran) == len(graph.stages) + 1
@@ -64,6 +68,20 @@ def test_a_cluster_that_is_not_there_is_told():
         timeout=60,
     )
     assert "InputError: 127.0.0.1:1: expected a Ray cluster, found" in done.stderr
+
+
+def test_what_ray_raises_bare_is_one_line(monkeypatch):
+    """`ray.init` raises Exception itself where versions differ: a traceback."""
+    from types import SimpleNamespace
+
+    from diversity.grid import ray_cluster
+
+    def init(**_):
+        raise Exception("Version mismatch: the cluster was started with Python 3.9\nThis process: Python 3.12")
+
+    monkeypatch.setattr(ray_cluster.importlib, "import_module", lambda _: SimpleNamespace(init=init))
+    with pytest.raises(InputError, match=r"^auto: expected a Ray cluster, found Version mismatch: .* Python 3.9$"):
+        ray_cluster.Ray("auto")
 
 
 @pytest.mark.skipif(not without, reason="ray is installed")

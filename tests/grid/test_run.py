@@ -149,6 +149,46 @@ def test_fingerprints_are_read_once_and_again_when_a_file_changes(tmp_path, writ
     assert Fingerprints(kept).file(file) == "new"
 
 
+def test_the_english_rows_that_are_tested_on_are_in_the_keys_of_what_is_trained(plan_of, samples, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(samples, copy)
+    before = stages_of(plan_of()).graph.stages
+    assert set(stages_of(plan_of(targets=["udpos"])).graph.stages) < set(before), "a target more changes no training"
+    (file,) = (p for p in copy.rglob("*") if p.name.startswith("xquad.en"))
+    file.write_text(file.read_text("utf8") + " ", "utf8")
+    changed = Counter(s.kind.name for k, s in stages_of(plan_of(), copy).graph.stages.items() if k not in before)
+    assert (changed["train"], changed["finetune"], changed["embed"]) == (2, 8, 0), "what SQuAD is in, and what follows"
+
+
+def test_a_layer_that_the_model_has_not_is_found_before_anything_runs(plan_of, tmp_path):
+    """`--dry-run` accepted it, and the stage failed once the checkpoints were trained."""
+    for layer, said in ((99, "expected a layer from -7 to 6"), (-8, "expected a layer from -7 to 6")):
+        with pytest.raises(InputError, match=said):
+            run_grid(plan_of(predict={"layer": layer}), tmp_path / "grid", dry_run=True)
+    run_grid(plan_of(predict={"layer": -1}), tmp_path / "grid", dry_run=True)
+
+
+def test_a_dry_run_says_what_is_trained_again_and_why(plan_of, pretending, tmp_path):
+    """A target more trained everything again, without a word."""
+    run_grid(plan_of(seeds=[1], targets=["tatoeba"]), tmp_path / "grid")
+    notes = []
+    run_grid(plan_of(seeds=[1], targets=["tatoeba", "xquad"]), tmp_path / "grid", dry_run=True, notify=notes.append)
+    assert [text for text in notes if "no rows in" not in text] == [
+        "note: train qqp, seed 1 and 1 more: done again, for new stages need what was removed when it was used up "
+        "(--keep keeps it)"
+    ]
+
+
+def test_a_plan_may_fix_the_threads(plan_of, pretending, tmp_path):
+    """The same plan gave other tables with another number of workers."""
+    run_grid(plan_of(seeds=[1], threads=1), tmp_path / "grid", workers=2)
+    records = [json.loads(p.read_text()) for p in (tmp_path / "grid" / "stages").glob("*/record.json")]
+    assert {r["computed"]["threads"] for r in records} == {1}
+    assert stages_of(plan_of(threads=1)).graph.stages.keys() == stages_of(plan_of()).graph.stages.keys()
+
+
 def test_data_that_is_not_there_is_told_before_anything_runs(plan_of, tmp_path):
     with pytest.raises(InputError, match="expected a folder of data"):
         run_grid(plan_of(), tmp_path / "grid", data=tmp_path / "none")

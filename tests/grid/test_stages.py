@@ -138,3 +138,15 @@ def test_settings_that_only_say_how_to_compute_reach_the_training(samples, table
     (stage,) = (s for s in made.graph.stages.values() if s.kind.name == kind)
     assert stage.options["computation"]["save_every"] == 7
     assert "save_every" not in json.dumps(stage.settings)
+
+
+def test_more_shards_than_texts_leave_some_empty(samples, tmp_path):
+    """The dry run accepted them, and the stage failed."""
+    settings = {"task": "qqp", "sample": 2, "seed": 0, "split": "train,dev", "encoder": "all-MiniLM-L6-v2", "shards": 3}
+    inputs = {}
+    for shard in range(3):
+        inputs[f"shard{shard}"] = tmp_path / str(shard)
+        inputs[f"shard{shard}"].mkdir()
+        stages.embed({"data": samples}, {**settings, "shard": shard}, inputs[f"shard{shard}"])
+    (tmp_path / "merged").mkdir()
+    assert stages.moments(inputs, {"task": "qqp"}, tmp_path / "merged") == [{"task": "qqp", "rows": 2}]

@@ -238,7 +238,7 @@ def test_the_command_says_how_long_it_would_take(data, model, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--margin", "cosine"], "'cosine' is not one of 'ratio', 'distance', 'absolute'"),
+        (["--margin", "cosine"], "expected --margin to be one of ratio, distance, absolute, found 'cosine'"),
         (["--layer", "last"], "expected a layer's index such as 14, or a fraction such as 0.58, found 'last'"),
         (["--data", "nowhere"], "nowhere: expected a folder of data, found nothing"),
     ],

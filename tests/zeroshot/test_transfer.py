@@ -267,3 +267,30 @@ def test_a_dry_run_checks_and_does_nothing(model, samples, tmp_path, capsys):
         printed = capsys.readouterr()
         assert said in printed.out + printed.err
     assert not (tmp_path / "o").exists()
+
+
+def test_what_is_tested_on_is_neither_trained_on_nor_selected_by(model, samples, tmp_path):
+    """Questions on passages of XQuAD were among the rows that train and select, without a word."""
+    data = tmp_path / "data"
+    shutil.copytree(samples, data)
+    (xquad,) = (p for p in data.rglob("xquad.en.json"))
+    for path in (data / "squad_v1").glob("*.json"):
+        content = json.loads(path.read_text("utf8"))
+        content["data"] += json.loads(xquad.read_text("utf8"))["data"]
+        path.write_text(json.dumps(content), "utf8")
+    done = transfer(model, ["xquad"], data=data, output=tmp_path / "out", settings=QUICK, languages=["de"])
+    about = json.loads((done.folder / "models" / "squad_v1" / "training.json").read_text("utf8"))["data"]["squad_v1"]
+    questions = len(list(sources.rows(catalog.task("xquad"), Rows(data, "test"))))
+    assert about["removed"]["tested_on"] == about["tested_on"] == questions
+    assert about["dev"]["tested_on"] == questions
+    assert about["trained_on"] == about["rows"] - questions
+
+
+def test_a_target_of_which_all_training_rows_are_tested_on_is_refused(model, samples, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(samples / "xquad", data / "xquad")
+    (xquad,) = (p for p in data.rglob("xquad.en.json"))
+    (data / "squad_v1").mkdir()
+    shutil.copyfile(xquad, data / "squad_v1" / "dev-v1.1.json")
+    with pytest.raises(InputError, match="expected rows that no target is tested on, found none"):
+        transfer(model, ["xquad"], data=data, output=tmp_path / "out", settings=QUICK, languages=["de"])
