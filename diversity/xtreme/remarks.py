@@ -63,7 +63,8 @@ def _strangers(task: str, language: str, noun: str, gold: Iterable[str], predict
 
 def _lines(task: str, language: str, gold: Sequence[str], predicted: Sequence[str]) -> Iterator[Remark]:
     """Line numbers that are none; all of them one too high are numbers from 1."""
-    others = Counter(line for line in predicted if line not in set(gold))
+    known = {*gold, *map(str, range(len(gold)))}  # as many foreign sentences as English ones
+    others = Counter(line for line in predicted if line not in known)
     if others:
         from_one = "0" in gold and "0" not in predicted and set(others) == {str(len(gold))}
         hint = ": they seem to be counted from 1, where the first line is 0" if from_one else ""
