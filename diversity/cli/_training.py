@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 import typer
 
 from diversity.cli._options import Precision
+from diversity.types import Rule
 
-# Choices of diversity.training.settings and diversity.types, written here so that --help loads nothing heavy.
+# Choices; those of diversity.training.settings are written here so that --help loads nothing heavy.
 Preset = Literal["phang2020", "xtreme"]
 Packing = Literal["auto", "on", "off"]
 Attention = Literal["auto", "sdpa", "eager"]
-SamplingRule = Literal["proportional", "examples-proportional", "temperature", "uniform", "weights"]
+SamplingRule = Rule
 
 PresetOption = Annotated[Preset, typer.Option(help="Published settings; options below change single ones.")]
 BudgetOption = Annotated[
