@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diversity.cli._common import ENCODER, Format, names_in, note, show, text_table
+from diversity.cli._common import ENCODER, Format, check_writable, names_in, note, show, text_table
 from diversity.cli._options import FormatOption, Heads, OutOption
 from diversity.cli._training import (
     AttentionOption,
@@ -110,6 +110,8 @@ def train_mix(
     from diversity.training.settings import changed
     from diversity.training.settings import preset as preset_of
 
+    if out is not None:
+        check_writable(out)
     names, shares = _tasks_and_weights(names_in(tasks), weights)
     settings = changed(
         preset_of(preset), examples=budget, steps=steps, epochs=epochs, learning_rate=learning_rate, batch=batch,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diversity.features.build import IGNORE, Features
+from diversity.features.subwords import ragged
 from diversity.training.sampling import Ints
 from diversity.types import InputError, Kind
 
@@ -23,17 +24,6 @@ if TYPE_CHECKING:
 
 Chosen = tuple[str, Ints]  # training instances of a task
 MULTIPLE = 8  # rows are as long as a multiple of it: attention kernels of GPUs want aligned masks
-
-
-def ragged(starts: Ints, lengths: Ints) -> Ints:
-    """The indices from `starts[i]` on, `lengths[i]` of them, one run after the other.
-
-    >>> ragged(np.array([5, 0]), np.array([2, 3])).tolist()
-    [5, 6, 0, 1, 2]
-    """
-    ends = np.cumsum(lengths)
-    first: Ints = np.repeat(starts - (ends - lengths), lengths)
-    return np.arange(len(first)) + first
 
 
 def bounds(lengths: Ints) -> Ints:
@@ -58,10 +48,10 @@ def instance_longest(features: Features) -> Ints:
     return np.maximum.reduceat(features.lengths, features.groups[:-1]) if len(features) else np.zeros(0, np.int64)
 
 
-def take(features: Features, units: Ints) -> Features:
+def take(features: Features, instances: Ints) -> Features:
     """These training instances alone, in this order."""
-    counts = np.diff(features.groups)[units]
-    sequences = ragged(features.groups[units], counts)
+    counts = np.diff(features.groups)[instances]
+    sequences = ragged(features.groups[instances], counts)
     lengths = features.lengths[sequences]
     tokens = ragged(features.starts[sequences], lengths)
     by_token = len(features.labels) != len(features) or features.kind == "tagging"
@@ -71,8 +61,8 @@ def take(features: Features, units: Ints) -> Features:
         types=features.types[tokens],
         starts=bounds(lengths),
         groups=bounds(counts),
-        example=features.example[units],
-        labels=features.labels[tokens if by_token else units],
+        example=features.example[instances],
+        labels=features.labels[tokens if by_token else instances],
         align=features.align[tokens] if features.align is not None else None,
     )
 
@@ -114,8 +104,8 @@ def weights(step: Mapping[str, Features]) -> dict[str, float]:
     instances of their tasks' losses. However the step is divided into micro-batches and among processes, the sum is the
     same.
     """
-    units = sum(len(f) for f in step.values())
-    return {task: len(f) / units / max(1, counted(f)) for task, f in step.items()}
+    instances = sum(len(f) for f in step.values())
+    return {task: len(f) / instances / max(1, counted(f)) for task, f in step.items()}
 
 
 def deal(step: Mapping[str, Features], processes: int, number: int) -> dict[str, Features]:

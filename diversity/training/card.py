@@ -11,11 +11,13 @@ from diversity.training.settings import Settings
 def card(record: Mapping[str, Any], text: str = "") -> str:
     """README.md of a checkpoint, in Markdown; `text` is a section on the diversity of the mixture."""
     result, name = record["result"], record["mixture"]["name"]
+    *others, last = sorted(record["mixture"]["shares"])
+    tasks = f"{', '.join(others)} and {last}" if others else last
     languages = sorted({d.get("language", "en") for d in record["data"].values()})
     parts = [
         _front(record, languages),
         f"# {record['model']['name']} after {name}",
-        f"An encoder trained on {_and(sorted(record['mixture']['shares']))}, to be fine-tuned. It loads with "
+        f"An encoder trained on {tasks}, to be fine-tuned. It loads with "
         "`transformers.AutoModel.from_pretrained`; the heads of the intermediate tasks are not part of it.",
         "## Mixture",
         f"Sampling: {_sampling(record['mixture']['sampling'])}. {result['examples']:,} examples in {result['steps']:,} "
@@ -27,6 +29,7 @@ def card(record: Mapping[str, Any], text: str = "") -> str:
                 for t in record["tasks"]
             ],
         ),
+        *(f"Note: {line}." for line in record.get("notes", ())),
         "## Results",
         _results(result),
     ]
@@ -42,10 +45,6 @@ def _front(record: Mapping[str, Any], languages: Sequence[str]) -> str:
     lines += [f"base_model: {record['model']['name']}"] if "/" in record["model"]["name"] else []
     lines += ["language:", *(f"- {lang}" for lang in languages), "tags:", "- intermediate-task-training", "---"]
     return "\n".join(lines)
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _sampling(sampling: Mapping[str, Any]) -> str:
@@ -86,8 +85,8 @@ def _data(task: str, about: Mapping[str, Any]) -> str:
 def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {k: v for k, v in Settings.read(record["settings"]).values.items() if v is not None}
     model = {"model": record["model"]["name"], "revision": record["model"]["revision"]}
-    found = {k: record[k] for k in ("packed", "attention", "device")}
-    return {**model, **chosen, **found, "toolkit": record["toolkit"], **record["versions"]}
+    machine = {k: record[k] for k in ("packed", "attention", "device", "processes", "threads")}
+    return {**model, **chosen, **machine, "toolkit": record["toolkit"], **record["versions"]}
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -14,6 +14,7 @@ from diversity import types
 from diversity.encoders.pretrained import attending, first_position
 from diversity.features import decode
 from diversity.features.build import IGNORE, Features
+from diversity.features.subwords import ragged
 from diversity.training import batching, heads
 from diversity.training.loop import autocast
 from diversity.training.sampling import Ints
@@ -51,6 +52,8 @@ def predict(
 
     device = next(network.parameters()).device
     network.eval()
+    by_sequence = len(features.starts) - 1 if features.kind == "multiple_choice" else len(features)
+    entries = len(features.ids) if features.kind in ("span", "tagging") else by_sequence
     out: Array | None = None
     order = np.argsort(batching.instance_longest(features), kind="stable")[::-1]
     bar = tqdm(total=len(order), desc=label or task, unit="row", delay=2, disable=None, leave=False)
@@ -65,27 +68,21 @@ def predict(
                 rows = batching.rows(step, chosen, packed=packed, pad=pad, first_position=first, every_token=True)
                 scores = heads.logits(network, rows.to(device))[0].float().cpu().numpy()
                 if out is None:
-                    out = np.empty((_entries(features), scores.shape[1]), dtype=np.float32)
+                    out = np.empty((entries, scores.shape[1]), dtype=np.float32)
                 out[_places(features, block[chosen[0][1]])] = scores
                 bar.update(len(chosen[0][1]))
     assert out is not None
     return out[:, 0] if features.kind == "multiple_choice" else out
 
 
-def _entries(features: Features) -> int:
-    if features.kind in ("span", "tagging"):
-        return len(features.ids)
-    return len(features.starts) - 1 if features.kind == "multiple_choice" else len(features)
-
-
-def _places(features: Features, units: Ints) -> Ints:
+def _places(features: Features, instances: Ints) -> Ints:
     """Where the logits of instances stand among those of all."""
     if features.kind == "classification":
-        return units
-    sequences = batching.ragged(features.groups[units], np.diff(features.groups)[units])
+        return instances
+    sequences = ragged(features.groups[instances], np.diff(features.groups)[instances])
     if features.kind == "multiple_choice":
         return sequences
-    return batching.ragged(features.starts[sequences], features.lengths[sequences])
+    return ragged(features.starts[sequences], features.lengths[sequences])
 
 
 def items(dev: Dev, logits: Array) -> Array:

@@ -167,19 +167,16 @@ def _mlm_head(loaded: Loaded) -> Sequential:
     config, own = loaded.encoder.config, _own_head(loaded.source)
     embeddings: Any = loaded.encoder.get_input_embeddings()
     vocabulary, width = embeddings.weight.shape  # ELECTRA's are narrower than its states
+    # DistilBERT's configuration has no epsilon.
+    epsilon = getattr(config, "layer_norm_eps", None) or getattr(config, "norm_eps", None)
     dense = _linear(int(config.hidden_size), width, config.initializer_range, bias=not own or "0.bias" in own)
-    norm = nn.LayerNorm(width, eps=_epsilon(config), bias=not own or "2.bias" in own)
+    norm = nn.LayerNorm(width, eps=float(epsilon or 1e-12), bias=not own or "2.bias" in own)
     decoder = _linear(width, vocabulary, 0.0)
     decoder.weight = embeddings.weight
     head = nn.Sequential(dense, nn.GELU(), norm, decoder)
     if own:
         head.load_state_dict({**own, "3.weight": embeddings.weight})
     return head
-
-
-def _epsilon(config: PretrainedConfig) -> float:
-    given = getattr(config, "layer_norm_eps", None) or getattr(config, "norm_eps", None)
-    return float(given or 1e-12)  # DistilBERT's configuration does not say
 
 
 def _own_head(source: str) -> dict[str, Tensor]:

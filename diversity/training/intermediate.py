@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from diversity import store
 from diversity.training import card, log, loop
 from diversity.training import dev as evaluation
+from diversity.training.checkpoint import one_line
 from diversity.training.dev import Dev
 from diversity.training.heads import encoder_of
 from diversity.training.loop import TrainingRun
@@ -24,6 +25,9 @@ from diversity.training.request import Identity, TrainingRequest, differences
 from diversity.training.settings import Settings
 from diversity.types import Array, InputError, Mixture, Rows
 from diversity.version import __version__
+
+if TYPE_CHECKING:
+    from torch.nn import ModuleDict
 
 RECORD, HEADS, RUN, EXPORT, TRACKED = "training.json", "heads.safetensors", "run", ".export.tmp", "trackers"
 Heads = Literal["drop", "keep"]
@@ -135,8 +139,10 @@ def train_mix(
     prepared = prepare(request, identity=identity, cache=cache)
     from accelerate import PartialState
 
-    evaluate = _evaluate(prepared) if prepared.devs else None
-    state = loop.train(prepared.run, folder / RUN, evaluate=evaluate, trackers=trackers)
+    def evaluate(_: ModuleDict) -> dict[str, float]:
+        return {dev.task: evaluation.score(_items(prepared, dev)) for dev in prepared.devs}
+
+    state = loop.train(prepared.run, folder / RUN, evaluate=evaluate if prepared.devs else None, trackers=trackers)
     trained = Trained(
         folder=folder,
         mixture=prepared.mixture.name,
@@ -220,24 +226,15 @@ def _measured(run: TrainingRun, planned: TrainingPlan, steps: int) -> tuple[floa
     tokens = loop.train(run, None, until=steps).tokens if steps > 1 else first
     spent = time.perf_counter() - begin
     run.network.load_state_dict(before)
-    memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else _resident()
-    if not torch.cuda.is_available():
-        memory -= sum(t.numel() * t.element_size() for t in before.values())
+    if torch.cuda.is_available():
+        memory = torch.cuda.max_memory_allocated()
+    else:  # the most that this process has had, without the copy of the weights
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        memory = peak - sum(t.numel() * t.element_size() for t in before.values())
     return planned.tokens / (max(1, tokens) / spent), memory
 
 
-def _resident() -> int:
-    """The most memory that this process has had, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
 # --- After training ----------------------------------------------------------------------------------
-
-
-def _evaluate(prepared: Prepared) -> loop.Evaluate:
-    """Dev scores of every task of the mixture."""
-    return lambda _: {dev.task: evaluation.score(_items(prepared, dev)) for dev in prepared.devs}
 
 
 def _items(prepared: Prepared, dev: Dev) -> Array:
@@ -289,17 +286,21 @@ def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:
 
 def _export(prepared: Prepared, trained: Trained, heads: Heads, text: str) -> None:
     """Put the checkpoint in place, file by file, training.json last: where that is, all is."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     folder, temporary = trained.folder, trained.folder / EXPORT
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     net, checkpoints = prepared.run.network.cpu(), folder / RUN
-    encoder_of(net).save_pretrained(temporary)
-    prepared.loaded.tokenizer.save_pretrained(temporary)
-    if heads == "keep":
-        own = {k: v.contiguous() for k, v in net["heads"].state_dict().items() if not k.endswith("mlm.3.weight")}
-        save_file(own, temporary / HEADS)
+    try:
+        encoder_of(net).save_pretrained(temporary)
+        prepared.loaded.tokenizer.save_pretrained(temporary)
+        if heads == "keep":
+            own = {k: v.contiguous() for k, v in net["heads"].state_dict().items() if not k.endswith("mlm.3.weight")}
+            save_file(own, temporary / HEADS)
+    except SafetensorError as error:  # a full disk
+        raise InputError(f"{folder}: expected to write the checkpoint, found {one_line(error)}") from error
     weights = {p.name: store.sha256_file(p) for p in sorted(temporary.glob("*.safetensors"))}
     record = {**_record(prepared, trained), "sha256": weights}
     (temporary / "README.md").write_text(card.card(record, text), encoding="utf-8")
@@ -319,9 +320,12 @@ def check_output(folder: Path) -> None:
     """Raise InputError where a folder holds something that is neither a run to go on with nor a finished one."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: expected a folder to write to, found a file")
-    there = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
-    if there and not there & {RUN, RECORD}:
-        raise InputError(f"{folder}: expected an empty folder or a run to go on with, found {min(there)}")
+    names = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    if names and not names & {RUN, RECORD}:
+        raise InputError(f"{folder}: expected an empty folder or a run to go on with, found {min(names)}")
+    parent = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"{folder}: expected a folder that can be written to, found {parent}, which cannot")
 
 
 def _finished(folder: Path, identity: Identity, heads: Heads) -> Trained | None:
@@ -330,12 +334,16 @@ def _finished(folder: Path, identity: Identity, heads: Heads) -> Trained | None:
         return None
     record = read_record(folder)
     if other := differences(record["identity"], identity):
-        found = f"{record['mixture']['name']} of other rows or settings ({other})"
-        raise InputError(f"{folder}: expected no run or this one, found {found}: use another folder")
+        name = record["mixture"]["name"]
+        raise InputError(
+            f"{folder}: expected no run or this one, found {name} of other rows or settings ({other}): use another folder"
+        )
     if heads == "keep" and not (folder / HEADS).is_file():
         raise InputError(
             f"{folder}: expected a run that kept its heads, found one that dropped them: use another folder"
         )
+    for left in (RUN, EXPORT):  # of a process that ended after the record was written
+        shutil.rmtree(folder / left, ignore_errors=True)
     result = {**record["result"], "dev": tuple(DevScore(**d) for d in record["result"]["dev"])}
     return Trained(folder, **result, shares=record["mixture"]["shares"], notes=tuple(record.get("notes", ())))
 

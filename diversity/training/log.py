@@ -9,10 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from diversity import catalog, store
 from diversity.types import InputError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from tqdm import tqdm
 
 LOG, PLOT = "log.jsonl", "loss.png"
 PROJECT = "diversity"  # what trackers call a run, and the folder that some of them write to
@@ -31,8 +35,8 @@ def check_tracker(name: str) -> None:
 class TrainingLog:
     """One place to tell what happens to: the log and the bar of the main process, and the trackers."""
 
-    accelerator: Any
-    bar: Any
+    accelerator: Accelerator
+    bar: tqdm[NoReturn]
     log: TextIO | None
     begin: float = field(default_factory=time.perf_counter)
     examples: int = 0
@@ -64,15 +68,18 @@ class TrainingLog:
 
 
 @contextmanager
-def following(accelerator: Any, folder: Path | None, done: int, steps: int) -> Iterator[TrainingLog]:
+def following(accelerator: Accelerator, folder: Path | None, done: int, steps: int) -> Iterator[TrainingLog]:
     """Progress of a run that goes on after `done` of its steps; logged in a folder if there is one.
 
     Lines of the log beyond that step are of an interrupted run, and will be written again.
     """
     from tqdm import tqdm
 
-    main = accelerator.is_main_process
-    stream = _opened(folder / LOG, done) if folder is not None and main else None
+    main, stream = accelerator.is_main_process, None
+    if folder is not None and main:
+        kept = [json.dumps(line) + "\n" for line in lines(folder / LOG) if line["step"] <= done]
+        store.write(folder / LOG, "".join(kept))
+        stream = (folder / LOG).open("a", encoding="utf-8")
     with tqdm(total=steps, initial=done, unit="step", disable=None if main else True, delay=1) as bar:
         try:
             yield TrainingLog(accelerator, bar, stream)
@@ -81,41 +88,47 @@ def following(accelerator: Any, folder: Path | None, done: int, steps: int) -> I
                 stream.close()
 
 
-def _opened(path: Path, done: int) -> TextIO:
-    kept = [json.dumps(line) + "\n" for line in lines(path) if line["step"] <= done]
-    store.write(path, "".join(kept))
-    return path.open("a", encoding="utf-8")
-
-
 def lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a log; a run that was killed may have left half of one."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return [json.loads(line) for line in text.split("\n")[:-1] if line.endswith("}")]
 
 
+def losses_by_task(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[int, float]]]:
+    """Steps and losses of a log's entries by task: tasks differ in scale. Steps of several tasks stand under their names.
+
+    >>> losses_by_task([{"step": 1, "loss": 0.5, "rate": 0.1, "tasks": {"mnli": 8}}])
+    {'mnli': [(1, 0.5)]}
+    """
+    losses: dict[str, list[tuple[int, float]]] = {}
+    for entry in entries:
+        if "rate" in entry:
+            losses.setdefault("+".join(entry["tasks"]), []).append((entry["step"], entry["loss"]))
+    return losses
+
+
 def plot(folder: Path) -> None:
-    """Draw the losses and mean dev scores of the log to loss.png."""
+    """Draw the losses, a line for each task, and the mean dev scores of the log to loss.png."""
     from matplotlib.figure import Figure
 
     entries = lines(folder / LOG)
-    losses = [(e["step"], e["loss"]) for e in entries if "rate" in e]
+    losses = losses_by_task(entries)
+    if any("+" in name for name in losses):
+        losses = {"loss": [point for points in losses.values() for point in points]}
     dev = [(e["step"], e["mean"]) for e in entries if "dev" in e]
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     axes.set(xlabel="step", ylabel="loss")
+    for name, points in sorted(losses.items()):
+        width = max(1, len(points) // 50)
+        groups = [sorted(points)[i : i + width] for i in range(0, len(points), width)]
+        means = [(sum(s for s, _ in g) / len(g), sum(v for _, v in g) / len(g)) for g in groups]
+        axes.plot(*zip(*means, strict=True), label=f"{name} (means of {width})" if width > 1 else name)
     if losses:
-        width = max(1, len(losses) // 50)
-        axes.plot(*zip(*losses, strict=True), linewidth=0.6, alpha=0.4, color="tab:blue")
-        axes.plot(*_smooth(losses, width), color="tab:blue", label=f"loss (means of {width} steps)")
         axes.legend(frameon=False)
     if dev:
         right = axes.twinx()
-        right.plot(*zip(*dev, strict=True), color="tab:orange", marker="o", markersize=3)
-        right.set_ylabel("mean dev score", color="tab:orange")
+        right.plot(*zip(*dev, strict=True), color="black", marker="o", markersize=3, linewidth=0.8)
+        right.set_ylabel("mean dev score (black)")
     with store.replacing(folder / PLOT) as stream:
         figure.savefig(stream, format="png", dpi=120)
-
-
-def _smooth(points: Sequence[tuple[int, float]], width: int) -> tuple[list[float], list[float]]:
-    groups = [points[i : i + width] for i in range(0, len(points), width)]
-    return [sum(s for s, _ in g) / len(g) for g in groups], [sum(v for _, v in g) / len(g) for g in groups]

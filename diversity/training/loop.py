@@ -158,7 +158,9 @@ def train(
             # The loss is read one step late: a GPU has the next step to work on while this process waits for it.
             if pending is not None:
                 state.loss = _read(run, pending, record, hooks)
-            _count(state, done)
+            state.step, state.seconds = done.number + 1, done.seconds
+            state.examples += sum(done.batch.counts.values())
+            state.tokens += done.batch.tokens
             pending, over = done, state.step == steps
             scored = evaluate is not None and every and (over or state.step % every == 0)
             kept = folder is not None and (over or state.step % settings.computation.save_every == 0)
@@ -341,12 +343,6 @@ def _ahead(run: TrainingRun, accelerator: Accelerator) -> Iterator[Callable[[int
             return future.result()
 
         yield batch
-
-
-def _count(state: State, done: Done) -> None:
-    state.step, state.seconds = done.number + 1, done.seconds
-    state.examples += sum(done.batch.counts.values())
-    state.tokens += done.batch.tokens
 
 
 def _read(run: TrainingRun, done: Done, record: TrainingLog, hooks: Hooks) -> float:

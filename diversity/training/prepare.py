@@ -58,9 +58,11 @@ def prepare(request: TrainingRequest, *, identity: Identity | None = None, cache
     loaded = load_model(request.model)
     check_length(loaded, settings.optimisation.max_length)
     _check_packs(loaded, settings)
-    tasks = rows.each_once([_read(name, request) for name in request.tasks])
+    seed, dev_examples = settings.optimisation.seed, settings.selection.dev_examples
+    read = [rows.read(catalog.task(t), request.rows, dev_examples=dev_examples, seed=seed) for t in request.tasks]
+    tasks = rows.each_once(read)
     if request.texts:
-        tasks.append(rows.read_texts(request.texts, limit=request.rows.limit, seed=settings.optimisation.seed))
+        tasks.append(rows.read_texts(request.texts, limit=request.rows.limit, seed=seed))
     features = {t.name: _features(t, t.train, loaded, settings, cache) for t in tasks}
     batching.check_fits(features, settings.computation.max_tokens_per_batch, loaded.positions)
     devs = tuple(Dev(t.name, t.dev, _features(t, t.dev, loaded, settings, cache), t.labels) for t in tasks if t.dev)
@@ -68,7 +70,7 @@ def prepare(request: TrainingRequest, *, identity: Identity | None = None, cache
     schedule = _schedule(features, shares, settings, mixed=request.mixture.sampling.mixed)
     outputs = {t.name: Output(t.kind, len(t.labels)) for t in tasks}
     run = TrainingRun(
-        network=network(loaded, outputs, settings.optimisation.seed, settings.optimisation.dropout),
+        network=network(loaded, outputs, seed, settings.optimisation.dropout),
         data=features,
         schedule=schedule,
         settings=settings,
@@ -89,16 +91,6 @@ def _check_packs(loaded: Loaded, settings: Settings) -> None:
             raise InputError(
                 f"expected an architecture that --{option} {value} is tested for, found {kind!r}: use --{option} auto"
             )
-
-
-def _read(name: str, request: TrainingRequest) -> TaskRows:
-    settings = request.settings
-    return rows.read(
-        catalog.task(name),
-        request.rows,
-        dev_examples=settings.selection.dev_examples,
-        seed=settings.optimisation.seed,
-    )
 
 
 def _features(

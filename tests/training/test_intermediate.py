@@ -1,5 +1,6 @@
 """train-mix on the written samples: what it leaves behind, what it refuses, and that it goes on."""
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -8,7 +9,9 @@ import signal
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 import diversity
@@ -302,6 +305,50 @@ def test_a_folder_with_other_things_is_left_alone(given, tmp_path) -> None:
         train_mix(["mnli"], output=tmp_path, **given)
     with pytest.raises(InputError, match="expected a folder to write to, found a file"):
         train_mix(["mnli"], output=tmp_path / "thesis.tex", **given)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_is_read(given, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(preparing, "load_model", None)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(InputError, match="expected a folder that can be written to"):
+        train_mix(["mnli"], output=tmp_path / "a" / "b", **given)
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"identity": {"recipe"'])
+def test_a_record_that_was_cut_short_is_one_line(given, tmp_path, content) -> None:
+    (tmp_path / "training.json").write_text(content)
+    with pytest.raises(InputError, match=r"training.json: expected the record of a finished run, found no whole JSON"):
+        train_mix(["mnli"], output=tmp_path, **given)
+
+
+def test_what_a_killed_process_left_of_a_finished_run_goes(given, tmp_path) -> None:
+    first = train_mix(["ccg"], output=tmp_path / "mix", **given)
+    (tmp_path / "mix" / "run").mkdir()
+    assert train_mix(["ccg"], output=tmp_path / "mix", **given) == first
+    assert not (tmp_path / "mix" / "run").exists()
+
+
+def test_the_record_has_hashes_of_the_weights_threads_and_processes(trained) -> None:
+    record = json.loads((trained.folder / "training.json").read_text())
+    for name, digest in record["sha256"].items():
+        assert hashlib.sha256((trained.folder / name).read_bytes()).hexdigest() == digest
+    assert set(record["sha256"]) == {"model.safetensors", "heads.safetensors"}
+    assert (record["processes"], record["threads"]) == (1, torch.get_num_threads())
+
+
+def test_a_full_disk_at_the_end_is_one_line(given, tmp_path, monkeypatch) -> None:
+    real = safetensors.torch.save_file
+
+    def full(tensors, filename, *more, **options):
+        if str(filename).endswith("heads.safetensors"):
+            raise SafetensorError("I/O error: No space left on device (os error 28)")
+        return real(tensors, filename, *more, **options)
+
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    with pytest.raises(InputError, match=r"expected to write the checkpoint, found .*No space left"):
+        train_mix(["ccg"], output=tmp_path / "mix", heads="keep", **given)
+    monkeypatch.undo()
+    assert train_mix(["ccg"], output=tmp_path / "mix", heads="keep", **given).steps == 6
 
 
 def test_packing_that_is_not_tested_is_refused(small, given, tmp_path) -> None:

@@ -279,7 +279,7 @@ def without_dropout(made: TrainingRun) -> TrainingRun:
     return made
 
 
-# One of two processes, set up as `accelerate launch --cpu --num_processes 2` does.
+# One of two processes, set up as `torchrun --nproc-per-node 2` does.
 WORKER = """
 import json, os, sys
 import torch
