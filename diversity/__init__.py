@@ -32,6 +32,7 @@ _API = {
     "published": "data.shipped",
     "save_moments": "scoring.embedded",
     "score": "scoring.score",
+    "scorers": "scoring.scorer",
     "task": "catalog",
     "TransferSettings": "zeroshot.transfer",
     "train_mix": "training.intermediate",
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from diversity.scoring.score import contributions as contributions
     from diversity.scoring.score import distances as distances
     from diversity.scoring.score import score as score
+    from diversity.scoring.scorer import scorers as scorers
     from diversity.stats.analysis import Analysis as Analysis
     from diversity.stats.compare import compare as compare
     from diversity.stats.fit import fit as fit

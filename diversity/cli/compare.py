@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diversity.cli import _analysis as options
 from diversity.cli._common import Format, check_writable, emit, names_in, note, show, text_table
 from diversity.cli._options import (
+    AlphaOption,
     EnglishOption,
+    OutcomeOption,
     OutOption,
     PermutationsOption,
     ResultsOption,
@@ -18,7 +21,7 @@ from diversity.cli._options import (
     SeedOption,
     WhereOption,
 )
-from diversity.cli.fit import choices, number
+from diversity.cli.fit import number
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -39,15 +42,20 @@ def compare(
         typer.Option(help="The groups, in place of scores: CSV with mixture, group (diverse, homogeneous)."),
     ] = None,
     group_column: Annotated[str | None, typer.Option(help="The column of the results that has the groups.")] = None,
-    outcome: Annotated[str, typer.Option(help="mean9, mean7, retrieval, mean, or a target.")] = "mean9",
+    outcome: OutcomeOption = "mean9",
     share: Annotated[float, typer.Option(help="Share of each stratum that is diverse, and that is homogeneous.")] = 1
     / 3,
     match: Annotated[str, typer.Option(help="What pairs have in common: k, budget, columns of numbers.")] = "k,budget",
-    rope: Annotated[float, typer.Option(help="A difference up to this is practically none, in outcome units.")] = 0.5,
+    rope: options.Rope = None,
     encoder: ScoresEncoderOption = None,
     english: EnglishOption = True,
     where: WhereOption = None,
+    lower_is_better: options.LowerIsBetter = None,
+    chosen_by_diversity: options.Chosen = None,
+    moments: options.Moments = None,
+    embeddings: options.Embeddings = None,
     permutations: PermutationsOption = 10_000,
+    alpha: AlphaOption = 0.05,
     seed: SeedOption = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for the numbers, as JSON.")] = None,
     format: Annotated[Format, typer.Option(help="Form of the table of pairs.")] = Format.table,
@@ -59,16 +67,20 @@ def compare(
     """
     from diversity.stats import compare as comparing
     from diversity.stats.analysis import Analysis
+    from diversity.stats.scores import read_scores
 
     for file in (f for f in (json_file, out) if f is not None):
         check_writable(file)
     if groups is not None and group_column is not None:
         raise InputError("expected --groups or --group-column, found both")
+    known = None if scores is None else read_scores(scores)
     analysis = Analysis(
-        outcome=outcome, encoder=encoder, english=english, where=choices(where), permutations=permutations, seed=seed,
+        outcome=outcome, encoder=encoder, english=english, where=options.choices(where), alpha=alpha, seed=seed,
+        permutations=permutations, lower_is_better=lower_is_better, chosen_by_diversity=chosen_by_diversity,
+        scorers=None if known is None else options.scorers_of(known, moments, embeddings),
     )  # fmt: skip
     compared = comparing.compare(
-        results, scores, metric=metric, groups=_groups(groups) if groups is not None else group_column, share=share,
+        results, known, metric=metric, groups=_groups(groups) if groups is not None else group_column, share=share,
         match=names_in(match), rope=rope, analysis=analysis,
     )  # fmt: skip
     if json_file is not None:
@@ -103,6 +115,6 @@ def _text(compared: Comparison) -> str:
         f"{compared.sentence}\n\n"
         + text_table(["diverse", "homogeneous", "matched on", "difference", "shared"], rows, right=(3, 4))
         + f"{more}\nBootstrap over pairs: {ends}; effect size {number(compared.effect_size, '.2f')}; p: task labels "
-        f"{number(compared.p_permutation, '.2g')}, REML {number(compared.p_reml, '.2g')}, sign flips "
-        f"{number(compared.p_sign_flip, '.2g')} (anticonservative: pairs share tasks)\n"
+        f"{number(compared.p_permutation, '.2g')}, bootstrap {number(compared.p_reml, '.2g')}, sign flips "
+        f"{number(compared.p_sign_flip, '.2g')} (as if pairs shared no tasks)\n"
     )

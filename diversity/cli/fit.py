@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diversity.cli import _analysis as options
 from diversity.cli._common import Format, check_writable, emit, metrics_in, note, show, text_table
 from diversity.cli._options import (
     AlphaOption,
@@ -45,6 +46,10 @@ def fit(
     encoder: ScoresEncoderOption = None,
     english: EnglishOption = True,
     where: WhereOption = None,
+    lower_is_better: options.LowerIsBetter = None,
+    chosen_by_diversity: options.Chosen = None,
+    moments: options.Moments = None,
+    embeddings: options.Embeddings = None,
     permutations: PermutationsOption = 10_000,
     bootstrap: BootstrapOption = 1000,
     alpha: AlphaOption = 0.05,
@@ -60,16 +65,20 @@ def fit(
     """
     from diversity.stats import fit as fitting
     from diversity.stats.analysis import Analysis
+    from diversity.stats.scores import read_scores
 
     for file in (f for f in (json_file, out) if f is not None):
         check_writable(file)
     if tables is not None and (tables.is_file() or not tables.absolute().parent.is_dir()):
         raise InputError(f"{tables}: expected a folder to write to")
+    known = read_scores(scores)
     analysis = Analysis(
-        outcome=outcome, encoder=encoder, english=english, where=choices(where), covariates=tuple(metrics_in(covariates)),
-        alpha=alpha, permutations=permutations, bootstrap=bootstrap, seed=seed,
+        outcome=outcome, encoder=encoder, english=english, where=options.choices(where),
+        covariates=tuple(metrics_in(covariates)), alpha=alpha, permutations=permutations, bootstrap=bootstrap, seed=seed,
+        lower_is_better=lower_is_better, chosen_by_diversity=chosen_by_diversity,
+        scorers=options.scorers_of(known, moments, embeddings),
     )  # fmt: skip
-    fitted = fitting.fit(results, scores, metric=metric, analysis=analysis)
+    fitted = fitting.fit(results, known, metric=metric, analysis=analysis)
     if json_file is not None:
         emit(json.dumps(fitted.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n", json_file)
     if tables is not None:
@@ -78,17 +87,6 @@ def fit(
     show(methods, format, out, _text(fitted))
     for line in fitted.notes:
         note(f"note: {line}")
-
-
-def choices(where: list[str] | None) -> dict[str, object]:
-    """The columns and values of `--where COLUMN=VALUE`."""
-    chosen: dict[str, object] = {}
-    for item in where or []:
-        column, equals, value = item.partition("=")
-        if not equals or not column.strip():
-            raise InputError(f"expected --where COLUMN=VALUE, found {item!r}")
-        chosen[column.strip()] = value.strip()
-    return chosen
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
@@ -103,10 +101,12 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
 
 def number(value: float, form: str = ".4f") -> str:
     """A number; `-` where there is none."""
-    return "-" if math.isnan(value) else f"{value:{form}}"
+    return f"{value + 0.0:{form}}" if math.isfinite(value) else "-"
 
 
 def _text(fitted: Fit) -> str:
+    from diversity.stats import sentences
+
     rows = []
     for line in fitted.to_frame().to_dict("records"):
         name = ("* " if line["primary"] else "  ") + line["method"]
@@ -114,13 +114,13 @@ def _text(fitted: Fit) -> str:
         rows.append(
             [name, number(line["slope"]), ends, number(line["p"], ".2g"), number(line["df"], ".1f"), line["note"]]
         )
-    header = ["  method (* primary)", "slope per SD", "95 % interval", "p", "df", ""]
+    header = ["  method (* primary)", "slope per SD", f"{sentences.level(fitted.alpha)} interval", "p", "df", ""]
     known = {"diversity": fitted.r2_leave_one_task_out, **fitted.baselines}
     r2 = ", ".join(f"{n} {number(math.nan if v is None else v, '.3f')}" for n, v in known.items())
     r = (number(v, ".3f") for v in (fitted.pearson, fitted.spearman, fitted.kendall))
     least = number(fitted.minimum_detectable_slope, ".3g")
     return (
         f"{fitted.sentence}\n\n{text_table(header, rows, right=(1, 2, 3, 4))}\n"
-        f"{'Pearson {}, Spearman {}, Kendall {}'.format(*r)}; the least slope shown with 80 % power: {least}\n"
+        f"{'Pearson {}, Spearman {}, Kendall {}'.format(*r)}; least slope that the verdict shows with 80 % power: {least}\n"
         f"Predictive R^2, each task left out in turn: {r2}\n"
     )

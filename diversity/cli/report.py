@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from diversity.cli import _analysis as options
 from diversity.cli._common import metrics_in, note
 from diversity.cli._options import (
     AlphaOption,
@@ -21,7 +22,6 @@ from diversity.cli._options import (
     SeedOption,
     WhereOption,
 )
-from diversity.cli.fit import choices
 
 app = typer.Typer()
 
@@ -37,9 +37,13 @@ def report(
     encoder: ScoresEncoderOption = None,
     english: EnglishOption = True,
     where: WhereOption = None,
+    lower_is_better: options.LowerIsBetter = None,
+    chosen_by_diversity: options.Chosen = None,
+    moments: options.Moments = None,
+    embeddings: options.Embeddings = None,
     title: Annotated[str, typer.Option(help="Title of the report.")] = "",
     alpha: AlphaOption = 0.05,
-    rope: Annotated[float, typer.Option(help="Points within which mixtures are practically equal.")] = 0.5,
+    rope: options.Rope = None,
     permutations: PermutationsOption = 10_000,
     bootstrap: BootstrapOption = 1000,
     seed: SeedOption = 0,
@@ -55,10 +59,15 @@ def report(
     """
     from diversity.reporting import report as reporting
     from diversity.stats.analysis import Analysis
+    from diversity.stats.scores import read_scores
 
+    known = read_scores(scores)
     analysis = Analysis(
-        outcome=outcome, encoder=encoder, english=english, where=choices(where), covariates=tuple(metrics_in(covariates)),
+        outcome=outcome, encoder=encoder, english=english, where=options.choices(where),
+        covariates=tuple(metrics_in(covariates)),
         alpha=alpha, permutations=permutations, bootstrap=bootstrap, seed=seed,
+        lower_is_better=lower_is_better, chosen_by_diversity=chosen_by_diversity,
+        scorers=options.scorers_of(known, moments, embeddings),
     )  # fmt: skip
     presentation = reporting.Presentation(title or reporting.TITLE, remark, exports)
     written = reporting.report(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from diversity import store
 from diversity.reporting import page, sections, words
 from diversity.reporting.sections import Findings
+from diversity.scoring.scorer import scorers
 from diversity.stats.analysis import Analysis
 from diversity.stats.compare import Comparison, compare
 from diversity.stats.fit import Fit, fit
@@ -57,7 +58,7 @@ def report(
     metric: str,
     output: Path | str,
     groups: Mapping[str, str] | str | None = None,
-    rope: float = 0.5,
+    rope: float | None = None,
     analysis: Analysis | None = None,
     presentation: Presentation | None = None,
 ) -> Report:
@@ -66,7 +67,8 @@ def report(
     `results`, `scores` and `analysis` are those of `fit`; `metric` and the outcome of the analysis are the primary ones,
     declared before. `groups` and `rope` are those of `compare`: a mapping, or a column of the results such as `role`,
     which a grid of matched pairs writes. What the tables do not allow (one seed, one target, three mixtures) is explained
-    in its place. Raises InputError only where the tables cannot be read at all.
+    in its place. The scores of relabelled mixtures are computed from the shipped moments where the analysis has no
+    scorers. Raises InputError only where the tables cannot be read at all.
     """
     from tqdm import tqdm
 
@@ -75,7 +77,8 @@ def report(
         raise InputError(f"{target}: expected a file that ends in .html")
     asked, top = analysis or Analysis(), presentation or Presentation()
     known = read_scores(scores)
-    runs = read_outcomes(results, english=asked.english, where=asked.where)
+    runs = read_outcomes(results, english=asked.english, where=asked.where, lower_is_better=asked.lower_is_better)
+    asked = asked if asked.scorers is not None else replace(asked, scorers=scorers(known))
     with tqdm(total=4, desc="report", postfix="slopes", unit="step", disable=None) as bar:
         fitted = _or_why(lambda: fit(runs, known, metric=metric, analysis=asked))
         _next(bar, "pairs")
@@ -84,8 +87,8 @@ def report(
         _next(bar, "page")
         findings = Findings(fitted, compared, runs, known.of(metric, asked.encoder), known.frame)
         settings = {
-            "alpha": asked.alpha, "rope": rope, "seed": asked.seed, "version": __version__,
-            "covariates": ", ".join(asked.covariates) or "none",
+            "alpha": asked.alpha, "rope": "half a point of 100" if rope is None else rope, "seed": asked.seed,
+            "version": __version__, "covariates": ", ".join(asked.covariates) or "none",
         }  # fmt: skip
         facts = _facts({"results": results, "scores": scores}, _settings(metric, asked, known, settings))
         content = [

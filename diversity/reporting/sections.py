@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from diversity.reporting import plots, words
 from diversity.reporting.page import Block, Figure, Paragraph, Section, Table, cell
+from diversity.stats import sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,13 +77,18 @@ def verdict(fit: Fit | str, comparison: Comparison | str, runs: pd.DataFrame, no
     blocks.append(
         Paragraph(
             f"The outcome, {fit.outcome}, is {words.outcome(fit.outcome)}. "
-            "Numbers are in points of 100; a slope is for one standard deviation of diversity, among mixtures of one size."
+            f"Numbers are in {units(fit)}; a slope is for one standard deviation of diversity within mixtures of one size."
         )
     )
     if not isinstance(comparison, str):
         blocks.append(Paragraph(comparison.sentence))
     blocks += [Paragraph(_sentence(note), "note") for note in fit.notes]
     return Section("verdict", "Verdict", tuple(blocks))
+
+
+def units(fit: Fit) -> str:
+    """The units of outcomes, in words."""
+    return "points of 100" if fit.in_points else "units of the results"
 
 
 def cautions(runs: pd.DataFrame) -> list[str]:
@@ -92,8 +98,8 @@ def cautions(runs: pd.DataFrame) -> list[str]:
         texts.append("All results are in English: they say nothing about transfer to other languages.")
     if runs["value"].between(0, 1).all() and runs["value"].max() > 0:
         texts.append(
-            "All results lie between 0 and 1, where points of 100 are expected: read points as units of the results; the "
-            "region of practical equivalence (--rope) is likely far too wide."
+            "All results lie between 0 and 1, where points of 100 are expected: read points as units of the results; "
+            "practical equivalence is judged only within a region that is given (--rope)."
         )
     return texts
 
@@ -205,7 +211,7 @@ def compared(comparison: Comparison | str) -> Section:
     shown = pairs.rename(columns={"diverse": "a", "homogeneous": "b"}).rename(
         columns={"outcome_diverse": "diverse", "outcome_homogeneous": "homogeneous"}
     )
-    better = int((pairs["difference"] > 0).sum())
+    better = int((pairs["difference"] * (-1 if comparison.lower_is_better else 1) > 0).sum())
     first = ["diverse", "homogeneous", "difference"]
     listed = pairs[[*first, *(c for c in pairs.columns if c not in first)]]
     alt = (
@@ -213,9 +219,9 @@ def compared(comparison: Comparison | str) -> Section:
     )
     numbers = (
         f"Interval of a bootstrap over pairs {_ends(comparison.low, comparison.high)}; knowing that pairs share tasks "
-        f"{_ends(comparison.low_tasks, comparison.high_tasks)}. p by task labels {_known(comparison.p_permutation)}, by the "
-        f"multi-membership model {_known(comparison.p_reml)}; as if pairs were independent {cell(comparison.p_sign_flip)} "
-        f"(anticonservative). Effect size {cell(comparison.effect_size)}."
+        f"{_ends(comparison.low_tasks, comparison.high_tasks)}. p by task labels {_known(comparison.p_permutation)}, by "
+        f"parametric bootstrap {_known(comparison.p_reml)}; as if pairs shared no tasks {cell(comparison.p_sign_flip)}. "
+        f"Effect size {_known(comparison.effect_size)}."
     )
     blocks: tuple[Block, ...] = (
         Paragraph(comparison.sentence),
@@ -240,7 +246,7 @@ def _known(value: float) -> str:
 
 
 def _ends(low: float, high: float) -> str:
-    return f"{cell(low)} to {cell(high)}" if math.isfinite(low) else "not known"
+    return "not known" if math.isnan(low) else sentences.interval(low, high)
 
 
 def slopes(fit: Fit | str) -> Section:
@@ -262,7 +268,7 @@ def slopes(fit: Fit | str) -> Section:
                 draw,
                 alt,
                 "Each point is a mixture. The line is that of the multi-membership model over mixtures of all "
-                f"sizes, with the 95 % interval of the line. {alt}",
+                f"sizes, with its {sentences.level(fit.alpha)} interval. {alt}",
                 "scatter",
             ),
             Table(
@@ -270,7 +276,7 @@ def slopes(fit: Fit | str) -> Section:
                 "The slope by every method. Which one is primary follows from the design alone.",
                 "methods",
             ),
-            *_forest(by_target, single),
+            *_forest(by_target, single, sentences.level(fit.alpha)),
             Table(
                 by_target,
                 "Slopes by target and by group of targets, points per standard deviation of diversity; p "
@@ -279,29 +285,26 @@ def slopes(fit: Fit | str) -> Section:
                 "number of languages.",
                 "slopes",
             ),
-            Paragraph(_heterogeneity(fit.tables["heterogeneity"].iloc[0])),
+            Paragraph(sentences.of_heterogeneity(fit.tables["heterogeneity"].iloc[0])),
         ),
     )
 
 
-def _forest(by_target: pd.DataFrame, single: pd.DataFrame) -> list[Block]:
+def _forest(by_target: pd.DataFrame, single: pd.DataFrame, level: str) -> list[Block]:
     if len(single) < 2:
         return [missing("A forest plot of targets", "the results have one target")]
+    if single["slope"].isna().all():
+        return [missing("A forest plot of targets", "there is no test of their slopes")]
     shown = by_target.rename(columns={"target": "label", "slope": "estimate"})[["label", "estimate", "low", "high"]]
     pooled = [label for label in shown["label"] if label not in set(single["target"])]
     ends = ", ".join(f"{a} {b:+.2g}" for a, b in single[["target", "slope"]].itertuples(index=False))
     draw = partial(plots.forest, shown, xlabel="points per standard deviation of diversity", pooled=pooled)
-    alt = f"Slopes by target with 95 % intervals: {ends}."
+    alt = f"Slopes by target with {level} intervals: {ends}."
     return [
-        Figure(draw, alt, "Slopes by target (circles) and by group of targets (diamonds), 95 % intervals.", "forest")
+        Figure(
+            draw, alt, f"Slopes by target (circles) and by group of targets (diamonds), {level} intervals.", "forest"
+        )
     ]
-
-
-def _heterogeneity(found: pd.Series) -> str:
-    return (
-        f"Do the targets differ? Q = {cell(found['q'])}, p = {cell(found['p'])}, I² = {cell(found['i2'])}, "
-        f"standard deviation between targets {cell(found['tau'])}; pooled slope {cell(found['mean'])}."
-    )
 
 
 def retrieval(fit: Fit | str) -> Section:
@@ -333,41 +336,36 @@ def specifications(fit: Fit | str) -> Section:
     """The specification curve."""
     title = "Would another choice have found something else?"
     table = None if isinstance(fit, str) else fit.tables.get("specifications")
-    if table is None or len(table) < 2:
-        why = fit if isinstance(fit, str) else "there is one metric, one encoder and one outcome to choose from"
+    if isinstance(fit, str) or table is None or len(table) < 2:
+        alone = "there is one metric, one encoder and one outcome to choose from, or none can be tested"
+        why = fit if isinstance(fit, str) else alone
         return Section("specifications", title, (missing("The specification curve", why),))
     shown = table.rename(columns={"slope": "estimate"})
     choices = [c for c in ("metric", "encoder", "outcome", "covariates") if shown[c].nunique() > 1]
-    significant = int((table["p"] < 0.05).sum())
-    after = int((table["p_holm"] < 0.05).sum())
-    text = (
-        f"{len(table)} specifications: {significant} have p < .05, {after} after Holm's correction; "
-        f"{int((table['slope'] > 0).sum())} slopes are positive. By chance alone about one in twenty is below .05."
-    )
+    text = sentences.of_specifications(table, fit.alpha)
     draw = partial(plots.specification_curve, shown, choices, ylabel="points per SD")
     figure = Figure(draw, text, f"Every specification, in order of its slope. {text}", "specifications")
     named = table.assign(covariates=table["covariates"].replace("", "none"))
-    listed = Table(named.drop(columns="same_sign"), "All specifications, by REML.", "specifications", 15)
+    caption = "All specifications, by the test that the design gets."
+    listed = Table(named.drop(columns="same_sign"), caption, "specifications", 15)
     return Section("specifications", title, (Paragraph(text), figure, listed))
 
 
 def influence(fit: Fit | str) -> Section:
     """What happens when a task, a language or a target is left out."""
-    title = "Influence: what hangs on one task, language or target?"
+    title = "Influence: does one task, language or target carry the finding?"
     if isinstance(fit, str):
         return Section("influence", title, (missing("Influence", fit),))
     table = fit.tables["influence"]
-    dropped = table[table["kind"] != "none"]
-    turned = dropped[~dropped["same_sign"].astype(bool)]
-    named = ", ".join(f"{k} {d}" for k, d in turned[["kind", "dropped"]].head(8).itertuples(index=False))
-    text = f"The sign changes in {len(turned)} of {len(dropped)} cases{': ' + named if named else ''}."
+    text = sentences.of_influence(table)
     tasks = table[table["kind"].isin(["none", "task", "target"])]
     blocks: list[Block] = [Paragraph(text)]
-    if len(tasks) > 1:
+    if tasks["slope"].notna().sum() > 1:
         names = (tasks["kind"] + " " + tasks["dropped"].astype(str)).where(tasks["kind"] != "none", WHOLE)
         shown = tasks.assign(label=names, estimate=tasks["slope"])
         draw = partial(plots.forest, shown, xlabel="slope without it, points per standard deviation", pooled=[WHOLE])
-        blocks.append(Figure(draw, text, "The slope when one task or target is left out, 95 % intervals.", "influence"))
+        caption = f"The slope when one task or target is left out, {sentences.level(fit.alpha)} intervals."
+        blocks.append(Figure(draw, text, caption, "influence"))
     listed = table.assign(dropped=table["dropped"].where(table["kind"] != "none", WHOLE))
     order = ["dropped", *(c for c in listed.columns if c != "dropped")]
     blocks.append(

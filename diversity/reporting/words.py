@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from diversity import catalog
 from diversity.reporting.page import Paragraph, Section, cell
+from diversity.stats import sentences
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ CHECKS: Mapping[str, str] = {
     "mixtures were independent.",
     "partial": "Partial correlations of diversity and outcome given each baseline (p naive).",
     "shapes": "Is the relation a line? R² of a line, of a parabola (p of its curvature) and of the best monotone fit.",
-    "choosing": "Were the mixtures of greatest score trained: quality of the ranking (NDCG, 1 is perfect) and points lost "
+    "ranking": "Were the mixtures of greatest score trained: quality of the ranking (NDCG, 1 is perfect) and points lost "
     "against the best mixture when the best of the first 1, 3 or 5 is kept (regret).",
     "measurement": "Measurement: reliability is the share of variance that is not error; corrected_slope undoes the "
     "flattening by errors of the score, slope_sd is what they make of the slope; ceiling is the greatest |r| that noise of "
@@ -90,53 +91,50 @@ def _measured(fit: Fit, runs: pd.DataFrame) -> str:
     span = [t for t in catalog.targets() if catalog.task(t).kind == "span" and t in set(runs["target"])]
     answers = " question answering counts as the mean of exact match and F1," if span else ""
     return (
-        f"We scored the semantic diversity of {fit.n_mixtures} mixtures of {fit.n_tasks} English intermediate tasks with "
-        f"{fit.metric} and related it to {fit.outcome}, {outcome(fit.outcome)} (results: {there};{answers} "
+        f"We scored the semantic diversity of {sentences.count(fit.n_mixtures, 'mixture')} made of {fit.n_tasks} English "
+        f"tasks with {fit.metric} and related it to {fit.outcome}, {outcome(fit.outcome)} (results: {there};{answers} "
         f"each target as the mean over its languages{english}, and over seeds)."
     )
 
 
 def _tested(fit: Fit, settings: Mapping[str, object]) -> str:
-    first = fit.tables["methods"].query("primary").iloc[0]["method"]
-    exact = math.factorial(fit.n_tasks)
-    how = {
-        "task-label permutation": f"an exact permutation of the tasks' labels (all {exact:,}), since the design is closed "
-        "under relabelling; its interval holds the slopes that it does not reject",
-        "task-label permutation (drawn)": "a permutation of the tasks' labels (drawn), since the design is closed under "
-        "relabelling; its interval holds the slopes that it does not reject",
-        "Freedman-Lane permutation (approximate)": "Freedman and Lane's (1983) permutation of the tasks' labels, of the "
-        "residuals that the covariates leave (approximate); the design is closed under relabelling, and the interval is "
-        "that of a multi-membership mixed model",
-    }.get(first, f"{first} (one random effect a task), since the design is not closed under relabelling of its tasks")
+    if math.isnan(fit.p):
+        return f"The effect was not tested: {fit.why}."
+    how = (
+        "a permutation of the tasks' labels: outcomes stay, the tasks exchange their texts, and the diversity of each "
+        f"relabelled mixture is known ({fit.primary.partition('(')[2].rstrip(')')}); its interval holds the slopes that it "
+        "does not reject. It is exact where it does not matter to outcomes which task bears which texts"
+        if math.isfinite(fit.p_permutation)
+        else "restricted maximum likelihood with a random effect of each task, its t compared with a parametric bootstrap "
+        "under the fitted null; its interval holds the slopes that it does not reject"
+    )
     members = fit.tables["members"]
     given = settings.get("covariates", "none")
     covariates = "" if given == "none" else f" Covariates in the regression: {given}."
     alone = " and holds given the mean of the members' single-task outcomes" if len(members) > 1 else ""
     return (
         "Mixtures share tasks, so the task, not the mixture, is the unit of chance. The primary test is "
-        f"{how}. It compares mixtures of one size.{covariates} Slopes are in points per standard deviation of diversity, "
-        f"with 95 % intervals. An effect counts as established where p is at most {cell(settings.get('alpha', 0.05))}{alone}."
+        f"{how}. It compares mixtures of one size.{covariates} Slopes are for one standard deviation of diversity within "
+        f"mixtures of one size, with {sentences.level(fit.alpha)} intervals. An effect counts as established where p is at "
+        f"most {cell(fit.alpha)}{alone}."
     )
 
 
 def _besides(fit: Fit) -> str:
     least = fit.minimum_detectable_slope
-    reml = math.isnan(fit.p_permutation)
     model = (
-        ""
-        if reml
-        else (
-            "a multi-membership mixed model (REML, a random effect of each task, Satterthwaite's degrees of freedom) and "
-        )
+        "a multi-membership mixed model (REML, a random effect of each task) and "
+        if math.isfinite(fit.p_permutation)
+        else ""
     )
     power = (
-        f"With the spread found, the design shows a slope of {least:.3g} with 80 % power (simulated). "
+        f"With the spread estimated, the verdict shows a slope of {sentences.number(least)} with 80 % power (simulated). "
         if math.isfinite(least)
         else ""
     )
     return (
-        f"{power}Beside it we report {model}the naive ordinary regression, which is anticonservative; slopes of single "
-        "targets with p-values corrected by Holm (1979) and by Benjamini and Hochberg (1995); and every "
+        f"{power}Beside it we report {model}ordinary regression, which takes mixtures that share tasks as independent; "
+        "slopes of single targets with p-values corrected by Holm (1979) and by Benjamini and Hochberg (1995); and every "
         "specification that these tables allow (Simonsohn et al. 2020)."
     )
 
@@ -144,9 +142,14 @@ def _besides(fit: Fit) -> str:
 def _compared(comparison: Comparison | str) -> str:
     if isinstance(comparison, str):
         return ""
+    region = (
+        ""
+        if math.isnan(comparison.rope)
+        else f" Differences within {sentences.number(comparison.rope)} count as practically none."
+    )
     return (
-        f"We also compared the most with the least diverse mixtures in {comparison.n_pairs} pairs of the same number of "
-        f"tasks (and budget, where known). Differences within {comparison.rope:g} points count as practically none."
+        f"We also compared the most with the least diverse mixtures in {sentences.count(comparison.n_pairs, 'pair')} of the "
+        f"same number of tasks (and budget, where known).{region}"
     )
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from diversity.encoders import registry
 from diversity.moments import single_threaded
 from diversity.scoring.asked import Asked
-from diversity.scoring.embedded import EmbeddedTasks
+from diversity.scoring.embedded import EmbeddedTasks, from_arrays, load_moments
+from diversity.stats.scores import Scores
 from diversity.types import Array, InputError, SecondOrder
 
 NUMBERS = 1 << 24  # of weights that are valued at once: 134 MB
@@ -80,6 +84,45 @@ class MomentScorer:
         )
         distinct, place = np.unique(stacked.reshape(-1, shape[2]), axis=0, return_inverse=True)
         return np.asarray(self.values(distinct)[place.reshape(-1)].reshape(shape[:2]))
+
+
+def scorers(
+    scores: Scores, *, moments: Path | str | None = None, embeddings: Mapping[str, ArrayLike | Path] | None = None
+) -> Callable[[str, str], MomentScorer | None]:
+    """The scorer of each metric and encoder of a table of scores: what a test that relabels tasks asks for.
+
+    From the `embeddings` of each task (arrays, or `.npy` files), else from saved `moments` (a folder; default: the shipped
+    ones). None where a task has no moments, or the metric needs rows.
+    """
+    tasks = sorted({task for shares in scores.shares.values() for task in shares})
+    spaces: dict[str, EmbeddedTasks | None] = {}
+
+    def space(encoder: str) -> EmbeddedTasks | None:
+        if encoder not in spaces:
+            try:
+                spaces[encoder] = (
+                    from_arrays({t: embeddings[t] for t in tasks if t in embeddings})
+                    if embeddings
+                    else load_moments(tasks, moments, encoder or registry.DEFAULT)
+                )
+            except InputError:
+                if moments is not None or embeddings:
+                    raise
+                spaces[encoder] = None  # the shipped moments do not have these tasks
+        return spaces[encoder]
+
+    def scorer(metric: str, encoder: str) -> MomentScorer | None:
+        known = space(encoder)
+        if known is None:
+            return None
+        rows = scores.frame[(scores.frame["metric"] == metric) & (scores.frame["encoder"] == encoder)]
+        plain = "estimator" in rows and set(rows["estimator"]) == {"V"}
+        try:
+            return MomentScorer(known, Asked.of(metric, "V" if plain else "auto"))
+        except InputError:  # a score of the user's, or one of rows
+            return None
+
+    return scorer
 
 
 def _relabelled_forms(weights: Array, permutations: NDArray[np.intp], form: SecondOrder) -> Array:

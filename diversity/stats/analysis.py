@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from diversity.types import InputError
+from diversity.types import InputError, Scorer
+
+Scorers = Callable[[str, str], Scorer | None]  # of a metric and an encoder
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,10 @@ class Analysis:
     chooses rows of the results by their columns. `covariates` are k, entropy, log_budget, single_mean, numeric columns,
     or other metrics of the scores. `alpha` is the level of the tests, `permutations` the task labels that are drawn (all
     of them up to nine tasks), `bootstrap` the draws of intervals (1000 of correlations and 10,000 of pairs where it is
-    None), `seed` that of everything drawn.
+    None), `seed` that of everything drawn. `lower_is_better` says so of the outcomes (None: as a column of that name or the
+    metric's name says); `chosen_by_diversity` that the mixtures were chosen by their diversity, as matched pairs are (None:
+    as a column `role` of the results says). `scorers` compute the scores of relabelled mixtures that a table lacks: a Scorer
+    of the metric, or a function of metric and encoder that gives one, such as `diversity.scorers(scores)`.
 
     Raises InputError for a level outside (0, 1) and for fewer than 100 draws.
 
@@ -34,6 +39,9 @@ class Analysis:
     permutations: int = 10_000
     bootstrap: int | None = None
     seed: int = 0
+    lower_is_better: bool | None = None
+    chosen_by_diversity: bool | None = None
+    scorers: Scorer | Scorers | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:

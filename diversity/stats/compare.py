@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from diversity.stats import matching, permutation
+from diversity.stats import matching, model, paired, sentences
 from diversity.stats.analysis import Analysis
-from diversity.stats.multimembership import slopes
 from diversity.stats.outcomes import Outcomes, read_outcomes
+from diversity.stats.paired import PairedTest, Pairs
+from diversity.stats.permutation import Relabelled, SetScores, closed, labels
+from diversity.stats.relabelling import Relabelling
 from diversity.stats.result import Result
-from diversity.stats.scores import Scores
+from diversity.stats.scores import Scores, read_scores
 from diversity.stats.study import Study, read_study
 from diversity.stats.tables import BASELINES
 from diversity.types import Array, InputError
@@ -24,22 +26,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Judgement = Literal["better", "equal", "worse", "undecided"]
-Pairs = Sequence[tuple[int, int]]  # of mixtures: the diverse and the homogeneous one
-FLIPS = 14  # pairs up to which all signs are tried
 BOOTSTRAP = 10_000  # draws of pairs
+ROPE = 0.5  # points of accuracy
+FEWEST = 3  # pairs: two have no interval
+RELABELLINGS = 1999  # for each of which groups and pairs are formed again
 
 
 @dataclass(frozen=True)
 class Comparison(Result):
     """Diverse minus homogeneous, in outcome units (accuracy points), over matched pairs.
 
-    `low` and `high` are the 95 % interval of a bootstrap over pairs, `low_tasks` and `high_tasks` one that
-    knows that pairs share tasks, on which the verdict rests: the differences that permuting the tasks' labels does not
-    reject where the design is closed, else that of the multi-membership model. `p_permutation` permutes the
-    tasks' labels (nan where the design is not closed under relabelling), `p_reml` is that of the model, `p_sign_flip`
-    exchanges the members of each pair as if pairs were independent (anticonservative). `effect_size` is the mean
-    difference over its standard deviation. `verdict`: is the difference practically `better`, `equal` or `worse`, its
-    interval being wholly above, within or below the region of practical equivalence +-`rope`, or `undecided`.
+    `low` and `high` are the interval of a bootstrap over pairs, `low_tasks` and `high_tasks` one that knows that
+    pairs share tasks, on which the verdict rests: the differences that the primary test (`primary`, `p`) does not reject,
+    both of level 1 - `alpha`. `p_permutation` permutes the tasks' labels, and forms groups and pairs again (nan where that
+    cannot be had); `p_reml` is a parametric bootstrap with the variances of tasks and noise of all mixtures;
+    `p_sign_flip` exchanges the members of each pair as if pairs were independent. `effect_size` is the mean difference
+    over its standard deviation. `verdict`: is the difference practically `better`, `equal` or `worse`, its interval being
+    wholly above, within or below the region of practical equivalence +-`rope`, or `undecided`; where `lower_is_better`, a
+    negative difference is better. `rope` is nan where the outcomes are not in points of 100 and none was given: then
+    `better` and `worse` are by the interval alone and nothing is `equal`. `why` says why there is no test.
     """
 
     metric: str
@@ -57,6 +62,12 @@ class Comparison(Result):
     effect_size: float
     rope: float
     verdict: Judgement
+    primary: str
+    p: float
+    alpha: float
+    lower_is_better: bool
+    in_points: bool
+    why: str
 
     def to_frame(self) -> pd.DataFrame:
         """The pairs with their differences."""
@@ -65,16 +76,7 @@ class Comparison(Result):
     @property
     def sentence(self) -> str:
         """The verdict in words that follow from the numbers."""
-        said = {
-            "better": "diverse mixtures are practically better than homogeneous ones",
-            "worse": "diverse mixtures are practically worse than homogeneous ones",
-            "equal": "diverse and homogeneous mixtures are practically equal",
-            "undecided": "whether diverse mixtures are better than homogeneous ones is not decided",
-        }[self.verdict]
-        return (
-            f"{self.n_pairs} pairs of mixtures of {self.n_tasks} tasks: {said} on {self.outcome}: {self.difference:+.3g} "
-            f"(95 % interval {self.low_tasks:+.3g} to {self.high_tasks:+.3g}; practically none: up to {self.rope:g})."
-        )
+        return sentences.of_comparison(self)
 
 
 def compare(
@@ -86,8 +88,7 @@ def compare(
     outcome: str | None = None,
     share: float = 1 / 3,
     match: Sequence[str] = ("k", "budget"),
-    rope: float = 0.5,
-    seed: int | None = None,
+    rope: float | None = None,
     analysis: Analysis | None = None,
 ) -> Comparison:
     """Compare diverse with homogeneous mixtures, in pairs of the same number of tasks and the same budget.
@@ -95,39 +96,100 @@ def compare(
     The groups are given (`groups`: mixture -> diverse or homogeneous, or the name of a column of the results), or are
     the `share` of greatest and of least `metric` in `scores` within each stratum of `match` (k, budget, or any column of
     numbers; a budget that the results do not have is passed over). Pairs share as many tasks as they can, each mixture
-    being in one pair at most. `results`, `outcome`, `seed` and `analysis` are those of `fit`.
+    being in one pair at most. `results`, `outcome`, and `analysis` are those of `fit`. `rope` is by default half
+    a point where the outcomes are in points of 100.
+
+    Where the scores of relabelled mixtures can be had and the groups are those of the score, the primary test permutes the
+    tasks' labels and forms groups and pairs again; else it is a parametric bootstrap.
 
     Raises InputError for tables that cannot be used, and where no stratum has mixtures of both groups.
     """
-    if rope < 0 or not math.isfinite(rope):
+    if rope is not None and (rope < 0 or not math.isfinite(rope)):
         raise InputError(f"expected a region of practical equivalence of at least 0, found {rope}")
-    asked = (analysis or Analysis()).changed(outcome=outcome, seed=seed)
-    runs = read_outcomes(results, english=asked.english, where=asked.where)
+    asked = (analysis or Analysis()).changed(outcome=outcome)
+    runs = read_outcomes(results, english=asked.english, where=asked.where, lower_is_better=asked.lower_is_better)
     known = _given(groups, runs)
     if known is None and (scores is None or metric is None):
         raise InputError("expected scores and a metric, or groups, to tell diverse mixtures from homogeneous ones")
-    table = _as_scores(known, runs) if scores is None or metric is None else scores
+    table = read_scores(_as_scores(known, runs) if scores is None or metric is None else scores)
     study = read_study(runs, table, metric=metric or "group", outcome=asked.outcome, encoder=asked.encoder)
-    strata, notes = _strata(study, match)
-    side = matching.split(study.x, strata, share) if known is None else matching.given(known, study.mixtures)
-    pairs = matching.pairs(side, strata, study.x, study.weights)
+    matched = Matched(
+        study, *_strata(study, match), share, None if known is None else matching.given(known, study.mixtures)
+    )
+    pairs = matched.pairs(study.x)
     if not pairs:
         raise InputError(
             f"expected diverse and homogeneous mixtures of the same {' and '.join(match)}, found no such pair"
         )
-    numbers = _numbers(study, pairs, asked)
-    paired = _table(study, pairs, strata)
+    relabelling = Relabelling.of(table, study.metric, study.encoder, None if known is not None else asked.scorers)
+    numbers = _numbers(matched, pairs, model.Tester(relabelling, asked))
+    region = (ROPE if study.in_points and not study.lower_is_better else math.nan) if rope is None else rope
+    rows = _table(study, pairs, matched.strata)
     return Comparison(
         metric=study.metric if known is None else "group",
         outcome=study.outcome,
         n_tasks=len(study.tasks),
         n_pairs=len(pairs),
-        **numbers,
-        rope=rope,
-        verdict=_verdict(numbers["low_tasks"], numbers["high_tasks"], rope),
-        tables={"pairs": paired, "strata": _by_stratum(paired), "left_out": study.left_out},
-        notes=(*study.notes, *notes, *_notes(side, pairs, numbers["low_tasks"])),
+        difference=numbers.difference,
+        low=numbers.low,
+        high=numbers.high,
+        low_tasks=numbers.low_tasks,
+        high_tasks=numbers.high_tasks,
+        p_permutation=numbers.p_permutation,
+        p_reml=numbers.p_reml,
+        p_sign_flip=numbers.p_sign_flip,
+        effect_size=numbers.effect_size,
+        rope=region,
+        verdict=_verdict(numbers.low_tasks, numbers.high_tasks, region, study.lower_is_better),
+        primary=numbers.primary,
+        p=numbers.p,
+        alpha=asked.alpha,
+        lower_is_better=study.lower_is_better,
+        in_points=study.in_points,
+        why=numbers.why,
+        tables={"pairs": rows, "strata": _by_stratum(rows), "left_out": study.left_out},
+        notes=(*study.notes, *matched.notes, *_notes(matched.groups(study.x), pairs, study, region)),
     )
+
+
+@dataclass(frozen=True)
+class Matched:
+    """How the mixtures of a study are put into groups and pairs: within strata, by diversity or by the groups given."""
+
+    study: Study
+    strata: list[tuple[float, ...]]
+    notes: list[str]
+    share: float
+    given: list[str] | None
+
+    def groups(self, x: Array) -> list[str]:
+        """The group of each mixture by its diversity x (M,), or as given."""
+        return matching.split(x, self.strata, self.share) if self.given is None else self.given
+
+    def pairs(self, x: Array) -> Pairs:
+        """Pairs of a diverse and a homogeneous mixture."""
+        return matching.pairs(self.groups(x), self.strata, x, self.study.weights)
+
+    def relabelled_pairs(self, side: Array) -> Pairs:
+        """Pairs of the mixtures that relabelling makes of the groups given: `side` (M,) is 1, 0.5 or 0."""
+        groups = ["diverse" if s > 0.75 else "homogeneous" if s < 0.25 else "" for s in side]
+        return matching.pairs(groups, self.strata, side, self.study.weights)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    difference: float
+    low: float
+    high: float
+    low_tasks: float
+    high_tasks: float
+    p_permutation: float
+    p_reml: float
+    p_sign_flip: float
+    effect_size: float
+    primary: str
+    p: float
+    why: str
 
 
 def _given(groups: Mapping[str, str] | str | None, runs: Outcomes) -> Mapping[str, str] | None:
@@ -171,85 +233,65 @@ def _strata(study: Study, match: Sequence[str]) -> tuple[list[tuple[float, ...]]
     return [tuple(row) for row in np.round(np.column_stack(columns), 9).tolist()], notes
 
 
-def _numbers(study: Study, pairs: Pairs, analysis: Analysis) -> dict[str, float]:
+def _numbers(matched: Matched, pairs: Pairs, tester: model.Tester) -> _Numbers:
+    study, asked = matched.study, tester.analysis
     diverse, homogeneous = (list(side) for side in zip(*pairs, strict=True))
     difference = study.y[diverse] - study.y[homogeneous]
-    n, mean, rng = len(pairs), float(difference.mean()), np.random.default_rng(analysis.seed)
+    n, rng = len(pairs), np.random.default_rng(asked.seed)
     sd = float(difference.std(ddof=1)) if n > 1 else math.nan
-    draws = analysis.bootstrap or BOOTSTRAP
+    draws = asked.bootstrap or BOOTSTRAP
     drawn = rng.choice(difference, (draws, n)).mean(axis=1) if n > 1 else np.array([math.nan])
-    low, high = (float(q) for q in np.quantile(drawn, [0.025, 0.975]))
-    low_tasks, high_tasks, p_reml = shared_tasks(study.weights[diverse] - study.weights[homogeneous], difference)
-    test = label_test(study, diverse, homogeneous, analysis.permutations, rng)
-    if test is not None:
-        low_tasks, high_tasks = (float(end[0]) for end in test.interval())
-    return {
-        "difference": mean, "low": low, "high": high, "low_tasks": low_tasks, "high_tasks": high_tasks,
-        "p_permutation": math.nan if test is None else float(test.p()[0]), "p_reml": p_reml,
-        "p_sign_flip": sign_flip_p(difference, analysis.permutations, rng), "effect_size": mean / sd if sd > 0 else math.nan,
-    }  # fmt: skip
+    ends = [float(q) for q in np.quantile(drawn, [asked.alpha / 2, 1 - asked.alpha / 2])]
+    few = f"{sentences.count(n, 'pair')} {'is' if n == 1 else 'are'} too few for an interval that knows of shared tasks"
+    by_labels, bootstrap, why = (None, None, few) if n < FEWEST else _tests(matched, pairs, tester, rng)
+    primary = by_labels or bootstrap
+    p_reml = math.nan if bootstrap is None else bootstrap.p()
+    p_labels = math.nan if by_labels is None else by_labels.p()
+    low, high = (math.nan, math.nan) if primary is None else primary.interval(asked.alpha)
+    return _Numbers(
+        float(difference.mean()), ends[0] if n >= FEWEST else math.nan, ends[1] if n >= FEWEST else math.nan, low, high,
+        p_labels, p_reml, paired.sign_flip_p(difference, asked.permutations, rng), float(difference.mean()) / sd if sd > 0
+        else math.nan, "task-label permutation" if by_labels else "parametric bootstrap" if bootstrap else "no test",
+        p_reml if by_labels is None else p_labels, "" if primary else why,
+    )  # fmt: skip
 
 
-def shared_tasks(between: Array, difference: Array) -> tuple[float, float, float]:
-    """95 % interval and p-value of the mean of differences (n,) whose pairs differ by the shares `between` (n, T).
-
-    Its variance is sd_task^2 |sum of shares|^2 / n^2 + sd_noise^2 / n, both standard deviations by REML, with Welch and
-    Satterthwaite's degrees of freedom: T - 1 of the tasks' part, n - 1 of the rest. nan with fewer than three pairs.
-    """
-    from scipy.special import stdtr, stdtrit
-
-    n, tasks = between.shape
-    if n < 3:
-        return math.nan, math.nan, math.nan
-    fitted = slopes(between, np.ones(n), difference, np.empty((n, 0)))
-    parts = (
-        float(fitted.sd_task[0]) ** 2 * float((between.sum(axis=0) ** 2).sum()) / n**2,
-        float(fitted.sd_noise[0]) ** 2 / n,
+def _tests(
+    matched: Matched, pairs: Pairs, tester: model.Tester, rng: np.random.Generator
+) -> tuple[PairedTest | None, PairedTest | None, str]:
+    """The test by task labels and the parametric bootstrap, where they can be had; and why there is none."""
+    study, by_labels, bootstrap = matched.study, None, None
+    relabelled, pairs_of = _relabelled(matched, tester)
+    choice = model.primary_test(
+        study.weights, relabelled=isinstance(relabelled, Relabelled), chosen_by_diversity=tester.chosen(study)
     )
-    mean, variance = float(difference.mean()), sum(parts)
-    if variance == 0:
-        return mean, mean, 0.0 if mean else 1.0
-    df = variance**2 / (parts[0] ** 2 / max(tasks - 1, 1) + parts[1] ** 2 / (n - 1))
-    half = float(stdtrit(df, 0.975)) * math.sqrt(variance)
-    return mean - half, mean + half, float(2 * stdtr(df, -abs(mean) / math.sqrt(variance)))
+    if choice.test == "labels" and isinstance(relabelled, Relabelled):
+        by_labels = paired.by_labels(study.y, relabelled.fewer(RELABELLINGS, rng), pairs, pairs_of)
+    try:
+        bootstrap = paired.by_bootstrap(study.y, study.weights, pairs, draws=9999, rng=rng)
+    except InputError as error:
+        return by_labels, None, str(error)
+    return by_labels, bootstrap if by_labels or choice.test == "bootstrap" else None, choice.why
 
 
-def label_test(
-    study: Study, diverse: Sequence[int], homogeneous: Sequence[int], draws: int, rng: np.random.Generator
-) -> permutation.LabelTest | None:
-    """The same pairs, of the mixtures that relabelling makes of them; None where the design is not closed."""
-    if not study.closed:
-        return None
-    contrast = np.zeros(len(study.x))
-    contrast[diverse], contrast[homogeneous] = 1.0, -1.0
-    columns = np.column_stack([study.y, contrast / 2])  # a difference of 1 is half up, half down
-    order, exact = permutation.labels(len(study.tasks), draws, rng)
-    a, b = (
-        np.concatenate([moved @ contrast for moved in permutation.relabelled(study.weights, order, column)])
-        / len(diverse)
-        for column in columns.T
-    )
-    sums = np.array([[study.y @ study.y], [study.y @ contrast], [contrast @ contrast]])
-    a, b, none = (a - a.mean())[None], b - b.mean(), np.zeros_like(b)
-    return permutation.LabelTest(a, b, none[None], none, (sums, sums), (1.0, 0, 0), exact)
+def _relabelled(matched: Matched, tester: model.Tester) -> tuple[Relabelled | str, Callable[[Array], Pairs]]:
+    """The diversity of relabelled mixtures, and how it makes pairs; of groups given, their sides in a closed design."""
+    study = matched.study
+    if matched.given is None:
+        return tester.relabelled(study), lambda z: matched.pairs(z * study.sd)
+    if not closed(study.weights):
+        return "the groups of relabelled mixtures are not known", matched.relabelled_pairs
+    side = np.array([{"diverse": 1.0, "homogeneous": 0.0}.get(g, 0.5) for g in matched.given])
+    orders, exact = labels(len(study.tasks), tester.analysis.permutations, np.random.default_rng(tester.analysis.seed))
+    return Relabelled(study.weights, orders, exact, SetScores.of(study.weights > 0, side)), matched.relabelled_pairs
 
 
-def sign_flip_p(difference: Array, draws: int, rng: np.random.Generator) -> float:
-    """Two-sided p-value of differences (n,) whose signs are exchanged, all ways up to 14 pairs, else `draws` times."""
-    n = len(difference)
-    if n <= FLIPS:
-        signs = 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
-    else:
-        signs = np.concatenate([np.ones((1, n)), rng.choice([-1.0, 1.0], (draws, n))])
-    statistic = np.abs(signs @ difference)
-    return float(np.mean(statistic >= statistic[0] * (1 - 1e-9)))
-
-
-def _verdict(low: float, high: float, rope: float) -> Judgement:
-    if low > rope:
-        return "better"
-    if high < -rope:
-        return "worse"
+def _verdict(low: float, high: float, rope: float, lower_is_better: bool) -> Judgement:
+    region = 0.0 if math.isnan(rope) else rope
+    if low > region:
+        return "worse" if lower_is_better else "better"
+    if high < -region:
+        return "better" if lower_is_better else "worse"
     return "equal" if low >= -rope and high <= rope else "undecided"
 
 
@@ -280,11 +322,13 @@ def _by_stratum(paired: pd.DataFrame) -> pd.DataFrame:
     return paired.groupby("stratum", sort=False)["difference"].agg(["size", "mean", "std"]).reset_index()
 
 
-def _notes(side: Sequence[str], pairs: Pairs, low: float) -> list[str]:
+def _notes(side: Sequence[str], pairs: Pairs, study: Study, region: float) -> list[str]:
     notes = []
     unpaired = sum(s != "" for s in side) - 2 * len(pairs)
     if unpaired:
-        notes.append(f"{unpaired} mixtures of a group have no partner and are not compared")
-    if math.isnan(low):
-        notes.append(f"{len(pairs)} pairs are too few for an interval that knows of shared tasks: nothing is decided")
+        verb = "has no partner and is" if unpaired == 1 else "have no partner and are"
+        notes.append(f"{sentences.count(unpaired, 'mixture')} of a group {verb} not compared")
+    if math.isnan(region):
+        why = "lower outcomes are better" if study.in_points else "the outcomes are not in points of 100"
+        notes.append(f"{why}, so there is no region of practical equivalence: give one with --rope")
     return notes

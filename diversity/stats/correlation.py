@@ -77,9 +77,16 @@ def redrawn(weights: Array, x: Array, y: Array, fixed: Array, draws: int, rng: n
 
 
 def correlations(
-    weights: Array, x: Array, y: Array, fixed: Array, *, draws: int = 1000, rng: np.random.Generator | None = None
+    weights: Array,
+    x: Array,
+    y: Array,
+    fixed: Array,
+    *,
+    level: float = 0.95,
+    draws: int = 1000,
+    rng: np.random.Generator | None = None,
 ) -> pd.DataFrame:
-    """Pearson, Spearman and Kendall with 95 % intervals: bootstrap over tasks, and the naive one of Fisher for Pearson.
+    """Pearson, Spearman and Kendall with intervals of a level: bootstrap over tasks, and the naive one of Fisher for Pearson.
 
     Columns `correlation, value, low, high, naive_low, naive_high`; `weights` (M, T), `x`, `y` (M,), `fixed` (M, c) the
     fixed effects of the model that outcomes are redrawn from.
@@ -91,7 +98,7 @@ def correlations(
 
     again = redrawn(weights, x, y, fixed, draws, rng or np.random.default_rng(0))
     ranks = rankdata(again, axis=0)
-    found = {
+    values = {
         "pearson": (pearson(x, y), _columnwise(x, again)),
         "spearman": (spearman(x, y), _columnwise(rankdata(x), ranks)),
         "kendall": (
@@ -100,9 +107,11 @@ def correlations(
         ),
     }
     rows = []
-    for name, (value, drawn) in found.items():
-        low, high = np.quantile(drawn, [0.025, 0.975]) if math.isfinite(value) else (math.nan, math.nan)
-        naive = interval_r(value, len(x)) if name == "pearson" and math.isfinite(value) else (math.nan, math.nan)
+    for name, (value, drawn) in values.items():
+        low, high = (
+            np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]) if math.isfinite(value) else (math.nan, math.nan)
+        )
+        naive = interval_r(value, len(x), level) if name == "pearson" and math.isfinite(value) else (math.nan, math.nan)
         rows.append((name, value, float(low), float(high), *naive))
     return pd.DataFrame(rows, columns=["correlation", "value", "low", "high", "naive_low", "naive_high"])
 
@@ -120,11 +129,11 @@ def _columnwise(x: Array, columns: Array) -> Array:
     return np.asarray(a @ b / np.maximum(np.linalg.norm(a) * np.linalg.norm(b, axis=0), 1e-300))
 
 
-def prediction(weights: Array, x: Array, y: Array, at: Array) -> pd.DataFrame:
-    """The fitted line at values `at` of the diversity, its 95 % interval, and that of one new mixture.
+def prediction(weights: Array, x: Array, y: Array, at: Array, level: float = 0.95) -> pd.DataFrame:
+    """The fitted line at values `at` of the diversity, its interval of a level, and that of one new mixture.
 
     Columns `x, fitted, low, high, new_low, new_high`. Generalised least squares under the multi-membership model; a new
-    mixture has tasks of its own, of as many as the design's mixtures on average. t with Satterthwaite's df of the slope.
+    mixture has other tasks, of as many as the design's mixtures on average. t with Satterthwaite's df of the slope.
     """
     import pandas as pd
     from scipy.special import stdtrit
@@ -136,10 +145,10 @@ def prediction(weights: Array, x: Array, y: Array, at: Array) -> pd.DataFrame:
     solved = np.linalg.solve(covariance, columns)
     spread = np.linalg.inv(columns.T @ solved)
     beta = spread @ (solved.T @ y)
-    there = np.column_stack([np.ones(len(at)), at])
-    line, variance = there @ beta, np.einsum("ij,jk,ik->i", there, spread, there)
+    points = np.column_stack([np.ones(len(at)), at])
+    line, variance = points @ beta, np.einsum("ij,jk,ik->i", points, spread, points)
     new = variance + shared * float((weights**2).sum(axis=1).mean()) + model.sd_noise[0] ** 2
-    factor = stdtrit(model.df[0], 0.975)
+    factor = stdtrit(model.df[0], (1 + level) / 2)
     half, wide = factor * np.sqrt(variance), factor * np.sqrt(new)
     return pd.DataFrame(
         {

@@ -1,7 +1,8 @@
-"""`fit`: does the diversity of mixtures go with their accuracy?"""
+"""`fit`: is the diversity of mixtures related to their accuracy?"""
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +20,18 @@ from diversity.stats import (
     predictive,
     ranking,
     reliability,
+    sentences,
     specification,
     targets,
 )
 from diversity.stats.analysis import Analysis
+from diversity.stats.calibration import calibrated
+from diversity.stats.multimembership import basis
 from diversity.stats.outcomes import Outcomes, read_outcomes
 from diversity.stats.result import Result
 from diversity.stats.scores import Scores, read_scores
 from diversity.stats.study import Study, read_study
+from diversity.types import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,12 +43,17 @@ BOOTSTRAP = 1000  # draws for the intervals of correlations
 class Fit(Result):
     """The answer for one metric and one outcome.
 
-    `slope_per_sd` is in outcome units (accuracy points) for one standard deviation of diversity, within mixtures of one
-    size, with its 95 % interval `low` to `high`. `p_permutation` (task labels; nan where the design is not closed under
-    relabelling), `p_reml` (multi-membership random effects) and `p_ols_naive` (ordinary regression: anticonservative).
-    Correlations are over the mixtures; `r2_leave_one_task_out` is predictive, and `baselines` the same of what
-    diversity must beat (None where the tables do not have it). `minimum_detectable_slope` is that of 80 % power. The
-    `tables` are DataFrames by name, `notes` what a reader must know.
+    `slope_per_sd` is in outcome units (accuracy points) for one standard deviation of diversity within mixtures of one
+    size (`sd`, in units of the metric), `low` to `high` its interval of level 1 - `alpha`: the slopes that the primary test
+    does not reject, some between them being rejected where `gaps`. `p` is that of the primary test, whose name is
+    `primary`, with its Monte-Carlo error `p_error`; all are nan where there is no test, for the reason `why`.
+    `p_permutation` (task labels; nan where they are not permuted), `p_reml` (multi-membership random effects, parametric
+    bootstrap) and `p_ols_naive` (ordinary regression: mixtures that share tasks taken as independent). `plain_slope` is
+    that of regression within sizes. Correlations are over the mixtures; `r2_leave_one_task_out` is predictive, and
+    `baselines` the same of what diversity must beat (None where the tables do not have it).
+    `minimum_detectable_slope` is that which the verdict shows with 80 % power. `verdict` is positive where more diverse
+    mixtures did better: a negative slope where lower outcomes are better. The `tables` are DataFrames by name, `notes`
+    what a reader must know.
     """
 
     metric: str
@@ -63,20 +73,20 @@ class Fit(Result):
     baselines: Mapping[str, float | None]
     minimum_detectable_slope: float
     verdict: model.Verdict
+    primary: str
+    p: float
+    p_error: float
+    alpha: float
+    sd: float
+    plain_slope: float
+    gaps: bool
+    lower_is_better: bool
+    in_points: bool
+    why: str
 
     def to_frame(self) -> pd.DataFrame:
         """The slope by every method, the primary one marked."""
         return self.tables["methods"]
-
-    @property
-    def primary(self) -> str:
-        """The name of the primary test."""
-        return str(self.to_frame().query("primary")["method"].iloc[0])
-
-    @property
-    def p(self) -> float:
-        """The p-value of the primary test."""
-        return self.p_permutation if math.isfinite(self.p_permutation) else self.p_reml
 
     @property
     def established(self) -> bool:
@@ -86,13 +96,7 @@ class Fit(Result):
     @property
     def sentence(self) -> str:
         """The verdict in words that follow from the numbers."""
-        ends = f"95 % interval {self.low:+.3g} to {self.high:+.3g}"
-        effect = f"{self.slope_per_sd:+.3g} on {self.outcome} ({ends}; {self.primary}, p = {self.p:.3g})"
-        said = f"the effect is {self.verdict}" if self.established else f"an effect of {self.metric} is {self.verdict}"
-        return (
-            f"{self.n_mixtures} mixtures of {self.n_tasks} tasks: one standard deviation of {self.metric} goes with "
-            f"{effect}: {said}."
-        )
+        return sentences.of_fit(self)
 
 
 def fit(
@@ -115,47 +119,54 @@ def fit(
     `outcome`, `covariates` and `seed` may be given by themselves. Question answering counts as the mean of exact match
     and F1.
 
-    The primary test permutes the tasks' labels (all ways up to nine tasks, else as many as are drawn) where the design
-    is closed under relabelling, else it is REML with a random effect of each task. Both compare mixtures of one size.
-    With covariates the permutation is Freedman and Lane's, approximate. The verdict needs p <= alpha and, where the
-    tasks were also trained alone, the same given the mean of the members' single outcomes. Without `details` only the
-    default methods are tabled.
+    The primary test permutes the tasks' labels (all ways up to nine tasks, else as many as are drawn): outcomes stay,
+    and the diversity of each relabelled mixture is looked up in the scores, where they have all mixtures that relabelling
+    makes, or computed by the `scorers` of the analysis. Where
+    that cannot be had, or the mixtures were chosen by their diversity, it is REML with a random effect of each task and a
+    parametric bootstrap; where there are too few mixtures for that, there is no test. All compare mixtures of one size.
+    The verdict needs p <= alpha and, where the tasks were also trained alone, the same given the mean of the members'
+    single outcomes. Without `details` only the default methods are tabled.
 
     Raises InputError, one line, for tables that cannot be used.
     """
     asked = (analysis or Analysis()).changed(outcome=outcome, covariates=covariates, seed=seed)
-    known, runs = read_scores(scores), read_outcomes(results, english=asked.english, where=asked.where)
-    study = read_study(runs, known, metric=metric, outcome=asked.outcome, encoder=asked.encoder)
-    rng = np.random.default_rng(asked.seed)
+    runs = read_outcomes(results, english=asked.english, where=asked.where, lower_is_better=asked.lower_is_better)
+    testers = model.Testers(read_scores(scores), asked)
+    study = read_study(runs, testers.scores, metric=metric, outcome=asked.outcome, encoder=asked.encoder)
+    tester = testers.of(study.metric, study.encoder)
     design = model.design_matrix(study, asked.covariates)
-    estimate = model.estimate(study, design, permutations=asked.permutations, alpha=asked.alpha, rng=rng)
-    members, why = model.against_members(study, covariates=asked.covariates, permutations=asked.permutations, rng=rng)
+    estimate = tester.estimates(study, covariates=asked.covariates)
+    members, why = model.against_members(study, tester, estimate)
+    rng = np.random.default_rng(asked.seed)
+    reml = _reml(study, design, rng)
+    spread = {"sd_task": reml["sd_task"], "sd_noise": reml["sd_noise"]}
+    least = _detectable(study, tester, estimate, spread, members is not None)
     predicted = predictive.table(study)
     r2 = dict(zip(predicted["predictor"], predicted["r2_leave_one_task_out"], strict=True))
-    least = _detectable(study, design, estimate, asked.alpha, rng)
-    spread = {"sd_task": float(estimate.reml.sd_task[0]), "sd_noise": float(estimate.reml.sd_noise[0])}
     tables = {
-        "methods": methods.table(study, design, estimate, all_methods=details),
+        "methods": methods.table(study, design, estimate, alpha=asked.alpha, all_methods=details),
         "predictive": predicted,
         "members": _members(estimate, members),
         "mixtures": _mixtures(study),
         "design": power.design_table(study.weights, study.x, **spread, least=least),
     }
     if details:
-        tables |= _details(study, design, asked, rng)
+        tables |= _details(study, design, tester, rng)
         outcomes = list(dict.fromkeys([study.outcome, *targets.groups(study)]))
-        tables["specifications"] = specification.specifications(runs, known, outcomes=outcomes)
-        tables["targets_by_metric"] = specification.targets_by_metric(runs, known, outcome=asked.outcome)
+        with contextlib.suppress(InputError):  # where no metric of the table can be tested, the notes say why
+            tables["specifications"] = specification.specifications(runs, testers, outcomes=outcomes)
+        tables["targets_by_metric"] = specification.targets_by_metric(runs, testers, outcome=asked.outcome)
+    p, labels = float(estimate.p[0]), estimate.labels is not None
     return Fit(
         metric=study.metric,
         outcome=study.outcome,
         n_tasks=len(study.tasks),
         n_mixtures=len(study.mixtures),
-        slope_per_sd=estimate.slope,
-        low=estimate.low,
-        high=estimate.high,
-        p_permutation=estimate.p_permutation,
-        p_reml=estimate.p_reml,
+        slope_per_sd=float(estimate.slope[0]),
+        low=float(estimate.low[0]),
+        high=float(estimate.high[0]),
+        p_permutation=p if labels else math.nan,
+        p_reml=p if estimate.reml is not None else reml["p"],
         p_ols_naive=correlation.naive_p(study.x, study.y),
         pearson=correlation.pearson(study.x, study.y),
         spearman=correlation.spearman(study.x, study.y),
@@ -163,51 +174,90 @@ def fit(
         r2_leave_one_task_out=r2["diversity"],
         baselines={n: float(r2[n]) if math.isfinite(r2[n]) else None for n in predictive.baselines(study)},
         minimum_detectable_slope=least,
-        verdict=model.verdict(estimate, members, asked.alpha),
+        verdict=model.verdict(estimate, members, alpha=asked.alpha, lower_is_better=study.lower_is_better),
+        primary=estimate.method,
+        p=p,
+        p_error=float(estimate.p_error[0]),
+        alpha=asked.alpha,
+        sd=study.sd,
+        plain_slope=_plain_slope(study, design),
+        gaps=bool(estimate.gaps[0]),
+        lower_is_better=study.lower_is_better,
+        in_points=study.in_points,
+        why=estimate.choice.why,
         tables=tables,
-        notes=(*study.notes, *design.notes, *_notes(study, estimate, members, why, asked.alpha)),
+        notes=(*study.notes, *design.notes, *_notes(study, tester, estimate, members, why)),
     )
 
 
+def _reml(study: Study, design: model.DesignMatrix, rng: np.random.Generator) -> dict[str, float]:
+    """The spread of tasks and noise by the multi-membership model, and its calibrated p; nan where it cannot be fitted."""
+    try:
+        fitted = calibrated(study.weights, study.z, study.y, design.fixed, rng=rng)
+    except InputError:
+        return dict.fromkeys(("sd_task", "sd_noise", "p"), math.nan)
+    return {
+        "sd_task": float(fitted.fitted.sd_task[0]), "sd_noise": float(fitted.fitted.sd_noise[0]), "p": float(fitted.p()[0])
+    }  # fmt: skip
+
+
+def _plain_slope(study: Study, design: model.DesignMatrix) -> float:
+    """The slope of ordinary regression given the fixed effects; nan where diversity does not vary given them."""
+    if not design.varies:
+        return math.nan
+    q = basis(design.fixed)
+    left = study.z - q @ (q.T @ study.z)
+    return float(left @ study.y / (left @ left))
+
+
 def _detectable(
-    study: Study,
-    design: model.DesignMatrix,
-    estimate: model.SlopeEstimate,
-    alpha: float,
-    rng: np.random.Generator,
+    study: Study, tester: model.Tester, estimate: model.Estimates, spread: Mapping[str, float], members: bool
 ) -> float:
-    """By the primary test, with the spread of tasks and noise that REML estimates."""
-    method: power.Method = "permutation" if estimate.method.startswith("task-label") else "reml"
+    """The slope that the verdict would show with 80 % power, with the spread of tasks and noise that REML estimates."""
+    if estimate.choice.test == "none" or not math.isfinite(spread["sd_noise"]):
+        return math.nan
+    relabelled = tester.relabelled(study, few=True) if estimate.choice.test == "labels" else None
     return power.detectable(
-        study.weights, study.z, design.fixed, sd_task=float(estimate.reml.sd_task[0]),
-        sd_noise=float(estimate.reml.sd_noise[0]), alpha=alpha, method=method, rng=rng,
-    )  # fmt: skip
+        power.Setting(
+            study.weights,
+            study.z,
+            None if isinstance(relabelled, str) else relabelled,
+            sd_task=spread["sd_task"],
+            sd_noise=spread["sd_noise"],
+            members=members,
+        ),
+        alpha=tester.analysis.alpha,
+        draws=100,
+        rng=np.random.default_rng(tester.analysis.seed),
+    )
 
 
 def _details(
-    study: Study, design: model.DesignMatrix, analysis: Analysis, rng: np.random.Generator
+    study: Study, design: model.DesignMatrix, tester: model.Tester, rng: np.random.Generator
 ) -> dict[str, pd.DataFrame]:
     """Every table beside those of the default methods."""
     import pandas as pd
 
-    by_target = targets.table(study, analysis.covariates)
-    single = by_target[by_target["kind"] == "target"]
-    differ = targets.heterogeneity(single["slope"].to_numpy(float), single["se"].to_numpy(float))
+    level = 1 - tester.analysis.alpha
+    by_target, differ = targets.table(study, tester)
     grid = np.linspace(study.x.min(), study.x.max(), 50)
-    draws = analysis.bootstrap or BOOTSTRAP
+    draws = tester.analysis.bootstrap or BOOTSTRAP
+    fixed = design.fixed if design.varies else np.ones((len(study.x), 1))
     return {
-        "correlations": correlation.correlations(study.weights, study.x, study.y, design.fixed, draws=draws, rng=rng),
+        "correlations": correlation.correlations(
+            study.weights, study.x, study.y, fixed, level=level, draws=draws, rng=rng
+        ),
         "partial": _partial(study),
         "targets": by_target,
         "heterogeneity": pd.DataFrame([differ]),
-        "languages": targets.languages(study),
+        "languages": targets.languages(study, tester),
         "shapes": correlation.shapes(study.weights, study.x, study.y),
-        "prediction": correlation.prediction(study.weights, study.x, study.y, grid),
-        "influence": influence.table(study, analysis.covariates),
-        "cook": influence.mixtures(study, design.fixed),
-        "choosing": ranking.table(study),
-        "measurement": reliability.table(study, design.fixed, rng=rng),
-        "degenerate": reliability.degenerate(study.runs),
+        "prediction": correlation.prediction(study.weights, study.x, study.y, grid, level),
+        "influence": influence.table(study, tester),
+        "cook": influence.mixtures(study, fixed),
+        "ranking": ranking.table(study),
+        "measurement": reliability.table(study, fixed, rng=rng),
+        "degenerate": reliability.degenerate(study.runs, lower_is_better=study.lower_is_better),
         "left_out": study.left_out,
     }
 
@@ -232,31 +282,44 @@ def _mixtures(study: Study) -> pd.DataFrame:
     return pd.DataFrame({**columns, "single_mean": study.single_mean})
 
 
-def _members(found: model.SlopeEstimate, members: model.SlopeEstimate | None) -> pd.DataFrame:
+def _members(estimate: model.Estimates, members: model.Estimates | None) -> pd.DataFrame:
     import pandas as pd
 
-    rows = [("nothing", found), ("members' single outcomes", members)]
-    return pd.DataFrame(
-        [(given, e.slope, e.low, e.high, e.p, e.method) for given, e in rows if e is not None],
-        columns=["given", "slope", "low", "high", "p", "method"],
-    )
+    rows = [("nothing", estimate), ("members' single outcomes", members)]
+    numbers = [(given, *(float(v[0]) for v in (e.slope, e.low, e.high, e.p)), e.method) for given, e in rows if e]
+    return pd.DataFrame(numbers, columns=["given", "slope", "low", "high", "p", "method"])
 
 
 def _notes(
-    study: Study, found: model.SlopeEstimate, members: model.SlopeEstimate | None, why: str, alpha: float
+    study: Study, tester: model.Tester, estimate: model.Estimates, members: model.Estimates | None, why: str
 ) -> list[str]:
-    notes = [why] if why else []
-    if members is not None and found.p <= alpha and model.verdict(found, members, alpha) == "not established":
+    alpha, notes = tester.analysis.alpha, [why] if why else []
+    p = float(estimate.p[0])
+    if (
+        members is not None
+        and p <= alpha
+        and math.isfinite(members.p[0])
+        and model.verdict(estimate, members, alpha=alpha) == "not established"
+    ):
+        slope, given = float(members.slope[0]), sentences.p_value(float(members.p[0]))
         notes.append(
-            f"the slope does not hold given the mean of the members' single outcomes "
-            f"({members.slope:+.3g}, p = {members.p:.3g})"
+            f"the slope does not hold given the mean of the members' single outcomes ({sentences.signed(slope)}, {given})"
         )
-    if math.isnan(found.p_permutation):
-        notes.append("the design is not closed under relabelling of its tasks: REML is the primary test")
-    if found.p_permutation > alpha and not math.isfinite(found.low):
+    if estimate.choice.test == "bootstrap":
+        relabelled = tester.relabelled(study)
+        reason = "the mixtures were chosen by their diversity" if tester.chosen(study) else relabelled
+        if isinstance(reason, str):
+            notes.append(f"the primary test is REML with a parametric bootstrap, for {reason}")
+        else:
+            notes.append(
+                "the primary test is REML with a parametric bootstrap, for a covariate is a score of diversity"
+            )
+    if estimate.labels is not None and p > alpha and not math.isfinite(float(estimate.low[0])):
         notes.append(
             f"no permutation of the labels of these {len(study.tasks)} tasks can reach p = {alpha:g}: the design is too small"
         )
+    if estimate.gaps[0]:
+        notes.append("some slopes within the interval are rejected: with few tasks it has gaps")
     if np.ptp(study.y) == 0:
         notes.append("the outcome is the same for all mixtures: there is nothing to explain")
     return notes

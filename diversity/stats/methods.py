@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diversity.stats.model import DesignMatrix, SlopeEstimate
-from diversity.stats.multimembership import basis
+from diversity.stats.model import DesignMatrix, Estimates
+from diversity.stats.multimembership import basis, slopes
 from diversity.stats.permutation import Index
 from diversity.stats.study import Study
-from diversity.types import Array
+from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHARED = "anticonservative: ignores that mixtures share tasks"
+SHARED = "ignores that mixtures share tasks"
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,13 @@ class Method:
     note: str = ""
 
 
-def table(study: Study, design: DesignMatrix, estimate: SlopeEstimate, *, all_methods: bool = True) -> pd.DataFrame:
+def table(
+    study: Study, design: DesignMatrix, estimate: Estimates, *, alpha: float = 0.05, all_methods: bool = True
+) -> pd.DataFrame:
     """Slope per standard deviation of diversity by each method: a column for each field of `Method`.
 
-    The task-label permutation and the multi-membership model (three choices of degrees of freedom), then ordinary least
+    The primary test and the multi-membership model (its t simulated, and by tables of t with three choices of degrees of
+    freedom), then ordinary least
     squares with classical, heteroscedasticity-robust and cluster-robust errors (target, language, both) and a mixed
     model with a slope for each target, from statsmodels: these answer how the slope varies over targets and languages,
     not over tasks (left out without `all_methods`). Cells weigh so that each target counts once.
@@ -48,39 +51,32 @@ def table(study: Study, design: DesignMatrix, estimate: SlopeEstimate, *, all_me
     import pandas as pd
 
     naive = np.column_stack([study.z, np.ones_like(study.z)])
-    rows = [*_defaults(study, design, estimate), _least_squares("OLS, one predictor (naive)", study.y, naive)]
-    if all_methods:
-        rows += [*_adjusted(study, design), *_clustered(study, design), *_mixed(study, design)]
+    rows = [
+        *_defaults(study, design, estimate, alpha),
+        _least_squares("OLS, one predictor (naive)", study.y, naive, alpha),
+    ]
+    if all_methods and design.varies:
+        rows += [*_adjusted(study, design, alpha), *_clustered(study, design, alpha), *_mixed(study, design, alpha)]
     return pd.DataFrame([asdict(row) for row in rows])
 
 
-def _defaults(study: Study, design: DesignMatrix, estimate: SlopeEstimate) -> list[Method]:
-    rows = []
-    if math.isfinite(estimate.p_permutation):
-        note = "approximate" if "approximate" in estimate.method else "within mixtures of one size"
-        ends = {"low": estimate.low, "high": estimate.high, "p": estimate.p}
-        rows.append(Method(estimate.method, estimate.slope, **ends, primary=True, note=note))
-    reml = estimate.reml
-    choices = {
-        "Satterthwaite t": float(reml.df[0]),
-        "t of tasks less terms": max(len(study.tasks) - 2 - len(design.terms), 1),
-        "z": math.inf,
-    }
+def _defaults(study: Study, design: DesignMatrix, e: Estimates, alpha: float) -> list[Method]:
+    """The primary test, and the multi-membership model beside it."""
+    slope, se, low, high, p = (float(v[0]) for v in (e.slope, e.se, e.low, e.high, e.p))
+    rows = [Method(e.method, slope, se, low, high, p, primary=True, note=e.choice.why or "within mixtures of one size")]
+    if not design.varies:
+        return rows
+    try:
+        model = slopes(study.weights, study.z, study.y, design.fixed)
+    except InputError:
+        return rows
+    free = max(len(study.tasks) - 2 - len(design.terms), 1)
+    choices = {"Satterthwaite t": float(model.df[0]), "t of tasks minus terms": free, "z": math.inf}
+    notes = {"z": "too short for few tasks", "Satterthwaite t": "too short in small open designs"}
     for name, df in choices.items():
-        (low,), (high,) = reml.interval(df=df)
-        rows.append(
-            Method(
-                f"multi-membership REML, {name}",
-                float(reml.slope[0]),
-                float(reml.se[0]),
-                float(low),
-                float(high),
-                float(reml.p(df)[0]),
-                df,
-                primary=estimate.method.startswith("multi") and name.startswith("Satt"),
-                note={"z": "too short for few tasks", "t of tasks less terms": "conservative"}.get(name, ""),
-            )
-        )
+        (below,), (above,) = model.interval(1 - alpha, df)
+        ends = (float(model.slope[0]), float(model.se[0]), float(below), float(above), float(model.p(df)[0]))
+        rows.append(Method(f"multi-membership REML, {name}", *ends, df, note=notes.get(name, "conservative")))
     return rows
 
 
@@ -88,6 +84,7 @@ def _least_squares(
     name: str,
     y: Array,
     columns: Array,
+    alpha: float = 0.05,
     *,
     weights: Array | None = None,
     errors: str = "nonrobust",
@@ -100,21 +97,21 @@ def _least_squares(
         warnings.simplefilter("ignore")  # perfect fits and few clusters show in the numbers
         model = OLS(y, columns) if weights is None else WLS(y, columns, weights=weights)
         fitted = model.fit(cov_type=errors, cov_kwds=clusters, use_t=True)
-        (low, high), df = fitted.conf_int()[0], getattr(fitted, "df_resid_inference", None) or fitted.df_resid
+        (low, high), df = fitted.conf_int(alpha)[0], getattr(fitted, "df_resid_inference", None) or fitted.df_resid
     numbers = (fitted.params[0], fitted.bse[0], low, high, fitted.pvalues[0], float(df))
     return Method(name, *numbers, note=SHARED)
 
 
-def _adjusted(study: Study, design: DesignMatrix) -> list[Method]:
+def _adjusted(study: Study, design: DesignMatrix, alpha: float) -> list[Method]:
     """Ordinary least squares of the mixtures on diversity and the fixed effects."""
     columns = np.column_stack([study.z, basis(design.fixed)])
-    rows = [_least_squares("OLS", study.y, columns)] if design.terms else []
+    rows = [_least_squares("OLS", study.y, columns, alpha)] if design.terms else []
     if len(study.z) > columns.shape[1] + 1:
-        rows.append(_least_squares("OLS, HC3 errors", study.y, columns, errors="HC3"))
+        rows.append(_least_squares("OLS, HC3 errors", study.y, columns, alpha, errors="HC3"))
     return rows
 
 
-def _clustered(study: Study, design: DesignMatrix) -> list[Method]:
+def _clustered(study: Study, design: DesignMatrix, alpha: float) -> list[Method]:
     """Cells (mixture, target, language) with a mean for each (target, language), errors clustered."""
     cells = study.cells.loc[:, study.cells.columns.get_level_values("target").isin(study.targets)]
     y = cells.to_numpy(float)
@@ -131,14 +128,14 @@ def _clustered(study: Study, design: DesignMatrix) -> list[Method]:
     centred = (y - y.mean(axis=0)).T.reshape(-1)
     return [
         _least_squares(
-            f"OLS of cells, errors clustered by {name}", centred, columns, weights=weights, errors="cluster",
+            f"OLS of cells, errors clustered by {name}", centred, columns, alpha, weights=weights, errors="cluster",
             clusters={"groups": group},
         )
         for name, group in groups.items()
     ]  # fmt: skip
 
 
-def _mixed(study: Study, design: DesignMatrix) -> list[Method]:
+def _mixed(study: Study, design: DesignMatrix, alpha: float) -> list[Method]:
     """Mixed model of mixture x target outcomes, a random slope for each target (statsmodels)."""
     if len(study.targets) < 3 or np.ptp(study.y) == 0:
         return []
@@ -156,5 +153,5 @@ def _mixed(study: Study, design: DesignMatrix) -> list[Method]:
         except (np.linalg.LinAlgError, ValueError) as error:
             return [Method(name, note=f"does not converge: {error}")]
     note = SHARED + ("; at the edge of its parameters" if caught else "")
-    low, high = np.asarray(fitted.conf_int())[0]
+    low, high = np.asarray(fitted.conf_int(alpha))[0]
     return [Method(name, fitted.params[0], fitted.bse[0], low, high, fitted.pvalues[0], math.inf, note=note)]

@@ -1,80 +1,135 @@
-"""The primary model of a study: the slope of diversity, its interval and its p-values, and who is held responsible.
+"""The slope of a study and its test: which one a design gets, its p-value and its interval, and the verdict.
 
-Diversity grows with the number of tasks, and so may accuracy; relabelling tasks keeps that number. So the effect is one
-within mixtures of the same size: a mean for each size in a design that is closed under relabelling, a linear term of
-the number of tasks in any other.
+Diversity grows with the number of tasks, and so may accuracy, on whatever curve; relabelling tasks keeps that number. So the
+effect is one within mixtures of the same size: a mean for each size, always. Which test a design gets follows from the
+design alone, and `primary_test` says it to `fit`, to `compare` and to the planning of a design.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from diversity.stats import permutation
+from diversity.stats.analysis import Analysis
+from diversity.stats.calibration import calibrated
 from diversity.stats.multimembership import Slopes, basis, slopes
+from diversity.stats.permutation import LabelTest, Relabelled, label_test
+from diversity.stats.relabelling import Relabelling
+from diversity.stats.scores import Scores
 from diversity.stats.study import Study
+from diversity.stats.tables import Mask
 from diversity.types import Array, InputError
 
 Verdict = Literal["positive", "negative", "not established"]
+Test = Literal["labels", "bootstrap", "none"]
+
+FEW = 1999  # relabellings for the tables of many outcomes
+LEAST_TASKS = 5  # for the bootstrap of REML: with fewer, the variance between tasks is a guess
+LEAST_CONTRASTS = 6  # mixtures beyond one of each size and the slope, for the same
+
+
+@dataclass(frozen=True)
+class TestChoice:
+    """Which test a design gets: `labels` (task-label permutation), `bootstrap` (REML with its t simulated) or `none`."""
+
+    test: Test
+    why: str = ""
+
+    __test__ = False  # no class of tests
+
+
+def primary_test(
+    weights: Array, *, relabelled: bool, chosen_by_diversity: bool = False, covariates: int = 0, moved: bool = False
+) -> TestChoice:
+    """The test of a design of mixtures with weights (M, T), by the design alone.
+
+    Task labels are permuted where the scores of relabelled mixtures can be had (`relabelled`), unless the design was
+    chosen by its diversity or a covariate moves with the labels (`moved`). Else REML with a parametric bootstrap, for
+    equal weights and as many mixtures as its level was shown for: enough to fit, and no more than there are pairs of
+    tasks, whose interactions would pass for diversity. Else there is no test, and `why` says so.
+
+    >>> primary_test(np.eye(9), relabelled=True).test
+    'labels'
+    """
+    closed = permutation.closed(weights)
+    if relabelled and not moved and (closed or not chosen_by_diversity):
+        return TestChoice("labels")
+    member = weights > 0
+    alike = np.allclose(weights[member], np.repeat(1 / member.sum(axis=1), member.sum(axis=1)), atol=1e-6)
+    groups = len(np.unique(permutation.size_groups(weights)))
+    contrasts = len(weights) - groups - covariates - 1
+    if weights.shape[1] < LEAST_TASKS or contrasts < LEAST_CONTRASTS:
+        return TestChoice(
+            "none",
+            f"too few mixtures for a verdict: {len(weights)} mixtures of {weights.shape[1]} tasks; where labels are "
+            f"not permuted it takes at least {LEAST_TASKS} tasks and {groups + covariates + 1 + LEAST_CONTRASTS} "
+            "mixtures",
+        )
+    if not alike and not chosen_by_diversity:
+        return TestChoice(
+            "none",
+            "with unequal weights nothing but the scores of relabelled mixtures tells diversity from each task's own "
+            "diminishing returns",
+        )
+    pairs = weights.shape[1] * (weights.shape[1] - 1) // 2
+    if (several := int((member.sum(axis=1) > 1).sum())) > pairs:
+        return TestChoice(
+            "none",
+            f"{several} mixtures of {weights.shape[1]} tasks share so many pairs of tasks that interactions would pass for "
+            "diversity",
+        )
+    return TestChoice("bootstrap")
 
 
 @dataclass(frozen=True)
 class DesignMatrix:
-    """Fixed effects (M, c) of a study, and what can be tested in it."""
+    """Fixed effects (M, c) of a study by name. `varies`: has diversity any freedom given them? `moved`: is one of them a
+    score of diversity, which relabelling would move?"""
 
     fixed: Array
-    closed: bool
     terms: tuple[str, ...]
+    varies: bool
+    moved: bool
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class SlopeEstimate:
-    """Slope per standard deviation of diversity with its 95 % interval, by the primary test.
-
-    `p` is that test's p-value: exact task labels where the design is closed, else REML. `p_permutation` is nan where
-    labels cannot be permuted. `method` says which is primary.
-    """
-
-    slope: float
-    low: float
-    high: float
-    p: float
-    p_permutation: float
-    p_reml: float
-    method: str
-    reml: Slopes
-
-
 def design_matrix(study: Study, covariates: Sequence[str] = ()) -> DesignMatrix:
-    """Fixed effects: size where it varies and diversity is no function of it, and covariates by name."""
-    closed, terms, notes = study.closed, list(covariates), []
-    fixed = np.ones((len(study.x), 1))
-    if len(set(study.k)) > 1 or (closed and permutation.orbits(study.weights).max() > 0):
-        group = permutation.orbits(study.weights)
-        means = np.asarray((group[:, None] == np.arange(group.max() + 1)).astype(float))
-        size = means if closed else np.column_stack([fixed, study.k])
-        if _varies(study.x, size):
-            fixed, terms = size, ["size" if closed else "k", *terms]
-        else:
-            closed = False
-            notes.append(
-                f"{study.metric} is a function of the number of tasks, so nothing is left to relabel or adjust for"
-            )
+    """A mean for each size, and covariates by name.
+
+    Raises InputError where a covariate leaves diversity no freedom that sizes left.
+    """
+    fixed, notes = permutation.size_means(study.weights), list[str]()
+    sizes = fixed.sum(axis=0)
+    terms = (["size"] if len(sizes) > 1 else []) + list(covariates)
+    if alone := int((sizes == 1).sum()) if len(sizes) > 1 else 0:
+        names = [str(int(k)) for k in sorted({study.k[i] for i in np.flatnonzero(fixed[:, sizes == 1].any(axis=1))})]
+        notes.append(
+            f"{alone} {'mixture is' if alone == 1 else 'mixtures are'} alone of {'its' if alone == 1 else 'their'} number "
+            f"of tasks ({', '.join(names)}) and {'says' if alone == 1 else 'say'} nothing of the slope"
+        )
+    varies = _varies(study.x, fixed)
+    if not varies:
+        notes.append(
+            f"{study.metric} is a function of the number of tasks in these mixtures: its effect cannot be told apart from "
+            "that of the number of tasks"
+        )
     for name in covariates:
         column = study.covariate(name)
         if np.ptp(column) <= 1e-12 * max(1e-300, float(np.abs(column).max())):
             notes.append(f"the covariate {name} is the same for all mixtures")
         fixed = np.column_stack([fixed, (column - column.mean()) / (column.std() or 1.0)])
-    if not _varies(study.x, fixed):
+    if varies and not _varies(study.x, fixed):
         raise InputError(
             f"expected {study.metric} to be more than a linear function of {', '.join(terms)}, found that it is one"
         )
-    return DesignMatrix(fixed, closed, tuple(terms), tuple(notes))
+    moved = any(name in study.scored for name in covariates)
+    return DesignMatrix(fixed, tuple(terms), varies, moved, tuple(notes))
 
 
 def _varies(x: Array, fixed: Array) -> bool:
@@ -83,68 +138,180 @@ def _varies(x: Array, fixed: Array) -> bool:
     return float(np.linalg.norm(centred - q @ (q.T @ centred))) > 1e-7 * float(np.linalg.norm(centred))
 
 
-def estimate(
-    study: Study,
-    design: DesignMatrix,
-    *,
-    permutations: int = 10_000,
-    alpha: float = 0.05,
-    rng: np.random.Generator | None = None,
-) -> SlopeEstimate:
-    """The slope of the outcome on diversity, in standard deviations of the whole study, under a design."""
-    fitted = slopes(study.weights, study.z, study.y, design.fixed)
-    low, high = (float(end[0]) for end in fitted.interval(1 - alpha))
-    p_reml = float(fitted.p()[0])
-    if not design.closed:
-        return SlopeEstimate(
-            float(fitted.slope[0]), low, high, p_reml, math.nan, p_reml, "multi-membership REML", fitted
+@dataclass(frozen=True)
+class Estimates:
+    """Slopes of D outcomes per standard deviation of diversity within sizes, by one test: each field (D,).
+
+    nan where there is no test (`choice.why`). `gaps`: some slopes within the interval are rejected. `reml` is the fit of
+    the multi-membership model, `p_reml` its calibrated p-value; `count` and `exact` are of the relabellings.
+    """
+
+    choice: TestChoice
+    slope: Array
+    se: Array
+    low: Array
+    high: Array
+    p: Array
+    p_error: Array
+    gaps: Mask
+    reml: Slopes | None = None
+    labels: LabelTest | None = None
+
+    @property
+    def method(self) -> str:
+        """The test in words."""
+        if self.labels is not None:
+            count = self.labels.count
+            return f"task-label permutation ({'all' if self.labels.exact else 'drawn,'} {count:,})"
+        return "multi-membership REML, parametric bootstrap" if self.choice.test == "bootstrap" else "no test"
+
+
+@dataclass(frozen=True)
+class Tester:
+    """How the questions of one analysis are tested: the relabelling of its metric, and the options."""
+
+    relabelling: Relabelling
+    analysis: Analysis
+
+    def estimates(
+        self, study: Study, outcomes: Array | None = None, covariates: Sequence[str] = (), *, few: bool = False
+    ) -> Estimates:
+        """The slopes of the study's outcome, or of several (M, D), given covariates; with `few` relabellings for tables.
+
+        Raises InputError where a covariate cannot be had or leaves no freedom.
+        """
+        given = study.y if outcomes is None else outcomes
+        design = design_matrix(study, covariates)
+        if not design.varies:
+            return _untested(given, TestChoice("none", design.notes[-1]))
+        rng = np.random.default_rng(self.analysis.seed)
+        relabelled = self.relabelled(study, few=few)
+        choice = primary_test(
+            study.weights,
+            relabelled=isinstance(relabelled, Relabelled),
+            chosen_by_diversity=self.chosen(study),
+            covariates=design.fixed.shape[1] - len(np.unique(permutation.size_groups(study.weights))),
+            moved=design.moved,
         )
-    if set(design.terms) <= {"size"}:
-        test = permutation.label_test(study.weights, study.z, study.y, permutations, rng)
-        p, (low, high) = float(test.p()[0]), (float(end[0]) for end in test.interval(alpha))
-        method = "task-label permutation" + ("" if test.exact else " (drawn)")
-        return SlopeEstimate(float(test.slope[0]), low, high, p, p, p_reml, method, fitted)
-    p = permutation.freedman_lane(study.weights, study.z, study.y, design.fixed, permutations, rng)
-    return SlopeEstimate(
-        float(fitted.slope[0]), low, high, p, p, p_reml, "Freedman-Lane permutation (approximate)", fitted
+        if choice.test == "labels" and isinstance(relabelled, Relabelled):
+            return _by_labels(relabelled, given, design, choice, self.analysis.alpha)
+        if choice.test == "bootstrap":
+            return _by_bootstrap(study, given, design, choice, self.analysis.alpha, rng, few)
+        missing = isinstance(relabelled, str) and not self.chosen(study)
+        why = f"{choice.why}; {relabelled}" if missing else choice.why
+        return _untested(given, TestChoice("none", why))
+
+    def chosen(self, study: Study) -> bool:
+        """Was the design chosen by its diversity?"""
+        given = self.analysis.chosen_by_diversity
+        return study.chosen_by_diversity if given is None else given
+
+    def relabelled(self, study: Study, *, few: bool = False) -> Relabelled | str:
+        """The study under relabellings, or why they cannot be had."""
+        key = (study.mixtures, study.tasks)
+        if key not in self._known:
+            rng = np.random.default_rng(self.analysis.seed)
+            self._known[key] = self.relabelling.relabelled(study, self.analysis.permutations, rng)
+        known = self._known[key]
+        return (
+            known.fewer(FEW, np.random.default_rng(self.analysis.seed)) if few and not isinstance(known, str) else known
+        )
+
+    @cached_property
+    def _known(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], Relabelled | str]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Testers:
+    """The tester of each metric and encoder of a table of scores, made once."""
+
+    scores: Scores
+    analysis: Analysis = field(default_factory=Analysis)
+
+    def of(self, metric: str, encoder: str) -> Tester:
+        """The tester of one metric."""
+        if (metric, encoder) not in self._known:
+            relabelling = Relabelling.of(self.scores, metric, encoder, self.analysis.scorers)
+            self._known[metric, encoder] = Tester(relabelling, self.analysis)
+        return self._known[metric, encoder]
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str], Tester]:
+        return {}
+
+
+def _untested(outcomes: Array, choice: TestChoice) -> Estimates:
+    none = np.full(outcomes.reshape(len(outcomes), -1).shape[1], np.nan)
+    return Estimates(choice, none, none, none, none, none, none, np.zeros(len(none), dtype=bool))
+
+
+def _by_labels(
+    relabelled: Relabelled, outcomes: Array, design: DesignMatrix, choice: TestChoice, alpha: float
+) -> Estimates:
+    test = label_test(relabelled, outcomes, design.fixed)
+    p, interval = test.p(), test.interval(alpha)
+    return Estimates(
+        choice, test.slope, test.se, interval.low, interval.high, p, test.p_error(p), interval.gaps, labels=test
     )
 
 
-def verdict(estimate: SlopeEstimate, against_members: SlopeEstimate | None, alpha: float = 0.05) -> Verdict:
+def _by_bootstrap(
+    study: Study, outcomes: Array, design: DesignMatrix, choice: TestChoice, alpha: float, rng: np.random.Generator,
+    few: bool,
+) -> Estimates:  # fmt: skip
+    draws = 499 if few else 9999
+    fitted = calibrated(study.weights, study.z, outcomes, design.fixed, draws=draws, rng=rng)
+    p, (low, high) = fitted.p(), fitted.interval(alpha)
+    error = np.sqrt(p * (1 - p) / draws)
+    none = np.zeros(len(p), dtype=bool)
+    return Estimates(choice, fitted.fitted.slope, fitted.fitted.se, low, high, p, error, none, reml=fitted.fitted)
+
+
+def reml(study: Study, design: DesignMatrix) -> Slopes:
+    """The multi-membership model of the study's outcome."""
+    return slopes(study.weights, study.z, study.y, design.fixed)
+
+
+def verdict(
+    estimate: Estimates, members: Estimates | None, *, alpha: float = 0.05, lower_is_better: bool = False
+) -> Verdict:
     """Established where the primary test rejects, and, where it can be asked, also given the members' single scores.
 
-    With `against_members`, the slope given the mean of the members' single-task outcomes must have the same sign and
-    reject as well: a mixture's accuracy is mostly the mean of its members'.
+    With `members`, the slope given the mean of the members' single-task outcomes must have the same sign and reject as
+    well: a mixture's accuracy is mostly the mean of its members'. `positive` is better: where lower outcomes are better,
+    that is a negative slope.
     """
-    both = [estimate] if against_members is None else [estimate, against_members]
-    if all(e.p <= alpha and e.slope * estimate.slope > 0 for e in both):
-        return "positive" if estimate.slope > 0 else "negative"
+    both = [estimate] if members is None else [estimate, members]
+    slope = float(estimate.slope[0])
+    if all(e.p[0] <= alpha and e.slope[0] * slope > 0 for e in both):
+        return "positive" if (slope > 0) != lower_is_better else "negative"
     return "not established"
 
 
-def against_members(
-    study: Study,
-    *,
-    covariates: Sequence[str] = (),
-    permutations: int = 10_000,
-    rng: np.random.Generator | None = None,
-) -> tuple[SlopeEstimate | None, str]:
-    """The slope among mixtures of several tasks given the mean of their members' single outcomes; or why there is none."""
+def against_members(study: Study, tester: Tester, tested: Estimates) -> tuple[Estimates | None, str]:
+    """The slope among mixtures of several tasks given the mean of their members' single outcomes; or why there is none.
+
+    Asked where the effect itself was `tested` and every task was trained alone; with nan as its p-value where it is to be
+    asked and these mixtures are too few.
+    """
+    covariates = tester.analysis.covariates
+    if math.isnan(tested.p[0]):
+        return None, ""
     if "single_mean" in covariates:
         return None, "the members' single-task outcomes are among the covariates"
     if not np.isfinite(study.single_mean).all():
         return (
             None,
-            "not every task was trained alone, so the effect is not held against the members' single-task outcomes",
+            "not every task was trained alone, so the effect is not compared with the members' single-task outcomes",
         )
     if not (study.k > 1).any():
-        return (
-            None,
-            "each mixture is one task: its diversity is that of its texts, and there are no members to compare with",
+        return None, (
+            "each mixture is one task: its diversity is that of its texts, and there are no members to compare with"
         )
-    part = study.several_tasks()
     try:
-        design = design_matrix(part, [*covariates, "single_mean"])
-        return estimate(part, design, permutations=permutations, rng=rng), ""
+        estimate = tester.estimates(study.several_tasks(), covariates=[*covariates, "single_mean"])
     except InputError as error:
-        return None, f"the effect cannot be held against the members' single-task outcomes: {error}"
+        estimate = _untested(study.y, TestChoice("none", str(error)))
+    untested = "the effect cannot be compared with the members' single-task outcomes, so none is established"
+    return estimate, f"{untested}: {estimate.choice.why}" if math.isnan(estimate.p[0]) else ""

@@ -18,8 +18,8 @@ import numpy as np
 from diversity.types import Array, InputError
 
 GRID = 46  # values of theta tried before the refinement
-STEPS = 32  # of the golden section
-_GOLDEN = (np.sqrt(5) - 1) / 2
+ROUNDS = 11  # of the refinement, to 1e-7 of log theta
+NINE = np.linspace(-1, 1, 9)
 
 
 @dataclass(frozen=True)
@@ -128,12 +128,17 @@ def slopes(weights: Array, x: Array, outcomes: Array, fixed: Array | None = None
     y = np.where(np.linalg.norm(y, axis=0) > 1e-12 * np.linalg.norm(given, axis=0), y, 0.0)  # rounding is no outcome
     xx = design.products(x_left, x_left)
     xy, yy = design.products(x_left[:, None], y), design.products(y, y)
-    eigenvalues, counts = design.spectrum
-    theta = _theta(eigenvalues, counts, np.maximum(yy, 0), np.maximum(xx, 0), xy)
-    return _solved(eigenvalues, counts, np.maximum(xx, 0), xy, yy, theta)
+    return slopes_of_products(design, xx, xy, yy)
 
 
-def _theta(e: Array, counts: Array, yy: Array, xx: Array | None = None, xy: Array | None = None) -> Array:
+def slopes_of_products(design: Contrasts, xx: Array, xy: Array, yy: Array) -> Slopes:
+    """The same from the squares of x (r + 1,), its products with D outcomes (r + 1, D) and their squares (r + 1, D)."""
+    (eigenvalues, counts), xx = design.spectrum, np.maximum(xx, 0)
+    theta = variance_ratio(eigenvalues, counts, np.maximum(yy, 0), xx, xy)
+    return _solved(eigenvalues, counts, xx, xy, yy, theta)
+
+
+def variance_ratio(e: Array, counts: Array, yy: Array, xx: Array | None = None, xy: Array | None = None) -> Array:
     """The ratio of variances of the greatest restricted likelihood for each outcome (D,), 0 where none is better.
 
     Without x, that of the model of the fixed effects alone.
@@ -145,15 +150,13 @@ def _theta(e: Array, counts: Array, yy: Array, xx: Array | None = None, xy: Arra
 
     scale = e[:-1].mean() if e.size > 1 else 1.0
     grid = np.log(np.logspace(-4, 5, GRID) / scale)
-    best = criterion(grid[:, None]).argmin(axis=0)
-    low, high = grid[np.maximum(best - 1, 0)], grid[np.minimum(best + 1, GRID - 1)]
-    for _ in range(STEPS):
-        a, b = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        left = criterion(a) < criterion(b)
-        low, high = np.where(left, low, a), np.where(left, b, high)
-    found = (low + high) / 2
+    step, middle = grid[1] - grid[0], grid[criterion(grid[:, None]).argmin(axis=0)]
+    for _ in range(ROUNDS):  # nine values about the best one, four times as close each time
+        points = middle + step * NINE[:, None]
+        best = criterion(points).argmin(axis=0)
+        middle, step = np.take_along_axis(points, best[None], axis=0)[0], step / 4
     zero = _criterion(np.ones((e.size, 1)), counts, yy, xx, xy)
-    return np.asarray(np.where(criterion(found) < zero - 1e-7, np.exp(found), 0.0))
+    return np.asarray(np.where(criterion(middle) < zero - 1e-7, np.exp(middle), 0.0))
 
 
 def _criterion(d: Array, counts: Array, yy: Array, xx: Array | None, xy: Array | None) -> Array:
@@ -163,16 +166,6 @@ def _criterion(d: Array, counts: Array, yy: Array, xx: Array | None, xy: Array |
         rss, n, extra = rss - (xy / d).sum(axis=-2) ** 2 / information, n - 1, np.log(information)
     rss = np.maximum(rss, 1e-14 * yy.sum(axis=0) + 1e-300)
     return np.asarray(np.einsum("i,...id->...d", counts, np.log(d)) + extra + n * np.log(rss))
-
-
-def whitened(weights: Array, y: Array, fixed: Array, columns: Array) -> Array:
-    """Columns (M, D) times V^(-1/2), with V of the model of y on the fixed effects (M, c) and the tasks alone."""
-    design = contrasts(weights, fixed)
-    left = design.residual(y[:, None])
-    theta = float(_theta(*design.spectrum, np.maximum(design.products(left, left), 0))[0])
-    u, s, _ = np.linalg.svd(weights, full_matrices=False)
-    shrink = 1 - 1 / np.sqrt(1 + theta * s**2)
-    return np.asarray(columns - u @ (shrink[:, None] * (u.T @ columns)))
 
 
 def _solved(e: Array, counts: Array, xx: Array, xy: Array, yy: Array, theta: Array) -> Slopes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,11 @@ ANSWERS = ("exact_match", "f1")  # question answering counts as the mean of the 
 # Other spellings of metrics and of English, without regard to case.
 SPELLINGS = {"em": "exact_match", "exact match": "exact_match", "exact-match": "exact_match", "acc": "accuracy"}
 ENGLISH = re.compile(r"en|eng|english|en[-_].+", flags=re.IGNORECASE)
+# Words in the names of metrics of which less is better, as in val_loss and word_error_rate.
+LOSSES = re.compile(
+    r"(^|[^a-z])(loss|losses|perplexity|ppl|error|errors|nll|bpb|bpc|wer|cer|rmse|mse|mae|regret)([^a-z]|$)"
+)
+LOWER = {"yes": True, "true": True, "1": True, "1.0": True, "no": False, "false": False, "0": False, "0.0": False}
 FINISHED = ("", "ok", "done", "finished", "complete", "completed", "success", "nan", "none")
 
 
@@ -33,8 +38,8 @@ FINISHED = ("", "ok", "done", "finished", "complete", "completed", "success", "n
 class Outcomes:
     """Checked results: the rows as they came, those of failed runs, the official score of each run, and the cells.
 
-    `cells` has a row a mixture and a column for each (target, language): means over seeds. `english` and `where` are what
-    the rows were chosen by.
+    `cells` has a row a mixture and a column for each (target, language): means over seeds. `lower_is_better` says of each
+    target whether lower outcomes are better, `english` and `where` what the rows were chosen by.
     """
 
     rows: pd.DataFrame
@@ -43,14 +48,22 @@ class Outcomes:
     cells: pd.DataFrame
     shares: Shares
     notes: tuple[str, ...]
+    lower_is_better: Mapping[str, bool]
     english: bool = True
     where: tuple[tuple[str, str], ...] = ()
 
 
 def read_outcomes(
-    table: pd.DataFrame | Path | str | Outcomes, *, english: bool = True, where: Mapping[str, object] | None = None
+    table: pd.DataFrame | Path | str | Outcomes,
+    *,
+    english: bool = True,
+    where: Mapping[str, object] | None = None,
+    lower_is_better: bool | None = None,
 ) -> Outcomes:
     """Checked results, English cells among them or not, or the ones given where they are checked already.
+
+    Whether lower is better follows from `lower_is_better`, else from a column of that name, else from the name of the
+    metric (loss, perplexity, error rate, ...).
 
     Raises InputError, one line, for a table that cannot be used: duplicates, NaN and infinite values, several metrics of a
     target; and for checked results whose rows were chosen in another way.
@@ -59,7 +72,10 @@ def read_outcomes(
     if isinstance(table, Outcomes):
         if (table.english, table.where) != (english, chosen):
             raise InputError("expected results that were checked with the same `english` and `where`, found others")
-        return table
+        sides = table.lower_is_better
+        return (
+            table if lower_is_better is None else replace(table, lower_is_better=dict.fromkeys(sides, lower_is_better))
+        )
     kept, failed = _checked(table, where or {})
     if kept.empty:
         raise InputError(
@@ -75,7 +91,34 @@ def read_outcomes(
     runs, of_metrics = official_runs(kept)
     notes += of_metrics
     cells = runs.pivot_table(index="mixture", columns=["target", "language"], values="value", sort=False, observed=True)
-    return Outcomes(kept, failed, runs, cells, tables.membership(kept), tuple(notes), english, chosen)
+    return Outcomes(
+        kept,
+        failed,
+        runs,
+        cells,
+        tables.membership(kept),
+        tuple(notes),
+        _directions(kept, lower_is_better),
+        english,
+        chosen,
+    )
+
+
+def _directions(results: pd.DataFrame, lower_is_better: bool | None) -> dict[str, bool]:
+    """Of each target, whether lower outcomes are better."""
+    sides = {}
+    for target, rows in results.groupby("target", sort=False):
+        if lower_is_better is not None:
+            sides[str(target)] = lower_is_better
+        elif "lower_is_better" in rows.columns:
+            values = {LOWER.get(tables.text(v).lower()) for v in rows["lower_is_better"]}
+            if len(values) > 1 or None in values:
+                first = sorted({tables.text(v) for v in rows["lower_is_better"]})
+                raise InputError(f"expected lower_is_better of {target} to be yes or no, found {', '.join(first)}")
+            sides[str(target)] = bool(values.pop())
+        else:
+            sides[str(target)] = all(LOSSES.search(str(m).lower()) for m in rows["metric"].unique())
+    return sides
 
 
 def _checked(table: pd.DataFrame | Path | str, where: Mapping[str, object]) -> tuple[pd.DataFrame, pd.DataFrame]:

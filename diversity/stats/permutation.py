@@ -1,26 +1,32 @@
-"""Task-label permutation: the names of the tasks are exchanged, and the mixtures carry their diversity along.
+"""Task-label permutation: the tasks exchange their texts, the mixtures keep their outcomes, and their diversity moves.
 
-Under no relation it does not matter which task bears which diversity. Where the design is closed under relabelling (all
-subsets of given sizes, say), relabelled scores are those of other mixtures of the same design, and the test is exact
-whatever the tasks' effects are. Relabelling keeps the size of a mixture, so the test compares mixtures of one size.
+If diversity does nothing, it does not matter which task bears which texts. So the outcomes stay as they are, the labels of
+the tasks are exchanged in all ways (or in many), and the diversity of each relabelled mixture is looked up in a table that
+has it, or computed. The test is exact for that null, whatever the tasks, their interactions and the noise are like, for any
+weights and any design that was not chosen by its diversity. Relabelling keeps the size of a mixture, so the test compares
+mixtures of one size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diversity.stats.multimembership import basis, whitened
+from diversity.stats.multimembership import Contrasts, contrasts, variance_ratio
 from diversity.types import Array
 
-MOST = 9  # tasks whose labels are permuted in all ways: 9! = 362,880
-CHUNK = 512  # so that a chunk stays in the processor's cache
+ALL = 9  # tasks whose labels are permuted in all ways: 9! = 362,880
+CHUNK = 512  # relabellings at a time, so that they stay in the processor's cache
+DIRECT = 20  # tasks up to which the scores of sets stand in a table of all sets
+COARSE = 20_000  # relabellings that the ends of an interval are first looked for with
 Index = NDArray[np.intp]
+Labels = NDArray[np.int8]
 
 
 def closed(weights: Array) -> bool:
@@ -40,176 +46,314 @@ def closed(weights: Array) -> bool:
     return all(np.array_equal(np.unique(rounded[:, order], axis=0), rows) for order in (swap, turn))
 
 
-def orbits(weights: Array) -> Index:
-    """Which mixtures (M,) relabelling sends to one another: those of equal weights up to order, so of equal size."""
-    ordered = np.round(np.sort(weights, axis=1), 9)
-    return np.asarray(np.unique(ordered, axis=0, return_inverse=True)[1]).reshape(-1)
+def size_groups(weights: Array) -> Index:
+    """The group of each mixture (M,) that has a mean of its own: its number of tasks.
+
+    In a closed design of unequal weights also their pattern, which relabelling keeps.
+
+    >>> size_groups(np.array([[1, 0], [0.5, 0.5], [0.2, 0.8]])).tolist()
+    [0, 1, 1]
+    """
+    if closed(weights):
+        pattern = np.round(np.sort(weights, axis=1), 9)
+        return np.asarray(np.unique(pattern, axis=0, return_inverse=True)[1]).reshape(-1)
+    return np.asarray(np.unique((weights > 0).sum(axis=1), return_inverse=True)[1])
 
 
-def labels(tasks: int, draws: int, rng: np.random.Generator) -> tuple[NDArray[np.int8], bool]:
+def size_means(weights: Array) -> Array:
+    """Fixed effects (M, groups): a mean for each size."""
+    group = size_groups(weights)
+    return np.asarray((group[:, None] == np.arange(group.max() + 1)).astype(float))
+
+
+def labels(tasks: int, draws: int, rng: np.random.Generator) -> tuple[Labels, bool]:
     """Permutations of the labels, the identity first: all of them up to 9 tasks (exact), else as many as drawn."""
-    if tasks <= MOST:
-        found = np.zeros((1, 1), dtype=np.int8)
-        for new in range(1, tasks):  # the new label goes to each place of each shorter permutation
-            found = np.concatenate([np.insert(found, place, new, axis=1) for place in range(new, -1, -1)])
-        return found, True
-    return _drawn(tasks, draws, rng), False
+    if tasks > ALL:
+        return drawn_labels(tasks, draws, rng), False
+    orders = np.zeros((1, 1), dtype=np.int8)
+    for new in range(1, tasks):  # the new label goes to each place of each shorter permutation
+        orders = np.concatenate([np.insert(orders, place, new, axis=1) for place in range(new, -1, -1)])
+    return orders, True
 
 
-def _drawn(tasks: int, draws: int, rng: np.random.Generator) -> NDArray[np.int8]:
+def drawn_labels(tasks: int, draws: int, rng: np.random.Generator) -> Labels:
+    """The identity and so many random permutations, (draws + 1, tasks)."""
     order = np.tile(np.arange(tasks, dtype=np.int8), (draws + 1, 1))
     order[1:] = rng.permuted(order[1:], axis=1)
     return order
 
 
-def relabelled(weights: Array, permutations: NDArray[np.int8], values: Array) -> Iterator[Array]:
-    """For chunks of permutations (B, T), the value (M,) of the mixture that each mixture becomes, (b, M)."""
-    member, count = weights > 0, weights.shape[1]
-    precision: type = (
-        np.float32 if count <= 20 else np.float64
-    )  # codes of sets up to 2^24 are exact in single precision
-    bits: NDArray[Any] = (2.0 ** np.arange(count)).astype(precision)
-    columns: NDArray[Any] = member.T.astype(precision)
-    codes = bits @ columns
-    order = np.argsort(codes)
-    table = np.zeros(2**count) if count <= 20 else values[order]
-    if count <= 20:
-        table[codes.astype(np.intp)] = values
-    for start in range(0, len(permutations), CHUNK):
-        found = bits[permutations[start : start + CHUNK]] @ columns
-        place = found.astype(np.intp) if count <= 20 else np.searchsorted(codes[order], found)
-        yield table.take(place, mode="clip")
+@dataclass(frozen=True)
+class SetScores:
+    """The diversity of sets of tasks: `codes` (S,) ascending, the sum of 2^i over the tasks of a set, and `values` (S,)."""
+
+    codes: NDArray[np.int64]
+    values: Array
+
+    @staticmethod
+    def of(member: NDArray[np.bool_], values: Array) -> SetScores:
+        """From the members (S, T) of each set."""
+        codes = member @ (1 << np.arange(member.shape[1], dtype=np.int64))
+        order = np.argsort(codes)
+        return SetScores(codes[order], values[order])
+
+
+@dataclass(frozen=True)
+class Relabelled:
+    """The diversity of M mixtures after each of B relabellings, the first of which changes nothing.
+
+    `weights` (M, T); `permutations` (B, T): task i takes the texts of task `permutations[b, i]`; `exact` says that these
+    are all there are. Diversity is that of `sets`, or a function of permutations (B, T) that gives (B, M), in units of
+    `scale` from `centre`.
+    """
+
+    weights: Array
+    permutations: Labels
+    exact: bool
+    sets: SetScores | None = None
+    function: Callable[[Labels], Array] | None = None
+    centre: float = 0.0
+    scale: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.permutations)
+
+    def fewer(self, draws: int, rng: np.random.Generator) -> Relabelled:
+        """The identity and so many of the others, at random; all of them where there are no more."""
+        if len(self) <= draws + 1:
+            return self
+        chosen = np.append(0, 1 + np.sort(rng.choice(len(self) - 1, draws, replace=False)))
+        fewer = replace(self, permutations=self.permutations[chosen], exact=False)
+        if self.sets is None:
+            fewer.__dict__["computed"] = self.computed[chosen]  # what was computed is not computed again
+        return fewer
+
+    def of(self, keep: NDArray[np.bool_]) -> Relabelled:
+        """The same relabellings of some of the mixtures (M,) bool, whose tasks stay all of them."""
+        some = replace(self, weights=self.weights[keep])
+        if self.sets is None:
+            some.__dict__["computed"] = self.computed[:, keep]
+        return some
+
+    @cached_property
+    def computed(self) -> Array:
+        """The diversity (B, M) by the function."""
+        assert self.function is not None
+        return self.function(self.permutations)
+
+    def chunks(self) -> Iterator[Array]:
+        """The diversity (b, M) of some relabellings at a time."""
+        if self.sets is not None:
+            return self._looked_up(self.sets.codes, (self.sets.values - self.centre) / self.scale)
+        slices = (self.computed[start : start + CHUNK] for start in range(0, len(self), CHUNK))
+        return ((part - self.centre) / self.scale for part in slices)
+
+    def _looked_up(self, known: NDArray[np.int64], values: Array) -> Iterator[Array]:
+        member, tasks = self.weights > 0, self.weights.shape[1]
+        # codes of sets of up to 24 tasks are exact in single precision
+        precision: type = np.float32 if tasks <= DIRECT else np.float64
+        bits: NDArray[Any] = (2.0 ** np.arange(tasks)).astype(precision)
+        columns: NDArray[Any] = member.T.astype(precision)
+        table = np.zeros(2**tasks if tasks <= DIRECT else 0)
+        if tasks <= DIRECT:
+            table[known] = values
+        for start in range(0, len(self), CHUNK):
+            codes = bits[self.permutations[start : start + CHUNK]] @ columns
+            if tasks <= DIRECT:
+                yield table.take(codes.astype(np.intp), mode="clip")
+            else:
+                yield values.take(np.searchsorted(known, codes.astype(np.int64)), mode="clip")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The slopes (D,) that are not rejected: from `low` to `high`, some of those between rejected where `gaps`."""
+
+    low: Array
+    high: Array
+    gaps: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class LabelTest:
     """The test of no relation for each of D outcomes, with the slopes' intervals: all slopes that it does not reject.
 
-    The statistic is the slope of generalised least squares within sizes: y'V^-1 x, V being estimated from y without x
-    (so that permuting x keeps the test exact). In a closed design V^-1 needs one number, the shrinkage `kappa`.
-    `a` (D, B) and `b` (B,) are sums over mixtures of y and of x with relabelled x, `c` and `d` the same over the tasks'
-    totals. `parts` are the sums (3, D) yy, xy, xx between tasks, and all in all; `balance` has g and the degrees of
-    freedom between tasks and within; `exact` says that all permutations are there.
+    The statistic is the studentised slope of generalised least squares: (x'Py)^2 / (x'Px y'Py), P taking out the fixed
+    effects and weighing by the inverse of V, the covariance of outcomes whose mixtures share tasks. V is estimated by
+    REML from y without x, so that exchanging the labels of x keeps the test exact. A slope b is tested by y - b x.
+
+    Of relabelled diversity x (B relabellings) along the r directions in which mixtures share tasks: `x` (r, B); in the
+    rest, its squares `x_rest` (B,), its products with the diversity itself `x0_rest` (B,) and with the outcomes `y_rest`
+    (D, B). `y` (r, D) are the outcomes along the directions, `yy` (D,) their squares in the rest.
     """
 
-    a: Array
-    b: Array
-    c: Array
-    d: Array
-    parts: tuple[Array, Array]
-    balance: tuple[float, int, int]
+    contrasts: Contrasts
+    x: Array
+    x_rest: Array
+    x0_rest: Array
+    y_rest: Array
+    y: Array
+    yy: Array
     exact: bool
 
-    def kappa(self, slope: Array) -> Array:
-        """How far the tasks' means are taken out, 0 to 1/g: 1 - MS(within) / MS(between), of y less slope (D,) times x."""
-        g, between, within = self.balance
-        tasks, total = (yy - 2 * slope * xy + slope**2 * xx for yy, xy, xx in self.parts)
-        if within <= 0 or between <= 0:
-            return np.zeros_like(slope)
-        ratio = np.maximum(total - tasks, 0.0) / within / np.maximum(tasks / between, 1e-300)
-        return np.asarray(np.clip(1 - ratio, 0.0, 1 - 1e-6) / g)  # never all: then nothing would be left to test
+    @property
+    def count(self) -> int:
+        """How many relabellings there are, the one that changes nothing among them."""
+        return self.x_rest.size
+
+    def theta(self, slope: Array) -> Array:
+        """The ratio of the variances of tasks and noise (..., D), of y less the slope (..., D) times x."""
+        along = (self.y - slope[..., None, :] * self.x[:, :1]) ** 2
+        rest = self.yy - 2 * slope * self.y_rest[:, 0] + slope**2 * self.x_rest[0]
+        squares = np.concatenate([along, np.maximum(rest, 0)[..., None, :]], axis=-2)
+        flat = np.moveaxis(squares, -2, 0).reshape(squares.shape[-2], -1)
+        return variance_ratio(*self.contrasts.spectrum, flat).reshape(slope.shape)
+
+    def _statistic(self, slope: Array, theta: Array) -> Array:
+        """The squared statistic (D, B) of the hypotheses of these slopes (D,), up to a factor of each outcome."""
+        shrunk = 1 / (1 + theta[:, None] * self.contrasts.eigenvalues)
+        left = (self.y - slope * self.x[:, :1]).T * shrunk
+        product = left @ self.x + self.y_rest - slope[:, None] * self.x0_rest
+        square = shrunk @ self._squares + self.x_rest
+        fixed = square <= 1e-12 * square[:, :1]  # a relabelling that leaves diversity no freedom says nothing
+        return np.where(fixed, 0.0, product**2 / np.where(fixed, 1.0, square))
+
+    @cached_property
+    def _squares(self) -> Array:
+        return np.asarray(self.x**2)
 
     def p(self, slope: Array | float = 0.0) -> Array:
-        """Two-sided p-values (D,) of the hypotheses of these slopes, at least 1 / number of permutations."""
-        s = np.broadcast_to(np.asarray(slope, dtype=float), self.a.shape[:1])
-        statistic = np.abs(self.a - s[:, None] * self.b - self.kappa(s)[:, None] * (self.c - s[:, None] * self.d))
+        """Two-sided p-values of the hypotheses of slopes (D,) or (G, D), at least 1 / number of relabellings."""
+        slope = np.asarray(slope, dtype=float)
+        given = np.broadcast_to(slope, np.broadcast_shapes(slope.shape, self.yy.shape))
+        rows = np.atleast_2d(given)
+        p = [self._p(row, theta) for row, theta in zip(rows, self.theta(rows), strict=True)]
+        return np.array(p).reshape(given.shape)
+
+    def _p(self, slope: Array, theta: Array) -> Array:
+        statistic = self._statistic(slope, theta)
         return np.asarray((statistic >= statistic[:, :1] * (1 - 1e-9) - 1e-300).mean(axis=1))
+
+    @property
+    def sign(self) -> Array:
+        """The sign of the slopes (D,), as the test of no slope has them."""
+        return np.sign(self._estimate(np.zeros_like(self.yy))[0])
+
+    def p_error(self, p: Array) -> Array:
+        """The Monte-Carlo standard error of p-values (D,): 0 where all relabellings are tried."""
+        return np.zeros_like(p) if self.exact else np.sqrt(p * (1 - p) / self.count)
 
     @cached_property
     def slope(self) -> Array:
-        """The slopes (D,) that the data favour, the hypotheses of p = 1: found by iteration."""
-        slope = np.zeros(len(self.a))
+        """The slopes (D,) that the data favour, by generalised least squares with V of what they leave."""
+        slope = np.zeros(len(self.yy))
         for _ in range(50):
-            kappa = self.kappa(slope)
-            slope = (self.a[:, 0] - kappa * self.c[:, 0]) / (self.b[0] - kappa * self.d[0])
+            before, slope = slope, self._estimate(slope)[0]
+            if np.allclose(before, slope, rtol=1e-9, atol=0):
+                break
         return slope
 
-    def interval(self, alpha: float = 0.05) -> tuple[Array, Array]:
-        """The ends (D,) of the slopes not rejected at alpha; infinite where so few permutations can reject nothing."""
-        return self.end(-1, alpha), self.end(1, alpha)
+    @cached_property
+    def se(self) -> Array:
+        """The standard error (D,) that the model of shared tasks gives these slopes."""
+        return self._estimate(self.slope)[1]
 
-    def end(self, side: int, alpha: float = 0.05) -> Array:
-        """The lower (side -1) or upper (1) ends (D,) of the intervals."""
-        yy, _, xx = self.parts[1]
-        scale = np.sqrt(np.maximum(yy, 1e-300) / xx)
-        step, inside, outside = scale / 64, self.slope, self.slope + side * scale / 64
-        while (short := (self.p(outside) > alpha) & (step <= 1e4 * scale)).any():
-            inside, step = np.where(short, outside, inside), np.where(short, 2 * step, step)
-            outside = np.where(short, self.slope + side * step, outside)
-        for _ in range(20):
-            middle = (inside + outside) / 2
-            kept = self.p(middle) > alpha
-            inside, outside = np.where(kept, middle, inside), np.where(kept, outside, middle)
-        return np.where(step > 1e4 * scale, side * np.inf, inside)
+    def _estimate(self, slope: Array) -> tuple[Array, Array]:
+        """Slope and standard error (D,) with V of y less the slope times x."""
+        shrunk = 1 / (1 + self.theta(slope)[:, None] * self.contrasts.eigenvalues)
+        x0 = self.x[:, 0]
+        information = shrunk @ x0**2 + self.x_rest[0]
+        better = ((self.y.T * shrunk) @ x0 + self.y_rest[:, 0]) / information
+        rest = ((self.y.T**2) * shrunk).sum(axis=1) + self.yy - better**2 * information
+        return better, np.sqrt(np.maximum(rest, 0) / max(self.contrasts.n - 1, 1) / information)
+
+    def relabelled_slopes(self, slope: Array) -> tuple[Array, Array]:
+        """Slopes and standard errors (D, B) of y less the slopes (D,) times x, on relabelled diversity."""
+        shrunk = 1 / (1 + self.theta(slope)[:, None] * self.contrasts.eigenvalues)
+        left = (self.y - slope * self.x[:, :1]).T
+        product = (left * shrunk) @ self.x + self.y_rest - slope[:, None] * self.x0_rest
+        square = np.maximum(shrunk @ self._squares + self.x_rest, 1e-300)
+        rest = self.yy - 2 * slope * self.y_rest[:, 0] + slope**2 * self.x_rest[0]
+        total = (left**2 * shrunk).sum(axis=1) + np.maximum(rest, 0)
+        error = np.maximum(total[:, None] - product**2 / square, 0) / max(self.contrasts.n - 1, 1)
+        return product / square, np.sqrt(error / square)
+
+    def interval(self, alpha: float = 0.05) -> Interval:
+        """The slopes not rejected at alpha; infinite where so few relabellings can reject nothing."""
+        if self.count > 2 * COARSE:
+            return self._refined(alpha)
+        size = np.maximum(np.abs(self.y).max(axis=0, initial=0), np.sqrt(self.yy))
+        step = np.maximum(self.se, 1e-9 * np.maximum(size, 1e-300))
+        far = 0.2 * 1.2 ** np.arange(66)  # in standard errors, up to 28,000
+        sides = np.array([[-1.0], [1.0]])
+        offsets = sides[:, :, None] * far[None, :, None] * step  # (sides, far, D)
+        kept = self.p((self.slope + offsets).reshape(-1, len(step))).reshape(offsets.shape) > alpha
+        last = np.where(
+            kept.any(axis=1), len(far) - kept[:, ::-1].argmax(axis=1), 0
+        )  # the first that is wholly outside
+        inside = self.slope + sides * step * np.where(last > 0, far[last - 1], 0.0)
+        outside = self.slope + sides * step * far[np.minimum(last, len(far) - 1)]
+        ends = self._between(inside, outside, alpha, 10)
+        low, high = np.where(last == len(far), sides * math.inf, ends)
+        return Interval(low, high, (kept.sum(axis=1) < last).any(axis=0))
+
+    def _refined(self, alpha: float) -> Interval:
+        """The ends by some of the relabellings, and from there by all."""
+        chosen = np.append(0, 1 + np.sort(np.random.default_rng(0).choice(self.count - 1, COARSE, replace=False)))
+        some = replace(
+            self, x=self.x[:, chosen], x_rest=self.x_rest[chosen], x0_rest=self.x0_rest[chosen],
+            y_rest=self.y_rest[:, chosen],
+        )  # fmt: skip
+        coarse, sides = some.interval(alpha), np.array([[-1.0], [1.0]])
+        ends = np.array([coarse.low, coarse.high])
+        near = np.where(np.isfinite(ends), ends, self.slope)
+        reach = np.maximum(0.03 * np.abs(near - self.slope), 1e-9 * self.se)
+        inside, outside = near - sides * reach, near + sides * reach
+        for _ in range(12):  # of ends that lie elsewhere
+            out, inner = self.p(outside) > alpha, self.p(inside) <= alpha
+            if not (out | inner).any():
+                break
+            reach = 2 * reach
+            outside, inside = outside + sides * reach * out, inside - sides * reach * inner
+        low, high = np.where(np.isfinite(ends), self._between(inside, outside, alpha, 6), ends)
+        return Interval(low, high, coarse.gaps)
+
+    def _between(self, inside: Array, outside: Array, alpha: float, rounds: int) -> Array:
+        """Where slopes (G, D) stop being kept, between some that are and some that are not, four times closer each round."""
+        shares = np.arange(4)[:, None, None] / 4
+        for _ in range(rounds):
+            points = inside + shares * (outside - inside)
+            kept = self.p(points[1:].reshape(-1, inside.shape[1])).reshape(3, *inside.shape) > alpha
+            last = np.where(kept.any(axis=0), 3 - kept[::-1].argmax(axis=0), 0)[None]
+            step = (outside - inside) / 4
+            inside = np.take_along_axis(points, last, axis=0)[0]
+            outside = inside + step
+        return inside
 
 
-def label_test(
-    weights: Array, x: Array, y: Array, permutations: int = 10_000, rng: np.random.Generator | None = None
-) -> LabelTest:
-    """Permute the tasks' labels of a closed design: weights (M, T), diversity (M,), one outcome (M,) or several (M, D).
+def label_test(relabelled: Relabelled, outcomes: Array, fixed: Array | None = None) -> LabelTest:
+    """Permute the tasks' labels: one outcome (M,) or several (M, D), given fixed effects (M, c) of the mixtures.
 
-    All T! permutations up to nine tasks, else so many drawn at random, the identity counted among them. Means of each
-    size are taken out of both. The caller sees to it that `closed(weights)`, and that x varies within a size.
+    The fixed effects, by default a mean for each size, stay with the outcomes. Raises InputError where they leave too few
+    mixtures.
 
-    >>> eye = np.eye(4)
-    >>> label_test(eye, np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 3, 5])).p()  # the identity and its reverse
+    >>> eye, x = np.eye(4), np.array([1.0, 2, 3, 4])
+    >>> every = Relabelled(eye, labels(4, 0, np.random.default_rng(0))[0], True, SetScores.of(eye > 0, x))
+    >>> label_test(every, np.array([1.0, 2, 3, 5])).p()  # the identity and its reverse
     array([0.08333333])
     """
-    drawn, exact = labels(weights.shape[1], permutations, rng or np.random.default_rng(0))
-    return _tested(weights, x, y.reshape(len(y), -1), drawn, exact)
-
-
-def drawn_test(weights: Array, x: Array, outcomes: Array, draws: int, rng: np.random.Generator) -> LabelTest:
-    """The same for many outcomes (M, D), with few permutations: the identity and `draws` more, at random."""
-    return _tested(weights, x, outcomes, _drawn(weights.shape[1], draws, rng), False)
-
-
-def _tested(weights: Array, x: Array, outcomes: Array, drawn: NDArray[np.int8], exact: bool) -> LabelTest:
-    group = orbits(weights)
-    columns = _within(np.column_stack([x, outcomes]), group)
-    x, y, totals = columns[:, 0], columns[:, 1:], weights.T @ columns
-    u, v = totals[:, 1:], totals[:, 0]
-    gram = weights.T @ weights
-    g = float(gram[0, 0] - gram[0, 1]) if weights.shape[1] > 1 else 1.0
-    a = np.concatenate([moved @ columns for moved in relabelled(weights, drawn, x)]).T
-    c = (v[drawn] @ totals).T
-    between = np.array([(u * u).sum(axis=0), v @ u, np.full(u.shape[1], v @ v)]) / g
-    whole = np.array([(y * y).sum(axis=0), x @ y, np.full(y.shape[1], x @ x)])
-    df = weights.shape[1] - 1
-    balance = (g, df, int(len(weights) - (group.max() + 1) - df))
-    return LabelTest(a[1:], a[0], c[1:], c[0], (between, whole), balance, exact)
-
-
-def _within(columns: Array, group: Index) -> Array:
-    """Columns (M, D) less the means of their group."""
-    member = (group[:, None] == np.arange(group.max() + 1)).astype(float)
-    return np.asarray(columns - member @ ((member.T @ columns) / member.sum(axis=0)[:, None]))
-
-
-def freedman_lane(
-    weights: Array,
-    x: Array,
-    y: Array,
-    covariates: Array,
-    permutations: int = 10_000,
-    rng: np.random.Generator | None = None,
-) -> float:
-    """Approximate p-value given covariates (M, c), the intercept among them: residuals of y move with the labels.
-
-    The statistic is |t| of x in the generalised regression on x and the covariates, with V of the model without x, as
-    in `label_test`. Freedman & Lane 1983. `permutations` labels are drawn (all of them where they are fewer); the
-    design must be closed, so that V is the same for every labelling.
-    """
-    x, y, *rest = whitened(weights, y, covariates, np.column_stack([x, y, covariates])).T
-    covariates = np.column_stack(rest)
-    rng = rng or np.random.default_rng(0)
-    drawn = labels(weights.shape[1], permutations, rng)[0]
-    if len(drawn) > permutations + 1:
-        drawn = _drawn(weights.shape[1], permutations, rng)
-    q = basis(covariates)
-    e, r = y - q @ (q.T @ y), x - q @ (q.T @ x)
-    columns = np.column_stack([r / np.linalg.norm(r), q])
-    found = np.concatenate([moved @ columns for moved in relabelled(weights, drawn, e)]) ** 2
-    rest = np.maximum(e @ e - found.sum(axis=1), 1e-14 * (e @ e))
-    statistic = found[:, 0] / rest
-    return float(np.mean(statistic >= statistic[0] * (1 - 1e-9)))
+    design = contrasts(relabelled.weights, size_means(relabelled.weights) if fixed is None else fixed)
+    given = outcomes.reshape(len(outcomes), -1)
+    y = design.residual(given)
+    y = np.where(np.linalg.norm(y, axis=0) > 1e-12 * np.linalg.norm(given, axis=0), y, 0.0)  # rounding is no outcome
+    x0 = design.residual(next(relabelled.chunks())[0])
+    groups, directions = design.fixed.shape[1], design.rotation.shape[1]
+    columns = np.column_stack([design.fixed, design.rotation, x0, y])
+    parts = [np.column_stack([p @ columns, np.einsum("ij,ij->i", p, p)]) for p in relabelled.chunks()]
+    products = np.concatenate(parts).T
+    x, others = products[groups : groups + directions], products[groups + directions : -1]
+    square = products[-1] - (products[:groups] ** 2).sum(axis=0) - (x**2).sum(axis=0)
+    rotated = design.rotation.T @ np.column_stack([x0, y])
+    rest = others - rotated.T @ x
+    yy = np.maximum((y**2).sum(axis=0) - (rotated[:, 1:] ** 2).sum(axis=0), 0)
+    return LabelTest(design, x, np.maximum(square, 0), rest[0], rest[1:], rotated[:, 1:], yy, relabelled.exact)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from diversity.stats.multimembership import basis, slopes
-from diversity.stats.permutation import closed, drawn_test, orbits
+from diversity.stats.calibration import calibrated
+from diversity.stats.model import primary_test
+from diversity.stats.multimembership import basis
+from diversity.stats.permutation import Relabelled, SetScores, closed, label_test, labels, size_means
+from diversity.stats.study import sd_within
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Method = Literal["auto", "permutation", "reml"]
+RELABELLINGS = 299  # of a simulated verdict
 
 
 def critical_r(n: int, alpha: float = 0.05) -> float:
@@ -57,39 +63,97 @@ def interval_r(r: float, n: int, level: float = 0.95) -> tuple[float, float]:
     return math.tanh(middle - half), math.tanh(middle + half)
 
 
-def _sizes(weights: Array) -> Array:
-    """A mean for each size where relabelling keeps sizes apart, as `fit` has it."""
-    group = orbits(weights)
-    return np.asarray((group[:, None] == np.arange(group.max() + 1)).astype(float))
-
-
 def outcomes(weights: Array, *, sd_task: float, sd_noise: float, draws: int, rng: np.random.Generator) -> Array:
     """Simulated outcomes (M, draws) under no relation: Z u + e, with normal effects of the tasks and normal noise."""
     effects = rng.normal(0, sd_task, (weights.shape[1], draws))
     return np.asarray(weights @ effects + rng.normal(0, sd_noise, (len(weights), draws)))
 
 
+@dataclass(frozen=True)
+class Setting:
+    """A design as its verdict will be given: weights (M, T), diversity `z` (M,), and what outcomes are like.
+
+    `relabelled` holds the diversity of relabelled mixtures, for the test of task labels; without it the test is REML with a
+    parametric bootstrap. `sd_task` is the standard deviation of the tasks' effects on the outcome, `sd_noise` that of one
+    mixture's rest. With `members` the slope has to hold given the mean of the members' single outcomes, too.
+    """
+
+    weights: Array
+    z: Array
+    relabelled: Relabelled | None
+    sd_task: float
+    sd_noise: float
+    members: bool
+
+    @cached_property
+    def fixed(self) -> Array:
+        """A mean for each size, (M, g)."""
+        return size_means(self.weights)
+
+    def rejected(self, outcomes: Array, alpha: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Of outcomes (M, D), which give the verdict that diversity does good (D,)."""
+        good = self._positive(self.weights, self.z, outcomes, self.fixed, self.relabelled, alpha, rng)
+        k = (self.weights > 0).sum(axis=1)
+        if not self.members or not good.any():
+            return good
+        several, (single, task) = k > 1, np.nonzero(self.weights[k == 1])
+        alone = np.zeros((self.weights.shape[1], outcomes.shape[1]))
+        alone[task] = outcomes[k == 1][single]
+        means = self.weights[several] @ alone
+        part = self.weights[several], self.z[several]
+        relabelled = None if self.relabelled is None else self.relabelled.of(several)
+        sizes = size_means(part[0])
+        for index in np.flatnonzero(good):
+            fixed = np.column_stack([sizes, means[:, index] - means[:, index].mean()])
+            good[index] = self._positive(*part, outcomes[several, index], fixed, relabelled, alpha, rng)[0]
+        return good
+
+    @staticmethod
+    def _positive(
+        weights: Array, z: Array, outcomes: Array, fixed: Array, relabelled: Relabelled | None, alpha: float,
+        rng: np.random.Generator,
+    ) -> NDArray[np.bool_]:  # fmt: skip
+        try:
+            if relabelled is not None:
+                test = label_test(relabelled, outcomes, fixed)
+                return np.asarray((test.p() <= alpha) & (test.sign > 0))
+            fitted = calibrated(weights, z, outcomes, fixed, draws=299, rng=rng)
+            return np.asarray((fitted.p() <= alpha) & (fitted.fitted.slope > 0))
+        except InputError:
+            return np.zeros(outcomes.reshape(len(outcomes), -1).shape[1], dtype=bool)
+
+
 def detectable(
-    weights: Array,
-    z: Array,
-    fixed: Array,
+    setting: Setting,
     *,
-    sd_task: float,
-    sd_noise: float,
-    method: Method,
     power: float = 0.8,
     alpha: float = 0.05,
     draws: int = 400,
     rng: np.random.Generator | None = None,
 ) -> float:
-    """The slope on z (M,) that is shown with that power, given fixed effects (M, c); see `minimum_detectable`."""
+    """The slope on `z` that a verdict shows with that power; infinite where no slope does.
+
+    Simulated: the same `draws` outcomes under no relation, a slope added, and the verdict given as `fit` gives it.
+    """
     rng = rng or np.random.default_rng(0)
-    simulated = outcomes(weights, sd_task=sd_task, sd_noise=sd_noise, draws=draws, rng=rng)
-    if method == "permutation":
-        low = drawn_test(weights, z, simulated, 499, rng).end(-1, alpha)
-    else:
-        low = slopes(weights, z, simulated, fixed).interval(1 - alpha)[0]
-    return float(np.quantile(-low, power, method="higher"))
+    weights, z = setting.weights, setting.z
+    none = outcomes(weights, sd_task=setting.sd_task, sd_noise=setting.sd_noise, draws=draws, rng=rng)
+    few = replace(setting, relabelled=setting.relabelled and setting.relabelled.fewer(RELABELLINGS, rng))
+    unit = math.hypot(setting.sd_task, setting.sd_noise) or 1.0
+
+    def shown(slope: float) -> bool:
+        return bool(few.rejected(none + slope * z[:, None], alpha, np.random.default_rng(0)).mean() >= power)
+
+    high = 0.125 * unit
+    while not shown(high):
+        high *= 2
+        if high > 1e3 * unit:
+            return math.inf
+    low = high / 2 if high > 0.125 * unit else 0.0
+    for _ in range(5):
+        middle = (low + high) / 2
+        low, high = (low, middle) if shown(middle) else (middle, high)
+    return high
 
 
 def minimum_detectable(
@@ -100,36 +164,42 @@ def minimum_detectable(
     sd_noise: float,
     power: float = 0.8,
     alpha: float = 0.05,
-    method: Method = "auto",
+    chosen_by_diversity: bool = False,
+    relabelled: Relabelled | None = None,
     draws: int = 400,
     rng: np.random.Generator | None = None,
 ) -> float:
-    """The slope, per standard deviation of the score (M,), that a design with weights (M, T) shows with that power.
+    """The slope, per standard deviation of the score (M,) within sizes, that the verdict on a design shows with that power.
 
     `sd_task` is the standard deviation of the tasks' effects on the outcome, `sd_noise` that of one mixture's rest, both
-    in outcome units. Adding a slope b moves the interval up by b, so the slope needed in one draw is minus the lower end
-    of its interval under no relation, and the answer is a quantile of these. `method` is the test: permutation where
-    the design is closed under relabelling, else reml (auto). Infinite where no permutation can reject. Raises
-    InputError for a score that does not differ between mixtures (of one size, where the design is closed).
+    in outcome units. The test is the one that `fit` will use (`model.primary_test`): task labels where the design is
+    closed or `relabelled` scores are given, unless it was `chosen_by_diversity`; the verdict also asks that the slope holds
+    given the mean of the members' single outcomes, where every task is in the design alone. Infinite where no slope is
+    shown, nan where the design gets no test. Raises InputError for a score that does not differ between mixtures of one
+    size.
 
     >>> z = np.eye(12)
-    >>> 0.7 < minimum_detectable(z, np.arange(12.0), sd_task=0, sd_noise=1, method="reml") < 1.1
-    True
+    >>> round(minimum_detectable(z, np.arange(12.0), sd_task=0.0, sd_noise=1.0, draws=200), 1)
+    0.9
     """
-    if method not in ("auto", "permutation", "reml"):
-        raise InputError(f"expected a method among auto, permutation and reml, found {method!r}")
-    whole = closed(weights)
-    if method == "permutation" and not whole:
-        raise InputError("expected a design that is closed under relabelling for method permutation, found another")
-    fixed = _sizes(weights) if whole else np.column_stack([np.ones(len(score)), (weights > 0).sum(axis=1)])
-    sd = float(np.std(score, ddof=1))
-    z = (score - score.mean()) / (sd or 1.0)
+    rng = rng or np.random.default_rng(0)
+    fixed, sd = size_means(weights), sd_within(score, weights)
     q = basis(fixed)
-    if sd == 0 or np.abs(z - q @ (q.T @ z)).max() < 1e-9:
+    z = (score - score.mean()) / sd
+    if np.ptp(score) == 0 or np.abs(z - q @ (q.T @ z)).max() < 1e-7:
         raise InputError("expected a score that differs between mixtures of one size, found that it does not")
-    test: Method = method if method != "auto" else "permutation" if whole else "reml"
-    spread = {"sd_task": sd_task, "sd_noise": sd_noise, "power": power, "alpha": alpha}
-    return detectable(weights, z, fixed, **spread, method=test, draws=draws, rng=rng)
+    if relabelled is None and closed(weights):
+        orders, exact = labels(weights.shape[1], 4 * RELABELLINGS, rng)
+        sets = SetScores.of(weights > 0, score)
+        relabelled = Relabelled(weights, orders, exact, sets, centre=float(score.mean()), scale=sd)
+    choice = primary_test(weights, relabelled=relabelled is not None, chosen_by_diversity=chosen_by_diversity)
+    if choice.test == "none":
+        return math.nan
+    single = (weights > 0).sum(axis=1) == 1
+    members = bool((weights[single] > 0).any(axis=0).all()) and not single.all()
+    used = relabelled if choice.test == "labels" else None
+    setting = Setting(weights, z, used, sd_task=sd_task, sd_noise=sd_noise, members=members)
+    return detectable(setting, power=power, alpha=alpha, draws=draws, rng=rng)
 
 
 def effective_sample_size(weights: Array, score: Array, *, sd_task: float, sd_noise: float) -> float:

@@ -80,6 +80,6 @@ def table(study: Study) -> pd.DataFrame:
         **{n: v for n, v in known.items() if v is not None},
         "chance": np.zeros(len(study.x)),
     }
-    y = study.y[rows]
+    y = study.gain[rows]
     found = [(name, ndcg(s[rows], y), *(regret(s[rows], y, k) for k in AT)) for name, s in rankings.items()]
     return pd.DataFrame(found, columns=["ranked_by", "ndcg", *(f"regret_at_{k}" for k in AT)])

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diversity.stats.multimembership import basis, slopes, slopes_at
+from diversity.stats.multimembership import contrasts, slopes, slopes_at
 from diversity.stats.study import Study, constant
-from diversity.types import Array
+from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,24 +23,29 @@ def score_error(
 ) -> dict[str, float]:
     """The sampling error of the diversity score carried into the slope per standard deviation.
 
-    The score is drawn again within its standard errors (independent between mixtures), and the slope fitted to each:
-    `slope_sd` is its spread; `reliability` is the share of the score's variance, given the fixed effects, that is not
-    error, and `corrected_slope` the slope over it, its flattening undone (Spearman 1904; Fuller 1987). nan where
-    the scores have no intervals.
+    `reliability` is the share of the score's variance that is not error, as the slope weighs it: 1 - sum W_ii se_i^2 / x'Wx,
+    W being the inverse covariance of outcomes whose mixtures share tasks, given the fixed effects. `corrected_slope` is the
+    slope over it, its flattening undone (Spearman 1904; Fuller 1987). `slope_sd` is the spread of the slope when the score is
+    drawn again within its standard errors (independent between mixtures). nan where the scores have no intervals, or the
+    model cannot be fitted.
     """
+    none = {"reliability": math.nan, "corrected_slope": math.nan, "slope_sd": math.nan}
     if not np.isfinite(study.x_se).all():
-        return {"reliability": math.nan, "corrected_slope": math.nan, "slope_sd": math.nan}
+        return none
+    try:
+        fitted = slopes(study.weights, study.z, study.y, fixed)
+    except InputError:
+        return none
     rng = rng or np.random.default_rng(0)
-    sd = float(study.x.std(ddof=1))
-    q = basis(fixed)
-    z, error = study.x / sd, study.x_se / sd
-    left = z - q @ (q.T @ z)
-    observed = float(left @ left) / max(len(z) - q.shape[1], 1)
-    reliability = max(0.0, 1 - float((error**2).mean()) / observed)
-    found = slopes(study.weights, z, study.y, fixed)
-    slope = float(found.slope[0])
-    drawn = z[:, None] + error[:, None] * rng.normal(size=(len(z), draws))
-    again = slopes_at(study.weights, drawn, study.y, fixed, float(found.theta[0]))
+    error, theta, slope = study.x_se / study.sd, float(fitted.theta[0]), float(fitted.slope[0])
+    design = contrasts(study.weights, fixed)
+    shrunk = theta * design.eigenvalues / (1 + theta * design.eigenvalues)
+    diagonal = 1 - (design.fixed**2).sum(axis=1) - (design.rotation**2) @ shrunk
+    left = design.residual(study.z)
+    information = float(left @ left - ((design.rotation.T @ left) ** 2) @ shrunk)
+    reliability = max(0.0, 1 - float(np.maximum(diagonal, 0) @ error**2) / information)
+    drawn = study.z[:, None] + error[:, None] * rng.normal(size=(len(study.z), draws))
+    again = slopes_at(study.weights, drawn, study.y, fixed, theta)
     return {
         "reliability": reliability,
         "corrected_slope": slope / reliability if reliability > 0 else math.nan,
@@ -76,21 +81,25 @@ def noise_ceiling(study: Study) -> dict[str, float]:
     }
 
 
-def degenerate(runs: pd.DataFrame) -> pd.DataFrame:
+def degenerate(runs: pd.DataFrame, *, lower_is_better: bool = False) -> pd.DataFrame:
     """Runs that went wrong, by target and language. Listed, and kept in the analysis.
 
-    Either far below the others: more than 5 robust standard deviations (1.4826 times the median absolute deviation)
-    below the cell's median over mixtures and seeds, and below four fifths of it. Or of one value in all languages.
-    Columns `mixture, target, language, seed, value, median, deviations, reason`.
+    Either far worse than the others: more than 5 robust standard deviations (1.4826 times the median absolute deviation)
+    from the cell's median over mixtures and seeds, and below four fifths of it (above five fourths where lower is better).
+    Or of one value in all languages. Columns `mixture, target, language, seed, value, median, deviations, reason`.
     """
     cell = runs.groupby(["target", "language"])["value"]
     median = cell.transform("median")
     deviation = (runs["value"] - median).abs().groupby([runs["target"], runs["language"]]).transform("median") * 1.4826
-    found = runs.assign(median=median, deviations=(runs["value"] - median) / deviation.where(deviation > 0))
+    rows = runs.assign(median=median, deviations=(runs["value"] - median) / deviation.where(deviation > 0))
     same = constant(runs)
-    found["reason"] = np.where(same, "one value in all languages", "far below the others")
-    collapsed = (found["deviations"] < -OUTLYING) & (found["value"] < COLLAPSED * found["median"])
-    return found[collapsed | same].sort_values(["reason", "deviations"], ignore_index=True)
+    side = "above" if lower_is_better else "below"
+    rows["reason"] = np.where(same, "one value in all languages", f"far {side} the others")
+    if lower_is_better:
+        collapsed = (rows["deviations"] > OUTLYING) & (rows["value"] > rows["median"] / COLLAPSED)
+    else:
+        collapsed = (rows["deviations"] < -OUTLYING) & (rows["value"] < COLLAPSED * rows["median"])
+    return rows[collapsed | same].sort_values(["reason", "deviations"], ignore_index=True)
 
 
 def table(study: Study, fixed: Array, *, rng: np.random.Generator | None = None) -> pd.DataFrame:

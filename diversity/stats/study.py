@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +21,7 @@ from diversity.types import Z95, Array, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+CHOSEN = ("diverse", "homogeneous", "space")  # roles of mixtures that were chosen by their diversity
 FEWEST = 4  # mixtures: with three, a correlation of .99 is chance
 
 
@@ -27,18 +29,23 @@ FEWEST = 4  # mixtures: with three, a correlation of .99 is chance
 class Study:
     """What is analysed: M mixtures of T tasks, their diversity and their outcomes.
 
-    `weights` (M, T) are the shares of the tasks, `x` (M,) the diversity, `z` (M,) the same in standard deviations of the
-    whole study, `x_se` (M,) its standard error (nan where none is given); `cells` has a row a mixture and a column for
-    each (target, language), means over seeds; `targets` are those that the outcome is the mean of. `runs` are the values
-    of each seed, `left_out` what is not in the analysis and why, `columns` numbers of each mixture that can be covariates.
+    `weights` (M, T) are the shares of the tasks, `x` (M,) the diversity, `sd` its standard deviation within mixtures of
+    one size (of all where it is the same within sizes), `z` (M,) diversity in these units, `x_se` (M,) its standard error
+    (nan where none is given); `cells` has a row a mixture and a column for each (target, language), means over seeds;
+    `targets` are those that the outcome is the mean of. `runs` are the values of each seed, `left_out` what is not in the
+    analysis and why, `columns` numbers of each mixture that can be covariates, those of `scored` being other metrics.
+    `in_points` says that all values lie between 0 and 100 and not all between 0 and 1; `chosen_by_diversity` that the
+    mixtures were, as a column `role` says.
     """
 
     metric: str
+    encoder: str
     outcome: str
     mixtures: tuple[str, ...]
     tasks: tuple[str, ...]
     weights: Array
     x: Array
+    sd: float
     z: Array
     x_se: Array
     cells: pd.DataFrame
@@ -46,7 +53,16 @@ class Study:
     runs: pd.DataFrame
     left_out: pd.DataFrame
     columns: pd.DataFrame
+    scored: tuple[str, ...] = ()
+    lower_is_better: bool = False
+    in_points: bool = True
+    chosen_by_diversity: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def gain(self) -> Array:
+        """The outcome (M,) turned so that more is better."""
+        return -self.y if self.lower_is_better else self.y
 
     @cached_property
     def by_target(self) -> pd.DataFrame:
@@ -170,22 +186,59 @@ def read_study(
     if np.ptp(x) <= 1e-12 * max(1e-300, float(np.abs(x).max())):
         label = scored["metric"].iloc[0]
         raise InputError(f"expected {label} to differ between the mixtures, found {x[0]:g} for all of them")
+    weights = np.array([[shares[n].get(t, 0.0) for t in tasks] for n in names])
+    columns, sd = _columns(names, checked.rows, known, targets, encoder), sd_within(x, weights)
     return Study(
         metric=str(scored["metric"].iloc[0]),
+        encoder=str(scored["encoder"].iloc[0]),
         outcome=outcome,
         mixtures=tuple(names),
         tasks=tasks,
-        weights=np.array([[shares[n].get(t, 0.0) for t in tasks] for n in names]),
+        weights=weights,
         x=x,
-        z=(x - x.mean()) / (x.std(ddof=1) or 1.0),
+        sd=sd,
+        z=(x - x.mean()) / sd,
         x_se=_errors(scored, names),
         cells=complete,
         targets=targets,
         runs=runs,
         left_out=left_out,
-        columns=_columns(names, checked.rows, known, targets, encoder),
+        columns=columns,
+        scored=tuple(str(c) for c in columns if c in {m for m, _ in known.pairs}),
+        lower_is_better=_lower_is_better(checked, targets),
+        in_points=bool(used["value"].between(0, 100).all() and used["value"].max() > 1),
+        chosen_by_diversity=_chosen(checked.rows, names),
         notes=(*notes, *_notes(used, cells, complete, left_out)),
     )
+
+
+def sd_within(x: Array, weights: Array) -> float:
+    """The standard deviation of diversity x (M,) within mixtures of one size; of all where it is the same within sizes."""
+    group = permutation.size_groups(weights)
+    means = np.bincount(group, x) / np.bincount(group)
+    left, free = x - means[group], len(x) - len(means)
+    within = math.sqrt(float(left @ left) / free) if free > 0 else 0.0
+    total = float(x.std(ddof=1))
+    return within if within > 1e-7 * total else total or 1.0
+
+
+def _lower_is_better(results: Outcomes, targets: Sequence[str]) -> bool:
+    """Whether lower outcomes are better; raises InputError where the targets differ in that."""
+    sides = {target: results.lower_is_better[target] for target in targets}
+    if len(set(sides.values())) > 1:
+        low, high = (next(t for t, lower in sides.items() if lower is side) for side in (True, False))
+        raise InputError(
+            f"expected targets that are all better where higher, or all where lower, found {low} (lower) and {high} "
+            "(higher): choose an outcome of one kind, or say --lower-is-better"
+        )
+    return next(iter(sides.values()))
+
+
+def _chosen(rows: pd.DataFrame, names: Sequence[str]) -> bool:
+    """Were these mixtures chosen by their diversity, as the plan of a grid writes it?"""
+    if "role" not in rows.columns:
+        return False
+    return bool(rows[rows["mixture"].isin(names)]["role"].astype(str).isin(CHOSEN).any())
 
 
 def _shares(results: Outcomes, scores: Scores) -> Shares:
@@ -250,7 +303,9 @@ def _columns(
 
     used = results[results["target"].isin(targets)]
     columns: dict[str, Array] = {}
-    for column in used.columns.difference([*outcomes.COLUMNS, "tasks", "weights", "status", "error"]):
+    for column in used.columns.difference(
+        [*outcomes.COLUMNS, "tasks", "weights", "status", "error", "lower_is_better"]
+    ):
         numbers = pd.to_numeric(used[column], errors="coerce")
         if numbers.notna().all():
             columns[str(column)] = numbers.groupby(used["mixture"]).mean().reindex(list(names)).to_numpy(float)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diversity.stats import multicomp
-from diversity.stats.model import design_matrix
-from diversity.stats.multimembership import slopes
+from diversity.stats.model import Estimates, Tester
 from diversity.stats.outcomes import targets_of
+from diversity.stats.permutation import LabelTest
 from diversity.stats.study import Study
+from diversity.stats.tables import Mask
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
@@ -32,59 +34,84 @@ def _has(group: str, available: Sequence[str]) -> bool:
         return False
 
 
-def table(study: Study, covariates: Sequence[str] = ()) -> pd.DataFrame:
-    """Slope per standard deviation of diversity on each target, and on the nine-, seven- and retrieval means.
+def table(study: Study, tester: Tester) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Slope per standard deviation of diversity on each target and on means over groups, and how much targets differ.
 
-    Columns `target, kind, slope, se, low, high, p, p_holm, p_bh, standardised, pooled, languages`: by REML, in
-    outcome units; `standardised` in standard deviations of the target's outcome; `pooled` is partially pooled over the
-    targets; Holm and Benjamini-Hochberg over the single targets. Targets that lack mixtures are left out.
+    Columns `target, kind, slope, se, low, high, p, p_holm, p_bh, standardised, pooled, languages`: by the primary test of
+    the study, in outcome units; `standardised` in standard deviations of the target's outcome; `pooled` is partially
+    pooled over the targets; Holm and Benjamini-Hochberg over the single targets. Targets that lack mixtures are left out.
+    The second part is that of `heterogeneity`.
     """
     import pandas as pd
 
-    available = study.whole_targets
-    rows = [_row(study, "target", name, (name,), covariates) for name in available]
-    singles = multicomp.adjusted(pd.DataFrame(rows))
-    singles["pooled"] = partially_pooled(singles["slope"].to_numpy(float), singles["se"].to_numpy(float))
-    more = [_row(study, "mean", name, targets_of(name, available), covariates) for name in groups(study)]
-    if study.outcome not in (*GROUPS, *available):
-        more.append(_row(study, "mean", study.outcome, study.targets, covariates))
-    return pd.concat([singles, pd.DataFrame(more)], ignore_index=True) if more else singles
+    singles = study.whole_targets
+    means = {name: targets_of(name, singles) for name in groups(study)}
+    if study.outcome not in (*GROUPS, *singles):
+        means[study.outcome] = study.targets
+    parts = {name: study.of_targets(targets, name) for name, targets in {**{t: (t,) for t in singles}, **means}.items()}
+    outcomes = np.column_stack([part.y for part in parts.values()])
+    estimates = tester.estimates(study, outcomes, tester.analysis.covariates, few=True)
+    sd = outcomes.std(axis=0, ddof=1)
+    rows = pd.DataFrame(
+        {
+            "target": list(parts),
+            "kind": ["target"] * len(singles) + ["mean"] * len(means),
+            "slope": estimates.slope,
+            "se": estimates.se,
+            "low": estimates.low,
+            "high": estimates.high,
+            "p": estimates.p,
+            "standardised": np.divide(estimates.slope, sd, out=np.full(len(sd), np.nan), where=sd > 0),
+            "languages": [" ".join(_languages(study, part.targets)) for part in parts.values()],
+        }
+    )
+    single = multicomp.adjusted(rows[: len(singles)])
+    slope, se = estimates.slope[: len(singles)], estimates.se[: len(singles)]
+    single["pooled"] = partially_pooled(slope, se)
+    return pd.concat([single, rows[len(singles) :]], ignore_index=True), heterogeneity(slope, se, estimates)
 
 
-def _row(study: Study, kind: str, name: str, targets: Sequence[str], covariates: Sequence[str]) -> dict[str, object]:
-    part = study.of_targets(targets, name)
-    fitted = slopes(part.weights, part.z, part.y, design_matrix(part, covariates).fixed)
-    (low,), (high,) = fitted.interval()
-    sd = float(part.y.std(ddof=1))
-    columns = part.cells.columns
+def _languages(study: Study, targets: Sequence[str]) -> list[str]:
+    columns = study.cells.columns
     used = columns[columns.get_level_values("target").isin(targets)]
-    languages = [str(language) for language in used.get_level_values("language")]
-    slope = float(fitted.slope[0])
-    return {
-        "target": name, "kind": kind, "slope": slope, "se": float(fitted.se[0]), "low": float(low), "high": float(high),
-        "p": float(fitted.p()[0]), "standardised": slope / sd if sd > 0 else np.nan,
-        "languages": " ".join(dict.fromkeys(languages)),
-    }  # fmt: skip
+    return list(dict.fromkeys(str(language) for language in used.get_level_values("language")))
 
 
-def heterogeneity(slope: Array, se: Array) -> dict[str, float]:
+def heterogeneity(slope: Array, se: Array, estimates: Estimates | None = None) -> dict[str, float]:
     """Mean slope over targets and how much they differ: `mean, se, q, p, i2, tau` (DerSimonian & Laird 1986).
 
-    The targets are taken as independent, though they share mixtures: between targets that move together Q is too small.
+    `p` is that of Q among relabellings of the tasks, where the estimates of the targets (the first ones) have them, else
+    nan: Q itself takes standard errors as known and targets as independent, which they are not.
     """
-    from scipy.special import chdtrc
-
     good = se > 0
     if good.sum() < 2:
         return dict.fromkeys(("mean", "se", "q", "p", "i2", "tau"), float("nan"))
-    slope, weight, df = slope[good], se[good] ** -2, int(good.sum()) - 1
-    q = float((weight * (slope - (weight @ slope) / weight.sum()) ** 2).sum())
+    weight, df = se[good] ** -2, int(good.sum()) - 1
+    q = float(_q(slope[good][:, None], weight[:, None])[0])
     tau2 = max(0.0, (q - df) / float(weight.sum() - (weight**2).sum() / weight.sum()))
     pooled = 1 / (1 / weight + tau2)
+    labels = None if estimates is None else estimates.labels
     return {
-        "mean": float(pooled @ slope / pooled.sum()), "se": float(pooled.sum() ** -0.5), "q": q,
-        "p": float(chdtrc(df, q)), "i2": max(0.0, 1 - df / q) if q > 0 else 0.0, "tau": float(np.sqrt(tau2)),
+        "mean": float(pooled @ slope[good] / pooled.sum()), "se": float(pooled.sum() ** -0.5), "q": q,
+        "p": math.nan if labels is None else _q_by_labels(labels, good), "i2": max(0.0, 1 - df / q) if q > 0 else 0.0,
+        "tau": float(np.sqrt(tau2)),
     }  # fmt: skip
+
+
+def _q(slope: Array, weight: Array) -> Array:
+    """Cochran's Q (B,) of slopes (D, B) with weights (D, B)."""
+    mean = (weight * slope).sum(axis=0) / weight.sum(axis=0)
+    return np.asarray((weight * (slope - mean) ** 2).sum(axis=0))
+
+
+def _q_by_labels(test: LabelTest, good: Mask) -> float:
+    """The p-value of Q among relabellings, of the targets' outcomes less their common slope."""
+    which = np.flatnonzero(good)
+    common = np.zeros(len(test.yy))
+    common[which] = (test.slope[which] * test.se[which] ** -2).sum() / (test.se[which] ** -2).sum()
+    slope, se = test.relabelled_slopes(common)
+    q = _q(slope[which], np.maximum(se[which], 1e-300) ** -2)
+    return float(np.mean(q >= q[0] * (1 - 1e-9)))
 
 
 def partially_pooled(slope: Array, se: Array) -> Array:
@@ -96,17 +123,16 @@ def partially_pooled(slope: Array, se: Array) -> Array:
     return np.asarray(share * slope + (1 - share) * differ["mean"])
 
 
-def languages(study: Study) -> pd.DataFrame:
-    """Slope of each (target, language): `target, language, slope, low, high, p, mean, sd`; all in one fit."""
+def languages(study: Study, tester: Tester) -> pd.DataFrame:
+    """Slope of each (target, language): `target, language, slope, low, high, p, mean, sd`, by the primary test."""
     import pandas as pd
 
     cells = study.cells.loc[:, study.cells.notna().all().to_numpy()]
-    fitted = slopes(study.weights, study.z, cells.to_numpy(float), design_matrix(study).fixed)
-    low, high = fitted.interval()
+    estimates = tester.estimates(study, cells.to_numpy(float), few=True)
     return pd.DataFrame(
         {
             "target": cells.columns.get_level_values("target"), "language": cells.columns.get_level_values("language"),
-            "slope": fitted.slope, "low": low, "high": high, "p": fitted.p(),
+            "slope": estimates.slope, "low": estimates.low, "high": estimates.high, "p": estimates.p,
             "mean": cells.mean().to_numpy(), "sd": cells.std(ddof=1).to_numpy(),
         }
     )  # fmt: skip

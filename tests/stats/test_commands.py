@@ -36,7 +36,7 @@ def test_fit_writes_the_contract_and_every_table(files, capsys):
         "--json", files / "fit.json", "--tables", files / "tables", "--bootstrap", 100,
     )  # fmt: skip
     assert code == 0, err
-    assert out.startswith("25 mixtures of 5 tasks: one standard deviation of cosine goes with")
+    assert out.startswith("25 mixtures, 5 tasks: one standard deviation of cosine within mixtures of one size")
     assert "* task-label permutation" in out
     assert "OLS, one predictor (naive)" in out
     record = json.loads((files / "fit.json").read_text())
@@ -48,7 +48,7 @@ def test_compare_by_score_and_by_groups(files, capsys):
     common = ("compare", "--results", files / "r.csv", "--json", files / "c.json")
     code, out, err = run(capsys, *common, "--scores", files / "s.csv", "--metric", "cosine")
     assert code == 0, err
-    assert "pairs of mixtures of 5 tasks" in out
+    assert "pairs of mixtures, 5 tasks: " in out
     assert json.loads((files / "c.json").read_text())["metric"] == "cosine"
     code, out, err = run(capsys, *common, "--groups", files / "g.csv", "--format", "csv")
     assert code == 0, err

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import diversity
-from diversity.stats import compare, matching
+from diversity.stats import matching, paired
+from diversity.stats.permutation import Relabelled, SetScores, label_test, labels, size_means
 from diversity.types import InputError
 
 
@@ -65,7 +66,7 @@ def test_verdicts(effect, verdict, designs, rng):
     assert found.difference == pytest.approx(found.tables["pairs"]["difference"].mean())
     assert (found.p_permutation < 0.05) == (effect != 0)
     assert set(found.to_dict()) >= {"difference", "p_permutation", "effect_size", "verdict"}
-    assert found.sentence.startswith(f"{found.n_pairs} pairs of mixtures of 6 tasks")
+    assert found.sentence.startswith(f"{found.n_pairs} pairs of mixtures, 6 tasks: ")
 
 
 def test_little_data_decides_nothing(designs, rng):
@@ -74,22 +75,71 @@ def test_little_data_decides_nothing(designs, rng):
 
 
 def test_label_permutation_by_brute_force(designs, rng):
-    results, scores, _ = tables(designs, rng, 0.2, spread=0.3, own=0.5)
-    found = diversity.compare(results, scores, metric="cosine")
-    y = results.groupby("mixture", sort=False)["value"].mean()
-    pairs = found.tables["pairs"]
-    tasks = designs.TASKS[:6]
+    """All relabellings of five tasks: groups and pairs formed again, the difference over its variance by dense matrices."""
+    weights = designs.subsets(5, [2, 3])
+    x = designs.rao(weights, rng)
+    y = 60 + weights @ rng.normal(0, 0.5, 5) + 0.3 * rng.normal(size=20)
+    found = diversity.compare(
+        designs.results(weights, y, languages=("en",)), designs.scores(weights, x), metric="cosine"
+    )
+    strata = [(k,) for k in (weights > 0).sum(axis=1)]
+    by_name = {tuple(np.flatnonzero(w)): v for w, v in zip(weights, x, strict=True)}
+    fixed = size_means(weights)
+    variance = label_test(
+        Relabelled(weights, labels(5, 0, rng)[0], True, SetScores.of(weights > 0, x)), y, fixed
+    ).theta(np.zeros(1))[0]
     statistic = []
-    for order in itertools.permutations(tasks):
-        new = dict(zip(tasks, order, strict=True))
+    for order in itertools.permutations(range(5)):
+        moved = np.array([by_name[tuple(sorted(order[i] for i in np.flatnonzero(w)))] for w in weights])
+        pairs = matching.pairs(matching.split(moved, strata), strata, moved, weights)
+        c = paired.contrast(pairs, 20)
+        statistic.append((c @ y) ** 2 / (c @ (variance * weights @ weights.T + np.eye(20)) @ c))
+    expected = np.mean(np.array(statistic) >= statistic[0] * (1 - 1e-9))
+    assert found.p_permutation == pytest.approx(expected, abs=1e-9)
+    assert found.primary == "task-label permutation"
 
-        def moved(name, new=new):
-            return y["+".join(sorted(new[t] for t in name.split("+")))]
 
-        statistic.append(np.mean([moved(a) - moved(b) for a, b in pairs[["diverse", "homogeneous"]].to_numpy()]))
-    expected = np.mean(np.abs(statistic) >= abs(statistic[0]) - 1e-9)
-    assert np.mean(statistic) == pytest.approx(0, abs=1e-9)
-    assert found.p_permutation == pytest.approx(expected, abs=2e-3)
+def test_level_of_few_pairs(designs):
+    """Three to eight pairs of an open design, chosen by diversity: .08 to .11 with variances from the pairs alone."""
+    rng, rejected = np.random.default_rng(4), []
+    singles, triples = designs.subsets(9, [1]), designs.subsets(9, [3])
+    for _ in range(150):
+        some = triples[rng.choice(84, 10, replace=False)]
+        weights = np.vstack([singles, some])
+        x = designs.rao(weights, rng)
+        y = weights @ rng.normal(size=9) + 0.25 * rng.normal(size=19)
+        side = matching.split(x, [(k,) for k in (weights > 0).sum(axis=1)])
+        pairs = matching.pairs(side, (weights > 0).sum(axis=1).tolist(), x, weights)
+        rejected.append(paired.by_bootstrap(y, weights, pairs, draws=399, rng=rng).p() <= 0.05)
+    assert np.mean(rejected) == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 150))
+
+
+def test_losses_are_better_where_lower(designs, rng):
+    results, scores, _ = tables(designs, rng, 3.0)
+    once = results.drop_duplicates(["mixture", "target", "language", "seed"])
+    loss = once.assign(metric="loss", value=once["value"] / 20)
+    found = diversity.compare(loss, scores, metric="cosine")
+    assert found.difference > 0
+    assert found.verdict == "worse"
+    assert "lower is better" in found.sentence
+    higher = diversity.Analysis(lower_is_better=False)
+    assert diversity.compare(loss, scores, metric="cosine", rope=0.01, analysis=higher).verdict == "better"
+
+
+def test_fractions_are_not_practically_equal_by_default(designs, rng):
+    results, scores, _ = tables(designs, rng, 8.5)
+    found = diversity.compare(results.assign(value=results["value"] / 100), scores, metric="cosine")
+    assert found.difference == pytest.approx(0.085, abs=0.01)
+    assert found.verdict == "better"
+    assert "no region of practical equivalence is given" in found.sentence
+    none = diversity.compare(*tables(designs, rng, 0.0)[:2], metric="cosine")
+    small = tables(designs, rng, 0.0)
+    assert none.verdict == "equal"
+    assert (
+        diversity.compare(small[0].assign(value=small[0]["value"] / 100), small[1], metric="cosine").verdict != "equal"
+    )
+    given = diversity.compare(small[0].assign(value=small[0]["value"] / 100), small[1], metric="cosine", rope=0.05)
+    assert given.verdict == "equal"
 
 
 def test_given_groups_are_the_same_as_those_of_the_score(designs, rng, tmp_path):
@@ -105,17 +155,7 @@ def test_given_groups_are_the_same_as_those_of_the_score(designs, rng, tmp_path)
 def test_sign_flips_of_few_pairs_are_all(rng):
     d = np.array([1.0, 2, 3, -0.5])
     expected = np.mean([abs(np.dot(s, d)) >= 5.5 for s in itertools.product([1, -1], repeat=4)])
-    assert compare.sign_flip_p(d, 100, rng) == expected
-
-
-def test_mean_of_differences_without_shared_tasks_is_the_t_test(rng):
-    from scipy import stats
-
-    d = rng.normal(1, 1, 12)
-    low, high, p = compare.shared_tasks(np.zeros((12, 4)), d)
-    expected = stats.ttest_1samp(d, 0)
-    assert p == pytest.approx(expected.pvalue)
-    assert (low, high) == pytest.approx(tuple(expected.confidence_interval()))
+    assert paired.sign_flip_p(d, 100, rng) == expected
 
 
 def test_matching_on_a_budget(designs, rng):
@@ -154,4 +194,4 @@ def test_two_pairs_decide_nothing(designs, rng):
     found = diversity.compare(some, groups=keep)
     assert (found.n_pairs, found.verdict) == (2, "undecided")
     assert found.to_dict()["low_tasks"] is None
-    assert any("too few" in n for n in found.notes)
+    assert "2 pairs are too few for an interval that knows of shared tasks" in found.sentence

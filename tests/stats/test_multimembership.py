@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from diversity.stats.multimembership import contrasts, slopes, slopes_at, whitened
+from diversity.stats.multimembership import contrasts, slopes, slopes_at
 from diversity.types import InputError
 
 
@@ -144,19 +144,6 @@ def test_an_exact_line_has_no_error_and_a_constant_outcome_no_slope(designs):
     assert (line.slope[0], line.se[0], line.p()[0]) == (pytest.approx(3), pytest.approx(0, abs=1e-6), pytest.approx(0))
     flat = slopes(weights, x, np.full(15, 7.0))
     assert (flat.slope[0], flat.p()[0]) == (0, 1)
-
-
-def test_whitening_makes_the_model_ordinary(designs):
-    rng = np.random.default_rng(6)
-    weights = designs.subsets(6, [1, 2])
-    y = weights @ rng.normal(0, 3, 6) + rng.normal(size=21)
-    columns = np.eye(21)
-    root = whitened(weights, y, np.ones((21, 1)), columns)
-    v = np.linalg.inv(root @ root)
-    effect = (v - np.eye(21)) / (weights @ weights.T + 1e-300)
-    there = weights @ weights.T > 0
-    assert np.ptp(effect[there]) < 1e-6  # V = I + theta Z Z', with one theta
-    assert v[~there] == pytest.approx(0, abs=1e-9)
 
 
 def test_bad_designs_are_told(designs):

@@ -10,9 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from diversity.stats import permutation
 from diversity.stats.multimembership import slopes
-from diversity.stats.permutation import closed, drawn_test, freedman_lane, label_test, labels, orbits, relabelled
+from diversity.stats.permutation import (
+    Relabelled,
+    SetScores,
+    closed,
+    drawn_labels,
+    label_test,
+    labels,
+    size_groups,
+    size_means,
+)
+
+
+def in_table(weights, x, draws=None, rng=None):
+    """The relabelled scores of a closed design: those of its own mixtures."""
+    tasks = weights.shape[1]
+    orders, exact = labels(tasks, 0, rng) if draws is None else (drawn_labels(tasks, draws, rng), False)
+    return Relabelled(weights, orders, exact, SetScores.of(weights > 0, x))
 
 
 def test_which_designs_are_closed(designs):
@@ -27,10 +42,13 @@ def test_which_designs_are_closed(designs):
     assert closed(np.eye(60)[:, :1][:1])
 
 
-def test_orbits_are_the_sizes(designs):
-    group = orbits(designs.subsets(4, [1, 2, 3]))
-    assert np.bincount(group).tolist() == [4, 6, 4] or sorted(np.bincount(group).tolist()) == [4, 4, 6]
+def test_groups_are_the_sizes(designs):
+    weights = designs.subsets(4, [1, 2, 3])
+    group = size_groups(weights)
+    assert sorted(np.bincount(group).tolist()) == [4, 4, 6]
     assert len(set(group[:4])) == len(set(group[4:10])) == 1
+    assert (size_groups(weights[1:]) == size_groups(weights)[1:]).all()  # one mixture lost
+    assert size_means(weights).sum(axis=0).tolist() in ([4, 6, 4], [4, 4, 6], [6, 4, 4])
 
 
 def test_all_labels_once_identity_first():
@@ -51,8 +69,8 @@ def test_relabelling_by_names(tasks, designs, rng):
     values = rng.normal(size=len(weights))
     by_name = {tuple(np.flatnonzero(w)): v for w, v in zip(weights, values, strict=True)}
     drawn = rng.permuted(np.tile(np.arange(tasks, dtype=np.int8), (5, 1)), axis=1)
-    found = np.concatenate(list(relabelled(weights, drawn, values)))
-    for line, order in zip(found, drawn, strict=True):
+    function = Relabelled(weights, drawn, False, SetScores.of(weights > 0, values))
+    for line, order in zip(np.concatenate(list(function.chunks())), drawn, strict=True):
         expected = [by_name[tuple(sorted(order[np.flatnonzero(w)]))] for w in weights]
         assert line == pytest.approx(expected)
 
@@ -61,49 +79,70 @@ def test_single_tasks_are_the_ordinary_permutation_test(rng):
     x, y = rng.normal(size=(2, 6))
     r = [abs(np.corrcoef(x[list(order)], y)[0, 1]) for order in itertools.permutations(range(6))]
     expected = np.mean(np.array(r) >= r[0] - 1e-12)
-    test = label_test(np.eye(6), x, y)
+    test = label_test(in_table(np.eye(6), x), y)
     assert test.p() == pytest.approx(expected)
     assert test.slope == pytest.approx(stats.linregress(x, y).slope)
     assert test.exact
+    assert test.p_error(test.p()) == 0
 
 
-def generalised(weights, x, y, sizes):
-    """y' P x with dense matrices, V estimated from y by the analysis of variance of the sizes and the tasks."""
-    member = (sizes[:, None] == np.unique(sizes)).astype(float)
-    centre = np.eye(len(x)) - member @ np.linalg.pinv(member)
-    tasks = centre @ weights
-    between = tasks @ np.linalg.pinv(tasks)
-    df = round(np.trace(between)), round(np.trace(centre - between))
-    ms_between, ms_within = y @ between @ y / df[0], y @ (centre - between) @ y / df[1]
-    g = np.linalg.eigvalsh(tasks.T @ tasks)[-1]
-    variance = max(ms_between - ms_within, 0) / g
-    v = variance * weights @ weights.T + ms_within * np.eye(len(x))
-    return (centre @ y) @ np.linalg.inv(v) @ (centre @ x) * ms_within
+def studentised(weights, x, y, fixed, theta):
+    """t^2 of x in generalised least squares with dense matrices, V of a ratio of variances that is given."""
+    inverse = np.linalg.inv(theta * weights @ weights.T + np.eye(len(x)))
+    centre = inverse - inverse @ fixed @ np.linalg.pinv(fixed.T @ inverse @ fixed) @ fixed.T @ inverse
+    return (x @ centre @ y) ** 2 / (x @ centre @ x)
 
 
-@pytest.mark.parametrize("sizes", [[2], [1, 2, 3], [1, 2, 3, 4, 5]])
-def test_the_statistic_is_generalised_least_squares(sizes, designs, rng):
-    weights = designs.subsets(5, sizes)
-    k = (weights > 0).sum(axis=1)
-    x, y = designs.rao(weights, rng), weights @ rng.normal(size=5) + 0.3 * rng.normal(size=len(weights))
-    by_name = {tuple(np.flatnonzero(w)): v for w, v in zip(weights, x, strict=True)}
-    moved = [
-        np.array([by_name[tuple(sorted(order[i] for i in np.flatnonzero(w)))] for w in weights])
-        for order in itertools.permutations(range(5))
-    ]
-    statistic = np.abs([generalised(weights, m, y, k) for m in moved])
-    test = label_test(weights, x, y)
-    kappa = test.kappa(np.zeros(1))
-    assert np.sort(np.abs(test.a - kappa * test.c)[0]) == pytest.approx(np.sort(statistic), abs=1e-9)
-    assert test.p() == pytest.approx(np.mean(statistic >= statistic[0] * (1 - 1e-9)))
+@pytest.mark.parametrize("lost", [0, 1, 4])
+@pytest.mark.parametrize("sizes", [[2], [1, 2, 3]])
+def test_the_statistic_is_generalised_least_squares(sizes, lost, designs, rng):
+    """By names and dense matrices, closed and with mixtures lost, V estimated from y without x."""
+    whole = designs.subsets(5, sizes)
+    weights, x = whole[lost:], designs.rao(whole, rng)
+    y = weights @ rng.normal(size=5) + 0.3 * rng.normal(size=len(weights))
+    by_name = {tuple(np.flatnonzero(w)): v for w, v in zip(whole, x, strict=True)}
+    every = Relabelled(weights, labels(5, 0, rng)[0], True, SetScores.of(whole > 0, x))
+    test, fixed = label_test(every, y), size_means(weights)
+    (theta,) = test.theta(np.zeros(1))
+    statistic = []
+    for order in itertools.permutations(range(5)):
+        moved = np.array([by_name[tuple(sorted(order[i] for i in np.flatnonzero(w)))] for w in weights])
+        statistic.append(studentised(weights, moved, y, fixed, theta))
+    expected = np.mean(np.array(statistic) >= statistic[0] * (1 - 1e-9))
+    assert test.p() == pytest.approx(expected)
+    assert test.count == 120
+
+
+def test_computed_scores_are_those_of_the_table(designs, rng):
+    weights = designs.subsets(6, [1, 2, 3])
+    distances = np.triu(rng.random((6, 6)), 1)
+    distances += distances.T
+
+    def score(w):
+        return np.einsum("ma,ab,mb->m", w, distances, w)
+
+    def moved(permutations):
+        return np.array([score(weights[:, np.argsort(p)]) for p in permutations])
+
+    orders = drawn_labels(6, 40, rng)
+    table = Relabelled(weights, orders, False, SetScores.of(weights > 0, score(weights)))
+    computed = Relabelled(weights, orders, False, None, moved)
+    y = weights @ rng.normal(size=6) + rng.normal(size=len(weights))
+    assert np.concatenate(list(table.chunks())) == pytest.approx(np.concatenate(list(computed.chunks())))
+    assert label_test(table, y).p() == pytest.approx(label_test(computed, y).p())
+    assert len(computed.fewer(10, rng)) == 11
+    part = weights[:, 0] == 0
+    assert np.concatenate(list(computed.of(part).chunks())) == pytest.approx(
+        np.concatenate(list(table.of(part).chunks()))
+    )
 
 
 def test_exactness_over_all_relabellings(designs, rng):
     """Whatever the outcomes: of all relabelled scores, at most a share alpha has p <= alpha."""
     weights = designs.subsets(5, [2, 3])
     x, y = designs.rao(weights, rng), weights @ rng.normal(size=5) + 0.1 * rng.normal(size=20)
-    moved = np.concatenate(list(relabelled(weights, labels(5, 1, rng)[0], x)))
-    p = np.array([label_test(weights, m, y).p()[0] for m in moved])
+    moved = np.concatenate(list(in_table(weights, x).chunks()))
+    p = np.array([label_test(in_table(weights, m), y).p()[0] for m in moved])
     for alpha in (0.025, 0.05, 0.1, 0.5):
         assert np.mean(p <= alpha + 1e-12) <= alpha + 1e-12
     assert np.mean(p <= 0.05) > 0.03  # and it is not empty
@@ -116,60 +155,64 @@ def test_interval_is_the_slopes_not_rejected(seed, shift):
     rows = [[(i in c) / 2 for i in range(6)] for c in itertools.combinations(range(6), 2)]
     weights = np.array(rows)
     x, y = rng.normal(size=15), weights @ rng.normal(size=6) + 0.5 * rng.normal(size=15)
-    test = label_test(weights, x, y)
-    (low,), (high,) = test.interval()
+    test = label_test(in_table(weights, x), y)
+    interval = test.interval()
+    (low,), (high,) = interval.low, interval.high
     assert low < test.slope < high
     assert test.p(test.slope) > 0.99
     for end, outside in ((low, -1), (high, 1)):
         assert test.p(end) > 0.05
         assert test.p(end + outside * 1e-4 * (high - low)) <= 0.05
-    moved = label_test(weights, x, y + shift * x)
-    assert np.ravel(moved.interval()) == pytest.approx([low + shift, high + shift], abs=1e-3 * (high - low))
-    assert moved.slope == pytest.approx(test.slope + shift, abs=1e-6)
+    grid = np.linspace(low - (high - low), high + (high - low), 301)
+    kept = test.p(grid[:, None])[:, 0] > 0.05
+    assert kept[(grid < low) | (grid > high)].mean() < 0.03  # p is a step function: islands of the width of a step
+    assert interval.gaps[0] or kept[(grid > low) & (grid < high)].all()
+    moved = label_test(in_table(weights, x), y + shift * x)
+    ends = moved.interval()
+    assert [ends.low[0], ends.high[0]] == pytest.approx([low + shift, high + shift], abs=1e-3 * (high - low))
+    assert moved.slope == pytest.approx(test.slope + shift, abs=1e-5)
 
 
 def test_slope_is_that_of_reml(designs, rng):
     weights = designs.subsets(9, [3])
     x, y = designs.rao(weights, rng), weights @ rng.normal(size=9) + 0.25 * rng.normal(size=84)
-    test = drawn_test(weights, x, y[:, None], 199, rng)
+    test = label_test(in_table(weights, x, 199, rng), y)
     found = slopes(weights, x, y)
     assert test.slope == pytest.approx(found.slope[0], abs=0.05 * found.se[0])
 
 
 def test_too_few_tasks_reject_nothing(rng):
-    test = label_test(np.eye(3), np.array([1.0, 2, 4]), np.array([1.0, 2, 4]))
+    test = label_test(in_table(np.eye(3), np.array([1.0, 2, 4])), np.array([1.0, 2, 4]))
     assert test.p() == pytest.approx(1 / 6)
-    assert test.interval() == (-math.inf, math.inf)
+    assert (test.interval().low, test.interval().high) == (-math.inf, math.inf)
 
 
-def test_freedman_lane_by_hand(designs, rng):
+def test_covariates_stay_with_the_outcomes(designs, rng):
+    """Given a covariate of the mixtures, by dense matrices over all relabellings."""
     weights = designs.subsets(5, [2])
-    x, c = rng.normal(size=(2, 10))
-    y = c + weights @ np.array([0, 0, 0, 0, 0.0]) + 0.4 * rng.normal(size=10)
+    x, c = designs.rao(weights, rng), rng.normal(size=10)
+    y = c + weights @ rng.normal(size=5) + 0.4 * rng.normal(size=10)
     fixed = np.column_stack([np.ones(10), c])
-    from diversity.stats.multimembership import whitened
-
-    wx, wy, w1, wc = whitened(weights, y, fixed, np.column_stack([x, y, fixed])).T
-    columns = np.column_stack([w1, wc])
-    fitted = columns @ np.linalg.lstsq(columns, wy, rcond=None)[0]
-    pairs = list(itertools.combinations(range(5), 2))
-    statistic = []
-    for order in itertools.permutations(range(5)):
-        index = [pairs.index(tuple(sorted((order[a], order[b])))) for a, b in pairs]
-        again = fitted + (wy - fitted)[index]
-        full = np.column_stack([wx, columns])
-        beta, rss = np.linalg.lstsq(full, again, rcond=None)[:2]
-        spread = np.sqrt(rss[0] / 7 * np.linalg.inv(full.T @ full)[0, 0])
-        statistic.append(abs(beta[0] / spread))
-    expected = np.mean(np.array(statistic) >= statistic[0] * (1 - 1e-9))
-    assert freedman_lane(weights, x, y, fixed, 10_000) == pytest.approx(expected)
+    test = label_test(in_table(weights, x), y, fixed)
+    (theta,) = test.theta(np.zeros(1))
+    statistic = [studentised(weights, m, y, fixed, theta) for m in np.concatenate(list(in_table(weights, x).chunks()))]
+    assert test.p() == pytest.approx(np.mean(np.array(statistic) >= statistic[0] * (1 - 1e-9)))
 
 
-def test_ten_thousand_permutations_of_all_mixtures_take_seconds(designs, rng, monkeypatch):
+def test_a_score_that_is_the_same_for_all_labels_says_nothing(rng):
+    """One that is symmetric in the tasks, of weights that differ: no relabelling moves it."""
+    weights = rng.dirichlet(np.ones(6), 30)
+    entropy = -(weights * np.log(weights)).sum(axis=1)
+    relabelled = Relabelled(weights, drawn_labels(6, 50, rng), False, None, lambda p: np.tile(entropy, (len(p), 1)))
+    test = label_test(relabelled, 3 * entropy + 0.01 * rng.normal(size=30))
+    assert test.p() == 1
+    assert (test.interval().low, test.interval().high) == (-math.inf, math.inf)
+
+
+def test_ten_thousand_permutations_of_all_mixtures_take_seconds(designs, rng):
     weights = designs.subsets(9, range(1, 10))
     x, y = designs.rao(weights, rng), rng.normal(size=511)
-    monkeypatch.setattr(permutation, "MOST", 0)
     start = time.process_time()
-    test = label_test(weights, x, y, 10_000, rng)
+    test = label_test(in_table(weights, x, 10_000, rng), y)
     assert 0 < test.p() <= 1
     assert time.process_time() - start < 5

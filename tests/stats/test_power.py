@@ -7,7 +7,9 @@ import pytest
 from scipy import stats
 
 from diversity.stats import power
-from diversity.stats.multimembership import slopes
+from diversity.stats.calibration import calibrated
+from diversity.stats.permutation import Relabelled, SetScores, drawn_labels
+from diversity.stats.study import sd_within
 from diversity.types import InputError
 
 
@@ -32,26 +34,38 @@ def test_interval_of_scipy():
 def test_slope_of_independent_points_is_the_noncentral_t():
     n = 20
     x = np.arange(float(n))
-    found = power.minimum_detectable(
-        np.eye(n), x, sd_task=0, sd_noise=2, method="reml", draws=20_000, rng=np.random.default_rng(0)
-    )
+    found = power.minimum_detectable(np.eye(n), x, sd_task=0, sd_noise=2, draws=2000, rng=np.random.default_rng(0))
     spread = 2 / math.sqrt(n - 1)
     shown = stats.nct.sf(stats.t.ppf(0.975, n - 2), n - 2, found / spread)
-    assert shown == pytest.approx(0.8, abs=0.015)
+    assert shown == pytest.approx(0.8, abs=0.03)
 
 
-@pytest.mark.parametrize("method", ["permutation", "reml"])
-def test_the_slope_found_is_shown_that_often(method, designs):
+@pytest.mark.parametrize("lost", [0, 1])
+def test_the_slope_found_is_shown_that_often(lost, designs):
+    """By the test that the design gets: labels where it is closed, a bootstrap where a pair of triples is lost."""
     rng = np.random.default_rng(1)
-    weights = designs.subsets(7, [3])
+    weights = designs.subsets(7, [2])[lost:]
     x = designs.rao(weights, rng)
     z = (x - x.mean()) / x.std(ddof=1)
-    least = power.minimum_detectable(weights, x, sd_task=1, sd_noise=0.25, method=method, draws=200, rng=rng)
-    y = power.outcomes(weights, sd_task=1, sd_noise=0.25, draws=200, rng=rng) + least * z[:, None]
-    found = slopes(weights, z, y)
-    shown = np.mean((found.p() < 0.05) & (found.slope > 0))
+    least = power.minimum_detectable(weights, x, sd_task=1, sd_noise=0.25, draws=200, rng=rng)
+    y = power.outcomes(weights, sd_task=1, sd_noise=0.25, draws=300, rng=rng) + least * z[:, None]
+    fitted = calibrated(weights, z, y, np.ones((len(x), 1)), rng=rng)
+    shown = np.mean((fitted.p() < 0.05) & (fitted.fitted.slope > 0))
     error = 3 * math.sqrt(0.8 * 0.2 * 2 / 200)
     assert shown == pytest.approx(0.8, abs=error + 0.05)  # the two tests are not one
+
+
+def test_a_verdict_needs_more_than_its_first_test(designs):
+    """With the single tasks in the design, the slope has to hold given the mean of the members' outcomes, too."""
+    rng = np.random.default_rng(3)
+    weights = designs.subsets(6, [1, 2])
+    x = designs.rao(weights, rng) + (weights.max(axis=1) == 1) * rng.random(len(weights))
+    options = {"sd_task": 1.0, "sd_noise": 0.25, "draws": 100}
+    verdict = power.minimum_detectable(weights, x, **options)
+    z = (x - x.mean()) / sd_within(x, weights)
+    table = Relabelled(weights, drawn_labels(6, 299, rng), False, SetScores.of(weights > 0, z))
+    first = power.detectable(power.Setting(weights, z, table, 1.0, 0.25, members=False), draws=100)
+    assert verdict > first
 
 
 def test_effective_sample_size_by_simulation(designs):
@@ -74,7 +88,5 @@ def test_what_cannot_be_shown(designs):
     two = designs.subsets(4, [1, 2])
     with pytest.raises(InputError, match="differs between mixtures of one size"):
         power.minimum_detectable(two, (two > 0).sum(axis=1) * 1.0, sd_task=1, sd_noise=1)
-    with pytest.raises(InputError, match="closed under relabelling for method permutation"):
-        power.minimum_detectable(two[1:], np.arange(9.0), sd_task=1, sd_noise=1, method="permutation")
-    with pytest.raises(InputError, match="a method among"):
-        power.minimum_detectable(two, np.arange(10.0), sd_task=1, sd_noise=1, method="t")
+    few = power.minimum_detectable(two[1:5], np.arange(4.0), sd_task=1, sd_noise=1, draws=50)
+    assert math.isnan(few)  # such a design gets no test

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from diversity.stats import influence, methods, model, multicomp, reliability, specification, targets
-from diversity.stats.multimembership import slopes
+from diversity.stats import influence, methods, model, multicomp, reliability, sentences, specification, targets
 from diversity.stats.outcomes import read_outcomes
 from diversity.stats.scores import read_scores
 from diversity.stats.study import read_study
@@ -24,21 +24,47 @@ def study(designs, rng):
     return read_study(results, designs.scores(weights, x, low=x - 0.01, high=x + 0.01), metric="cosine")
 
 
-def test_targets_are_fitted_each_alone(study):
-    z = study.z
-    table = targets.table(study).set_index("target")
+def cosine_tester(scores):
+    """The tester of cosine in a table of scores."""
+    return model.Testers(read_scores(scores)).of("cosine", "")
+
+
+@pytest.fixture
+def tester(study, designs):
+    return cosine_tester(designs.scores(study.weights, study.x))
+
+
+def test_targets_are_tested_each_alone(study, tester):
+    table, differ = targets.table(study, tester)
+    table = table.set_index("target")
     assert table[table["kind"] == "mean"].index.tolist() == ["mean9", "mean7", "retrieval"]
     assert (table["kind"] == "target").sum() == 9
-    fixed = model.design_matrix(study).fixed
-    alone = slopes(study.weights, z, study.by_target["tatoeba"].to_numpy(), fixed)
+    alone = tester.estimates(study.of_targets(["tatoeba"]), few=True)
     assert table.loc["tatoeba", "slope"] == pytest.approx(alone.slope[0])
-    assert table.loc["mean9", "slope"] == pytest.approx(slopes(study.weights, z, study.y, fixed).slope[0])
+    assert table.loc["tatoeba", "p"] == alone.p[0]
+    assert table.loc["mean9", "slope"] == pytest.approx(tester.estimates(study, few=True).slope[0])
     assert table.loc["xnli", "languages"] == "en de"
     single = table[table["kind"] == "target"]
     assert single["p_holm"].to_numpy() == pytest.approx(multicomp.holm(single["p"].to_numpy()))
     assert (
         (single["pooled"] - single["slope"].mean()).abs() <= (single["slope"] - single["slope"].mean()).abs() + 0.02
     ).all()
+    assert 0 < differ["p"] <= 1
+
+
+def test_whether_targets_differ_holds_its_level(designs):
+    """Q among relabellings; by the chi-square, which takes its errors as known, .18 to .40 in small designs."""
+    rng, rejected, by_chance = np.random.default_rng(5), [], []
+    weights = designs.subsets(6, [2])
+    for _ in range(60):
+        x = designs.rao(weights, rng)
+        table = designs.scores(weights, x)
+        y = 50 + weights @ rng.normal(size=6) + 0.3 * rng.normal(size=15)
+        runs = designs.results(weights, y, languages=("en",), spread=1.0, rng=rng)
+        differ = targets.table(read_study(runs, table, metric="cosine"), cosine_tester(table))[1]
+        rejected.append(differ["p"] <= 0.05)
+        by_chance.append(stats.chi2.sf(differ["q"], 8) <= 0.05)
+    assert np.mean(rejected) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 60)
 
 
 def test_heterogeneity_by_hand():
@@ -50,17 +76,17 @@ def test_heterogeneity_by_hand():
     assert math.isnan(targets.heterogeneity(slope[:1], se[:1])["tau"])
 
 
-def test_languages_one_by_one(study):
-    table = targets.languages(study)
+def test_languages_one_by_one(study, tester):
+    table = targets.languages(study, tester)
     assert len(table) == 18
     assert table["slope"].mean() == pytest.approx(0.8, abs=0.3)
 
 
-def test_clustered_errors_are_those_of_a_formula_with_all_cells(study):
+def test_clustered_errors_are_those_of_a_formula_with_all_cells(study, tester):
     import statsmodels.formula.api as smf
 
     z, design = study.z, model.design_matrix(study)
-    table = methods.table(study, design, model.estimate(study, design, permutations=100)).set_index("method")
+    table = methods.table(study, design, tester.estimates(study)).set_index("method")
     long = study.cells.copy()
     long.columns = ["|".join(c) for c in long.columns]
     long = long.assign(z=z, k=study.k).melt(["z", "k"], var_name="cell", value_name="y")
@@ -78,25 +104,44 @@ def test_clustered_errors_are_those_of_a_formula_with_all_cells(study):
     assert table["primary"].sum() == 1
 
 
-def test_mixed_model_finds_the_slope(study):
+def test_mixed_model_finds_the_slope(study, tester):
     design = model.design_matrix(study)
-    line = methods.table(study, design, model.estimate(study, design, permutations=100)).set_index("method")
+    line = methods.table(study, design, tester.estimates(study)).set_index("method")
     ols, mixed = line.loc["OLS", "slope"], line.loc["mixed model, slope by target", "slope"]
     assert mixed == pytest.approx(ols, rel=1e-3)  # balanced: the same estimate
 
 
 def test_dropping_what_carries_the_finding(designs, rng):
-    weights = designs.subsets(6, [2])
-    x = rng.normal(size=15) + 5.0 * weights[:, 0]
-    y = 60 + 4.0 * weights[:, 0] + 0.01 * rng.normal(size=15)
-    study = read_study(designs.results(weights, y), designs.scores(weights, x), metric="cosine")
-    table = influence.table(study).set_index("dropped")
-    assert table.loc["", "slope"] == pytest.approx(slopes(study.weights, study.z, study.y).slope[0])
-    assert table.loc["anli_plus", "mixtures"] == 10
+    weights = designs.subsets(7, [2])
+    x = rng.normal(size=21) + 5.0 * weights[:, 0]
+    y = 60 + 4.0 * weights[:, 0] + 0.01 * rng.normal(size=21)
+    scores = designs.scores(weights, x)
+    study, tester = read_study(designs.results(weights, y), scores, metric="cosine"), cosine_tester(scores)
+    table = influence.table(study, tester).set_index("dropped")
+    assert table.loc["", "slope"] == pytest.approx(tester.estimates(study, few=True).slope[0])
+    assert table.loc["anli_plus", "mixtures"] == 15
     part = study.some(study.weights[:, 0] == 0)
-    z = study.z[study.weights[:, 0] == 0]
-    assert table.loc["anli_plus", "slope"] == pytest.approx(slopes(part.weights, z, part.y).slope[0])
+    assert table.loc["anli_plus", "slope"] == pytest.approx(tester.estimates(part, few=True).slope[0])
     assert set(table["kind"]) == {"none", "task", "target", "language"}
+    assert table["turned"].dtype == bool
+
+
+def test_a_slope_that_was_not_computed_is_no_change_of_sign(designs, rng):
+    weights = designs.subsets(5, [1])
+    x = np.array([1.0, 2, 3, 4, 6])
+    scores = designs.scores(weights, x)
+    runs = designs.results(weights, 50 + np.array([1.0, 3, 2, 5, 4]), targets=("xnli",), languages=("en",))
+    study = read_study(runs, scores, metric="cosine", outcome="xnli")
+    table = influence.table(study, cosine_tester(scores))
+    assert not table["turned"].any()
+    assert table.loc[table["slope"].isna(), "note"].str.len().gt(0).all()
+    three = table.assign(slope=[1.0, -2, 0, np.nan, np.nan, np.nan][: len(table)])
+    assert sentences.of_influence(three) == (
+        "Of the 2 cases that could be computed (5 were tried), none turns the sign of the slope with an interval that "
+        "leaves 0 out; 1 has a slope of the other sign."
+    )
+    turned = three.assign(turned=[False, True, False, False, False, False])
+    assert "1 turns the sign with an interval that leaves 0 out: task anli_plus" in sentences.of_influence(turned)
 
 
 def test_cooks_distance_is_statsmodels(study):
@@ -142,6 +187,34 @@ def test_error_of_the_score_flattens_the_slope(designs):
     assert math.isnan(reliability.score_error(bare, np.ones((84, 1)))["reliability"])
 
 
+def test_the_correction_undoes_the_flattening_where_tasks_are_shared(designs):
+    """At a reliability near .7, over 40 draws; with the variance of the scores in place of what the slope weighs: .83."""
+    rng, ratios = np.random.default_rng(8), []
+    weights = designs.subsets(7, [3])
+    for _ in range(40):
+        truth = designs.rao(weights, rng)
+        sd = truth.std(ddof=1)
+        x = truth + 0.4 * sd * rng.normal(size=35)
+        half = 0.4 * sd * 1.959964
+        y = 60 + weights @ rng.normal(size=7) + 2 * truth / sd + 0.1 * rng.normal(size=35)
+        runs = designs.results(weights, y, targets=("xnli",), languages=("en",))
+        study = read_study(
+            runs, designs.scores(weights, x, low=x - half, high=x + half), metric="cosine", outcome="xnli"
+        )
+        found = reliability.score_error(study, np.ones((35, 1)), rng=rng)
+        ratios.append(found["corrected_slope"] / (2 * study.sd / sd))
+    assert np.mean(ratios) == pytest.approx(1, abs=0.06)
+
+
+def test_collapsed_losses_are_on_the_other_side(study):
+    runs = study.runs.reset_index(drop=True)
+    runs.loc[5, "value"] = 300.0
+    assert reliability.degenerate(runs).empty
+    found = reliability.degenerate(runs, lower_is_better=True)
+    assert found["value"].tolist() == [300.0]
+    assert found["reason"].tolist() == ["far above the others"]
+
+
 def test_collapsed_runs_are_listed(study):
     runs = study.runs.reset_index(drop=True)
     assert reliability.degenerate(runs).empty
@@ -172,24 +245,33 @@ def test_specifications(designs, rng, study):
          designs.scores(weights, study.k, "count", encoder="e")]
     )  # fmt: skip
     results = designs.results(weights, study.y)
-    found = specification.specifications(results, table, outcomes=("mean9", "retrieval", "panx", "none"))
-    assert set(found["metric"]) == {"cosine", "noise", "count"}
+    runs, testers = read_outcomes(results), model.Testers(read_scores(table))
+    found = specification.specifications(runs, testers, outcomes=("mean9", "retrieval", "panx", "none"))
+    assert set(found["metric"]) == {"cosine", "noise"}  # not the constant one, nor the one that counts tasks
     assert found["slope"].is_monotonic_increasing
     assert set(found["outcome"]) == {"mean9", "retrieval", "panx"}
     assert set(found[found["metric"] == "cosine"]["covariates"]) == {"size", "size + single_mean"}
     one = found[(found["metric"] == "cosine") & (found["encoder"] == "e") & (found["outcome"] == "mean9")]
     whole = one[one["covariates"] == "size"]
-    z = study.z
-    assert whole["slope"].iloc[0] == pytest.approx(
-        slopes(weights, z, study.y, model.design_matrix(study).fixed).slope[0]
-    )
+    alone = read_study(runs, read_scores(table), metric="cosine", encoder="e")
+    estimate = testers.of("cosine", "e").estimates(alone, few=True)
+    assert whole["slope"].iloc[0] == pytest.approx(estimate.slope[0])
+    assert whole["p"].iloc[0] == estimate.p[0]
     assert (found["p_holm"] >= found["p"]).all()
-    every = specification.targets_by_metric(read_outcomes(results), read_scores(table), outcome="mean9")
-    assert len(every) == 9 * 4  # the constant metric is left out
-    assert every["p_holm"].to_numpy() == pytest.approx(multicomp.holm(every["p"].to_numpy()))
+    every = specification.targets_by_metric(runs, testers, outcome="mean9")
+    assert len(every) == 9 * 4
+    known = every[every["p"].notna()]
+    assert set(known["metric"]) == {"cosine", "noise"}
+    assert known["p_holm"].to_numpy() == pytest.approx(multicomp.holm(known["p"].to_numpy()))
     line = every[(every["metric"] == "noise") & (every["target"] == "mlqa")].iloc[0]
-    alone = read_study(results, read_scores(table), metric="noise", encoder="e", outcome="mlqa")
-    fixed = model.design_matrix(alone).fixed
-    assert line["slope"] == pytest.approx(slopes(alone.weights, alone.z, alone.y, fixed).slope[0])
+    alone = read_study(runs, read_scores(table), metric="noise", encoder="e", outcome="mlqa")
+    assert line["slope"] == pytest.approx(testers.of("noise", "e").estimates(alone, few=True).slope[0])
     with pytest.raises(InputError, match="to differ between the mixtures"):
-        specification.specifications(results, designs.scores(weights, 1.0, "constant"))
+        specification.specifications(runs, model.Testers(read_scores(designs.scores(weights, 1.0, "constant"))))
+
+
+def test_many_specifications_are_no_count_of_chance():
+    table = pd.DataFrame({"p": [0.01, 0.5], "p_holm": [0.02, 0.5], "slope": [1.0, -1.0]})
+    text = sentences.of_specifications(table, 0.05)
+    assert text.startswith("2 specifications: 1 with p of at most 0.05, 1 after Holm's correction; 1 slope above 0.")
+    assert "twenty" not in text
