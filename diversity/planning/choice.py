@@ -22,6 +22,7 @@ ROLES = ("diverse", "homogeneous", "space-filling", "closed", "single", "baselin
 BASELINE = "baseline"  # name of the empty mixture
 RULES = tuple(r for r in ALL_RULES if r != "weights")  # weights are given with the mixture
 PRIMARY = "vendi_beta(q=2)"
+MOST_SEEDS, MOST_DRAWS = 1000, 100_000  # a slip of the keyboard must not fill the memory
 SD_TASK, SD_NOISE = 1.0, 0.25  # between tasks and of one mixture, where no results say
 
 Scheme = Literal["matched", "space-filling", "closed"]
@@ -126,6 +127,8 @@ class Training:
         for name, number in (("seeds", self.seeds), ("budget", self.budget)):
             if number < 1:
                 raise InputError(f"expected {name} of at least 1, found {number}")
+        if self.seeds > MOST_SEEDS:
+            raise InputError(f"expected at most {MOST_SEEDS:,} seeds, found {self.seeds}")
         if self.rate is not None and not 0 < self.rate < math.inf:
             raise InputError(f"expected a rate above 0 examples a second, found {self.rate:g}")
 
@@ -148,6 +151,8 @@ class Assumptions:
         for name, value in (("task", self.sd_task), ("noise", self.sd_noise)):
             if value is not None and not 0 <= value < math.inf:
                 raise InputError(f"expected a standard deviation of {name} of at least 0, found {value:g}")
+        if not 1 <= self.draws <= MOST_DRAWS:
+            raise InputError(f"expected 1 to {MOST_DRAWS:,} draws of the simulation, found {self.draws}")
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ def _predict(table: Mapping[str, Any], targets: Sequence[str]) -> dict[str, Any]
 
 def _languages(table: dict[str, Any], targets: Sequence[str], whose: str) -> dict[str, Any]:
     known = sorted({language for name in targets for language in catalog.task(name).languages})
-    for language in table.get("languages", ()):
+    for language in _each_once(table.get("languages", ()), "language"):
         if language not in known:
             raise catalog.near(language, known, f"language of {whose}")
     return table

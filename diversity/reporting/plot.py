@@ -26,6 +26,7 @@ Draw = Callable[..., "Figure"]
 Option = str | float | bool | None | Sequence[str]
 RESULTS = ("mixture", "target", "language", "value")
 SCORES = ("mixture", "metric", "value")
+NUMBERS = ("value", "estimate", "low", "high")  # columns that hold numbers, where a figure needs them
 COLUMNS = ("x", "y", "by", "error")  # options that name columns
 
 
@@ -51,6 +52,7 @@ def plot(found: object, what: str = "", **options: Option) -> Figure:
         known: Mapping[str, Draw] = {name: figure.draw for name, figure in TABLES.items()}
         name = what or _default(found)
         _check_columns(found, options)
+        _check_numbers(found, name, options)
     else:
         known = _figures_of(found)
         name = what or next(iter(known))
@@ -106,6 +108,20 @@ def _check_columns(table: pd.DataFrame, options: Mapping[str, Option]) -> None:
         name, known = options.get(option), list(map(str, table.columns))
         if name and str(name) not in known:
             raise catalog.near(str(name), known, f"column for {option}")
+
+
+def _check_numbers(table: pd.DataFrame, name: str, options: Mapping[str, Option]) -> None:
+    """InputError for a table without rows, and for text where a figure draws numbers."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if table.empty:
+        raise InputError(f"expected rows to draw, found none in the table of {name}")
+    named = [options[o] for o in ("x", "y", "error") if options.get(o) and (o != "x" or name == "groups")]
+    known = list(TABLES[name].columns) if name in TABLES else []
+    drawn = list(table.columns) if name == "distances" else [c for c in known if c in NUMBERS] + named
+    for column in drawn:
+        if column in table.columns and (not is_numeric_dtype(table[column]) or is_bool_dtype(table[column])):
+            raise InputError(f"expected numbers in the column {column!r}, found {table[column].iloc[0]!r}")
 
 
 def _check_options(name: str, draw: Draw, options: Mapping[str, Option]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diversity import store
+from diversity.types import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -290,11 +291,14 @@ def tree(distances: pd.DataFrame, name: str = "cosine") -> Figure:
     """Dendrogram of the tasks (average linkage) beside the heat map of their distances, in the order of its leaves.
 
     `distances` as `diversity.distances` gives them. Where the diagonal is not 0, the branches are of the distance beyond
-    that within the tasks. Raises ValueError for fewer than two tasks.
+    that within the tasks. Raises InputError for fewer than two tasks, and for distances that are not finite.
     """
+    import numpy as np
     import seaborn
     from scipy.cluster.hierarchy import dendrogram
 
+    if len(distances) < 2 or not np.isfinite(distances.to_numpy(float)).all():
+        raise InputError("expected finite distances of two tasks or more, found others")
     size = 0.7 * len(distances) + 2
     figure, (left, right) = _axes(1.7 * size, size, ncols=2, width_ratios=[1, 2])
     leaves = dendrogram(linked(distances), labels=list(distances.index), orientation="left", ax=left, color_threshold=0,

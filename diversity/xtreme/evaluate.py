@@ -156,8 +156,11 @@ def evaluate(
     are missing or do not fit each other, for an unknown question id, and for gold labels that are placeholders.
     """
     whole = benchmark(version)
-    if seed < 0 or 0 != bootstrap < intervals.LEAST:
-        least = f"bootstrap of 0 (none) or at least {intervals.LEAST} replicates, and a seed of at least 0"
+    if seed < 0 or (bootstrap != 0 and not intervals.LEAST <= bootstrap <= intervals.MOST):
+        least = (
+            f"bootstrap of 0 (none) or of at least {intervals.LEAST} replicates, at most {intervals.MOST:,}, and a seed of "
+            "at least 0"
+        )
         raise InputError(f"expected {least}, found {bootstrap} and {seed}")
     folder, source = _folder(predictions, "predictions"), _source(labels, data, split)
     wanted, missing = _plan(whole, folder, source, _known(whole, languages))
@@ -232,12 +235,17 @@ def _task_plan(folder: Path, task: str, splits: Mapping[str, str | None]) -> lis
 
 
 def _strangers(whole: Benchmark, folder: Path) -> list[str]:
-    """Notes on folders of predictions that are passed over."""
-    known = (*whole.scored, *whole.unscored)
-    names = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    return [
-        f"{folder / name}: passed over, for {whole.version} has no such task" for name in names if name not in known
-    ]
+    """Notes on folders of predictions that are passed over, and on files of languages that a task has not."""
+    notes = []
+    for inner in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
+        if inner.name in whole.scored:
+            known = {f"-{language}.{suffix}" for language in whole.scored[inner.name] for suffix in ("tsv", "json")}
+            files = sorted(p.name for p in inner.iterdir() if p.is_file() and not p.name.startswith("."))
+            if others := [name for name in files if not any(name.endswith(end) for end in known)]:
+                notes.append(f"{inner}: passed over, for {inner.name} has no such language: {few(others)}")
+        elif inner.name not in whole.unscored:
+            notes.append(f"{inner}: passed over, for {whole.version} has no such task")
+    return notes
 
 
 def _partial(whole: Benchmark, plan: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -10,6 +10,7 @@ from diversity.types import Array, OutputType
 from diversity.xtreme.scores import ratios, values
 
 LEAST = 100  # replicates: with fewer, the ends of a 95 % interval are two or three of them
+MOST = 1_000_000  # so that a slip of the keyboard does not fill the memory
 FEW = 15  # items with an error, or with anything right, below which the bootstrap's interval is too short
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -124,12 +125,25 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
 
 
 def _json(path: Path) -> Any:
+    """The content of a JSON file; InputError for what is none, and for a key that stands twice in one object."""
+
+    def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            key = Counter(key for key, _ in pairs).most_common(1)[0][0]
+            raise InputError(f"{path}: expected each key of an object once, found {key!r} more often")
+        return content
+
     try:
-        return json.loads(_text(path))
+        return json.loads(_text(path), object_pairs_hook=each_once)
+    except InputError:
+        raise
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: expected JSON, found {error.msg} at column {error.colno}") from None
     except RecursionError:
         raise InputError(f"{path}: expected JSON, found it nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise InputError(f"{path}: expected JSON, found: {error}") from None
 
 
 def _answers(path: Path) -> dict[str, str]:
@@ -146,10 +160,16 @@ def _questions(path: Path) -> list[Question]:
     try:
         articles = content["data"] if isinstance(content, dict) else content
         questions = [q for article in articles for paragraph in article["paragraphs"] for q in paragraph["qas"]]
-        return [(str(q["id"]), tuple(str(a["text"]) for a in q["answers"])) for q in questions]
+        gold = [(q["id"], tuple(a["text"] for a in q["answers"])) for q in questions]
     except (TypeError, KeyError, AttributeError):
         where = "data[].paragraphs[].qas[] with id and answers[].text"
         raise InputError(f"{path}: expected gold answers as SQuAD has them ({where}), found other JSON") from None
+    for id, texts in gold:
+        if isinstance(id, bool) or not isinstance(id, str | int):
+            raise InputError(f"{path}: expected text as the id of a question, found {id!r}")
+        if wrong := [text for text in texts if not isinstance(text, str)]:
+            raise InputError(f"{path}: expected text as the gold answers of {id!r}, found {wrong[0]!r}")
+    return [(str(id), texts) for id, texts in gold]
 
 
 # --- Writing ------------------------------------------------------------------------------------------

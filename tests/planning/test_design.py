@@ -258,6 +258,8 @@ def test_the_plan_says_what_was_designed(tmp_path):
         ({"outcome": "mean8"}, "unknown outcome"),
         ({"outcome": "xquad"}, "unknown outcome"),
         ({"targets": ["mnli"]}, "expected targets, found mnli"),
+        ({"seeds": 10**12}, "expected at most 1,000 seeds, found 1000000000000"),
+        ({"draws": 10**12}, "expected 1 to 100,000 draws of the simulation, found 1000000000000"),
         ({"seeds": 0}, "expected seeds of at least 1"),
         ({"rate": 0}, "expected a rate above 0"),
         ({"preset": "phang"}, "unknown preset 'phang'"),

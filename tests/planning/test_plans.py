@@ -74,6 +74,7 @@ def test_the_budget_follows_from_steps():
         ({"target": {"xnli": {"epoch": 1}}}, "unknown setting of [target.xnli] 'epoch': did you mean epochs"),
         ({"predict": {"splits": "dev"}}, "unknown setting of [predict] 'splits': did you mean split"),
         ({"predict": {"languages": ["de", "ger"]}}, "unknown language of the targets 'ger'"),
+        ({"predict": {"languages": ["de", "de"]}}, "expected each language once, found 'de' twice"),
         ({"predict": {"udpos": {}}}, "unknown target of [predict] 'udpos'"),
         ({"predict": {"xquad": {"languages": ["sw"]}}}, "unknown language of xquad 'sw'"),
         ({"predict": {"xquad": {"language": ["de"]}}}, "unknown setting of [predict.xquad] 'language'"),

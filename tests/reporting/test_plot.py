@@ -101,11 +101,34 @@ def test_a_table_that_says_nothing_of_its_figure_is_an_error(made_tables):
         diversity.plot(table, "lines", x="x", y="y", colour="red")
 
 
+@pytest.mark.parametrize(
+    ("table", "options", "message"),
+    [
+        ({"label": ["a"], "estimate": ["1.0"], "low": [0.0], "high": [2.0]}, {}, "expected numbers in the column 'estimate'"),
+        ({"x": [1, 2], "y": ["1", "2"]}, {"what": "lines", "x": "x", "y": "y"}, "expected numbers in the column 'y', found"),
+        ({"label": [], "estimate": [], "low": [], "high": []}, {}, "expected rows to draw, found none"),
+    ],
+)  # fmt: skip
+def test_text_and_nothing_are_not_drawn(table, options, message):
+    with pytest.raises(InputError, match=message):
+        diversity.plot(pd.DataFrame(table), **(options or {"xlabel": "x"}))
+
+
+def test_distances_that_are_none_are_not_drawn():
+    for values in ([[1.0, np.nan], [np.nan, 1.0]], [[1.0]]):
+        names = list("ab")[: len(values)]
+        with pytest.raises(InputError, match="expected finite distances of two tasks or more"):
+            diversity.plot(pd.DataFrame(values, names, names))
+
+
 def test_a_class_of_the_same_name_is_no_design():
     class Design:
         mixtures = pd.DataFrame()
 
-    with pytest.raises(InputError, match="expected a Fit, a Comparison, a Design or a DataFrame to draw"):
+    with pytest.raises(
+        InputError,
+        match="expected a Fit, a Comparison, a Design, embedded tasks or a DataFrame to draw, found a Design",
+    ):
         diversity.plot(Design())
 
 

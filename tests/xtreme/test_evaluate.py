@@ -214,6 +214,10 @@ def test_one_clear_line_for_what_is_wrong(name, content, message, whole, tmp_pat
         ),
         (["--predictions", "{predictions}", "--labels", "{labels}", "--bootstrap", "-1"], "bootstrap"),
         (["--predictions", "{predictions}", "--labels", "{labels}", "--bootstrap", "1"], "at least 100 replicates"),
+        (
+            ["--predictions", "{predictions}", "--labels", "{labels}", "--bootstrap", "1000000000000"],
+            "at most 1,000,000",
+        ),
         (["--predictions", "{predictions}", "--labels", "{labels}", "--json", "{here}/no/x.json"], "expected a file"),
     ],
 )
@@ -241,8 +245,10 @@ def test_notes_on_what_can_be_scored_but_looks_wrong(whole, tmp_path):
     (predictions / "mewslix").mkdir()
     (predictions / "xnli" / "test-sw.tsv").write_text("0\n" * 12)
     (predictions / "mlqa" / "test-hi.json").write_text("{}")
+    (predictions / "xnli" / "test-pt.tsv").write_text("neutral\n")
     notes = "\n".join(diversity.evaluate(predictions, labels).notes)
     assert "mewslix: passed over, for xtreme has no such task" in notes
+    assert "xnli: passed over, for xnli has no such language: test-pt.tsv" in notes
     assert "xnli: no predicted label is one of the gold labels: sw ('0', not 'contradiction')" in notes
     assert "hi 12 of 12" in notes
 

@@ -203,3 +203,28 @@ def test_a_file_is_there_whole_or_as_it_was_before(tmp_path):
         layout.write_predictions(tmp_path, "xnli", "sw", stops())
     assert path.read_text() == "neutral\n"
     assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"q1": "a", "q2": "b", "q1": "c"}', "expected each key of an object once, found 'q1' more often"),
+        ('{"q1": ' + "9" * 5000 + "}", "expected JSON, found: Exceeds the limit"),
+    ],
+)
+def test_answers_that_would_be_lost_or_cannot_be_read_are_refused(tmp_path, text, message):
+    path = layout.path_of(tmp_path, "xquad", "de")
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        layout.read_predictions(tmp_path, "xquad", "de")
+
+
+@pytest.mark.parametrize(("id", "answer"), [("null", '"a"'), ("true", '"a"'), ('"q"', "null"), ('"q"', "5")])
+def test_gold_answers_are_text(tmp_path, id, answer):
+    path = layout.path_of(tmp_path, "xquad", "de")
+    path.parent.mkdir(parents=True)
+    question = f'{{"id": {id}, "answers": [{{"text": {answer}}}]}}'
+    path.write_text(f'{{"data": [{{"paragraphs": [{{"qas": [{question}]}}]}}]}}')
+    with pytest.raises(InputError, match="expected text as the"):
+        layout.read_gold(tmp_path, "xquad", "de")
