@@ -12,7 +12,8 @@ import pytest
 
 from diversity import catalog
 from diversity.data import check, sources
-from diversity.data.formats import blocks, conll, conllu, supertags
+from diversity.data.conll import conll, conllu, supertags
+from diversity.data.lines import blocks
 from diversity.tasks.ccg import pmb
 from diversity.types import BadRow, Rows
 

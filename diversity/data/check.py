@@ -12,15 +12,18 @@ from diversity.data import sources
 from diversity.data.lock import LOCK, Lock
 from diversity.types import BadRow, InputError, Rows, Task
 
+FAILURES = ("larger", "placeholder labels", "bad rows", "changed", "gone", "unreadable")
+LOST = "\ufffd"  # stands for a character that was lost before, or for half a surrogate pair
+
 
 @dataclass(frozen=True)
 class Checked:
     """What is there of one split of a task in one language.
 
     `status`: `whole`, `partial` (fewer rows than the release), `counted` (the release's number is not known),
-    `incomplete` (a part of several is not there, and the task was not asked for), `labels withheld`; and the failures:
-    `larger`, `placeholder labels`, `bad rows`, `changed` (a file differs from the lock file), `gone` (a file of the lock
-    file is not here), `unreadable`.
+    `incomplete` (a part of several is not there, and the task was not asked for), `labels withheld` (a failure where the
+    rows are for training); and the failures: `larger`, `placeholder labels`, `bad rows`, `changed` (a file differs from
+    the lock file), `gone` (a file of the lock file is not there), `unreadable`.
     """
 
     task: str
@@ -36,7 +39,8 @@ class Checked:
     @property
     def failed(self) -> bool:
         """Whether something is wrong with these rows (fewer than the release has is not)."""
-        return self.status in ("larger", "placeholder labels", "bad rows", "changed", "gone", "unreadable")
+        unlabelled = self.status == "labels withheld" and self.split == "train"
+        return unlabelled or self.status in FAILURES
 
 
 def check(names: Sequence[str] | None = None, *, data: Rows | Path | str, lock: bool = False) -> list[Checked]:
@@ -99,18 +103,21 @@ def _official(task: Task, files: list[Path], seen: dict[str, str], data: Path) -
 def _count(files: sources.SplitFiles, changed: list[str], detail: str) -> Checked:
     task, split, language = files.task, files.split, files.language
     bad: list[BadRow] = []
-    rows = withheld = labelled = 0
+    rows = withheld = labelled = lost = 0
     labels: Counter[str] = Counter()
     expected = task.expected(split, language)
 
-    def result(status: str, text: str = detail) -> Checked:
-        return Checked(task.name, split, language, files.origin, rows, expected, len(bad), status, text)
+    def result(status: str, text: str | None = None) -> Checked:
+        return Checked(
+            task.name, split, language, files.origin, rows, expected, len(bad), status, detail if text is None else text
+        )
 
     try:
         for example in sources.read(files, bad=bad):
             rows += 1
             given = sources.labels_of(example)
             withheld += given is None
+            lost += LOST in sources.text_of(example, task.fields)
             labelled += bool(given)
             labels.update(given or ())
     except (InputError, OSError) as error:
@@ -121,6 +128,8 @@ def _count(files: sources.SplitFiles, changed: list[str], detail: str) -> Checke
         return result("bad rows", f"{bad[0]}" + (f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""))
     if sources.placeholder(task, labels, labelled):
         return result("placeholder labels", f"all {labelled} rows are labelled {next(iter(labels))!r}")
+    if lost:
+        detail = "; ".join(filter(None, [detail, f"{lost} rows with U+FFFD in place of a character"]))
     if withheld:
         return result("labels withheld", f"{withheld} of {rows} rows without a label")
     if expected is None:

@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from diversity import types
-from diversity.types import BadRow, Example, Hub, InputError, Layout, Part, Rows, Task
+from diversity.data.formats import problem_of
+from diversity.types import BadRow, Example, Hub, InputError, Layout, Part, RowChanges, Rows, Task
 
 
 class MissingPart(InputError):
@@ -196,15 +197,18 @@ def unseen(task: Task, preference: str, trained: Rows | Path | str | None) -> li
     return [s for s in preferred if s != used]
 
 
-def _read(part: PartFiles, language: str) -> Iterator[Example | BadRow]:
+def _read(part: PartFiles, language: str) -> Iterator[tuple[Path, Example | BadRow]]:
+    """The rows of a part, each with its file."""
     if part.layout is not None:
         for path in part.files:
             try:
-                yield from part.layout.read(path, language)
+                for item in part.layout.read(path, language):
+                    yield path, item
             except BadRow as error:  # the file cannot be read on from here
-                yield error
+                yield path, error
     elif part.hub is not None:
-        yield from _read_parquet(part, part.hub, language)
+        for item in _read_parquet(part, part.hub, language):
+            yield part.files[0], item
 
 
 def _read_parquet(part: PartFiles, hub: Hub, language: str) -> Iterator[Example | BadRow]:
@@ -219,11 +223,11 @@ def _read_parquet(part: PartFiles, hub: Hub, language: str) -> Iterator[Example 
                 example = hub.parse(row, f"{hub.config_of(language)}:{hub.split}:{number}", language)
             except KeyError as error:
                 yield BadRow(part.files[0], where, f"expected the column {error.args[0]!r}, found {', '.join(row)}")
-            except (ValueError, TypeError, IndexError) as error:
-                yield BadRow(part.files[0], where, str(error))
+            except (ValueError, TypeError, IndexError, AttributeError) as error:
+                yield BadRow(part.files[0], where, problem_of(error, row))
             else:
                 yield from example if isinstance(example, tuple) else () if example is None else (example,)
-    except (OSError, datasets.exceptions.DatasetGenerationError, _arrow_error()) as error:
+    except (OSError, ValueError, TypeError, datasets.exceptions.DatasetGenerationError, _arrow_error()) as error:
         raise InputError(f"{part.files[0]}: expected Parquet, found {str(error).splitlines()[0]}") from error
 
 
@@ -234,25 +238,39 @@ def _arrow_error() -> type[Exception]:
     return found
 
 
-def _unknown_label(task: Task, example: Example) -> str | None:
-    known = task.labels
-    tags = example.tags if known and isinstance(example, types.Tagging) else None
-    if wrong := next((t for t in tags or () if t not in known), None):
-        return f"expected tags among {', '.join(known)}, found {wrong!r}"
-    if known and isinstance(example, types.Classification) and example.label not in (None, *known):
-        return f"expected a label among {', '.join(known)}, found {example.label!r}"
-    return None
+class _Checks:
+    """What is checked of each row of a split beside its form: labels that the task has, and ids that stand once."""
+
+    def __init__(self, files: SplitFiles) -> None:
+        self.task, self.seen = files.task, set[str]()
+        # Predictions are found by id; ids of some training rows repeat.
+        self.unique = files.task.kind in ("span", "multiple_choice") and files.split != "train"
+
+    def problem(self, example: Example) -> str | None:
+        """What is wrong with a row; None where nothing is."""
+        known = self.task.labels
+        if known and isinstance(example, types.Classification | types.Tagging):
+            what = "tags" if isinstance(example, types.Tagging) else "a label"
+            if wrong := [label for label in labels_of(example) or () if label not in known]:
+                return f"expected {what} among {', '.join(known)}, found {wrong[0]!r}"
+        if self.unique:
+            if example.id in self.seen:
+                return f"expected each id once, found {example.id!r} again"
+            self.seen.add(example.id)
+        return None
 
 
-def rows(task: Task, data: Rows | Path | str | None) -> Iterator[Example]:
+def rows(task: Task, data: Rows | Path | str | None, **changes: Unpack[RowChanges]) -> Iterator[Example]:
     """Stream the rows of a task, language by language, in the files' order and in bounded memory.
+
+    `changes` are those of `Rows.of`: `rows(task, "data", split="dev")`.
 
     Of the preferred splits the first that is there is read. A row that cannot be read raises BadRow, with file and
     line; where `data.bad` is a list, it is added there instead and passed over. With a limit, so many rows of all
     languages together are drawn.
     Raises InputError for a missing split, an unknown language, an empty file or one that holds no row of the task.
     """
-    asked = Rows.of(data)
+    asked = Rows.of(data, **changes)
     stream = _rows(task, asked)
     yield from stream if asked.limit is None else sample(stream, asked.limit, asked.seed)
 
@@ -266,18 +284,17 @@ def _rows(task: Task, asked: Rows) -> Iterator[Example]:
 
 def read(files: SplitFiles, *, bad: list[BadRow] | None = None) -> Iterator[Example]:
     """Stream the rows of files that were looked up; broken rows and empty files as in `rows`."""
-    task, language = files.task, files.language
+    task, language, checks = files.task, files.language, _Checks(files)
     for part in files.parts:
         count = 0
-        for item in _read(part, language):
-            if isinstance(item, BadRow):
-                problem: BadRow | None = item
-            elif wrong := _unknown_label(task, item):
-                problem = BadRow(part.files[0], item.id, wrong)
-            else:
-                problem = None
-                count += 1
-                yield item
+        for file, item in _read(part, language):
+            problem = item if isinstance(item, BadRow) else None
+            if not isinstance(item, BadRow):
+                if wrong := checks.problem(item):
+                    problem = BadRow(file, item.id, wrong)
+                else:
+                    count += 1
+                    yield item
             if problem is not None:
                 if bad is None:
                     raise problem

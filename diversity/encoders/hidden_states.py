@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from diversity.data.fields import encodable
 from diversity.encoders.pretrained import Loaded, check_length, load_model
 from diversity.encoders.registry import DEFAULT
 from diversity.encoders.sentence import TOKENS, Precision, token_batches
@@ -132,23 +133,22 @@ class LayerEncoder:
     states: States
     settings: Mapping[str, Any] | None = None
 
-    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
-        found: list[list[int]] = self.tokenizer(
-            list(texts), truncation=True, max_length=self.max_tokens, return_token_type_ids=False, verbose=False
+    def _ids(self, texts: Sequence[str], **truncation: int | bool) -> list[list[int]]:
+        ids: list[list[int]] = self.tokenizer(
+            encodable(texts), return_token_type_ids=False, verbose=False, **truncation
         )["input_ids"]
-        return found
+        return ids
 
     def too_long(self, texts: Sequence[str]) -> int:
         """How many texts are longer than `max_tokens`."""
-        found = self.tokenizer(list(texts), truncation=False, return_token_type_ids=False, verbose=False)["input_ids"]
-        return sum(len(ids) > self.max_tokens for ids in found)
+        return sum(len(ids) > self.max_tokens for ids in self._ids(texts, truncation=False))
 
     def encode(self, texts: list[str]) -> NDArray[np.float32]:
         """Vectors of the texts, shape (n, d), float32; in length-sorted batches of a bounded number of tokens."""
         import torch
 
         device = next(self.model.parameters()).device
-        rows = self._ids(texts)
+        rows = self._ids(texts, truncation=True, max_length=self.max_tokens)
         lengths = np.array([len(r) for r in rows], dtype=np.int64)
         out = np.empty((len(rows), self.model.config.hidden_size), dtype=np.float32)
         half = torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from diversity.data.fields import encodable
 from diversity.encoders.pretrained import first_position
 from diversity.encoders.registry import DEFAULT, check_tokenizer, locate
 from diversity.results import display_name
@@ -43,15 +44,17 @@ class SentenceEncoder:
     def lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text before truncation, special tokens and the prompt included."""
         prompt = self.settings["prompt"]
-        found = self.model.tokenizer([prompt + t for t in texts], truncation=False, verbose=False)["input_ids"]
-        return np.array([len(ids) for ids in found], dtype=np.int64)
+        prompted = [prompt + text for text in encodable(texts)]
+        ids = self.model.tokenizer(prompted, truncation=False, verbose=False)["input_ids"]
+        return np.array([len(row) for row in ids], dtype=np.int64)
 
     def too_long(self, texts: Sequence[str]) -> int:
         """How many texts are longer than the model's limit."""
         return int((self.lengths(texts) > self.settings["max_tokens"]).sum())
 
     def encode(self, texts: list[str]) -> Vectors:
-        """Unit vectors of the texts, shape (n, d), float32."""
+        """Unit vectors of the texts, shape (n, d), float32; half a surrogate pair is read as U+FFFD."""
+        texts = encodable(texts)
         if self.settings["long"] == "truncate":
             return self._vectors(texts, self.lengths(texts))
         pieces, owner = [], []

@@ -7,7 +7,6 @@ special tokens; sequences are then put together from slices of the pool and the 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from diversity.data.fields import encodable
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 BATCH = 2048  # texts tokenised at a time: the tokenizer's own objects take some 200 bytes a token until they are read
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -169,7 +168,7 @@ def pool(source: TokenizerAdapter, texts: Sequence[str], *, offsets: bool = Fals
     encode = source.backend.encode_batch if offsets else source.backend.encode_batch_fast
     ordered = list(distinct)
     for start in range(0, len(ordered), BATCH):
-        found = encode(_encodable(ordered[start : start + BATCH]), add_special_tokens=False)
+        found = encode(encodable(ordered[start : start + BATCH]), add_special_tokens=False)
         counts += map(len, found)
         ids.append(np.fromiter(chain.from_iterable(e.ids for e in found), np.int32))
         if offsets:
@@ -180,15 +179,6 @@ def pool(source: TokenizerAdapter, texts: Sequence[str], *, offsets: bool = Fals
     empty = np.empty(0, dtype=np.int32)
     joined = np.concatenate(spans or [empty.reshape(0, 2)]) if offsets else None
     return Pool(np.concatenate(ids or [empty]), joined, slices)
-
-
-def _encodable(texts: list[str]) -> list[str]:
-    """Lone surrogates, which JSON can carry and UTF-8 cannot, become U+FFFD; the other characters keep their places."""
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError:
-        return [SURROGATE.sub("\ufffd", text) for text in texts]
-    return texts
 
 
 @dataclass(frozen=True)

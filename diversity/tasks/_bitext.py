@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from diversity.data.formats import text
+from diversity.data.fields import text
 from diversity.types import Retrieval
 
 

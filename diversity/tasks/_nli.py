@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.data.formats import text
+from diversity.data.fields import identity, text, whole
 from diversity.types import Classification, HubParser
 
 LABELS = ("entailment", "neutral", "contradiction")
@@ -19,7 +19,7 @@ def pair(record: Mapping[str, Any], id: str, language: str) -> Classification | 
     if label not in LABELS:
         raise ValueError(f"expected 'gold_label' to be one of {', '.join(LABELS)} or -, found {label!r}")
     premise, hypothesis = text(record, "sentence1"), text(record, "sentence2", empty=True)
-    return Classification(str(record.get("pairID") or id), language, premise, hypothesis, label)
+    return Classification(identity(record, "pairID", id), language, premise, hypothesis, label)
 
 
 def class_label(record: Mapping[str, Any], name: str, names: tuple[str, ...]) -> str | None:
@@ -27,7 +27,7 @@ def class_label(record: Mapping[str, Any], name: str, names: tuple[str, ...]) ->
     value = record[name]
     if isinstance(value, str) and value in names:
         return value
-    number = int(value)
+    number = whole(record, name)
     if not -1 <= number < len(names):
         raise ValueError(f"expected {name!r} from -1 to {len(names) - 1}, found {value!r}")
     return names[number] if number >= 0 else None

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.data.formats import jsonl, one_of, text
+from diversity.data.fields import identity, one_of, text
+from diversity.data.formats import jsonl
 from diversity.tasks import mnli
 from diversity.tasks._nli import LABELS, hub_pair, pair
 from diversity.types import Classification, Hub, Layout, Part, Task
@@ -12,8 +13,9 @@ from diversity.types import Classification, Hub, Layout, Part, Task
 def anli(record: Mapping[str, Any], id: str, language: str) -> Classification:
     """A row of ANLI's JSON lines, whose labels are e, n and c."""
     label = one_of(record, "label", {"e": "entailment", "n": "neutral", "c": "contradiction"})
-    uid = str(record.get("uid") or id)
-    return Classification(uid, language, text(record, "context"), text(record, "hypothesis"), label)
+    return Classification(
+        identity(record, "uid", id), language, text(record, "context"), text(record, "hypothesis"), label
+    )
 
 
 def _anli_part(number: int, split: str) -> Part:

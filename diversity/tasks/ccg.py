@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from diversity.data.formats import Items, ccgbank_auto, conll, supertags
+from diversity.data.conll import Items, ccgbank_auto, conll, supertags
 from diversity.types import BadRow, Layout, Part, Tagging, Task
 
 PMB = "gold categories of the Parallel Meaning Bank, not CCGbank"

@@ -3,36 +3,44 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.data.formats import jsonl, text
+from diversity.data.fields import identity, inner, items, text, texts
+from diversity.data.formats import jsonl
 from diversity.types import Hub, Layout, MultipleChoice, Part, Task
 
 LETTERS = "ABCDE"
 
 
-def _example(
-    id: str, language: str, question: str, labels: list[str], texts: list[str], key: str | None
-) -> MultipleChoice:
+def _example(record: Mapping[str, Any], language: str, question: str, choices: Mapping[str, Any]) -> MultipleChoice:
+    """A question with its choices as lists of labels and texts."""
+    labels = items(choices, "label")
     if list(labels) != list(LETTERS):
         raise ValueError(f"expected the choices A to E, found {', '.join(map(str, labels))}")
-    if key and key not in LETTERS:
+    key = record.get("answerKey") or None
+    if key is not None and (not isinstance(key, str) or len(key) != 1 or key not in LETTERS):
         raise ValueError(f"expected 'answerKey' from A to E, found {key!r}")
-    return MultipleChoice(id, language, "", question, tuple(texts), LETTERS.index(key) if key else None)
+    return MultipleChoice(
+        identity(record, "id"),
+        language,
+        "",
+        question,
+        texts(choices, "text", len(LETTERS)),
+        LETTERS.index(key) if key else None,
+    )
 
 
 def parse(record: Mapping[str, Any], id: str, language: str) -> MultipleChoice:
     """A row of the release's JSON lines."""
-    question = record["question"]
-    choices = question["choices"]
-    labels, texts = [c["label"] for c in choices], [c["text"] for c in choices]
-    return _example(str(record["id"]), language, text(question, "stem"), labels, texts, record.get("answerKey"))
+    question = inner(record, "question")
+    choices = items(question, "choices")
+    if wrong := [c for c in choices if not (isinstance(c, Mapping) and {"label", "text"} <= set(c))]:
+        raise ValueError(f"expected choices with 'label' and 'text', found {type(wrong[0]).__name__}")
+    lists = {name: [c[name] for c in choices] for name in ("label", "text")}
+    return _example(record, language, text(question, "stem"), lists)
 
 
 def hub(row: Mapping[str, Any], id: str, language: str) -> MultipleChoice:
     """A row of the hub, whose choices are parallel lists."""
-    choices = row["choices"]
-    return _example(
-        str(row["id"]), language, text(row, "question"), choices["label"], choices["text"], row["answerKey"]
-    )
+    return _example(row, language, text(row, "question"), inner(row, "choices"))
 
 
 def _part(file: str, split: str) -> Part:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.data.formats import choice, csv_file, text
+from diversity.data.fields import choice, identity, text
+from diversity.data.formats import csv_file
 from diversity.types import Hub, Layout, MultipleChoice, Part, Task
 
 
@@ -11,7 +12,7 @@ def parse(record: Mapping[str, Any], id: str, language: str) -> MultipleChoice:
     """A row of the release's CSV, which is also a row of the hub."""
     answers = tuple(text(record, f"answer{i}") for i in range(4))
     context, question = text(record, "context"), text(record, "question")
-    return MultipleChoice(str(record["id"]), language, context, question, answers, choice(record, "label", 4))
+    return MultipleChoice(identity(record, "id"), language, context, question, answers, choice(record, "label", 4))
 
 
 def _part(file: str, split: str) -> Part:

@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.data.formats import choice, jsonl, text
+from diversity.data.fields import choice, identity, text, texts
+from diversity.data.formats import jsonl
 from diversity.types import Hub, Layout, MultipleChoice, Part, Task
 
 
 def parse(record: Mapping[str, Any], id: str, language: str) -> MultipleChoice:
     """A row of the release's JSON lines, which is also a row of the hub (its label is then a string)."""
-    endings = tuple(str(e) for e in record["endings"])
-    if len(endings) != 4:
-        raise ValueError(f"expected 4 endings, found {len(endings)}")
-    id = str(record["ind"]) if "ind" in record else id
-    return MultipleChoice(id, language, text(record, "ctx"), "", endings, choice(record, "label", 4))
+    endings, label = texts(record, "endings", 4), choice(record, "label", 4)
+    return MultipleChoice(identity(record, "ind", id), language, text(record, "ctx"), "", endings, label)
 
 
 def _part(file: str, split: str) -> Part:

@@ -1,6 +1,6 @@
 """PAN-X (WikiANN) named-entity recognition in forty languages, in the balanced split of Rahimi et al."""
 
-from diversity.data.formats import conll
+from diversity.data.conll import conll
 from diversity.tasks._tags import hub_tags
 from diversity.tasks._xtreme import XTREME
 from diversity.types import Hub, Layout, Part, Task
@@ -26,9 +26,11 @@ ROWS = {
 
 
 def _part(file: str, split: str) -> Part:
-    release = conll(token=0, tag=1, strip_language=True)
+    test = file == "test"  # XTREME takes its tags away
+    columns = conll(token=0, tag=1, labels=TAGS, withheld=test)
+    release = conll(token=0, tag=1, strip_language=True, labels=TAGS, withheld=test)
     layouts = (
-        Layout(f"{file}-{{lang}}.tsv", conll(token=0, tag=1)),
+        Layout(f"{file}-{{lang}}.tsv", columns),
         Layout(f"{{lang}}-{file}", release),
         Layout(f"{{lang}}/{file}", release),
     )

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.data.formats import one_of, text, tsv, unquoted
+from diversity.data.fields import one_of, text, unquoted
+from diversity.data.formats import tsv
 from diversity.tasks._xtreme import XTREME
 from diversity.types import Classification, Hub, Layout, Part, Task
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.data.formats import one_of, text, tsv
+from diversity.data.fields import identity, one_of, text
+from diversity.data.formats import tsv
 from diversity.tasks._nli import hub_pair
 from diversity.types import Classification, Hub, Layout, Part, Task
 
@@ -13,7 +14,8 @@ LABELS = ("not_duplicate", "duplicate")
 def parse(record: Mapping[str, Any], id: str, language: str) -> Classification:
     """A row of GLUE's tab-separated file."""
     label = one_of(record, "is_duplicate", {"0": LABELS[0], "1": LABELS[1]})
-    return Classification(record["id"], language, text(record, "question1"), text(record, "question2"), label)
+    first, second = text(record, "question1"), text(record, "question2")
+    return Classification(identity(record, "id"), language, first, second, label)
 
 
 def _part(file: str, split: str) -> Part:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from diversity.data.formats import Items, lines
+from diversity.data.formats import Items
+from diversity.data.lines import lines
 from diversity.tasks._bitext import hub_pair, sibling
 from diversity.tasks._xtreme import XTREME
 from diversity.types import BadRow, Hub, InputError, Layout, Part, Retrieval, Task

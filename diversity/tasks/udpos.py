@@ -1,6 +1,6 @@
 """Universal Dependencies part-of-speech tagging (UD 2.5) in thirty-three languages."""
 
-from diversity.data.formats import conll, conllu
+from diversity.data.conll import conll, conllu
 from diversity.tasks._tags import hub_tags
 from diversity.tasks._xtreme import XTREME
 from diversity.types import Hub, Layout, Part, Task
@@ -19,7 +19,7 @@ NAMES = dict(
 
 
 def _part(file: str, split: str) -> Part:
-    tokens = conll(token=0, tag=1)
+    tokens = conll(token=0, tag=1, labels=TAGS, withheld=file == "test")
     layouts = (
         Layout(f"{file}-{{lang}}.tsv", tokens),
         Layout(f"{file}-{{lang}}.*.tsv", tokens),

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diversity.data.formats import one_of, text, tsv, unquoted
+from diversity.data.fields import identity, one_of, text, unquoted
+from diversity.data.formats import tsv
 from diversity.tasks import mnli
 from diversity.tasks._nli import LABELS
 from diversity.tasks._xtreme import XTREME
@@ -25,8 +26,9 @@ def release(record: Mapping[str, Any], id: str, language: str) -> Classification
     if record["language"] != language:
         return None
     label = one_of(record, "gold_label", VALUES)
-    pair_id = str(record.get("pairID") or id)
-    return Classification(pair_id, language, text(record, "sentence1"), text(record, "sentence2"), label)
+    return Classification(
+        identity(record, "pairID", id), language, text(record, "sentence1"), text(record, "sentence2"), label
+    )
 
 
 def hub(row: Mapping[str, Any], id: str, language: str) -> Classification | None:

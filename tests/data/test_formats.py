@@ -9,20 +9,10 @@ import tracemalloc
 
 import pytest
 
-from diversity.data import formats
-from diversity.data.formats import (
-    ccgbank_auto,
-    choice,
-    conll,
-    conllu,
-    csv_file,
-    jsonl,
-    one_of,
-    squad,
-    supertags,
-    tsv,
-    unquoted,
-)
+from diversity.data import fields
+from diversity.data.conll import ccgbank_auto, conll, conllu, supertags
+from diversity.data.fields import choice, one_of, unquoted
+from diversity.data.formats import csv_file, jsonl, squad, tsv
 from diversity.tasks import bucc2018, tatoeba
 from diversity.tasks.ccg import pmb
 from diversity.types import Answer, BadRow, InputError, Retrieval, Span, Tagging, Text
@@ -30,7 +20,7 @@ from diversity.types import Answer, BadRow, InputError, Retrieval, Span, Tagging
 
 def parse_text(record, id, language):
     """The smallest parser: the text of a field."""
-    return Text(id, language, formats.text(record, "text"))
+    return Text(id, language, fields.text(record, "text"))
 
 
 def parse_two(record, id, language):
