@@ -96,10 +96,20 @@ class Lineage:
     training: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0  # that of this training
 
+    def __post_init__(self) -> None:
+        """Raise InputError for a seed that tables cannot hold."""
+        check_seed(self.seed)
+
     def run(self, target: str, seed: int, settings: Mapping[str, Any]) -> Run:
         """The run that tests the model on a target."""
         trained = {"intermediate": self.training} if self.mixture.tasks else {}
         return Run(self.model, self.mixture, target, seed, {**trained, **settings}, self.revision)
+
+
+def check_seed(seed: int) -> None:
+    """Raise InputError for a seed that tables cannot hold."""
+    if not 0 <= seed < 2**63:
+        raise InputError(f"expected a seed of at least 0 and at most {2**63 - 1}, found {seed}")
 
 
 def lineage_of(model: Path | str) -> Lineage | None:

@@ -113,7 +113,9 @@ def transfer(
     rows = Rows(data.expanduser(), train_split, (source_language,), limit)
     shown = names_in(languages) or None
     if dry_run:
-        table = zeroshot.plan_transfer(model, wanted, data=rows, settings=settings, languages=shown, seed=seed)
+        table = zeroshot.plan_transfer(
+            model, wanted, data=rows, settings=settings, languages=shown, seed=seed, output=output
+        )
         show(records_of(table), format, out, _planned(table))
         return
     transferred = zeroshot.transfer(

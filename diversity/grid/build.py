@@ -67,10 +67,11 @@ class Builder:
 
     def diversity(self, planned: PlannedMixture) -> str:
         """The stage that scores a mixture, in the shares that it is trained in."""
-        mixture, chosen = planned.mixture, self.plan.diversity
+        mixture, chosen, primary = planned.mixture, self.plan.diversity, self.plan.primary_metric
+        metrics = list(chosen.get("metrics", catalog.METRICS))
         settings = {
             "mixture": mixture.name,
-            "metrics": self._metrics(),
+            "metrics": metrics if not primary or primary in metrics else [primary, *metrics],
             "encoder": display_name(chosen.get("encoder", registry.DEFAULT)),
             "seed": chosen.get("seed", 0),
         }
@@ -90,11 +91,6 @@ class Builder:
             return None
         stage = self._training(planned, self.plan.seeds[0])
         return self.add(replace(stage, kind=KINDS["shares"], title=planned.mixture.name))
-
-    def _metrics(self) -> list[str]:
-        named = list(self.plan.diversity.get("metrics", catalog.METRICS))
-        primary = self.plan.primary_metric
-        return named if not primary or primary in named else [primary, *named]
 
     def moments(self, task: str) -> str:
         """The moments of a task, merged from those of its shards."""

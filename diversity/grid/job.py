@@ -10,8 +10,7 @@ import socket
 import subprocess
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,9 +85,14 @@ class Executor(Protocol):
 
 def perform(job: Job) -> Outcome:
     """Run a job in its folder and report; never raises for what the stage itself does."""
+    from filelock import FileLock
+
     start, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     try:
-        with _alone(Path(job.folder)):
+        Path(job.folder).mkdir(parents=True, exist_ok=True)
+        with FileLock(
+            Path(job.folder) / LOCK
+        ):  # a process that outlived its driver must end before the stage starts again
             ended = _run(job, Path(job.folder) / FILES)
     except LostProcess as error:
         ended = {"state": "lost", "message": str(error)}
@@ -98,23 +102,17 @@ def perform(job: Job) -> Outcome:
     return Outcome(job.key, start=start, seconds=time.monotonic() - began, host=socket.gethostname(), **ended)
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: a process that outlived its driver must end before the stage starts again."""
-    from filelock import FileLock
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / LOCK):
-        yield
-
-
 def _run(job: Job, folder: Path) -> dict[str, Any]:
     """What an outcome says of a stage that is done."""
     if not job.resumes and folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(exist_ok=True)
     inputs = {role: Path(path) for role, path in job.inputs.items()}
-    rows = [_plain(row) for row in _called(job, inputs, folder) or ()]
+    if (processes := _processes(job)) > 1:
+        returned: Rows | None = launch(job.function, inputs, job.settings, folder, processes)
+    else:
+        returned = resolve(job.function)(inputs, dict(job.settings), folder)
+    rows = [_plain(row) for row in returned or ()]
     store.canonical(rows)  # what cannot be recorded is the stage's own failure
     files = store.sync_tree(folder)
     return {
@@ -123,14 +121,8 @@ def _run(job: Job, folder: Path) -> dict[str, Any]:
         "files": files,
         "hashes": {name: store.sha256_file(folder / name) for name in files},
         "versions": store.versions(),
-        "computed": {"threads": threads(), "processes": _processes(job)},
+        "computed": {"threads": threads(), "processes": processes},
     }
-
-
-def _called(job: Job, inputs: dict[str, Path], folder: Path) -> Rows | None:
-    if (processes := _processes(job)) > 1:
-        return launch(job.function, inputs, job.settings, folder, processes)
-    return resolve(job.function)(inputs, dict(job.settings), folder)
 
 
 def _processes(job: Job) -> int:

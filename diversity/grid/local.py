@@ -82,11 +82,12 @@ class Processes:
     def _start(self) -> Worker:
         share = next(s for s in self.shares if all(s is not w.share for w in self.workers))
         theirs, guard = os.pipe()
+        modules = os.pathsep.join(dict.fromkeys(str(Path(p).absolute()) for p in sys.path))
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "diversity.grid.worker", str(theirs)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": _path(), **share},
+            env={**os.environ, "PYTHONPATH": modules, **share},
             pass_fds=[theirs],
             start_new_session=True,  # so that Ctrl-C reaches the driver alone
         )
@@ -137,8 +138,3 @@ class Processes:
         while self.workers:
             self._end(self.workers.pop())
         self.selector.close()
-
-
-def _path() -> str:
-    """Where this process finds its modules, so that a worker finds the same ones."""
-    return os.pathsep.join(dict.fromkeys(str(Path(p).absolute()) for p in sys.path))

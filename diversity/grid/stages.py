@@ -226,23 +226,20 @@ def score(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
 
     Raises InputError where no language can be scored.
     """
+    from diversity.xtreme.evaluate import evaluate
+
     name, predictions = settings["target"], inputs["predictions"]
     file = predictions / ROWS
     known = json.loads(file.read_text("utf8")) if file.exists() else {}
     rows: list[dict[str, Any]] = []
     for language, split in settings["splits"].items():
         shared = {"language": language, "split": split, **known.get(language, {})}
-        rows += [{**shared, **row} for row in _scored(name, predictions, inputs["data"], split, language)]
+        try:
+            scores = evaluate(predictions, data=inputs["data"], split=split, languages=[language]).scores
+        except InputError as error:
+            rows.append({**shared, "metric": "", "status": "not scored", "error": str(error)})
+        else:
+            rows += [{**shared, "metric": s.metric, "value": s.value, "n": s.n} for s in scores if s.task == name]
     if not any("value" in row for row in rows):
         raise InputError(f"{name}: no language can be scored: {rows[0]['error']}")
     return rows
-
-
-def _scored(name: str, predictions: Path, data: Path, split: str, language: str) -> list[dict[str, Any]]:
-    from diversity.xtreme.evaluate import evaluate
-
-    try:
-        evaluation = evaluate(predictions, data=data, split=split, languages=[language])
-    except InputError as error:
-        return [{"metric": "", "status": "not scored", "error": str(error)}]
-    return [{"metric": s.metric, "value": s.value, "n": s.n} for s in evaluation.scores if s.task == name]

@@ -219,10 +219,7 @@ def tune(scores: dict[Pair, float], gold: Collection[Pair]) -> Extracted:
     if not f1.any():
         return overlap(extract(scores, 0.0), right, 0.0)
     at = int(f1.argmax())
-    threshold = _between(value[last[at]], value[last[at] + 1] if at + 1 < len(last) else value[last[at]])
+    high, low = value[last[at]], value[last[at] + 1] if at + 1 < len(last) else value[last[at]]
+    middle = (high + low) / 2  # neighbouring floats have nothing between them
+    threshold = float(middle if middle > low else high)
     return overlap(pairs[: last[at] + 1], right, threshold)
-
-
-def _between(high: float, low: float) -> float:
-    middle = (high + low) / 2
-    return float(middle if middle > low else high)  # neighbouring floats have nothing between them

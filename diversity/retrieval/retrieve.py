@@ -203,8 +203,10 @@ class Matcher:
         """Load the encoder, once `mining` and what it needs of the cells' data are found to be right."""
         vectors, mining = vectors or SentenceVectors(), mining or Mining()
         for task, language, split in cells:
-            if mined(task) and split != "dev" and mining.threshold is None:
-                _check_dev(task, data, language)
+            tuned = mined(task) and split != "dev" and mining.threshold is None
+            if tuned and not sources.find(catalog.task(task), data, "dev", language):
+                hint = "to tune the threshold on, found none: give one with --threshold"
+                raise InputError(f"{sources.data_folder(data)}: expected files of {task} (dev, {language}) {hint}")
         encoder = vectors.encoder(model) if isinstance(model, str | Loaded) else model
         return Matcher(encoder, vectors, mining, notify)
 
@@ -274,13 +276,6 @@ def _cells(targets: Sequence[str], data: Rows | Path | str) -> Iterable[Cell]:
             raise InputError(f"{task.name}: expected {expected}, found {', '.join(asked)}")
         for language in chosen or task.languages[:1]:
             yield task.name, language, sources.located(task, rows, language).split
-
-
-def _check_dev(task: str, data: Rows | Path | str, language: str) -> None:
-    """Raise InputError where there are no dev pairs to tune a threshold on."""
-    if not sources.find(catalog.task(task), data, "dev", language):
-        hint = "to tune the threshold on, found none: give one with --threshold"
-        raise InputError(f"{sources.data_folder(data)}: expected files of {task} (dev, {language}) {hint}")
 
 
 # --- How long it takes --------------------------------------------------------------------------------

@@ -134,8 +134,8 @@ def train_mix(
         log.check_tracker(name)
     request = TrainingRequest.of(mixture, model, data, settings, mlm)
     identity = request.identity()
-    if (finished := _finished(folder, identity, heads)) is not None:
-        return finished
+    if (done := finished(folder, identity, heads)) is not None:
+        return done
     prepared = prepare(request, identity=identity, cache=cache)
     from accelerate import PartialState
 
@@ -328,7 +328,7 @@ def check_output(folder: Path) -> None:
         raise InputError(f"{folder}: expected a folder that can be written to, found {parent}, which cannot")
 
 
-def _finished(folder: Path, identity: Identity, heads: Heads) -> Trained | None:
+def finished(folder: Path, identity: Identity, heads: Heads) -> Trained | None:
     """What was trained in a folder already; InputError where it was something else, or its heads are wanted and gone."""
     if not (folder / RECORD).is_file():
         return None

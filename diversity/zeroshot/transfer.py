@@ -15,7 +15,8 @@ from diversity.encoders.hidden_states import SentenceVectors
 from diversity.results import Lineage, Run
 from diversity.retrieval.retrieve import Matcher, model_lineage
 from diversity.training import log
-from diversity.training.intermediate import Trained, plan_mix, train_mix
+from diversity.training.intermediate import Trained, check_output, finished, plan_mix, train_mix
+from diversity.training.request import TrainingRequest
 from diversity.training.settings import Settings, changed, preset
 from diversity.types import InputError, Rows, Task
 from diversity.version import __version__
@@ -118,6 +119,7 @@ def plan_transfer(
     settings: str | Settings | TransferSettings = "phang2020",
     languages: Sequence[str] | None = None,
     seed: int = 0,
+    output: Path | str | None = None,
 ) -> pd.DataFrame:
     """What `transfer` would do with the same arguments, after every check of it: a row for each target.
 
@@ -127,6 +129,11 @@ def plan_transfer(
     import pandas as pd
 
     plan = TransferPlan.checked(model, targets, data, settings, languages, seed, None)
+    for source in plan.sources if output is not None else ():
+        folder, training = Path(output or "") / MODELS / source, plan.training(source)
+        check_output(folder)
+        request = TrainingRequest.of([source], training["model"], training["data"], training["settings"])
+        finished(folder, request.identity(), "keep")
     planned = {source: plan_mix([source], **plan.training(source)) for source in plan.sources}
     rows: list[dict[str, Any]] = []
     for source, group in plan.sources.items():
@@ -160,13 +167,18 @@ class TransferPlan:
     ) -> TransferPlan:  # fmt: skip
         """The plan of `transfer`'s arguments; raises InputError for those that do not fit."""
         rows = Rows.of(data)
-        wanted = [catalog.task(name) for name in _targets(targets)]
+        if unknown := [name for name in targets if name not in catalog.targets()]:
+            raise catalog.near(unknown[0], catalog.targets(), "target")
+        if not targets:
+            raise InputError(f"expected targets among {', '.join(catalog.targets())}, found none")
+        wanted = [catalog.task(name) for name in dict.fromkeys(targets)]
         chosen = settings if isinstance(settings, TransferSettings) else TransferSettings(settings)
         for name in chosen.trackers:
             log.check_tracker(name)
         known = sorted({language for task in wanted for language in task.languages})
         if unknown := [language for language in languages or () if language not in known]:
             raise catalog.near(unknown[0], known, f"language of {', '.join(task.name for task in wanted)}")
+        results.check_seed(seed)
         cells, notes = dict[str, list[tuple[str, str]]](), list[str]()
         for task in wanted:
             asked = [lang for lang in languages or task.languages if lang in task.languages]
@@ -212,16 +224,6 @@ class TransferPlan:
         """The model as an encoder of sentences, loaded once for all languages of the retrieval targets."""
         cells = [(target, *cell) for target in targets for cell in self.cells[target]]
         return Matcher.of(self.model, cells, self.rows, vectors=self.settings.vectors, notify=notify)
-
-
-def _targets(targets: Sequence[str]) -> list[str]:
-    known = catalog.targets()
-    for name in targets:
-        if name not in known:
-            raise catalog.near(name, known, "target")
-    if not targets:
-        raise InputError(f"expected targets among {', '.join(known)}, found none")
-    return list(dict.fromkeys(targets))
 
 
 def _cells(task: Task, languages: Sequence[str], rows: Rows, split: str) -> list[tuple[str, str]]:
@@ -300,14 +302,16 @@ class Cells:
         digests = sorted(store.sha256_file(f) for f in files)
         whole = {**key, "files": digests, "toolkit": __version__}
         path = self.folder / CELLS / target / f"{split}-{language}.json"
+        predictions = layout.path_of(self.folder / PREDICTIONS, target, language, split)
         self.taken.add(path)
-        kept = _cell(path) if layout.path_of(self.folder / PREDICTIONS, target, language, split).is_file() else None
-        if kept is not None and kept["key"] == whole:
+        kept = _cell(path) if predictions.is_file() else None
+        if kept is not None and kept["key"] == whole and kept["predictions"] == store.sha256_file(predictions):
             rows, notes = kept["rows"], kept["notes"]
         else:
             rows, notes = score()
             path.parent.mkdir(parents=True, exist_ok=True)
-            store.write(path, json.dumps({"key": whole, "rows": rows, "notes": notes}, indent=1) + "\n")
+            about = {"key": whole, "predictions": store.sha256_file(predictions), "rows": rows, "notes": notes}
+            store.write(path, json.dumps(about, indent=1) + "\n")
         self.notes.extend(notes)
         return list(rows)
 
@@ -324,6 +328,6 @@ def _cell(path: Path) -> dict[str, Any] | None:
     """What a call left of a cell; None where there is none, or it is not whole: then it is computed again."""
     try:
         kept: dict[str, Any] = json.loads(path.read_text("utf8"))
-        return kept if {"key", "rows", "notes"} <= kept.keys() else None
+        return kept if {"key", "predictions", "rows", "notes"} <= kept.keys() else None
     except (OSError, ValueError, AttributeError):
         return None

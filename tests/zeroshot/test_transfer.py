@@ -294,3 +294,34 @@ def test_a_target_of_which_all_training_rows_are_tested_on_is_refused(model, sam
     shutil.copyfile(xquad, data / "squad_v1" / "dev-v1.1.json")
     with pytest.raises(InputError, match="expected rows that no target is tested on, found none"):
         transfer(model, ["xquad"], data=data, output=tmp_path / "out", settings=QUICK, languages=["de"])
+
+
+def test_a_dry_run_finds_an_output_of_another_run(done, model, samples):
+    """It was found out by the run itself."""
+    other = replace(QUICK, changes={**SHORT, "learning_rate": 0.5})
+    with pytest.raises(InputError, match=r"models/mnli: expected no run or this one.*learning_rate is 1e-05, not 0.5"):
+        plan_transfer(model, ["xnli"], data=samples, settings=other, output=done.folder)
+    plan_transfer(model, ["xnli"], data=samples, settings=QUICK, output=done.folder)
+
+
+def test_a_changed_prediction_is_made_again(model, samples, tmp_path):
+    """A file of predictions with a flipped bit counted as finished, in silence."""
+    given = {"data": samples, "output": tmp_path, "languages": ["de"]}
+    first = transfer(model, ["tatoeba"], **given).rows
+    file = tmp_path / "predictions" / "tatoeba" / "test-de.tsv"
+    whole = file.read_text()
+    file.write_text(whole.replace("0", "1", 1))
+    again = transfer(model, ["tatoeba"], **given).rows
+    assert file.read_text() == whole
+    assert again["value"].tolist() == first["value"].tolist()
+
+
+@pytest.mark.parametrize("command", ["transfer", "retrieve"])
+def test_a_seed_that_no_table_holds_is_refused_before_any_work(command, model, samples, tmp_path, capsys):
+    """Everything was trained and scored, and then there was a traceback and no table."""
+    arguments = ["--model", model, "--targets", "tatoeba", "--data", str(samples), "--seed", str(2**63)]
+    with pytest.raises(SystemExit) as stop:
+        main([command, *arguments, "--output", str(tmp_path / "o")])
+    assert stop.value.code == 2
+    assert f"{2**63 - 1}" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
