@@ -297,12 +297,15 @@ def _memory(settings: Settings, number: int, batch: Batch) -> Iterator[None]:
 
 
 def _accelerator(folder: Path | None, trackers: Sequence[str]) -> Accelerator:
+    import torch
     from accelerate import Accelerator
     from accelerate.utils import DistributedType
 
     for name in trackers:
         log.check_tracker(name)
-    accelerator = Accelerator(mixed_precision="no", log_with=list(trackers) or None, project_dir=folder)
+    # Without a GPU accelerate joins the processes of torchrun only where it is told that they are on a processor.
+    cpu = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available()
+    accelerator = Accelerator(cpu=cpu, mixed_precision="no", log_with=list(trackers) or None, project_dir=folder)
     kind = accelerator.distributed_type
     if kind not in (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU):
         raise InputError(f"expected one process or data parallelism, found {kind} (accelerate config)")

@@ -306,7 +306,7 @@ def test_two_processes_do_what_one_does(small, folder, tmp_path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     group = {"WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
-    shared = {**os.environ, **{k: str(v) for k, v in group.items()}, "ACCELERATE_USE_CPU": "true"}
+    shared = {**os.environ, **{k: str(v) for k, v in group.items()}}
     shared["PYTHONPATH"] = str(here.parent)
     command = [sys.executable, "-c", WORKER, str(here), str(folder), str(tmp_path)]
     workers = [
