@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -216,10 +217,16 @@ def single_threaded() -> AbstractContextManager[Any]:
 
     Where another program has one of the processors, they wait as long as that program runs.
     """
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    limits: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
     return limits
+
+
+@cache
+def _blas() -> Any:
+    """The libraries of linear algebra that are loaded; to look for them takes longer than to value 511 mixtures."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 @contextmanager
@@ -230,7 +237,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def in_threads(work: Callable[[int], None], items: Sequence[int], *, describe: str = "") -> None:
+def in_threads(work: Callable[[int], object], items: Sequence[int], *, describe: str = "") -> None:
     """Call `work` with every item, several at a time; a progress bar where it has a name."""
     bar = tqdm(total=len(items), desc=describe, delay=2, disable=None if describe else True, leave=False)
     with threads() as pool, bar:

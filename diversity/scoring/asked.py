@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from diversity import catalog
-from diversity.types import WHOLE, Array, Influence, InputError, Metric, TaskMoments
+from diversity.types import WHOLE, Array, Influence, InputError, Metric, SecondOrder, TaskMoments
 
 Estimator = Literal["auto", "U", "V"]
 LEAST, MOST = 100, 1_000_000  # resamples: the standard deviation of the fewest is off by 7 %
@@ -47,6 +49,14 @@ class Asked:
             raise InputError(f"{self.name} is computed on rows: expected a metric that moments are enough for")
         estimator = {"unbiased": self.unbiased} if self.metric.unbiased(**self.options) else {}
         return self.metric.mixtures(tasks, weights, **self.options, **estimator)
+
+    def second_order(self, tasks: TaskMoments) -> SecondOrder | None:
+        """The metric as a function of two forms in the weights; None where it is none, or nan for some task."""
+        if self.metric.second_order is None:
+            return None
+        form = self.metric.second_order(tasks, **self.options, unbiased=self.unbiased)
+        usable = form is not None and np.isfinite(form.matrix).all() and np.isfinite(form.vector).all()
+        return form if usable else None
 
     def influence(self, tasks: TaskMoments, weights: Array) -> Influence | None:
         """The influence of the kept rows on the values; None where the metric has none, or no row can move it."""

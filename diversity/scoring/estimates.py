@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from diversity.moments import in_threads, largest_remainders, single_threaded
 from diversity.scoring import bootstrap
 from diversity.scoring.asked import Asked, Draws
 from diversity.scoring.embedded import EmbeddedTasks
-from diversity.types import Z95, Array, InputError, Metric
+from diversity.types import Z95, Array, Influence, InputError, Metric
 
 GROUPS = 10  # of the delete-a-group jackknife
 T95 = 2.2621571628  # Student's t with GROUPS - 1 degrees of freedom
@@ -87,17 +87,27 @@ def standard_errors(space: EmbeddedTasks, weights: Array, asked: Sequence[Asked]
     method); rows count as independent draws. nan without an influence function, and with one row of a task.
     """
     tasks = space.stacked
-    influences = {a.name: a.influence(tasks, weights) for a in asked}
     variances = {a.name: np.full(len(weights), np.nan) for a in asked}
+
+    def add(influences: Mapping[str, Influence], m: int) -> None:
+        present = [int(a) for a in np.flatnonzero(weights[m])]
+        for name, influence in influences.items():
+            variances[name][m] = sum(sampling_variance(influence(m, a), tasks.n[a]) for a in present)
+
+    # threads would only hold up those of second order, which take microseconds a mixture
+    quick = {a.name for a in asked if a.metric.takes == "weights" or a.second_order(tasks) is not None}
+    known = {a.name: influence for a in asked if (influence := a.influence(tasks, weights)) is not None}
+    light, heavy = ({n: i for n, i in known.items() if (n in quick) == which} for which in (True, False))
 
     def work(start: int) -> None:
         for m in range(start, min(start + TOGETHER, len(weights))):
-            present = [int(a) for a in np.flatnonzero(weights[m])]
-            for name, influence in influences.items():
-                if influence is not None:
-                    variances[name][m] = sum(sampling_variance(influence(m, a), tasks.n[a]) for a in present)
+            add(heavy, m)
 
-    in_threads(work, range(0, len(weights), TOGETHER), describe="intervals" if asked else "")
+    with single_threaded():
+        for m in range(len(weights) if light else 0):
+            add(light, m)
+    if heavy:
+        in_threads(work, range(0, len(weights), TOGETHER), describe="intervals")
     return {name: np.asarray(np.sqrt(v)) for name, v in variances.items()}
 
 

@@ -141,10 +141,12 @@ def _table(
 ) -> pd.DataFrame:
     import pandas as pd
 
+    named = [(a.name, e) for a, e in estimated]
+    whole = [(m.name, m.tasks, m.weights, encoder) for m in mixtures]
     records = [
-        (m.name, m.tasks, m.weights, encoder, a.name, e.values[i], e.low[i], e.high[i], int(e.n[i]), e.estimator)
-        for i, m in enumerate(mixtures)
-        for a, e in estimated
+        (*mixture, name, e.values[i], e.low[i], e.high[i], int(e.n[i]), e.estimator)
+        for i, mixture in enumerate(whole)
+        for name, e in named
     ]
     return pd.DataFrame(records, columns=list(COLUMNS))
 

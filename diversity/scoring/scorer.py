@@ -56,7 +56,7 @@ class MomentScorer:
         w, moved = self._checked(weights), np.asarray(permutations)
         if moved.ndim != 2 or not (np.sort(moved, axis=1) == np.arange(w.shape[1])).all():
             raise InputError(f"expected permutations of {w.shape[1]} tasks, found shape {moved.shape}")
-        form = self._second_order()
+        form = self.asked.second_order(self.space.stacked)
         if form is not None:
             return _relabelled_forms(w, moved, form)
         step = max(1, NUMBERS // w.size)
@@ -67,14 +67,6 @@ class MomentScorer:
         if w.ndim != 2 or w.shape[1] != len(self.names):
             raise InputError(f"expected weights of shape (mixtures, {len(self.names)}), found {w.shape}")
         return w
-
-    def _second_order(self) -> SecondOrder | None:
-        metric, options = self.asked.metric, dict(self.asked.options)
-        if metric.second_order is None:
-            return None
-        form = metric.second_order(self.space.stacked, **options, unbiased=self.asked.unbiased)
-        usable = form is not None and np.isfinite(form.matrix).all() and np.isfinite(form.vector).all()
-        return form if usable else None
 
     def _each_once(self, weights: Array, permutations: NDArray[np.intp]) -> Array:
         shape = len(permutations), *weights.shape
