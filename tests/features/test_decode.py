@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from diversity.features import decode
-from diversity.features.build import IGNORE, Features, build
+from diversity.features.build import IGNORE, Features, FeatureSettings, build
 from diversity.types import Answer, Classification, InputError, MultipleChoice, Span, Tagging
 
 specification = importlib.util.spec_from_file_location("subwords", Path(__file__).parents[1] / "subwords.py")
@@ -61,7 +61,11 @@ def exhaustive(found: Features, rows, start, end, width: int):
 def test_the_best_spans_are_those_of_a_search_over_all(name, seed, width, n_best, length) -> None:
     rng = np.random.default_rng(seed)
     rows = [question("", " ".join(rng.choice(TEXT, rng.integers(1, 4)))) for _ in range(3)]
-    found = build(rows, subwords.tokenizer(name), kind="span", max_length=length, doc_stride=int(rng.integers(3, 30)))
+    found = build(
+        rows,
+        subwords.tokenizer(name),
+        FeatureSettings(kind="span", max_length=length, doc_stride=int(rng.integers(3, 30))),
+    )
     start, end = rng.normal(size=(2, len(found.ids)))
     answered = decode.spans(found, rows, start, end, n_best=n_best, max_answer_length=width)
     for ours, theirs in zip(answered, exhaustive(found, rows, start, end, width), strict=True):
@@ -151,7 +155,7 @@ def test_spaces_that_a_token_covers_are_not_in_the_answer_and_marks_that_none_co
 
 def test_logits_that_do_not_fit_are_refused() -> None:
     rows = [question("Nora Vale")]
-    found = build(rows, subwords.tokenizer("bytes"), kind="span", max_length=300)
+    found = build(rows, subwords.tokenizer("bytes"), FeatureSettings(kind="span", max_length=300))
     good = np.zeros(len(found.ids))
     with pytest.raises(InputError, match=r"expected logits of shape \(\d+,\), found \(3,\)"):
         decode.spans(found, rows, good, np.zeros(3))
@@ -168,7 +172,7 @@ def test_logits_that_do_not_fit_are_refused() -> None:
 def test_gold_answers_come_back_in_every_script(name: str, length: int) -> None:
     answers = ["Marta Hale", "Port Selby", "41 Meter", "φάρος", "Маяк", "المنارةُ", "1874 में", "สูง 41 เมตร", "蜡烛"]
     rows = [question(a) for a in [*answers, "", "灯台", "41미터"]]
-    found = build(rows, subwords.tokenizer(name), kind="span", max_length=length, doc_stride=12)
+    found = build(rows, subwords.tokenizer(name), FeatureSettings(kind="span", max_length=length, doc_stride=12))
     answered = decode.spans(found, rows, *one_hot(found), max_answer_length=40, null_threshold=0.0)
     for row, ours in zip(rows, answered, strict=True):
         if not row.answers:
@@ -184,7 +188,7 @@ def test_gold_answers_come_back_in_every_script(name: str, length: int) -> None:
 
 def test_rows_with_one_id_are_kept_apart() -> None:
     rows = [Span("same", "en", "q", c, (Answer(a, c.index(a)),)) for c, a in [(TEXT[0], "1874"), (TEXT[2], "Meter")]]
-    found = build(rows, subwords.tokenizer("wordpiece"), kind="span", max_length=64)
+    found = build(rows, subwords.tokenizer("wordpiece"), FeatureSettings(kind="span", max_length=64))
     assert [a.text for a in decode.spans(found, rows, *one_hot(found))] == ["1874", "Meter"]
 
 
@@ -197,7 +201,7 @@ def test_gold_tags_come_back_for_every_word(name: str, length: int) -> None:
     rng = np.random.default_rng(0)
     words = [t.split() for t in TEXT] + [CONTEXT.split() * 3, ["\u200b"], ["a", "\u200b", "", "b"]]
     rows = [Tagging(str(i), "en", tuple(w), tuple(rng.choice(["A", "B", "C"], len(w)))) for i, w in enumerate(words)]
-    found = build(rows, subwords.tokenizer(name), kind="tagging", labels="ABC", max_length=length)
+    found = build(rows, subwords.tokenizer(name), FeatureSettings(kind="tagging", labels="ABC", max_length=length))
     assert decode.tags(found, rows, found.labels, "ABC") == [r.tags for r in rows]
     logits = np.full((len(found.ids), 3), -1.0)
     logits[np.arange(len(found.ids)), np.maximum(found.labels, 0)] = 1
@@ -206,7 +210,7 @@ def test_gold_tags_come_back_for_every_word(name: str, length: int) -> None:
 
 def test_features_of_other_sentences_are_refused() -> None:
     rows = [Tagging("1", "en", ("a", "b"), ("A", "B"))]
-    found = build(rows, subwords.tokenizer("wordpiece"), kind="tagging", labels="AB", max_length=9)
+    found = build(rows, subwords.tokenizer("wordpiece"), FeatureSettings(kind="tagging", labels="AB", max_length=9))
     for other in [Tagging("1", "en", ("a",), None), Tagging("1", "en", ("a", "b", "c"), None)]:
         with pytest.raises(InputError, match="predict each word of these 1 sentences once"):
             decode.tags(found, [other], found.labels, "AB")
@@ -217,10 +221,10 @@ def test_features_of_other_sentences_are_refused() -> None:
 def test_classes_and_choices() -> None:
     fast = subwords.tokenizer("bytes")
     rows = [Classification(str(i), "en", "a", "b", label) for i, label in enumerate(["x", "y", "x"])]
-    found = build(rows, fast, kind="classification", labels=["x", "y"], max_length=16)
+    found = build(rows, fast, FeatureSettings(kind="classification", labels=["x", "y"], max_length=16))
     assert decode.classes(found, np.eye(2)[found.labels], ["x", "y"]) == ["x", "y", "x"]
     options = [MultipleChoice(str(i), "en", "", "q", tuple("abcd"[:n]), n - 1) for i, n in enumerate([2, 4, 3])]
-    found = build(options, fast, kind="multiple_choice", max_length=16)
+    found = build(options, fast, FeatureSettings(kind="multiple_choice", max_length=16))
     scores = np.zeros(9)
     scores[found.groups[:-1] + found.labels] = 1
     assert decode.choices(found, scores) == [1, 3, 2]

@@ -14,7 +14,7 @@ from diversity import catalog
 from diversity.data import sources
 from diversity.features import decode
 from diversity.features import subwords as tokens
-from diversity.features.build import IGNORE, build
+from diversity.features.build import IGNORE, FeatureSettings, build
 from diversity.types import InputError, Rows
 
 specification = importlib.util.spec_from_file_location("subwords", Path(__file__).parents[1] / "subwords.py")
@@ -62,7 +62,7 @@ def test_answers_come_back_or_have_a_cause(name: str, split: str, real, source) 
     rows = labelled(name, split, real, 30)
     if not rows:
         pytest.skip(f"no {name} in the folder of real data")
-    found = build(rows, adapted, kind="span", max_length=384)
+    found = build(rows, adapted, FeatureSettings(kind="span", max_length=384))
     start, end = np.zeros((2, len(found.ids)), dtype=np.float32)
     known = found.labels[:, 0] != IGNORE
     start[found.starts[:-1][known] + found.labels[known, 0]] = 1
@@ -82,6 +82,6 @@ def test_all_tags_come_back(name: str, split: str, real, source) -> None:
     if not rows:
         pytest.skip(f"no {name} in the folder of real data")
     labels = tuple(sorted({t for r in rows for t in r.tags}))
-    found = build(rows, source[1], kind="tagging", labels=labels, max_length=12)
+    found = build(rows, source[1], FeatureSettings(kind="tagging", labels=labels, max_length=12))
     assert len(found) > len(rows), "some sentences are longer than the model"
     assert decode.tags(found, rows, found.labels, labels) == [r.tags for r in rows]

@@ -10,7 +10,7 @@ import pytest
 
 from diversity import catalog
 from diversity.data import sources
-from diversity.features.build import IGNORE, build
+from diversity.features.build import IGNORE, FeatureSettings, build
 from diversity.features.decode import predictions
 from diversity.types import Answer, InputError, MultipleChoice, Rows, Span, Text
 from diversity.xtreme import layout, references, scores
@@ -39,7 +39,7 @@ def test_gold_labels_score_100_in_the_leaderboards_files(name: str, language: st
     task = catalog.task(name)
     rows = list(sources.rows(task, Rows.of(samples, split="test", languages=[language])))
     tokenizer = subwords.tokenizer("wordpiece")
-    found = build(rows, tokenizer, kind=task.kind, labels=task.labels, max_length=128)
+    found = build(rows, tokenizer, FeatureSettings(kind=task.kind, labels=task.labels, max_length=128))
     logits = gold_logits(found, len(task.labels))
     predicted = predictions(found, rows, logits, task.labels, max_answer_length=128)
     layout.write_predictions(tmp_path, name, language, predicted)
@@ -52,16 +52,16 @@ def test_gold_labels_score_100_in_the_leaderboards_files(name: str, language: st
 def test_choices_are_indices_and_texts_have_no_prediction() -> None:
     fast = subwords.tokenizer("bytes")
     rows = [MultipleChoice("1", "en", "", "q", ("a", "b"), 1)]
-    found = build(rows, fast, kind="multiple_choice", max_length=16)
+    found = build(rows, fast, FeatureSettings(kind="multiple_choice", max_length=16))
     assert predictions(found, rows, np.array([0.0, 1.0])) == [1]
     texts = [Text("1", "en", "a")]
     with pytest.raises(InputError, match="expected features of a task with labels, found mlm"):
-        predictions(build(texts, fast, kind="mlm", max_length=16), texts, np.zeros(1))
+        predictions(build(texts, fast, FeatureSettings(kind="mlm", max_length=16)), texts, np.zeros(1))
 
 
 def test_question_ids_that_repeat_are_refused() -> None:
     rows = [Span("7", "en", "q", "a b", (Answer("a", 0),))] * 2
-    found = build(rows, subwords.tokenizer("wordpiece"), kind="span", max_length=16)
+    found = build(rows, subwords.tokenizer("wordpiece"), FeatureSettings(kind="span", max_length=16))
     with pytest.raises(InputError, match="an id of its own for each question, found '7' 2 times"):
         predictions(found, rows, gold_logits(found, 0))
     with pytest.raises(InputError, match=r"expected logits of shape \(\d+, 2\), found \(3, 3\)"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diversity.features.build import build
+from diversity.features.build import FeatureSettings, build
 from diversity.training.dev import Dev, interval, items, majority, predict, score
 from diversity.training.heads import Output, network
 from diversity.training.settings import Settings
@@ -28,16 +28,16 @@ def test_predictions_are_the_same_however_the_rows_are_passed(small, loaded, kin
 def test_scores_by_hand(small) -> None:
     tokenizer = small.tokenizer()
     pairs = [Classification("1", "en", "w5", None, "a"), Classification("2", "en", "w6", None, "b")]
-    made = build(pairs, tokenizer, kind="classification", labels=["a", "b"], max_length=16)
+    made = build(pairs, tokenizer, FeatureSettings(kind="classification", labels=["a", "b"], max_length=16))
     dev = Dev("x", pairs, made, ("a", "b"))
     assert score(items(dev, np.array([[1.0, 0.0], [1.0, 0.0]], dtype=np.float32))) == 50.0
 
     chosen = [MultipleChoice("1", "en", "w5", "", ("w6", "w7"), 1)]
-    made = build(chosen, tokenizer, kind="multiple_choice", max_length=16)
+    made = build(chosen, tokenizer, FeatureSettings(kind="multiple_choice", max_length=16))
     assert score(items(Dev("x", chosen, made, ()), np.array([0.0, 1.0], dtype=np.float32))) == 100.0
 
     words = [Tagging("1", "en", ("w5", "w6", "w7"), ("N", "V", "N"))]
-    made = build(words, tokenizer, kind="tagging", labels=["N", "V"], max_length=16)
+    made = build(words, tokenizer, FeatureSettings(kind="tagging", labels=["N", "V"], max_length=16))
     all_n = np.tile(np.array([1.0, 0.0], dtype=np.float32), (len(made.ids), 1))
     assert items(Dev("x", words, made, ("N", "V")), all_n).tolist() == [[2.0, 3.0]]
 
@@ -45,7 +45,7 @@ def test_scores_by_hand(small) -> None:
 def test_answers_by_hand(small) -> None:
     context = "w5 w6 w7 w8"
     asked = [Span("1", "en", "w9", context, (Answer("w6 w7", 3),)), Span("2", "en", "w9", context, ())]
-    made = build(asked, small.tokenizer(), kind="span", max_length=16)
+    made = build(asked, small.tokenizer(), FeatureSettings(kind="span", max_length=16))
     # [CLS] w9 [SEP] w5 w6 w7 w8 [SEP]: "w6" of the first, no answer to the second.
     logits = np.zeros((len(made.ids), 2), dtype=np.float32)
     logits[4] = 9.0
@@ -60,8 +60,8 @@ def test_the_majority_baseline_says_what_is_most_frequent_in_training(small) -> 
     tokenizer = small.tokenizer()
     train = [Classification(str(i), "en", "w5", None, "b" if i else "a") for i in range(3)]
     dev = [Classification(str(i), "en", "w5", None, "a" if i else "b") for i in range(4)]
-    made = build(train, tokenizer, kind="classification", labels=["a", "b"], max_length=16)
-    of_dev = build(dev, tokenizer, kind="classification", labels=["a", "b"], max_length=16)
+    made = build(train, tokenizer, FeatureSettings(kind="classification", labels=["a", "b"], max_length=16))
+    of_dev = build(dev, tokenizer, FeatureSettings(kind="classification", labels=["a", "b"], max_length=16))
     assert score(majority(Dev("x", dev, of_dev, ("a", "b")), made)) == 25.0
 
 
