@@ -29,7 +29,7 @@ from diversity.stats.permutation import Relabelled, drawn_labels, label_test, si
 from diversity.stats.study import sd_within
 
 HERE = Path(__file__).parent
-SD_TASK, SD_NOISE, PERMUTATIONS, BOOTSTRAP, EACH = 1.0, 0.25, 299, 299, 10
+SD_TASK, SD_NOISE, PERMUTATIONS, BOOTSTRAP, EACH = 1.0, 0.25, 199, 199, 20
 COVERED = 0.5  # the slope whose intervals are looked at, and
 SHOWN = 0.1  # the slope whose power is
 Draw = Callable[[np.random.Generator], np.ndarray]
@@ -82,9 +82,9 @@ def interactions(weights: np.ndarray, count: int, rng: np.random.Generator) -> n
 
 DISTURBANCES: dict[str, Callable[[np.ndarray, int, np.random.Generator], np.ndarray]] = {
     "none": lambda w, n, rng: np.zeros((len(w), n)),
+    "interactions": interactions,
     "curve of k": lambda w, n, rng: np.repeat(3 * (1 - 1 / (w > 0).sum(axis=1))[:, None], n, axis=1),
     "concave in shares": lambda w, n, rng: np.repeat(-2 * np.exp(-3 * w).sum(axis=1)[:, None], n, axis=1),
-    "interactions": interactions,
     "heavy tails": lambda w, n, rng: 0.25 * rng.standard_t(2.5, (len(w), n)),
     "noise by size": lambda w, n, rng: rng.normal(size=(len(w), n)) * 2 / (w > 0).sum(axis=1)[:, None],
     "collapses": lambda w, n, rng: -4.0 * (rng.random((len(w), n)) < 0.05),
@@ -186,7 +186,7 @@ def cell(design: str, disturbance: str, draws: int, seed: int = 0) -> Iterator[d
     for method, values in rejected.items():
         row = {"design": design, "disturbance": disturbance, "method": method, "draws": draws, "outcomes": draws * EACH}
         for name, part in (("level", values), ("coverage", covered.get(method)), ("power", shown.get(method))):
-            known = np.array(part if part is not None else [math.nan])
+            known = np.array(part if part is not None else [math.nan] * draws)
             row |= {
                 name: known.mean(),
                 f"{name}_error": known.std(ddof=1) / math.sqrt(len(known)) if draws > 1 else math.nan,
@@ -253,7 +253,7 @@ def main() -> None:
     chosen.out.mkdir(exist_ok=True)
     file, start = chosen.out / "cells.csv", time.monotonic()
     table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=["design", "disturbance", "draws"])
-    for design, disturbance in itertools.product([*DESIGNS, CHOSEN], DISTURBANCES):
+    for disturbance, design in itertools.product(DISTURBANCES, [*DESIGNS, CHOSEN]):
         known = table[(table["design"] == design) & (table["disturbance"] == disturbance)]
         if (known["draws"] >= chosen.draws).any() or chosen.only not in f"{design} {disturbance}":
             continue

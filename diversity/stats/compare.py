@@ -123,7 +123,7 @@ def compare(
         )
     relabelling = Relabelling.of(table, study.metric, study.encoder, None if known is not None else asked.scorers)
     numbers = _numbers(matched, pairs, model.Tester(relabelling, asked))
-    region = (ROPE if study.in_points and not study.lower_is_better else math.nan) if rope is None else rope
+    region = (ROPE if study.in_points else math.nan) if rope is None else rope
     rows = _table(study, pairs, matched.strata)
     return Comparison(
         metric=study.metric if known is None else "group",
@@ -329,6 +329,6 @@ def _notes(side: Sequence[str], pairs: Pairs, study: Study, region: float) -> li
         verb = "has no partner and is" if unpaired == 1 else "have no partner and are"
         notes.append(f"{sentences.count(unpaired, 'mixture')} of a group {verb} not compared")
     if math.isnan(region):
-        why = "lower outcomes are better" if study.in_points else "the outcomes are not in points of 100"
+        why = "lower outcomes are better" if study.lower_is_better else "the outcomes are not in points of 100"
         notes.append(f"{why}, so there is no region of practical equivalence: give one with --rope")
     return notes

@@ -34,8 +34,8 @@ class Study:
     (nan where none is given); `cells` has a row a mixture and a column for each (target, language), means over seeds;
     `targets` are those that the outcome is the mean of. `runs` are the values of each seed, `left_out` what is not in the
     analysis and why, `columns` numbers of each mixture that can be covariates, those of `scored` being other metrics.
-    `in_points` says that all values lie between 0 and 100 and not all between 0 and 1; `chosen_by_diversity` that the
-    mixtures were, as a column `role` says.
+    `in_points` says that higher is better and all values lie between 0 and 100, not all between 0 and 1;
+    `chosen_by_diversity` that the mixtures were, as a column `role` says.
     """
 
     metric: str
@@ -187,6 +187,7 @@ def read_study(
         label = scored["metric"].iloc[0]
         raise InputError(f"expected {label} to differ between the mixtures, found {x[0]:g} for all of them")
     weights = np.array([[shares[n].get(t, 0.0) for t in tasks] for n in names])
+    lower = _lower_is_better(checked, targets)
     columns, sd = _columns(names, checked.rows, known, targets, encoder), sd_within(x, weights)
     return Study(
         metric=str(scored["metric"].iloc[0]),
@@ -205,8 +206,8 @@ def read_study(
         left_out=left_out,
         columns=columns,
         scored=tuple(str(c) for c in columns if c in {m for m, _ in known.pairs}),
-        lower_is_better=_lower_is_better(checked, targets),
-        in_points=bool(used["value"].between(0, 100).all() and used["value"].max() > 1),
+        lower_is_better=lower,
+        in_points=bool(not lower and used["value"].between(0, 100).all() and used["value"].max() > 1),
         chosen_by_diversity=_chosen(checked.rows, names),
         notes=(*notes, *_notes(used, cells, complete, left_out)),
     )

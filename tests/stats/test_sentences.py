@@ -1,0 +1,136 @@
+"""Every sentence follows from the numbers: thousands of studies are drawn, degenerate ones among them, and read again."""
+
+import math
+import re
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diversity.stats import sentences
+from diversity.stats.compare import Comparison
+from diversity.stats.fit import Fit
+
+NAN = math.nan
+numbers = st.one_of(
+    st.sampled_from([0.0, -0.0, 1e-300, -1e-300, 1e12, -1e12, 1e-9, 0.5, -0.5]),
+    st.floats(-1e6, 1e6, allow_nan=False),
+)
+ends = st.one_of(numbers, st.sampled_from([math.inf, -math.inf]))
+
+
+@st.composite
+def fits(draw):
+    """A fit of 2 to 600 mixtures and 3 to 64 tasks, tested or not."""
+    tested = draw(st.booleans())
+    low, high = sorted((draw(ends), draw(ends)))
+    slope = draw(numbers)
+    p = draw(st.floats(1e-9, 1)) if tested else NAN
+    alpha = draw(st.sampled_from([0.01, 0.05, 0.1, 0.2]))
+    verdict = draw(st.sampled_from(["positive", "negative"])) if tested and p <= alpha and slope else "not established"
+    count = draw(st.integers(2, 600))
+    return Fit(
+        metric="cosine", outcome="mean", n_tasks=draw(st.integers(1, 64)), n_mixtures=count,
+        slope_per_sd=slope if tested else NAN, low=low if tested else NAN, high=high if tested else NAN,
+        p_permutation=p, p_reml=p, p_ols_naive=0.5, pearson=0.1, spearman=0.1, kendall=0.1, r2_leave_one_task_out=0.1,
+        baselines={}, minimum_detectable_slope=NAN, verdict=verdict,
+        primary="task-label permutation (drawn, 1,000)" if tested else "no test", p=p, p_error=0.01, alpha=alpha,
+        sd=abs(draw(numbers)), plain_slope=draw(st.one_of(numbers, st.just(NAN))) if tested else NAN, gaps=False,
+        lower_is_better=draw(st.booleans()), in_points=draw(st.booleans()), why="" if tested else "too few mixtures",
+    )  # fmt: skip
+
+
+@st.composite
+def comparisons(draw):
+    """A comparison of 1 to 200 pairs, tested or not, with or without a region."""
+    tested = draw(st.booleans())
+    low, high = sorted((draw(ends), draw(ends)))
+    rope = draw(st.one_of(st.just(NAN), st.floats(0, 10)))
+    known = ["better", "worse", "undecided"] + ([] if math.isnan(rope) else ["equal"])
+    return Comparison(
+        metric="cosine", outcome="mean", n_tasks=draw(st.integers(1, 64)), n_pairs=draw(st.integers(1, 200)),
+        difference=draw(numbers), low=NAN, high=NAN, low_tasks=low if tested else NAN, high_tasks=high if tested else NAN,
+        p_permutation=NAN, p_reml=NAN, p_sign_flip=1.0, effect_size=NAN, rope=rope,
+        verdict=draw(st.sampled_from(known)) if tested else "undecided",
+        primary="parametric bootstrap" if tested else "no test",
+        p=draw(st.floats(1e-9, 1)) if tested else NAN, alpha=draw(st.sampled_from([0.01, 0.05, 0.1])),
+        lower_is_better=draw(st.booleans()), in_points=draw(st.booleans()), why="" if tested else "2 pairs are too few",
+    )  # fmt: skip
+
+
+def well_formed(text):
+    """No nan, inf, minus zero, double sign or wrong plural, and one full stop at the end."""
+    assert not re.search(r"\b(nan|inf|None)\b", text), text
+    assert not re.search(r"-0(?![.\d])", text), text
+    assert not re.search(r"[+-]{2}", text), text
+    assert not re.search(r"\b1 (mixtures|tasks|pairs|cases|slopes|specifications)\b", text), text
+    assert not re.search(r"\b(?!1 )\d[\d,]* (mixture|task|pair|case|slope|specification)\b", text), text
+    assert text.endswith(".")
+    assert not text.endswith("..")
+    assert "  " not in text
+
+
+@settings(max_examples=2000, deadline=None)
+@given(fits())
+def test_sentences_of_fits(fit):
+    text = fit.sentence
+    well_formed(text)
+    if math.isnan(fit.p):
+        assert "not established" in text
+        assert not re.search(r"interval|p [=<]|permutation", text), text  # no claim of a test that was not done
+        return
+    assert f"{100 * (1 - fit.alpha):g} % interval" in text
+    assert ("not established" in text) == (fit.verdict == "not established")
+    assert ("did better" in text) == (fit.verdict == "positive")
+    assert ("did worse" in text) == (fit.verdict == "negative")
+    assert (" points of " in text) == fit.in_points
+    assert fit.primary in text
+
+
+@settings(max_examples=1500, deadline=None)
+@given(comparisons())
+def test_sentences_of_comparisons(comparison):
+    text = comparison.sentence
+    well_formed(text)
+    if math.isnan(comparison.low_tasks):
+        assert "nothing is decided" in text
+        assert "interval" not in text
+        return
+    assert f"{100 * (1 - comparison.alpha):g} % interval" in text
+    assert ("practically equal" in text) == (comparison.verdict == "equal")
+    assert ("no region of practical equivalence" in text) == math.isnan(comparison.rope)
+
+
+@settings(max_examples=500, deadline=None)
+@given(numbers, numbers)
+def test_ends_of_intervals_are_told_apart(a, b):
+    low, high = sorted((a, b))
+    text = sentences.interval(low, high)
+    first, _, last = text.partition(" to ")
+    assert (first == last) == (low == high) or abs(high - low) <= 1e-12 * max(abs(low), abs(high))
+    assert low == high or float(first) <= float(last)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.one_of(numbers, st.just(NAN)), st.floats(0, 1), st.booleans()), min_size=1, max_size=20
+    )
+)  # fmt: skip
+def test_sentences_of_tables(rows):
+    slopes, p, turned = (list(column) for column in zip(*rows, strict=True))
+    influence = pd.DataFrame(
+        {"kind": ["none"] + ["task"] * (len(rows) - 1), "dropped": [f"t{i}" for i in range(len(rows))], "slope": slopes,
+         "turned": [bool(t and not math.isnan(s)) for t, s in zip(turned, slopes, strict=True)]}
+    )  # fmt: skip
+    well_formed(sentences.of_influence(influence))
+    well_formed(sentences.of_specifications(pd.DataFrame({"slope": slopes, "p": p, "p_holm": p}), 0.1))
+
+
+@pytest.mark.parametrize("p", [NAN, 0.2])
+def test_sentences_of_heterogeneity(p):
+    differ = pd.Series({"q": 3.0, "p": p, "i2": 0.0, "tau": -0.0, "mean": 0.1})
+    well_formed(sentences.of_heterogeneity(differ))
+    assert ("no p-value" in sentences.of_heterogeneity(differ)) == math.isnan(p)
+    well_formed(sentences.of_heterogeneity(differ * NAN))
