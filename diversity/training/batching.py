@@ -20,6 +20,7 @@ from diversity.training.sampling import Ints
 from diversity.types import InputError, Kind
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 Chosen = tuple[str, Ints]  # training instances of a task
@@ -226,7 +227,7 @@ class PaddedRows:
     parts: tuple[Segment, ...]
     tokens: int = field(default=0)
 
-    def to(self, device: Any) -> PaddedRows:
+    def to(self, device: torch.device) -> PaddedRows:
         """The same on another device."""
 
         def moved(tensor: Tensor) -> Tensor:

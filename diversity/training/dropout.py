@@ -16,7 +16,10 @@ LEVELS = 2**16  # a share is rounded to a multiple of 1 / LEVELS, and the scale 
 
 
 def cheap(device: str) -> AbstractContextManager[Any]:
-    """While it lasts, every `torch.nn.functional.dropout` on a processor is `dropout`; nothing on another device."""
+    """In the block, and in this thread alone, calls of `torch.nn.functional.dropout` on a processor go to `dropout`.
+
+    Nothing of torch is replaced, and on another device nothing is done.
+    """
     return _mode()() if device == "cpu" else nullcontext()
 
 

@@ -181,11 +181,16 @@ def _mlm_head(loaded: Loaded) -> Sequential:
 
 def _own_head(source: str) -> dict[str, Tensor]:
     """The weights of a checkpoint's own head under our names; empty where it has none."""
+    from huggingface_hub import try_to_load_from_cache
     from safetensors import safe_open
 
-    folder = Path(source)
+    folder, paths = Path(source), list[Path]()
+    if folder.is_dir():
+        paths = sorted(folder.glob("*.safetensors"))
+    elif isinstance(cached := try_to_load_from_cache(source, "model.safetensors"), str):  # it was loaded already
+        paths = [Path(cached)]
     own: dict[str, Tensor] = {}
-    for path in sorted(folder.glob("*.safetensors")) if folder.is_dir() else _cached(source):
+    for path in paths:
         with safe_open(path, framework="pt") as tensors:
             names = set(tensors.keys())
             for dense, norm, bias in OWN_HEADS:
@@ -193,14 +198,6 @@ def _own_head(source: str) -> dict[str, Tensor]:
                 ours |= {f"{norm}.weight": "2.weight", f"{norm}.bias": "2.bias"}
                 own |= {ours[n]: tensors.get_tensor(n).float() for n in sorted(names & set(ours))}
     return own if {"0.weight", "2.weight", "3.bias"} <= set(own) else {}
-
-
-def _cached(repo: str) -> list[Path]:
-    """The weights of a hub model that was loaded already."""
-    from huggingface_hub import try_to_load_from_cache
-
-    path = try_to_load_from_cache(repo, "model.safetensors")
-    return [Path(path)] if isinstance(path, str) else []
 
 
 # --- Losses and predictions --------------------------------------------------------------------------

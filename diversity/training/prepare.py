@@ -69,14 +69,20 @@ def prepare(request: TrainingRequest, *, identity: Identity | None = None, cache
     shares = request.mixture.shares({name: len(own) for name, own in features.items()})
     schedule = _schedule(features, shares, settings, mixed=request.mixture.sampling.mixed)
     outputs = {t.name: Output(t.kind, len(t.labels)) for t in tasks}
+    tokenizer = loaded.tokenizer
+    if MLM in features and tokenizer.mask_token_id is None:
+        raise InputError(f"{loaded.name}: expected a tokenizer with a mask token for --mlm, found none")
+    masking = (
+        Masking(tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), len(tokenizer)) if MLM in features else None
+    )
     run = TrainingRun(
         network=network(loaded, outputs, seed, settings.optimisation.dropout),
         data=features,
         schedule=schedule,
         settings=settings,
         packed=loaded.packs and settings.computation.packing != "off",
-        pad=loaded.tokenizer.pad_token_id,
-        masking=_masking(loaded) if MLM in features else None,
+        pad=tokenizer.pad_token_id,
+        masking=masking,
         identity=known,
     )
     return Prepared(loaded, request.mixture.trained(shares, schedule.sampled), tuple(tasks), devs, run)
@@ -126,10 +132,3 @@ def _schedule(
             f"{chosen.batch_size} examples: train longer, use mixed batches (--mixed), or leave it out"
         )
     return schedule
-
-
-def _masking(loaded: Loaded) -> Masking:
-    tokenizer = loaded.tokenizer
-    if tokenizer.mask_token_id is None:
-        raise InputError(f"{loaded.name}: expected a tokenizer with a mask token for --mlm, found none")
-    return Masking(tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), len(tokenizer))

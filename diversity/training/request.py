@@ -124,10 +124,9 @@ def differences(recorded: object, asked: Identity) -> str:
         return "of another version of the toolkit"
     names = [n for n in dict.fromkeys((*asked, *recorded)) if recorded.get(n) != asked.get(n)]
     names = ["tasks"] if "tasks" in names else names
-    said = [_difference(name, recorded.get(name), asked.get(name)) for name in names[:SHOWN]]
+    said = []
+    for name in names[:SHOWN]:
+        before, now = recorded.get(name), asked.get(name)
+        hashed = all(isinstance(value, str) and len(value) >= HASH for value in (before, now))
+        said.append(f"other {name}" if hashed else f"{name} is {before}, not {now}")
     return ", ".join(said + ([f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else []))
-
-
-def _difference(name: str, recorded: object, asked: object) -> str:
-    hashed = all(isinstance(value, str) and len(value) >= HASH for value in (recorded, asked))
-    return f"other {name}" if hashed else f"{name} is {recorded}, not {asked}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,8 @@ def _labelled(files: sources.SplitFiles, asked: Rows, tested: Set[bytes]) -> tup
     stream = sources.read(files, bad=asked.bad)
     everything = list(tqdm(stream, desc=f"{task.name} ({split})", unit="row", delay=2, disable=None, leave=False))
     kept = [e for e in everything if sources.labels_of(e) is not None]
-    counts, where = _counts(kept), f"{task.name} ({split}) in {asked.folder}"
+    where = f"{task.name} ({split}) in {asked.folder}"
+    counts = Counter(label for e in kept for label in sources.labels_of(e) or ())
     if not kept:
         raise InputError(f"{where}: expected rows with labels, found {len(everything)} without")
     if sources.placeholder(task, counts, len(kept)):
@@ -111,14 +113,6 @@ def _labelled(files: sources.SplitFiles, asked: Rows, tested: Set[bytes]) -> tup
         "note": "; ".join(files.notes),
     }
     return unseen, about
-
-
-def _counts(examples: Iterable[Example]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for example in examples:
-        for label in sources.labels_of(example) or ():
-            counts[label] = counts.get(label, 0) + 1
-    return counts
 
 
 def text_files(paths: Sequence[Path | str]) -> tuple[Path, ...]:
