@@ -54,7 +54,8 @@ def _fitted(raw: bytes, shape: tuple[int, int], clusters: int, seed: int) -> Arr
 def kmeans(rows: Array, clusters: int, rng: np.random.Generator) -> Array:
     """Lloyd's k-means from a k-means++ start: centres (clusters, d); a cell that empties keeps its centre.
 
-    After the first rounds few rows move: only the centres that they leave or join are computed and compared again.
+    scikit-learn's starts from other rows and moves the centres of empty cells, so that its values are others. After the
+    first rounds few rows move: only the centres that they leave or join are computed and compared again.
     """
     centres, changed = _start(rows, clusters, rng), np.arange(clusters)
     nearness, cells = np.empty((clusters, len(rows))), np.full(len(rows), -1)

@@ -102,7 +102,9 @@ def _log_power_sum(logs: Array, shares: Array, q: float) -> Array:
         return np.asarray(np.log1p((shares * np.expm1((q - 1) * logs)).sum(axis=-1)))
     powers = np.where(shares > 0, (q - 1) * logs, -np.inf)
     top = powers.max(axis=-1, keepdims=True)
-    return np.asarray(top[..., 0] + np.log((shares * np.exp(powers - top)).sum(axis=-1)))
+    top = np.where(np.isfinite(top), top, 0.0)  # infinite numbers alone: their sum of powers is 0
+    with np.errstate(divide="ignore"):
+        return np.asarray(top[..., 0] + np.log((shares * np.exp(powers - top)).sum(axis=-1)))
 
 
 def derivative(values: Array, q: float) -> Array:

@@ -257,6 +257,15 @@ def test_order_two_partition_by_hand():
         vendi_beta.vendi_beta(x, labels, q=1, unbiased=True)
 
 
+def test_a_mean_of_infinite_numbers_is_infinite_and_says_nothing():
+    """Tasks of orthogonal rows have an infinite number of directions (U): one of them does not make their mean so."""
+    tasks = stack({"a": moments(np.eye(4)[:2]), "b": moments(np.eye(4)[:2] + 0.5)})
+    with np.errstate(all="raise"):
+        alone, both = vendi_alpha.mixtures(tasks, np.array([[1.0, 0], [0.5, 0.5]]), q=2, unbiased=True)
+    assert alone == INF
+    assert both == pytest.approx(2 * vendi.mixtures(tasks, [[0.0, 1.0]], q=2, unbiased=True)[0])
+
+
 # --- Hill ------------------------------------------------------------------------------------------
 
 
