@@ -167,7 +167,7 @@ def evaluate(outputs: Outputs) -> None:
         files = ("--predictions", f"{version}/predictions", "--labels", f"{version}/labels", "--version", version)
         outputs.run(name, "evaluate", *files, "--json", f"{version}.json")
         outputs.add_file(f"{name}/scores.json", f"{version}.json")
-        outputs.run(f"{name}/intervals", "evaluate", *files, "--format", "csv", "--bootstrap", "50")
+        outputs.run(f"{name}/intervals", "evaluate", *files, "--format", "csv", "--bootstrap", "100")
 
 
 def fit(outputs: Outputs) -> None:
@@ -217,7 +217,22 @@ def train(outputs: Outputs) -> None:
     """A few steps on a mixture, with dropout, and from there zero-shot transfer: weights, predictions, results."""
     (outputs.work / "samples").symlink_to(outputs.checkout / "data" / "samples")
     short = ("--data", "samples", "--cache", "cache", "--batch", "8", "--max-length", "64", "--dev-examples", "8")
-    mix = ("--tasks", THREE, "--model", "mini", "--output", "mix", "--steps", "4", "--stride", "16", "--heads", "keep")
+    mix = (
+        "--tasks",
+        THREE,
+        "--model",
+        "mini",
+        "--output",
+        "mix",
+        "--steps",
+        "6",
+        "--sampling",
+        "uniform",
+        "--stride",
+        "16",
+        "--heads",
+        "keep",
+    )
     outputs.run("train/mix", "train-mix", *mix, *short, screen=False)
     run = ("--model", "mix", "--targets", "xnli,udpos,tatoeba", "--output", "run", "--steps", "3")
     outputs.run("train/run", "transfer", *run, *short, "--languages", "de,ar,hi,zh")
