@@ -62,9 +62,13 @@ def test_python_in_the_readme_runs(rng):
     import diversity
 
     (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    names = {"x": rng.normal(size=(30, 5)), "y": rng.normal(size=(20, 5))}
+    texts = {
+        "texts": ["Good food.", "Slow service.", "Lovely view."],
+        "headlines": ["Rain in Oslo", "Rates rise", "A bridge opens"],
+    }
+    names = {"x": rng.normal(size=(30, 5)), "y": rng.normal(size=(20, 5)), **texts}
     exec(code, names)
-    assert names["table"].shape[0] == 5
+    assert names["table"].shape[0] == names["own"].shape[0] == 5
     assert isinstance(names["space"], diversity.EmbeddedTasks)
 
 

@@ -17,7 +17,7 @@ app.add_typer(folder, name="data")
 
 @folder.command()
 def check(
-    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks (default: all that are there).")] = None,
+    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks (default: all found in the data).")] = None,
     data: DataOption = Path("data"),
     lock: Annotated[
         bool, typer.Option("--lock", help="Record the files' hashes, to be verified the next time.")

@@ -28,7 +28,9 @@ def retrieve(
     ] = ENCODER,
     targets: Annotated[str, typer.Option(help="Targets, separated by commas.")] = "tatoeba,bucc2018",
     data: DataOption = Path("data"),
-    languages: Annotated[str, typer.Option(help="Languages, separated by commas (default: all that are there).")] = "",
+    languages: Annotated[
+        str, typer.Option(help="Languages, separated by commas (default: all found in the data).")
+    ] = "",
     split: Annotated[str, typer.Option(help="Split, or several in order of preference: test,dev.")] = "test",
     layer: Annotated[
         str, typer.Option(help="Hidden layer: an index (14; -1 is the last), or a fraction of the depth (0.58).")

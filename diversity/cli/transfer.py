@@ -48,7 +48,7 @@ def transfer(
     data: Annotated[Path, typer.Option(help="Folder of the tasks' data.")],
     output: Annotated[Path, typer.Option(help="Folder for predictions, models and results.csv.")],
     preset: PresetOption = "phang2020",
-    languages: Annotated[str, typer.Option(help="Languages to predict (default: all that are there).")] = "",
+    languages: Annotated[str, typer.Option(help="Languages to predict (default: all found in the data).")] = "",
     split: Annotated[str, typer.Option(help="Split to predict, in order of preference.")] = "test,dev",
     train_split: Annotated[str, typer.Option(help="Split to train on, in order of preference.")] = "train,dev",
     source_language: Annotated[str, typer.Option(help="Language of the training rows.")] = "en",
