@@ -27,11 +27,12 @@ def conll(
     `token` and `tag` are column numbers, `width` is the number of columns. `strip_language` takes the `xx:` prefix of
     WikiANN's words off, which otherwise is taken off where all words of the first sentence have it. `labels` are the
     tags of a task whose words have no blanks, by which a blank in place of a tab is told. Where tags may be `withheld`, a
-    sentence may have none; then its lines have one column.
+    sentence may have none; of a file with `labels`, all or none have.
     """
 
     def read(path: Path, language: str) -> Items:
         prefix, stripped = f"{language}:", True if strip_language else None
+        tagged = None if withheld else True  # whether the file has tags: its first sentence tells
         for start, block in blocks(path):
             if isinstance(block, BadRow):
                 yield block
@@ -59,8 +60,15 @@ def conll(
                 words = [word.removeprefix(prefix) for word in words]
             if stripped and not all(word.strip() for word in words):
                 yield BadRow(path, start, "expected a token in the first column, found nothing")
-            elif len(tags) != len(words) and (tags or not withheld):
+                continue
+            if tagged is None and labels:
+                tagged = bool(tags)
+            if len(tags) != len(words) and (tags or tagged):
                 yield BadRow(path, start, f"expected a tag for each of {len(words)} tokens, found {len(tags)}")
+            elif tags and tagged is False:
+                yield BadRow(path, start, f"expected no tags, as in the first sentence, found {len(tags)}")
+            elif not tags and all(len(word) > 1 and word in labels for word in words):
+                yield BadRow(path, start, f"expected tokens, found nothing but tags: {' '.join(words[:3])}")
             else:
                 yield Tagging(f"{file_name(path)}:{start}", language, tuple(words), tuple(tags) or None)
 

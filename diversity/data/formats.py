@@ -165,7 +165,9 @@ def csv_file(parse: Parse) -> Reader:
 
 
 def answers_of(question: Mapping[str, Any], context: str) -> tuple[Answer, ...] | None:
-    """Gold answers; None where they are withheld: the key is absent, or each answer is an empty string."""
+    """Gold answers; None where they are withheld: the key is absent, there is none, or each is an empty string.
+
+    Only where a question is marked as impossible is no answer the answer."""
     marked = flag(question, "is_impossible") if "is_impossible" in question else None
     given = None if question.get("answers") is None else items(question, "answers")
     for answer in given or ():
@@ -176,7 +178,7 @@ def answers_of(question: Mapping[str, Any], context: str) -> tuple[Answer, ...] 
         if given:
             raise ValueError(f"expected no answers where 'is_impossible' is true, found {len(given)}")
         return ()
-    if given is None or (given and all(answer["text"] == "" for answer in given)):
+    if given is None or (all(answer["text"] == "" for answer in given) and (given or marked is None)):
         return None
     if marked is False and not given:
         raise ValueError("expected an answer where 'is_impossible' is false, found none")

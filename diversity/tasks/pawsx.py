@@ -21,13 +21,18 @@ def parse(record: Mapping[str, Any], id: str, language: str) -> Classification:
 def xtreme(record: Mapping[str, Any], id: str, language: str) -> Classification:
     """A line of XTREME's `dev-xx.tsv`, with cells quoted where need was; its `test-xx.tsv` has the label taken away."""
     label = one_of(record, "label", VALUES) if "label" in record else None
+    if label is None and record["sentence2"].strip() in VALUES:
+        raise ValueError(f"expected a sentence in 'sentence2', found the label {record['sentence2']!r}")
     first, second = unquoted(text(record, "sentence1")), unquoted(text(record, "sentence2"))
     return Classification(id, language, first, second, label)
 
 
 def _part(file: str, release: tuple[str, ...], split: str) -> Part:
     layouts = (
-        Layout(f"{file}-{{lang}}.tsv", tsv(xtreme, ("sentence1", "sentence2", "label"), withheld="label")),
+        Layout(
+            f"{file}-{{lang}}.tsv",
+            tsv(xtreme, ("sentence1", "sentence2", "label"), withheld="label" if file == "test" else None),
+        ),
         *(Layout(f"{{lang}}/{name}.tsv", tsv(parse)) for name in release),
     )
     configs = {lang: f"PAWS-X.{lang}" for lang in LANGUAGES}

@@ -17,6 +17,8 @@ LANGUAGES = ("en", "ar", "bg", "de", "el", "es", "fr", "hi", "ru", "sw", "th", "
 def xtreme(record: Mapping[str, Any], id: str, language: str) -> Classification:
     """A line of XTREME's `dev-xx.tsv`: premise, hypothesis, label; its `test-xx.tsv` has the label taken away."""
     label = one_of(record, "label", VALUES) if "label" in record else None
+    if label is None and record["hypothesis"].strip() in VALUES:
+        raise ValueError(f"expected a sentence in 'hypothesis', found the label {record['hypothesis']!r}")
     premise, hypothesis = unquoted(text(record, "premise")), unquoted(text(record, "hypothesis"))
     return Classification(id, language, premise, hypothesis, label)
 
@@ -40,7 +42,10 @@ def hub(row: Mapping[str, Any], id: str, language: str) -> Classification | None
 
 
 def _part(file: str, split: str) -> Part:
-    labelled = Layout(f"{file}-{{lang}}.tsv", tsv(xtreme, ("premise", "hypothesis", "label"), withheld="label"))
+    labelled = Layout(
+        f"{file}-{{lang}}.tsv",
+        tsv(xtreme, ("premise", "hypothesis", "label"), withheld="label" if file == "test" else None),
+    )
     layouts = (labelled, Layout(f"xnli.{file}.tsv", tsv(release)))
     return Part(layouts, Hub(XTREME, "XNLI", split, hub), ("xnli", "XNLI-1.0"), LANGUAGES)
 

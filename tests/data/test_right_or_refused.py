@@ -324,11 +324,35 @@ def test_tags_are_withheld_in_test_files_alone(name, write, read):
     tag = catalog.task(name).labels[0]
     for split in ("train", "dev", "test"):
         write(f"{name}/{split}-en.tsv", f"Anna\nlives\n\nOslo\t{tag}\n")
-    assert [row.tags for row in read(name, "test")[0]] == [None, (tag,)]
+    rows, (bad,) = read(name, "test")
+    assert [row.tags for row in rows] == [None]
+    assert bad == f"{name}/test-en.tsv:4: expected no tags, as in the first sentence, found 1"
     for split in ("train", "dev"):
         rows, (bad,) = read(name, split)
         assert [row.tokens for row in rows] == [("Oslo",)]
         assert bad == f"{name}/{split}-en.tsv:1: expected a tag for each of 2 tokens, found 0"
+    write(f"{name}/test-en.tsv", f"Oslo\t{tag}\n\nAnna\nlives\n")
+    assert read(name, "test")[1] == [f"{name}/test-en.tsv:3: expected a tag for each of 2 tokens, found 0"]
+
+
+def test_tags_without_their_tokens_are_a_bad_row(write, read):
+    write("panx/test-en.tsv", "Anna\n\nB-PER\nI-PER\n\nO\n")
+    rows, (bad,) = read("panx", "test")
+    assert [row.tokens for row in rows] == [("Anna",), ("O",)]
+    assert "found nothing but tags: B-PER I-PER" in bad
+
+
+@pytest.mark.parametrize("name", ["xnli", "pawsx"])
+def test_labels_are_withheld_in_test_files_alone_and_are_no_sentences(name, write, read):
+    label = catalog.task(name).labels[0]
+    for split in ("dev", "test"):
+        write(f"{name}/{split}-en.tsv", f"A.\tB.\n\nA.\tC.\t{label}\n")
+    assert len(read(name, "test")[0]) == 1
+    assert [row.label for row in read(name, "dev")[0]] == [label]
+    write(f"{name}/test-en.tsv", f"A.\t{label}\nA.\tB.\n")
+    rows, (bad,) = read(name, "test")
+    assert len(rows) == 1
+    assert f"found the label '{label}'" in bad
 
 
 def test_the_prefix_of_wikiann_is_taken_off_whatever_the_file_is_called(write, read):
