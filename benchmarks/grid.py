@@ -15,7 +15,7 @@ from typing import Any
 from diversity import store
 from diversity.grid.build import stages_of
 from diversity.grid.driver import drive
-from diversity.grid.graph import Graph, Kind, Stage
+from diversity.grid.graph import Graph, Stage, StageKind
 from diversity.grid.layout import GridFolder
 from diversity.grid.local import Processes
 from diversity.grid.run import stage_states
@@ -38,7 +38,7 @@ def nothing(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> 
     return [{"language": "en", "metric": "accuracy", "value": 50.0, "n": 1}]
 
 
-BURN, NOTHING = Kind("burn", "grid:burn"), Kind("nothing", "grid:nothing")
+BURN, NOTHING = StageKind("burn", "grid:burn"), StageKind("nothing", "grid:nothing")
 
 
 def run(stages: Iterable[Stage], workers: int) -> float:

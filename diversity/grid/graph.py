@@ -12,12 +12,12 @@ from typing import Any
 from diversity import store
 from diversity.types import InputError
 
-Rows = Sequence[Mapping[str, Any]]
-Function = Callable[[dict[str, Path], dict[str, Any], Path], "Rows | None"]
+ResultRows = Sequence[Mapping[str, Any]]
+Function = Callable[[dict[str, Path], dict[str, Any], Path], "ResultRows | None"]
 
 
 @dataclass(frozen=True)
-class Kind:
+class StageKind:
     """A kind of stage. `function` is `module:name` of a Function: (inputs, settings, folder) -> result rows.
 
     The function finds its inputs at the paths given by role, and leaves its files in `folder`. Raise `recipe` whenever
@@ -46,7 +46,7 @@ class Stage:
     which is for people.
     """
 
-    kind: Kind
+    kind: StageKind
     settings: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
@@ -76,8 +76,8 @@ class Stage:
 class Graph:
     """Stages by key, each after its inputs; equal stages are one.
 
-    >>> load = Stage(Kind("load", "m:f"))
-    >>> graph = Graph([load, Stage(Kind("fit", "m:f"), {"seed": 1}, {"rows": load.key}), load])
+    >>> load = Stage(StageKind("load", "m:f"))
+    >>> graph = Graph([load, Stage(StageKind("fit", "m:f"), {"seed": 1}, {"rows": load.key}), load])
     >>> len(graph.stages), len(graph.sinks)
     (2, 1)
     """

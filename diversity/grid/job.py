@@ -1,4 +1,4 @@
-"""One stage done in a folder of its own: what every executor runs, on whatever machine."""
+"""One stage done in its own folder: what every executor runs, on whatever machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from diversity import store
-from diversity.grid.graph import Rows, resolve
+from diversity.grid.graph import ResultRows, resolve
 from diversity.grid.ranks import LostProcess, launch
 from diversity.types import InputError
 
@@ -53,7 +53,7 @@ class Outcome:
     state: State
     message: str = ""
     traceback: str = ""
-    rows: Rows = ()
+    rows: ResultRows = ()
     files: Mapping[str, int] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     computed: Mapping[str, int] = field(default_factory=dict)
@@ -109,7 +109,7 @@ def _run(job: Job, folder: Path) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     inputs = {role: Path(path) for role, path in job.inputs.items()}
     if (processes := _processes(job)) > 1:
-        returned: Rows | None = launch(job.function, inputs, job.settings, folder, processes)
+        returned: ResultRows | None = launch(job.function, inputs, job.settings, folder, processes)
     else:
         returned = resolve(job.function)(inputs, dict(job.settings), folder)
     rows = [_plain(row) for row in returned or ()]
@@ -162,7 +162,7 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def disk_is_full(error: BaseException | None) -> bool:
-    """Was it the disk? Also where a library says so in words of its own, or another error came of it."""
+    """Was it the disk? Also where a library says so in other words, or another error came of it."""
     while error is not None:
         if (isinstance(error, OSError) and error.errno in FULL) or "No space left on device" in str(error):
             return True

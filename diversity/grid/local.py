@@ -125,7 +125,7 @@ class Processes:
 
     def _end(self, worker: Worker) -> None:
         self.selector.unregister(worker.process.stdout)  # type: ignore[arg-type]
-        with suppress(ProcessLookupError):  # its whole group: a stage may have started processes of its own
+        with suppress(ProcessLookupError):  # its whole group: a stage may have started processes
             os.killpg(worker.process.pid, signal.SIGKILL)
         worker.process.wait()
         os.close(worker.guard)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from diversity.grid.graph import Rows, resolve
+from diversity.grid.graph import ResultRows, resolve
 
 JOB, ROWS = "launch.json", "rows.json"
 
@@ -24,8 +24,8 @@ class LostProcess(RuntimeError):
 
 def launch(
     function: str, inputs: Mapping[str, Path], settings: Mapping[str, Any], folder: Path, processes: int
-) -> Rows:
-    """Run a stage's function in so many processes, told of each other as torchrun does: accelerate joins them.
+) -> ResultRows:
+    """Run a stage's function in so many processes, which know of each other as torchrun's do: accelerate joins them.
 
     Returns the rows of the first. Raises LostProcess where one was killed, RuntimeError where one fails: what they printed is
     in the stage's log.
@@ -34,7 +34,7 @@ def launch(
     work = folder.parent
     (work / JOB).write_text(json.dumps({**job, "folder": str(folder)}))
     (work / ROWS).unlink(missing_ok=True)
-    # not by torchrun: it gives each a session of its own, so that they outlive a group that is killed
+    # not by torchrun: it gives each its own session, so that they outlive a group that is killed
     command = [sys.executable, "-P", "-m", "diversity.grid.ranks", str(work / JOB)]
     shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(processes)}
     shared |= {"LOCAL_WORLD_SIZE": str(processes), "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -43,7 +43,7 @@ def launch(
         if status < 0:
             raise LostProcess(f"one of its {processes} processes died of {signal.Signals(-status).name}")
         raise RuntimeError(f"{processes} processes for {function} ended with status {status}; see the log")
-    rows: Rows = json.loads((work / ROWS).read_text())
+    rows: ResultRows = json.loads((work / ROWS).read_text())
     return rows
 
 

@@ -44,7 +44,7 @@ class Cell:
 
 
 def results(cells: Iterable[Cell], scan: Scan, failed: Mapping[str, str]) -> pd.DataFrame:
-    """Result rows of all finished cells, sorted: the columns of the contract, then the settings that rows bring.
+    """Result rows of all finished cells, sorted: the columns of the contract, then the settings that rows have.
 
     A cell that a failed stage keeps from a result (`failed`: its message by the cell's stage) has one row without a
     value, so that no analysis loses it silently.

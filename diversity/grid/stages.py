@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diversity import store, types
-from diversity.grid.graph import Kind, Rows
+from diversity.grid.graph import ResultRows, StageKind
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ ROWS = "settings.json"  # what predictions say of themselves in result rows, by 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("embed", f"{MODULE}:embed", resumes=True, gpu=True),
-        Kind("moments", f"{MODULE}:moments", priority=1),
-        Kind("shares", f"{MODULE}:shares", priority=1),
-        Kind("diversity", f"{MODULE}:diversity", priority=2),
-        Kind("train", f"{MODULE}:train", priority=1, transient=True, resumes=True, gpu=True, multi_gpu=True),
-        Kind("finetune", f"{MODULE}:finetune", priority=2, transient=True, resumes=True, gpu=True, multi_gpu=True),
-        Kind("predict", f"{MODULE}:predict", priority=3, gpu=True),
-        Kind("score", f"{MODULE}:score", priority=4),
+        StageKind("embed", f"{MODULE}:embed", resumes=True, gpu=True),
+        StageKind("moments", f"{MODULE}:moments", priority=1),
+        StageKind("shares", f"{MODULE}:shares", priority=1),
+        StageKind("diversity", f"{MODULE}:diversity", priority=2),
+        StageKind("train", f"{MODULE}:train", priority=1, transient=True, resumes=True, gpu=True, multi_gpu=True),
+        StageKind("finetune", f"{MODULE}:finetune", priority=2, transient=True, resumes=True, gpu=True, multi_gpu=True),
+        StageKind("predict", f"{MODULE}:predict", priority=3, gpu=True),
+        StageKind("score", f"{MODULE}:score", priority=4),
     )
 }
 
@@ -45,7 +45,7 @@ KINDS = {
 # --- Diversity of the mixtures ---------------------------------------------------------------------
 
 
-def embed(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+def embed(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> ResultRows:
     """The moments of one shard of a task's texts: every `shards`-th text of the sample, from number `shard` on."""
     from diversity import types
     from diversity.scoring import embedded
@@ -63,7 +63,7 @@ def embed(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
     return [{"task": settings["task"], "rows": len(part), "encoder": space.encoder}]
 
 
-def moments(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+def moments(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> ResultRows:
     """The moments of a task: those of its shards, merged."""
     from diversity.scoring import embedded
 
@@ -88,7 +88,7 @@ def _merged(shards: Sequence[EmbeddedTask]) -> EmbeddedTask:
     )
 
 
-def diversity(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+def diversity(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> ResultRows:
     """Diversity scores of one mixture, in the columns of `score`."""
     from diversity.scoring import embedded
     from diversity.scoring import score as scoring
@@ -141,7 +141,7 @@ def _mixture(settings: dict[str, Any]) -> Mixture:
     return Mixture.of(settings["tasks"], sampling=Sampling(**settings["sampling"]))
 
 
-def shares(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+def shares(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> ResultRows:
     """In what shares the tasks of a mixture are trained on: their training instances are counted as training counts them."""
     from diversity.training.intermediate import plan_mix
 
@@ -156,7 +156,7 @@ def shares(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> R
     return [{"task": task.task, "share": task.share} for task in planned.tasks]
 
 
-def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> ResultRows:
     """Intermediate training on a mixture: a checkpoint, and the dev scores of its tasks."""
     from diversity.training.intermediate import train_mix
 
@@ -170,7 +170,7 @@ def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Ro
     return [_dev(score) for score in trained.dev]
 
 
-def finetune(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+def finetune(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> ResultRows:
     """Fine-tuning on a target's English data: a model with its head, and its dev score."""
     from diversity.training.intermediate import train_mix
 
@@ -189,7 +189,7 @@ def _dev(score: DevScore) -> dict[str, Any]:
     return {name: getattr(score, name) for name in ("task", "metric", "score", "low", "high", "baseline", "n")}
 
 
-def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> ResultRows:
     """Zero-shot predictions of a target in its languages, in the leaderboard's layout."""
     if "mining" in settings:
         return _retrieved(inputs, settings, folder)
@@ -202,7 +202,7 @@ def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> 
     return []
 
 
-def _retrieved(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+def _retrieved(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> ResultRows:
     """Predictions of a retrieval target, and beside them the settings that stand in the result rows."""
     from diversity.encoders.hidden_states import SentenceVectors
     from diversity.retrieval.retrieve import Matcher, Mining
@@ -221,7 +221,7 @@ def _retrieved(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) 
     return []
 
 
-def score(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Rows:
+def score(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> ResultRows:
     """The official scores of a target's predictions in each language; one whose labels are withheld has a row that says so.
 
     Raises InputError where no language can be scored.

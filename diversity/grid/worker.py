@@ -1,6 +1,6 @@
 """A worker process: jobs come in as lines of JSON, outcomes go out; it never outlives the driver.
 
-Started as `python -m diversity.grid.worker PIPE` in a process group of its own, PIPE being a pipe that the driver never
+Started as `python -m diversity.grid.worker PIPE` in its own process group, PIPE being a pipe that the driver never
 writes to and that closes when it ends, however that happens.
 """
 

@@ -152,7 +152,7 @@ def unique(texts: Sequence[str], ids: Sequence[str]) -> Unique:
 def identified(mined: Mined, source: Unique, target: Unique, repeated: Repeated = "drop") -> dict[Pair, float]:
     """The score of each mined pair of ids, best first.
 
-    A sentence that stands more than once has no id of its own: `drop` leaves its pairs out, as LASER and XTREME do;
+    A sentence that stands more than once has no one id: `drop` leaves its pairs out, as LASER and XTREME do;
     `expand` gives all pairs of its ids, as jiant does.
     """
     if repeated not in get_args(Repeated):

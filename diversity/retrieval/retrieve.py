@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LONG = 60  # seconds: a search that takes longer is announced
 
 Notify = Callable[[str], None]
-Cell = tuple[str, str, str]  # target, language, split
+TargetCell = tuple[str, str, str]  # target, language, split
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ class Matcher:
     @staticmethod
     def of(
         model: str | Loaded | Encoder,
-        cells: Iterable[Cell] = (),
+        cells: Iterable[TargetCell] = (),
         data: Rows | Path | str = ".",
         *,
         vectors: SentenceVectors | None = None,
@@ -254,7 +254,7 @@ class Matcher:
         return {"language": at.language, "split": at.split, "n": retrieved.n, **layer, **retrieved.settings}
 
 
-def _cells(targets: Sequence[str], data: Rows | Path | str) -> Iterable[Cell]:
+def _cells(targets: Sequence[str], data: Rows | Path | str) -> Iterable[TargetCell]:
     """Targets, languages and splits, all checked before anything is computed."""
     available = catalog.retrieval()
     for name in targets:

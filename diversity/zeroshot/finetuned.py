@@ -86,7 +86,7 @@ def load_finetuned(folder: Path | str) -> FinetunedModel:
     except (SafetensorError, RuntimeError) as error:
         problem = " ".join(str(error).split())
         raise InputError(
-            f"{path / HEADS}: expected the head of {task}, found a file that is not whole: {problem}"
+            f"{path / HEADS}: expected the head of {task}, found a file that is not whole ({problem}): remove {path}"
         ) from error
     net.eval()
     split, packed = record["data"][task]["split"], loaded.packs and record["packed"]

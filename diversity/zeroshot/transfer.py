@@ -15,7 +15,7 @@ from diversity.encoders.hidden_states import SentenceVectors
 from diversity.results import Lineage, Run
 from diversity.retrieval.retrieve import Matcher, model_lineage
 from diversity.training import log
-from diversity.training.intermediate import Trained, check_output, finished, plan_mix, train_mix
+from diversity.training.intermediate import Trained, TrainingPlan, check_output, finished, plan_mix, train_mix
 from diversity.training.request import TrainingRequest
 from diversity.training.settings import Settings, changed, preset
 from diversity.types import InputError, Rows, Task
@@ -130,11 +130,8 @@ def plan_transfer(
 
     plan = TransferPlan.checked(model, targets, data, settings, languages, seed, None)
     for source in plan.sources if output is not None else ():
-        folder, training = Path(output or "") / MODELS / source, plan.training(source)
-        check_output(folder)
-        request = TrainingRequest.of([source], training["model"], training["data"], training["settings"])
-        finished(folder, request.identity(), "keep")
-    planned = {source: plan_mix([source], **plan.training(source)) for source in plan.sources}
+        plan.check_output(source, Path(output or "") / MODELS / source)
+    planned = {source: plan.planned(source) for source in plan.sources}
     rows: list[dict[str, Any]] = []
     for source, group in plan.sources.items():
         about = {name: getattr(planned[source], name) for name in ("steps", "examples", "tokens", "seconds")}
@@ -202,23 +199,36 @@ class TransferPlan:
                 groups.setdefault(catalog.task(target).train_on or target, []).append(target)
         return groups
 
-    def training(self, source: str) -> dict[str, Any]:
-        """The arguments of `train_mix` for a training set; raises InputError where its targets want several settings."""
+    def training(self, source: str) -> Settings:
+        """The settings that a training set is trained with; raises InputError where its targets want several."""
         first, *others = [self.settings.of(target, self.seed) for target in self.sources[source]]
         if any(other != first for other in others):
             raise InputError(f"expected the same settings for all targets that are trained on {source}, found several")
-        return {
-            "model": self.model,
-            "data": self.rows,
-            "settings": first,
-            "cache": self.settings.cache,
-        }
+        return first
 
     def finetune(self, source: str, folder: Path) -> Trained:
         """Train on one task and keep its head. What is finished in the folder is not done again."""
         return train_mix(
-            [source], output=folder, heads="keep", trackers=self.settings.trackers, **self.training(source)
+            [source],
+            model=self.model,
+            data=self.rows,
+            output=folder,
+            settings=self.training(source),
+            heads="keep",
+            trackers=self.settings.trackers,
+            cache=self.settings.cache,
         )
+
+    def planned(self, source: str) -> TrainingPlan:
+        """What `finetune` would do."""
+        settings, cache = self.training(source), self.settings.cache
+        return plan_mix([source], model=self.model, data=self.rows, settings=settings, cache=cache)
+
+    def check_output(self, source: str, folder: Path) -> None:
+        """Raise InputError where `finetune` could not write to a folder, or it holds another run."""
+        check_output(folder)
+        identity = TrainingRequest.of([source], self.model, self.rows, self.training(source)).identity()
+        finished(folder, identity, "keep")
 
     def matcher(self, targets: Iterable[str], notify: Notify = lambda _: None) -> Matcher:
         """The model as an encoder of sentences, loaded once for all languages of the retrieval targets."""
@@ -242,7 +252,7 @@ def _cells(task: Task, languages: Sequence[str], rows: Rows, split: str) -> list
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells of a folder: predictions and result rows of one target in one language, each in files of its own."""
+    """The cells of a folder: predictions and result rows of one target in one language, each in its own files."""
 
     folder: Path
     plan: TransferPlan

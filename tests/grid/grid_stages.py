@@ -14,14 +14,14 @@ from pathlib import Path
 from diversity import store
 from diversity.grid import results
 from diversity.grid.driver import drive
-from diversity.grid.graph import Graph, Kind, Stage
+from diversity.grid.graph import Graph, Stage, StageKind
 from diversity.grid.local import Processes
 from diversity.results import Run
 from diversity.types import Mixture
 
-SCORE = Kind("score", "grid_stages:add", priority=2)
-TARGET = Kind("target", "grid_stages:add", priority=1, transient=True)
-TRAIN = Kind("train", "grid_stages:add", transient=True)
+SCORE = StageKind("score", "grid_stages:add", priority=2)
+TARGET = StageKind("target", "grid_stages:add", priority=1, transient=True)
+TRAIN = StageKind("train", "grid_stages:add", transient=True)
 
 
 def add(inputs: dict[str, Path], settings: dict, folder: Path) -> list[dict]:
@@ -121,7 +121,7 @@ def study(mixtures: int, seconds: float, log: Path) -> tuple[Graph, list[results
     stages, cells = [], []
     paths = {"log": str(log)}
 
-    def stage(kind: Kind, **inputs: str) -> Stage:
+    def stage(kind: StageKind, **inputs: str) -> Stage:
         settings = {"number": len(stages), "seconds": seconds}
         stages.append(Stage(kind, settings, inputs, paths=paths, title=str(len(stages))))
         return stages[-1]

@@ -15,7 +15,7 @@ import pytest
 from diversity import InputError, store
 from diversity.grid import lock
 from diversity.grid.driver import Policy, drive
-from diversity.grid.graph import Graph, Kind, Stage, resolve
+from diversity.grid.graph import Graph, Stage, StageKind, resolve
 from diversity.grid.job import Job, Outcome, gpus, perform
 from diversity.grid.layout import GridFolder
 from diversity.grid.local import Processes, shares
@@ -24,7 +24,7 @@ from diversity.grid.ranks import launch
 from diversity.grid.scan import Scan, scan
 
 HERE = Path(__file__).parent
-ADD = Kind("add", "grid_stages:add")
+ADD = StageKind("add", "grid_stages:add")
 CHECKPOINT = replace(ADD, name="checkpoint", transient=True)
 
 
@@ -76,8 +76,8 @@ def chain(log: Path, *, seed: int = 1, cells: int = 2) -> list[Stage]:
     return [first, *(Stage(ADD, {"number": n}, {"model": first.key}, paths=paths) for n in range(cells))]
 
 
-def kind(name: str, **options) -> Kind:
-    return Kind(name, f"grid_stages:{name}", **options)
+def kind(name: str, **options) -> StageKind:
+    return StageKind(name, f"grid_stages:{name}", **options)
 
 
 def started(log: Path) -> list[int]:
@@ -363,7 +363,7 @@ def test_a_killed_driver_takes_its_workers_and_their_children_along(tmp_path, lo
     code = (
         "import sys; from pathlib import Path; from diversity.grid.graph import *\n"
         "from diversity.grid.driver import drive; from diversity.grid.local import Processes\n"
-        "stage = Stage(Kind('sleeps', 'grid_stages:sleeps'), paths={'log': sys.argv[2]})\n"
+        "stage = Stage(StageKind('sleeps', 'grid_stages:sleeps'), paths={'log': sys.argv[2]})\n"
         "drive(Graph([stage]), sys.argv[1], Processes)\n"
     )
     path = os.pathsep.join([str(HERE.parents[1]), str(HERE)])

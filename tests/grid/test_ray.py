@@ -25,14 +25,14 @@ from diversity import store
 from diversity.grid import results
 from diversity.grid.ray_cluster import Ray
 from diversity.grid.driver import drive
-from diversity.grid.graph import Graph, Kind, Stage
+from diversity.grid.graph import Graph, StageKind, Stage
 from diversity.grid.local import Processes
 
 root = Path(sys.argv[1])
 graph, cells = stages.study(3, 0.01, root / "log")
 paths = {"log": str(root / "other.log")}
-die = Stage(Kind("die", "grid_stages:die"), {"number": 1, "times": 2}, paths=paths)
-fail = Stage(Kind("fail", "grid_stages:fail"), {"number": 2}, paths={"log": str(root / "x" / "log")})
+die = Stage(StageKind("die", "grid_stages:die"), {"number": 1, "times": 2}, paths=paths)
+fail = Stage(StageKind("fail", "grid_stages:fail"), {"number": 2}, paths={"log": str(root / "x" / "log")})
 for name, executor in (("ray", lambda: Ray("local")), ("processes", lambda: Processes(2))):
     def save(state):
         for suffix in (".csv", ".parquet"):

@@ -325,3 +325,14 @@ def test_a_seed_that_no_table_holds_is_refused_before_any_work(command, model, s
     assert stop.value.code == 2
     assert f"{2**63 - 1}" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("name", ["heads.safetensors", "model.safetensors", "training.json"])
+def test_a_file_of_a_fine_tuned_model_that_was_cut_short_is_one_line(done, tmp_path, name):
+    """Tracebacks: SafetensorError, JSONDecodeError."""
+    folder = tmp_path / "mnli"
+    shutil.copytree(done.folder / "models" / "mnli", folder)
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"expected .*found|expected an encoder"):
+        load_finetuned(folder)
