@@ -335,7 +335,10 @@ def _power(
     n, sd_task, sd_noise = int(several.sum()), spread["sd_task"], spread["sd_noise"]
     effective = power.effective_sample_size(weights[several], scores[several], sd_task=sd_task, sd_noise=sd_noise)
     rng = np.random.default_rng(seed)
-    least = power.minimum_detectable(weights, scores, sd_task=sd_task, sd_noise=sd_noise, draws=draws, rng=rng)
+    chosen = not table["role"].isin(("closed", "single", "baseline")).all()
+    least = power.minimum_detectable(
+        weights, scores, sd_task=sd_task, sd_noise=sd_noise, chosen_by_diversity=chosen, draws=draws, rng=rng
+    )
     unit = f"points of outcome per sd of diversity ({np.std(scores, ddof=1):.4g}), 80 % power"
     rows = [
         ("tasks", len(names), "the units that chance is over"),

@@ -195,4 +195,5 @@ def _satterthwaite(e: Array, counts: Array, xx: Array, d: Array) -> Array:
     gradient = (v**2 * np.array(pull)).T
     # the two variances cannot be told apart where each mixture is one task: the pseudo-inverse is right there
     spread = np.einsum("di,dij,dj->d", gradient, np.linalg.pinv(information, rcond=1e-9, hermitian=True), gradient)
-    return np.asarray(np.maximum(2 * v**2 / np.maximum(spread, 1e-300), 1.0))
+    with np.errstate(over="ignore"):  # no spread at all: as many degrees of freedom as there can be
+        return np.asarray(np.maximum(2 * v**2 / np.maximum(spread, 1e-300), 1.0))

@@ -162,18 +162,16 @@ def minimum_detectable(
     *,
     sd_task: float,
     sd_noise: float,
-    power: float = 0.8,
     alpha: float = 0.05,
     chosen_by_diversity: bool = False,
-    relabelled: Relabelled | None = None,
     draws: int = 400,
     rng: np.random.Generator | None = None,
 ) -> float:
-    """The slope, per standard deviation of the score (M,) within sizes, that the verdict on a design shows with that power.
+    """The slope, per standard deviation of the score (M,) within sizes, that the verdict on a design shows with 80 % power.
 
     `sd_task` is the standard deviation of the tasks' effects on the outcome, `sd_noise` that of one mixture's rest, both
     in outcome units. The test is the one that `fit` will use (`model.primary_test`): task labels where the design is
-    closed or `relabelled` scores are given, unless it was `chosen_by_diversity`; the verdict also asks that the slope holds
+    closed, unless it was `chosen_by_diversity`; the verdict also asks that the slope holds
     given the mean of the members' single outcomes, where every task is in the design alone. Infinite where no slope is
     shown, nan where the design gets no test. Raises InputError for a score that does not differ between mixtures of one
     size.
@@ -188,7 +186,8 @@ def minimum_detectable(
     z = (score - score.mean()) / sd
     if np.ptp(score) == 0 or np.abs(z - q @ (q.T @ z)).max() < 1e-7:
         raise InputError("expected a score that differs between mixtures of one size, found that it does not")
-    if relabelled is None and closed(weights):
+    relabelled: Relabelled | None = None
+    if closed(weights):
         orders, exact = labels(weights.shape[1], 4 * RELABELLINGS, rng)
         sets = SetScores.of(weights > 0, score)
         relabelled = Relabelled(weights, orders, exact, sets, centre=float(score.mean()), scale=sd)
@@ -199,7 +198,7 @@ def minimum_detectable(
     members = bool((weights[single] > 0).any(axis=0).all()) and not single.all()
     used = relabelled if choice.test == "labels" else None
     setting = Setting(weights, z, used, sd_task=sd_task, sd_noise=sd_noise, members=members)
-    return detectable(setting, power=power, alpha=alpha, draws=draws, rng=rng)
+    return detectable(setting, alpha=alpha, draws=draws, rng=rng)
 
 
 def effective_sample_size(weights: Array, score: Array, *, sd_task: float, sd_noise: float) -> float:

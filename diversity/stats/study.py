@@ -21,7 +21,8 @@ from diversity.types import Z95, Array, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-CHOSEN = ("diverse", "homogeneous", "space")  # roles of mixtures that were chosen by their diversity
+# Roles of mixtures that were chosen by their diversity, `space` as version 0.1.0 spelled it.
+CHOSEN = ("diverse", "homogeneous", "space-filling", "space")
 FEWEST = 4  # mixtures: with three, a correlation of .99 is chance
 
 
