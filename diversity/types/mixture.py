@@ -105,13 +105,15 @@ class Mixture:
         budget: int | None = None,
     ) -> Mixture:
         """A mixture of equal or given weights, or of another rule; InputError for a repeated task or impossible weights."""
-        if not isinstance(tasks, Mapping) and (repeated := sorted({t for t in tasks if list(tasks).count(t) > 1})):
-            raise InputError(f"expected each task of a mixture once, found {repeated[0]} more than once")
+        if not isinstance(tasks, Mapping) and len(set(tasks)) < len(tasks):
+            repeated = min(t for t in tasks if list(tasks).count(t) > 1)
+            raise InputError(f"expected each task of a mixture once, found {repeated} more than once")
         names = tuple(sorted(tasks))
         drawn = sampling if isinstance(sampling, Sampling) else Sampling(sampling)
         if drawn.rule == "weights" and names:
-            given = tasks if isinstance(tasks, Mapping) else drawn.weights or dict.fromkeys(names, 1.0)
-            shares = replace(drawn, weights=dict(given)).shares(dict.fromkeys(names, 1))
+            given = tasks if isinstance(tasks, Mapping) else drawn.weights
+            equal = dict.fromkeys(names, 1 / len(names))
+            shares = replace(drawn, weights=dict(given)).shares(dict.fromkeys(names, 1)) if given else equal
             drawn = replace(drawn, weights=shares)
         elif isinstance(tasks, Mapping):
             raise InputError(f"expected tasks without weights where they are sampled by {drawn.rule}, found weights")
