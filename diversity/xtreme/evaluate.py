@@ -224,13 +224,16 @@ def _plan(
 
 def _task_plan(folder: Path, task: str, splits: Mapping[str, str | None]) -> list[tuple[str, str, str]]:
     plan = [(task, lang, split) for lang, split in splits.items() if split is not None]
-    if len(plan) < len(splits):
-        lacking = [lang for lang, split in splits.items() if split is None]
-        raise InputError(f"{task}: expected gold labels in all its languages, found none in {few(lacking)}")
     paths = {lang: layout.path_of(folder, task, lang, split) for _, lang, split in plan}
-    if lacking := [lang for lang, path in paths.items() if not path.is_file()]:
-        path = paths[lacking[0]]
-        raise InputError(f"{path}: expected predictions of {task} in all its languages, found none in {few(lacking)}")
+    unlabelled = [lang for lang, split in splits.items() if split is None]
+    absent = [lang for lang, path in paths.items() if not path.is_file()]
+    rest = ",".join(lang for lang in paths if lang not in absent)
+    hint = f": for these alone, use --languages {rest}" if rest else ""
+    if unlabelled:
+        raise InputError(f"{task}: expected gold labels in all its languages, found none in {few(unlabelled)}{hint}")
+    if absent:
+        expected = f"expected predictions of {task} in all its languages, found none in {few(absent)}"
+        raise InputError(f"{paths[absent[0]]}: {expected}{hint}")
     return plan
 
 
