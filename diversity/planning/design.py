@@ -328,6 +328,7 @@ def _power(
     import pandas as pd
 
     from diversity.stats import power
+    from diversity.stats.study import sd_within
 
     trained = table[table["k"] > 0]
     weights = weights_of([Mixture.of(list(tasks)) for tasks in trained["tasks"]], names)
@@ -339,7 +340,7 @@ def _power(
     least = power.minimum_detectable(
         weights, scores, sd_task=sd_task, sd_noise=sd_noise, chosen_by_diversity=chosen, draws=draws, rng=rng
     )
-    unit = f"points of outcome per sd of diversity ({np.std(scores, ddof=1):.4g}), 80 % power"
+    unit = f"points of outcome per sd of diversity within sizes ({sd_within(scores, weights):.4g}), 80 % power"
     rows = [
         ("tasks", len(names), "the units that chance is over"),
         ("mixtures of several tasks", n, "the naive sample size"),

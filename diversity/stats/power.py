@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diversity.stats.calibration import calibrated
 from diversity.stats.model import primary_test
-from diversity.stats.multimembership import basis
+from diversity.stats.multimembership import basis, slopes
 from diversity.stats.permutation import Relabelled, SetScores, closed, label_test, labels, size_means
 from diversity.stats.study import sd_within
 from diversity.types import Array, InputError
@@ -103,9 +103,20 @@ class Setting:
         part = self.weights[several], self.z[several]
         relabelled = None if self.relabelled is None else self.relabelled.of(several)
         sizes = size_means(part[0])
+        least = math.nan  # the |t| to reach by REML: simulated once, for the covariate hardly changes it
         for index in np.flatnonzero(good):
             fixed = np.column_stack([sizes, means[:, index] - means[:, index].mean()])
-            good[index] = self._positive(*part, outcomes[several, index], fixed, relabelled, alpha, rng)[0]
+            y = outcomes[several, index]
+            if relabelled is not None:
+                good[index] = self._positive(*part, y, fixed, relabelled, alpha, rng)[0]
+                continue
+            try:
+                if math.isnan(least):
+                    least = calibrated(*part, y, fixed, draws=499, rng=rng).critical_t(alpha)
+                fitted = slopes(*part, y, fixed)
+            except InputError:
+                return np.zeros_like(good)
+            good[index] = fitted.slope[0] > least * fitted.se[0]
         return good
 
     @staticmethod
