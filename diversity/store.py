@@ -302,7 +302,7 @@ def load_record(folder: Path | str) -> Record | None:
     body = b"{" + text[_BODY:].rstrip(b"\n")
     if text[len(_HEAD) : len(_HEAD) + 64].decode("ascii", "replace") != hashlib.sha256(body).hexdigest():
         raise BadRecord(f"{path}: expected a whole record, found {len(text)} bytes that do not agree with their hash")
-    found = json.loads(body)
-    if set(found) != _FIELDS or found["key"] != os.path.basename(folder):
-        raise BadRecord(f"{path}: expected the record of {os.path.basename(folder)}, found one of {found.get('key')}")
-    return Record(**found)
+    content = json.loads(body)
+    if set(content) != _FIELDS or content["key"] != os.path.basename(folder):
+        raise BadRecord(f"{path}: expected the record of {os.path.basename(folder)}, found one of {content.get('key')}")
+    return Record(**content)

@@ -402,7 +402,9 @@ def case(rng: random.Random, folder: Path) -> str:
     elif what == "record":
         before = [dict(values(r)) for r in rows]
         for row in after:
-            assert explained(row, before, wrote), f"changed in silence: {row}\n{about}"
+            # Where the first sentence lost its tags, it is said of all others that they differ from it.
+            if not any("as in the first sentence" in said_of for said_of in said):
+                assert explained(row, before, wrote), f"changed in silence: {row}\n{about}"
         assert len(after) >= len(rows) or said or wrote in ("-", []) or kind.make is columns or dropped(kind, wrote), (
             about
         )
@@ -416,16 +418,17 @@ def dropped(kind: Kind, wrote: Any) -> bool:
 
 def main(count: int, seed: int = 0) -> None:
     """Run so many cases, and say how many of each there were."""
-    start, done = time.monotonic(), Counter[str]()
+    start, done, wrong = time.monotonic(), Counter[str](), list[str]()
     with tempfile.TemporaryDirectory() as folder:
         for number in range(count):
             rng = random.Random(f"{seed}:{number}")
             try:
                 done[case(rng, Path(folder))] += 1
-            except Exception:
-                print(f"case {seed}:{number}", file=sys.stderr)
-                raise
-    print(f"{count} inputs in {time.monotonic() - start:.0f} s: {dict(done)}")
+            except Exception as error:
+                wrong.append(f"case {seed}:{number}: {type(error).__name__}: {error}")
+    print("\n\n".join(wrong))
+    print(f"{count} inputs in {time.monotonic() - start:.0f} s, {len(wrong)} wrong: {dict(done)}")
+    sys.exit(bool(wrong))
 
 
 if __name__ == "__main__":

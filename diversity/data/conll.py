@@ -131,6 +131,12 @@ def _fuse(rows: list[list[str]], ranks: list[str]) -> tuple[tuple[str, ...], tup
     tokens = {int(c[0]): c for c in rows if c[0].isdigit()}
     head = {i: int(c[6]) if re.fullmatch("[0-9]+", c[6]) else 0 for i, c in tokens.items()}
     spans = _multiword(rows, tokens)
+    last = 0
+    for cells in rows:  # empty nodes stand after the word that they are numbered by, ranges before their first word
+        if cells[0].isdigit():
+            last = int(cells[0])
+        elif int(re.split("[-.]", cells[0])[0]) != last + ("-" in cells[0]):
+            raise ValueError(f"the id {cells[0]!r} after word {last}")
 
     def depth(token: int) -> int:
         seen = set[int]()
@@ -181,8 +187,8 @@ def supertags(path: Path, language: str) -> Items:
         words, tags = (tuple(filter(None, c.split(" "))) for c in cells) if len(cells) == 2 else ((), ())
         if not words or len(words) != len(tags):
             expected = "expected tokens, a tab and as many supertags"
-            found = f"{len(words)} and {len(tags)}" if len(cells) == 2 else f"{len(cells)} columns"
-            yield BadRow(path, number, f"{expected}, found {found}")
+            lengths = f"{len(words)} and {len(tags)}" if len(cells) == 2 else f"{len(cells)} columns"
+            yield BadRow(path, number, f"{expected}, found {lengths}")
         else:
             yield Tagging(f"{file_name(path)}:{number}", language, words, tags)
 
@@ -202,5 +208,5 @@ def ccgbank_auto(path: Path, language: str) -> Items:
                     f"{file_name(path)}:{number}", language, tuple(w for _, w in leaves), tuple(c for c, _ in leaves)
                 )
             else:
-                found = f"{len(leaves)} of {line.count('(<L ')} whole" if "(<L " in line else "none"
-                yield BadRow(path, number, f"expected a CCGbank derivation with leaves (<L ...>), found {found}")
+                leaves_found = f"{len(leaves)} of {line.count('(<L ')} whole" if "(<L " in line else "none"
+                yield BadRow(path, number, f"expected a CCGbank derivation with leaves (<L ...>), found {leaves_found}")

@@ -27,8 +27,8 @@ Items = Iterator[Example | BadRow]
 def problem_of(error: Exception, record: Mapping[str, Any]) -> str:
     """What is wrong with a record whose parser raised this error."""
     if isinstance(error, KeyError):
-        found = ", ".join(map(str, record)) or "none"
-        return f"expected the field {error.args[0]!r}, found the fields {found}"
+        present = ", ".join(map(str, record)) or "none"
+        return f"expected the field {error.args[0]!r}, found the fields {present}"
     return str(error)
 
 
@@ -190,9 +190,9 @@ def answers_of(question: Mapping[str, Any], context: str) -> tuple[Answer, ...] 
 
 def check_answer(gold: Answer, context: str) -> None:
     """Raise ValueError where an answer does not stand at its offset in the context."""
-    found = context[gold.start : gold.start + len(gold.text)] if gold.start >= 0 else ""
-    if found != gold.text or gold.start < 0:
-        raise ValueError(f"expected the answer {gold.text!r} at offset {gold.start} of its context, found {found!r}")
+    stretch = context[gold.start : gold.start + len(gold.text)] if gold.start >= 0 else ""
+    if stretch != gold.text or gold.start < 0:
+        raise ValueError(f"expected the answer {gold.text!r} at offset {gold.start} of its context, found {stretch!r}")
 
 
 class WholeEscapes:

@@ -96,8 +96,8 @@ def lines(path: Path) -> Iterator[tuple[int, str | BadRow]]:
                 try:
                     yield number, raw.decode("utf-8")
                 except UnicodeDecodeError as error:
-                    found = f"byte 0x{raw[error.start]:02x} at byte {error.start + 1} of the line"
-                    yield number, BadRow(path, number, f"expected UTF-8, found {found}")
+                    byte = f"byte 0x{raw[error.start]:02x} at byte {error.start + 1} of the line"
+                    yield number, BadRow(path, number, f"expected UTF-8, found {byte}")
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError(f"{path}:{number + 1}: expected a whole gzip file, found {error}") from error
 

@@ -129,8 +129,8 @@ def _whole(paths: list[str]) -> None:
     shards = [m for p in paths if (m := re.search(r"-(\d+)-of-(\d+)\.parquet$", p))]
     numbers, totals = sorted(int(m[1]) for m in shards), {int(m[2]) for m in shards}
     if shards and (len(totals) > 1 or numbers != list(range(max(totals))) or len(shards) != len(paths)):
-        found = ", ".join(Path(p).name for p in paths)
-        raise InputError(f"{Path(paths[0]).parent}: expected one whole set of shards, found {found}: fetch it again")
+        shown = ", ".join(Path(p).name for p in paths)
+        raise InputError(f"{Path(paths[0]).parent}: expected one whole set of shards, found {shown}: fetch it again")
 
 
 def _fetched(part: Part, data: Path, language: str) -> PartFiles | None:
@@ -234,8 +234,8 @@ def _read_parquet(part: PartFiles, hub: Hub, language: str) -> Iterator[Example 
 def _arrow_error() -> type[Exception]:
     import pyarrow
 
-    found: type[Exception] = pyarrow.ArrowInvalid
-    return found
+    error: type[Exception] = pyarrow.ArrowInvalid
+    return error
 
 
 class _Checks:

@@ -298,10 +298,10 @@ def _agree(model: Module, early: States, whole: States) -> bool:
     inputs = {k: v.to(device) for k, v in padded(rows, config.pad_token_id or 0).items()}
     with torch.inference_mode(), _evaluating(model):
         try:
-            found, expected = early(inputs), whole(inputs)
+            stopped, complete = early(inputs), whole(inputs)
         except (LookupError, KeyError, TypeError):
             return False
-        return found.shape == expected.shape and bool(torch.allclose(found, expected, rtol=1e-6, atol=1e-6))
+        return stopped.shape == complete.shape and bool(torch.allclose(stopped, complete, rtol=1e-6, atol=1e-6))
 
 
 @contextmanager

@@ -112,9 +112,9 @@ def _with_sdpa(load: Load, source: str, options: dict[str, Any]) -> tuple[PreTra
     raise AssertionError
 
 
-def _complete(name: str, encoder: PreTrainedModel, found: dict[str, Any]) -> PreTrainedModel:
+def _complete(name: str, encoder: PreTrainedModel, loading: dict[str, Any]) -> PreTrainedModel:
     """Raise InputError where weights are not in the checkpoint, and would be random."""
-    missing = sorted(map(str, [*found.get("missing_keys", ()), *found.get("mismatched_keys", ())]))
+    missing = sorted(map(str, [*loading.get("missing_keys", ()), *loading.get("mismatched_keys", ())]))
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise InputError(f"model {name!r}: expected all weights of the encoder, found none that fit {missing[0]}{more}")

@@ -39,8 +39,8 @@ def check_tokenizer(name: str, folder: str, entries: int, embeddings: int) -> No
     if Path(folder).is_dir() and not any(next(Path(folder).rglob(pattern), None) for pattern in TOKENIZERS):
         raise InputError(f"model {name!r}: expected tokenizer files (such as tokenizer.json) in {folder}, found none")
     if not FITTING * embeddings <= entries <= embeddings:
-        found = f"a tokenizer of {entries:,} entries and {embeddings:,} embeddings"
-        raise InputError(f"model {name!r}: expected a tokenizer that fits the model, found {found}")
+        sizes = f"a tokenizer of {entries:,} entries and {embeddings:,} embeddings"
+        raise InputError(f"model {name!r}: expected a tokenizer that fits the model, found {sizes}")
 
 
 def is_folder(name: str) -> bool:

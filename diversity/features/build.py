@@ -16,6 +16,7 @@ from diversity.types import Example, InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from transformers import PreTrainedTokenizerBase
 
     from diversity.types import Kind
 
@@ -116,18 +117,18 @@ def label_set(examples: Sequence[Example]) -> tuple[str, ...]:
     >>> label_set([Tagging("1", "en", ("the", "cat"), ("NP/N", "N")), Tagging("2", "en", ("go",), None)])
     ('N', 'NP/N')
     """
-    found = set[str]()
+    names = set[str]()
     for example in examples:
         if isinstance(example, types.Tagging):
-            found.update(example.tags or ())
+            names.update(example.tags or ())
         elif isinstance(example, types.Classification) and example.label is not None:
-            found.add(example.label)
-    return tuple(sorted(found))
+            names.add(example.label)
+    return tuple(sorted(names))
 
 
 def build(
     examples: Sequence[Example],
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerBase | TokenizerAdapter,
     settings: FeatureSettings,
     *,
     label: str = "",
@@ -174,8 +175,8 @@ def build(
             block = examples[start : start + BLOCK]
             if wrong := next((e for e in block if type(e) is not example_type), None):
                 raise InputError(f"expected {example_type.__name__} rows for {kind}, found {type(wrong).__name__}")
-            found = builder(block, recipe)
-            blocks.append(replace(found, example=found.example + np.int32(start)))
+            features = builder(block, recipe)
+            blocks.append(replace(features, example=features.example + np.int32(start)))
             bar.update(len(block))
     return blocks[0] if len(blocks) == 1 else _joined(blocks)
 
@@ -203,7 +204,7 @@ def _boundaries(parts: Sequence[Ints]) -> Ints:
 
 def _features(
     kind: Kind,
-    found: Sequences,
+    sequences: Sequences,
     example: Ints,
     labels: Ints,
     align: NDArray[Any] | None = None,
@@ -211,10 +212,10 @@ def _features(
 ) -> Features:
     return Features(
         kind,
-        found.ids,
-        found.types,
-        found.starts,
-        np.arange(len(found.starts), dtype=np.int64) if groups is None else groups,
+        sequences.ids,
+        sequences.types,
+        sequences.starts,
+        np.arange(len(sequences.starts), dtype=np.int64) if groups is None else groups,
         example.astype(np.int32),
         labels.astype(np.int32),
         None if align is None else align.astype(np.int32),
@@ -236,16 +237,16 @@ def _index(label: str, row: str, recipe: Recipe) -> int:
 def _classification(rows: Sequence[types.Classification], recipe: Recipe) -> Features:
     source = recipe.source
     both = [e.text_pair is not None for e in rows]
-    found = subwords.pool(source, [e.text for e in rows] + [e.text_pair or "" for e in rows])
+    pool = subwords.pool(source, [e.text for e in rows] + [e.text_pair or "" for e in rows])
     paired = np.array(both)
-    first, second = found.texts[: len(rows)], found.texts[len(rows) :]
+    first, second = pool.texts[: len(rows)], pool.texts[len(rows) :]
     alone = first.first(source.room(pair=False, max_length=recipe.max_length)).lengths
     if paired.any():
         room = source.room(pair=True, max_length=recipe.max_length)
         kept, kept_second = subwords.longest_first(first.lengths, second.lengths, room)
         alone = np.where(paired, kept, alone)
         second = Slices(second.begins, np.where(paired, kept_second, -1))
-    sequences = subwords.assemble(source, found.ids, first.first(alone), second if paired.any() else None)
+    sequences = subwords.assemble(source, pool.ids, first.first(alone), second if paired.any() else None)
     labels = [IGNORE if e.label is None else _index(e.label, e.id, recipe) for e in rows]
     return _features("classification", sequences, np.arange(len(rows)), np.array(labels))
 
@@ -257,30 +258,30 @@ def _multiple_choice(rows: Sequence[types.MultipleChoice], recipe: Recipe) -> Fe
     source = recipe.source
     firsts = [e.context if e.context.strip() else e.question for e in rows for _ in e.choices]
     seconds = [f"{e.question} {c}".strip() if e.context.strip() else c for e in rows for c in e.choices]
-    found = subwords.pool(source, firsts + seconds)
+    pool = subwords.pool(source, firsts + seconds)
     room = source.room(pair=True, max_length=recipe.max_length)
-    second = found.texts[len(firsts) :].last(room)
-    first = found.texts[: len(firsts)].first(room - second.lengths)
+    second = pool.texts[len(firsts) :].last(room)
+    first = pool.texts[: len(firsts)].first(room - second.lengths)
     groups = np.cumsum([0] + [len(e.choices) for e in rows])
     labels = [IGNORE if e.label is None else e.label for e in rows]
-    sequences = subwords.assemble(source, found.ids, first, second)
+    sequences = subwords.assemble(source, pool.ids, first, second)
     return _features("multiple_choice", sequences, np.arange(len(rows)), np.array(labels), groups=groups)
 
 
 def _span(rows: Sequence[types.Span], recipe: Recipe) -> Features:
     source = recipe.source
     room = source.room(pair=True, max_length=recipe.max_length)
-    found = subwords.pool(source, [e.question for e in rows] + [e.context for e in rows], offsets=True)
-    assert found.offsets is not None
-    question = found.texts[: len(rows)].first(min(recipe.max_question, room // 2))
-    context = found.texts[len(rows) :]
+    pool = subwords.pool(source, [e.question for e in rows] + [e.context for e in rows], offsets=True)
+    assert pool.offsets is not None
+    question = pool.texts[: len(rows)].first(min(recipe.max_question, room // 2))
+    context = pool.texts[len(rows) :]
     left = room - question.lengths
     row, begin, length = subwords.windows(context.lengths, left, np.minimum(recipe.doc_stride, left))
     window = Slices(context.begins[row] + begin, length)
-    sequences = subwords.assemble(source, found.ids, question[row], window)
+    sequences = subwords.assemble(source, pool.ids, question[row], window)
     align = np.full((len(sequences.ids), 2), -1, dtype=np.int32)
-    align[subwords.ragged(sequences.second, length)] = found.offsets[window.tokens]
-    answer = _answer_tokens(rows, context, found.offsets)[row]
+    align[subwords.ragged(sequences.second, length)] = pool.offsets[window.tokens]
+    answer = _answer_tokens(rows, context, pool.offsets)[row]
     inside = (answer[:, 0] >= begin) & (answer[:, 1] < begin + length)
     shift = sequences.second - sequences.starts[:-1] - begin
     labels = np.where((answer >= 0).all(axis=1, keepdims=True) & inside[:, None], answer + shift[:, None], 0)
@@ -338,16 +339,16 @@ def _words(rows: Sequence[types.Tagging], source: TokenizerAdapter) -> tuple[NDA
     """
     if empty := next((e for e in rows if not e.tokens), None):
         raise InputError(f"row {empty.id}: expected words, found none")
-    found = subwords.pool(source, [" ".join(e.tokens) for e in rows], offsets=True)
-    assert found.offsets is not None
+    pool = subwords.pool(source, [" ".join(e.tokens) for e in rows], offsets=True)
+    assert pool.offsets is not None
     sizes = np.array([len(w) for e in rows for w in e.tokens])
     counts = np.array([len(e.tokens) for e in rows])
     word_end = np.cumsum(sizes + 1) - 1
     word_start = word_end - sizes
     first_word = np.cumsum(counts) - counts
-    sentence = np.repeat(np.arange(len(rows)), found.texts.lengths)
-    places = found.texts.tokens
-    spans = found.offsets[places] + word_start[first_word][sentence][:, None]
+    sentence = np.repeat(np.arange(len(rows)), pool.texts.lengths)
+    places = pool.texts.tokens
+    spans = pool.offsets[places] + word_start[first_word][sentence][:, None]
     owner = np.minimum(np.searchsorted(word_end, spans[:, 0], side="right"), len(word_end) - 1)
     covers = np.flatnonzero((spans[:, 1] > spans[:, 0]) & (word_start[owner] < spans[:, 1]))
     seen, first = np.unique(owner[covers], return_index=True)
@@ -356,7 +357,7 @@ def _words(rows: Sequence[types.Tagging], source: TokenizerAdapter) -> tuple[NDA
     lost = np.flatnonzero(np.bincount(seen, minlength=len(sizes)) == 0)
     at = np.searchsorted(np.maximum.accumulate(spans[:, 0]), word_start[lost]) if len(lost) else lost
     word_row = np.repeat(np.arange(len(rows)), counts)
-    ids = np.insert(found.ids[places], at, source.unknown)
+    ids = np.insert(pool.ids[places], at, source.unknown)
     sentence = np.insert(sentence, at, word_row[lost])
     word = np.insert(word, at, lost)
     return ids, sentence, np.where(word >= 0, word - first_word[sentence], -1)
@@ -385,12 +386,12 @@ def _unknown_tag(rows: Sequence[types.Tagging], wrong: set[str], recipe: Recipe)
 
 
 def _mlm(rows: Sequence[types.Text], recipe: Recipe) -> Features:
-    found = subwords.pool(recipe.source, [e.text for e in rows])
+    pool = subwords.pool(recipe.source, [e.text for e in rows])
     room = recipe.source.room(pair=False, max_length=recipe.max_length)
-    filled = np.flatnonzero(found.texts.lengths)  # a text that becomes no token has nothing to predict
-    row, begin, length = subwords.windows(found.texts.lengths[filled], room, room)
+    filled = np.flatnonzero(pool.texts.lengths)  # a text that becomes no token has nothing to predict
+    row, begin, length = subwords.windows(pool.texts.lengths[filled], room, room)
     row = filled[row]
-    sequences = subwords.assemble(recipe.source, found.ids, Slices(found.texts.begins[row] + begin, length))
+    sequences = subwords.assemble(recipe.source, pool.ids, Slices(pool.texts.begins[row] + begin, length))
     return _features("mlm", sequences, row, np.full(len(row), IGNORE))
 
 

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from diversity import store
 from diversity.features import build, subwords
 from diversity.features.build import Features, FeatureSettings
 from diversity.types import Example, InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 ARRAYS = tuple(f.name for f in fields(Features) if f.name != "kind")
 META = "features.json"
@@ -73,7 +76,7 @@ def key(examples: Sequence[Example], source: subwords.TokenizerAdapter, settings
 
 def cached(
     examples: Sequence[Example],
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerBase | subwords.TokenizerAdapter,
     settings: FeatureSettings,
     *,
     cache: Path | str | None = None,

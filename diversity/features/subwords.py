@@ -19,6 +19,8 @@ from diversity.types import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from tokenizers import Encoding, Tokenizer
+    from transformers import PreTrainedTokenizerBase
 
     Ints = NDArray[np.int64]
 
@@ -45,7 +47,7 @@ class TokenizerAdapter:
     `unknown` is the token for a word that becomes no subword; `digest` is the SHA-256 of all that changes a token.
     """
 
-    backend: Any
+    backend: Tokenizer
     single: tuple[Special, ...]
     pair: tuple[Special, ...]
     text_types: tuple[int, int]
@@ -61,7 +63,7 @@ class TokenizerAdapter:
         return max_length - special
 
 
-def adapter(tokenizer: Any) -> TokenizerAdapter:
+def adapter(tokenizer: PreTrainedTokenizerBase | TokenizerAdapter) -> TokenizerAdapter:
     """What `build` needs of a tokenizer of transformers, which is left as it is; a TokenizerAdapter is returned as given.
 
     Reading a vocabulary of 250,000 takes a second: do it once where many tasks and languages are built.
@@ -73,23 +75,23 @@ def adapter(tokenizer: Any) -> TokenizerAdapter:
         return tokenizer
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        found = f"{type(tokenizer).__module__}.{type(tokenizer).__name__}"
-        raise InputError(f"expected a fast tokenizer (one with a tokenizer.json), found {found}")
+        given = f"{type(tokenizer).__module__}.{type(tokenizer).__name__}"
+        raise InputError(f"expected a fast tokenizer (one with a tokenizer.json), found {given}")
     types = "token_type_ids" in tokenizer.model_input_names
     copy = _plain(backend)
     single, _ = _template(copy.encode("a"), 1, types)
     pair, text_types = _template(copy.encode("a", "b"), 2, types)
     if not (len(single[0]) and len(pair[0])):
-        found = ", ".join(map(repr, copy.encode("a", "b").tokens))
+        given = ", ".join(map(repr, copy.encode("a", "b").tokens))
         raise InputError(
-            f"expected a tokenizer that starts with a special token such as [CLS], found {found} for a pair"
+            f"expected a tokenizer that starts with a special token such as [CLS], found {given} for a pair"
         )
     unknown = next((i for i in (tokenizer.unk_token_id, tokenizer.mask_token_id) if i is not None), single[0].ids[0])
     digest = hashlib.sha256(f"{types}:{unknown}:{copy.to_str()}".encode()).hexdigest()
     return TokenizerAdapter(copy, single, pair, (text_types[0], text_types[1]), unknown, digest)
 
 
-def _plain(backend: Any) -> Any:
+def _plain(backend: Tokenizer) -> Tokenizer:
     """A copy that neither pads nor truncates: files of tokenizers carry such settings, and so do calls of them."""
     from tokenizers import Tokenizer
 
@@ -99,7 +101,7 @@ def _plain(backend: Any) -> Any:
     return copy
 
 
-def _template(encoding: Any, texts: int, types: bool) -> tuple[tuple[Special, ...], list[int]]:
+def _template(encoding: Encoding, texts: int, types: bool) -> tuple[tuple[Special, ...], list[int]]:
     """The special tokens before, between and after the texts, and the texts' token types."""
     owner = encoding.sequence_ids
     type_ids = encoding.type_ids if types else [0] * len(owner)
@@ -119,7 +121,7 @@ class Slices:
     begins: Ints
     lengths: Ints
 
-    def __getitem__(self, index: Any) -> Slices:
+    def __getitem__(self, index: Ints | slice) -> Slices:
         """Some of them."""
         return Slices(self.begins[index], self.lengths[index])
 
@@ -168,11 +170,11 @@ def pool(source: TokenizerAdapter, texts: Sequence[str], *, offsets: bool = Fals
     encode = source.backend.encode_batch if offsets else source.backend.encode_batch_fast
     ordered = list(distinct)
     for start in range(0, len(ordered), BATCH):
-        found = encode(encodable(ordered[start : start + BATCH]), add_special_tokens=False)
-        counts += map(len, found)
-        ids.append(np.fromiter(chain.from_iterable(e.ids for e in found), np.int32))
+        encodings = encode(encodable(ordered[start : start + BATCH]), add_special_tokens=False)
+        counts += map(len, encodings)
+        ids.append(np.fromiter(chain.from_iterable(e.ids for e in encodings), np.int32))
         if offsets:
-            flat = chain.from_iterable(chain.from_iterable(e.offsets for e in found))
+            flat = chain.from_iterable(chain.from_iterable(e.offsets for e in encodings))
             spans.append(np.fromiter(flat, np.int32).reshape(-1, 2))
     lengths = np.array(counts, dtype=np.int64)
     slices = Slices(np.cumsum(lengths) - lengths, lengths)[np.array([distinct[t] for t in texts], dtype=np.int64)]

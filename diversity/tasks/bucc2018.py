@@ -46,8 +46,8 @@ def bitext(path: Path, language: str) -> Items:
             matches = gold.get(pair[0], ())
             lost = next((i for i in (0, 1) if pair[i] not in known[i]), None)
             if lost is not None:
-                found = f"{pair[lost]!r}, which is not in {sides[lost][0].name}"
-                yield BadRow(gold_file, number, f"expected a gold pair of ids of both sides, found {found}")
+                stray = f"{pair[lost]!r}, which is not in {sides[lost][0].name}"
+                yield BadRow(gold_file, number, f"expected a gold pair of ids of both sides, found {stray}")
             elif pair[1] not in matches:
                 gold[pair[0]] = (*matches, pair[1])
     for file, side in sides:
