@@ -358,6 +358,7 @@ def explained(row: Any, before: list[dict[str, Any]], wrote: Any) -> bool:
         if wrote is not None
         else set()
     )
+    texts |= {str(item) for item in wrote} if isinstance(wrote, list) else set()
     classes = type(wrote) is int or wrote in ("0", "1", "e", "neutral ", "B-PER")  # which is what a label may be
     for old in before:
         if now.keys() != old.keys() and not (

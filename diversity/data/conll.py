@@ -131,11 +131,14 @@ def _fuse(rows: list[list[str]], ranks: list[str]) -> tuple[tuple[str, ...], tup
     tokens = {int(c[0]): c for c in rows if c[0].isdigit()}
     head = {i: int(c[6]) if re.fullmatch("[0-9]+", c[6]) else 0 for i, c in tokens.items()}
     spans = _multiword(rows, tokens)
-    last = 0
+    last = empty = 0
     for cells in rows:  # empty nodes stand after the word that they are numbered by, ranges before their first word
         if cells[0].isdigit():
-            last = int(cells[0])
-        elif int(re.split("[-.]", cells[0])[0]) != last + ("-" in cells[0]):
+            last, empty = int(cells[0]), 0
+            continue
+        first, second = map(int, re.split("[-.]", cells[0]))
+        empty += "." in cells[0]
+        if first != last + ("-" in cells[0]) or ("." in cells[0] and second != empty):
             raise ValueError(f"the id {cells[0]!r} after word {last}")
 
     def depth(token: int) -> int:

@@ -380,6 +380,7 @@ def word(id, form):
             [("1-3", "delacasa"), ("1", "de"), ("2-3", "lacasa"), ("2", "la"), ("3", "casa")],
             "1-3 and 2-3, which overlap",
         ),
+        ([("0.5", "x"), ("1", "de")], "the id '0.5' after word 0"),
         ([("1", "de"), ("0.5", "x")], "the id '0.5' after word 1"),
         ([("1", "de"), ("2", "la"), ("1-2", "dela")], "the id '1-2' after word 2"),
         ([("²", "de")], "the id '²'"),
