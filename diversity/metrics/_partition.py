@@ -25,7 +25,7 @@ def sort(x: ArrayLike, reference: ArrayLike, clusters: int, seed: int) -> tuple[
         raise InputError(
             f"expected a reference of at least {clusters} rows for {clusters} clusters, found {len(target)}"
         )
-    centres = _fitted(target.tobytes(), target.shape, clusters, seed)
+    centres = fitted_means(target.tobytes(), target.shape, clusters, seed)
     cells = assign(rows, centres)
     return rows, centres, cells, squares(rows, centres[cells])
 
@@ -46,7 +46,7 @@ def assign(rows: Array, centres: Array) -> Indices:
 
 
 @lru_cache(maxsize=2)
-def _fitted(raw: bytes, shape: tuple[int, int], clusters: int, seed: int) -> Array:
+def fitted_means(raw: bytes, shape: tuple[int, int], clusters: int, seed: int) -> Array:
     """Centres of the rows: kept, because many sets are sorted by the partition of one reference."""
     return kmeans(np.frombuffer(raw).reshape(shape), clusters, np.random.default_rng(seed))
 
@@ -57,7 +57,7 @@ def kmeans(rows: Array, clusters: int, rng: np.random.Generator) -> Array:
     scikit-learn's starts from other rows and moves the centres of empty cells, so that its values are others. After the
     first rounds few rows move: only the centres that they leave or join are computed and compared again.
     """
-    centres, changed = _start(rows, clusters, rng), np.arange(clusters)
+    centres, changed = start_rows(rows, clusters, rng), np.arange(clusters)
     nearness, cells = np.empty((clusters, len(rows))), np.full(len(rows), -1)
     sums, sizes = np.zeros_like(centres), np.zeros(clusters)
     for _ in range(ROUNDS):
@@ -81,7 +81,7 @@ def _members(cells: Indices, rows: Indices, n: int, clusters: int) -> Any:
     return csr_array((np.ones(len(rows)), (cells, rows)), shape=(clusters, n))
 
 
-def _start(rows: Array, clusters: int, rng: np.random.Generator) -> Array:
+def start_rows(rows: Array, clusters: int, rng: np.random.Generator) -> Array:
     """Rows as first centres, each drawn in proportion to its squared distance to those before (k-means++).
 
     Candidates are drawn by the distances of the moment, some at a time, and each is then kept with the probability by

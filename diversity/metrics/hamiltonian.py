@@ -31,7 +31,7 @@ def hamiltonian(x: ArrayLike) -> float:
 
 def trip(rows: Array) -> Indices:
     """The order of stops (n,) of a short closed trip through unit rows (n, d)."""
-    stops = _preorder(rows, tree(rows))
+    stops = preorder(rows, tree(rows))
     n = len(rows)
     length = min(WINDOW, n + 1)
     for start in range(0, n, max(length // 2, 1)):
@@ -40,7 +40,7 @@ def trip(rows: Array) -> Indices:
     return stops
 
 
-def _preorder(rows: Array, edges: Indices) -> Indices:
+def preorder(rows: Array, edges: Indices) -> Indices:
     """Rows in depth first order of a tree, from the first one, nearer children first."""
     lengths = exact(rows[edges[:, 0]], rows[edges[:, 1]])
     neighbours: list[list[int]] = [[] for _ in rows]

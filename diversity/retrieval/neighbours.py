@@ -60,7 +60,7 @@ def neighbours(
     from tqdm import tqdm
 
     _check(x, y, k, block)
-    left, right = _Side.of(x), _Side.of(y)
+    left, right = Side.of(x), Side.of(y)
     multiply = _product(left, right, k, product)
     columns = [_Shortlist(s, min(k, len(x)), multiply) for s in _slices(len(y), block)]
     forward = []
@@ -84,7 +84,7 @@ def threads() -> int:
 def seconds(n: int, m: int, x: Vectors, y: Vectors, k: int = 4, *, product: Product = "auto") -> float:
     """How long `neighbours` takes for n x m vectors such as those of x and y, of which one strip of blocks is measured."""
     some, others = x[:BLOCK], y[: 4 * BLOCK]
-    left, right = _Side.of(some), _Side.of(others)
+    left, right = Side.of(some), Side.of(others)
     multiply = _product(left, right, k, product)
     columns = [_Shortlist(s, min(k, len(some)), multiply) for s in _slices(len(others), BLOCK)]
     with ThreadPoolExecutor(threads()) as pool:
@@ -113,19 +113,20 @@ def _stack(parts: list[tuple[Indices, NDArray[np.float64]]]) -> tuple[Indices, N
 
 
 @dataclass(frozen=True)
-class _Side:
+class Side:
     """Vectors as they were given, perhaps memory-mapped, and what each is divided by to be of unit length."""
 
     vectors: Vectors
     norms: NDArray[np.float64]
 
     @staticmethod
-    def of(vectors: Vectors) -> _Side:
+    def of(vectors: Vectors) -> Side:
+        """The side of these vectors, their lengths taken."""
         parts = [np.sqrt(np.square(vectors[s], dtype=np.float64).sum(axis=1)) for s in _slices(len(vectors), BLOCK)]
         norms = np.concatenate(parts)
         if not np.isfinite(norms).all():
             raise InputError(f"expected finite vectors, found NaN or infinity in row {np.isfinite(norms).argmin()}")
-        return _Side(vectors, np.where(norms > 0, norms, 1.0))
+        return Side(vectors, np.where(norms > 0, norms, 1.0))
 
     def unit(self, rows: slice | Indices) -> Vectors:
         """Rows of unit length, in single precision."""
@@ -148,29 +149,33 @@ class _Product(Protocol):
     def decode(self, codes: NDArray[Any]) -> Vectors: ...
 
 
-class _Single:
+class SinglePrecision:
     """Products of single precision; the codes are the cosines."""
 
     relative = 0.0
 
-    def __init__(self, x: _Side, y: _Side) -> None:
+    def __init__(self, x: Side, y: Side) -> None:
         self.x, self.y = x, y
         self.error = _accumulation(x.vectors.shape[1])
 
     def left(self, rows: slice) -> Vectors:
+        """The rows of one side that a block is made from."""
         return self.x.unit(rows)
 
     def block(self, left: Vectors, columns: slice) -> Vectors:
+        """The codes of the cosines of these rows with some columns."""
         return left @ self.y.unit(columns).T
 
     def encode(self, cosines: Vectors) -> Vectors:
+        """The codes of cosines."""
         return cosines
 
     def decode(self, codes: Vectors) -> Vectors:
+        """The cosines of codes."""
         return codes
 
 
-class _Half:
+class HalfPrecision:
     """Products of vectors rounded to bfloat16, which some processors multiply several times faster.
 
     The bits of a bfloat16, read as an integer, are in the order of the numbers as long as these are not negative.
@@ -178,7 +183,7 @@ class _Half:
 
     relative = 2.0**-8  # half a unit in the last of 8 bits, with room
 
-    def __init__(self, x: _Side, y: _Side) -> None:
+    def __init__(self, x: Side, y: Side) -> None:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads of torch that wait leave the processor to ours
         import torch
 
@@ -187,19 +192,23 @@ class _Half:
         self.error = 1.01 * (far_x + far_y) + _accumulation(x.vectors.shape[1])
 
     def left(self, rows: slice) -> torch.Tensor:
+        """The rows of one side that a block is made from."""
         return self.x[rows]
 
     def block(self, left: torch.Tensor, columns: slice) -> NDArray[np.int16]:
+        """The codes of the cosines of these rows with some columns."""
         import torch
 
         codes: NDArray[np.int16] = self.multiply(left, self.y[columns].T).view(torch.int16).numpy()
         return codes
 
     def encode(self, cosines: Vectors) -> NDArray[np.int16]:
+        """The codes of cosines."""
         bits = np.ascontiguousarray(cosines, dtype=np.float32).view(np.int32) >> 16
         return np.where(cosines > 0, bits, np.iinfo(np.int16).min).astype(np.int16)
 
     def decode(self, codes: NDArray[np.int16]) -> Vectors:
+        """The cosines of codes."""
         return (codes.astype(np.int32) << 16).view(np.float32)
 
 
@@ -208,7 +217,7 @@ def _accumulation(d: int) -> float:
     return 1.1 * (d + 4) * 2.0**-24
 
 
-def _halved(side: _Side) -> tuple[torch.Tensor, float]:
+def _halved(side: Side) -> tuple[torch.Tensor, float]:
     """Unit vectors as bfloat16, and the largest distance of one from what it was rounded from."""
     import torch
 
@@ -221,17 +230,17 @@ def _halved(side: _Side) -> tuple[torch.Tensor, float]:
     return out, far
 
 
-def _product(x: _Side, y: _Side, k: int, asked: Product) -> _Product:
-    chosen = _choose(x, y, k) if asked == "auto" else asked
-    return _Half(x, y) if chosen == "bf16" else _Single(x, y)
+def _product(x: Side, y: Side, k: int, asked: Product) -> _Product:
+    chosen = choose_product(x, y, k) if asked == "auto" else asked
+    return HalfPrecision(x, y) if chosen == "bf16" else SinglePrecision(x, y)
 
 
-def _choose(x: _Side, y: _Side, k: int) -> Literal["fp32", "bf16"]:
+def choose_product(x: Side, y: Side, k: int) -> Literal["fp32", "bf16"]:
     """Half precision where it is faster here and tells these vectors apart, else single."""
     if len(x.vectors) * len(y.vectors) < SMALL or k > GROUPS:
         return "fp32"
-    some = [_Side.of(s.unit(np.linspace(0, len(s.vectors) - 1, BLOCK // 2).astype(np.int64))) for s in (x, y)]
-    half, single = _Half(*some), _Single(*some)
+    some = [Side.of(s.unit(np.linspace(0, len(s.vectors) - 1, BLOCK // 2).astype(np.int64))) for s in (x, y)]
+    half, single = HalfPrecision(*some), SinglePrecision(*some)
     rows = columns = slice(0, BLOCK // 2)
 
     def fastest(product: _Product) -> float:
@@ -304,7 +313,7 @@ class _Shortlist:
         self.pending = [(query[keep], candidate[keep], value[keep])]
         self.kept, self.waiting = int(keep.sum()), 0
 
-    def best(self, queries: _Side, candidates: _Side, pool: ThreadPoolExecutor) -> tuple[Indices, NDArray[np.float64]]:
+    def best(self, queries: Side, candidates: Side, pool: ThreadPoolExecutor) -> tuple[Indices, NDArray[np.float64]]:
         """Each query's k best, by cosines of double precision and then by index."""
         self.prune()
         ((query, candidate, _),) = self.pending

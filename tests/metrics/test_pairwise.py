@@ -286,7 +286,7 @@ def test_kmeans_is_plain_lloyd_from_its_start():
     for seed, k in ((0, 5), (1, 12), (2, 30)):
         rows = normalize(gaussian(150, seed=seed))
         rows[:40] = rows[0]
-        centres = _partition._start(rows, k, np.random.default_rng(seed))
+        centres = _partition.start_rows(rows, k, np.random.default_rng(seed))
         cells = None
         while True:
             now = cdist(rows, centres, "sqeuclidean").argmin(axis=1)
@@ -312,7 +312,7 @@ def test_first_centres_are_drawn_by_squared_distance(monkeypatch):
         monkeypatch.setattr(_partition, "CANDIDATES", candidates)
         rng, found = np.random.default_rng(0), np.zeros((4, 4, 4))
         for _ in range(4000):
-            start = _partition._start(rows, 3, rng)
+            start = _partition.start_rows(rows, 3, rng)
             found[tuple(int(np.flatnonzero((rows == c).all(axis=1))[0]) for c in start)] += 1
         where = triple > 0
         assert found[~where].sum() == 0
@@ -371,7 +371,7 @@ def test_a_trip_visits_every_row_once(n):
     rows = normalize(gaussian(n))
     stops = hamiltonian.trip(rows)
     assert sorted(stops) == list(range(n))
-    first = hamiltonian._preorder(rows, mst.tree(rows))
+    first = hamiltonian.preorder(rows, mst.tree(rows))
     assert _length(rows, stops) <= _length(rows, first) + 1e-9
 
 

@@ -136,18 +136,18 @@ def test_half_precision_is_not_chosen_where_it_cannot_tell_vectors_apart(monkeyp
     monkeypatch.setattr(nearest, "SMALL", 0)
     monkeypatch.setattr(nearest, "BLOCK", 512)
     at_once = lambda self, left, columns: np.zeros((1, 1), np.int16)  # noqa: E731
-    monkeypatch.setattr(nearest._Half, "block", at_once)
+    monkeypatch.setattr(nearest.HalfPrecision, "block", at_once)
     choice = {}
     for kind in ("random", "one direction"):
-        sides = (nearest._Side.of(vectors(kind, 600, 64, seed)) for seed in (1, 2))
-        choice[kind] = nearest._choose(*sides, 4)
+        sides = (nearest.Side.of(vectors(kind, 600, 64, seed)) for seed in (1, 2))
+        choice[kind] = nearest.choose_product(*sides, 4)
     assert choice == {"random": "bf16", "one direction": "fp32"}
 
 
 @pytest.mark.parametrize("product", ["fp32", "bf16"])
 def test_products_are_within_their_bound(product):
-    sides = [nearest._Side.of(vectors("random", 200, 384, s)) for s in (1, 2)]
-    made = {"fp32": nearest._Single, "bf16": nearest._Half}[product](*sides)
+    sides = [nearest.Side.of(vectors("random", 200, 384, s)) for s in (1, 2)]
+    made = {"fp32": nearest.SinglePrecision, "bf16": nearest.HalfPrecision}[product](*sides)
     whole = slice(0, 200)
     found = made.decode(made.block(made.left(whole), whole)).astype(np.float64)
     exact = [s.vectors.astype(np.float64) / s.norms[:, None] for s in sides]
@@ -157,8 +157,8 @@ def test_products_are_within_their_bound(product):
 
 
 def test_codes_of_half_precision_keep_the_order():
-    x = nearest._Side.of(np.eye(2, dtype=np.float32))
-    half = nearest._Half(x, x)
+    x = nearest.Side.of(np.eye(2, dtype=np.float32))
+    half = nearest.HalfPrecision(x, x)
     values = np.float32([0.0, 1e-3, 0.1, 0.25, 0.5, 0.999, 1.0])
     codes = half.encode(values)
     assert (codes[1:] > codes[:-1]).all()
