@@ -61,7 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(code if isinstance(code, int) else 0)
     except typer.exceptions.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        _fail(_of_choices(message) or "expected a command; see diversity --help")
+        if bad := _CHOICE.fullmatch(message):  # in the form of all errors
+            option, value, choices = bad.groups()
+            message = f"expected {option} to be one of {choices.replace(chr(39), '')}, found {value}"
+        _fail(message or "expected a command; see diversity --help")
     except InputError as error:
         _fail(str(error))
     except OSError as error:
@@ -72,14 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 _CHOICE = re.compile(r"Invalid value for '(.*?)': (?:Value error, )?(.*) is not one of (.*)\.")
-
-
-def _of_choices(message: str) -> str:
-    """The message of a bad option; that of one of several choices in the form of all errors."""
-    if not (bad := _CHOICE.fullmatch(message)):
-        return message
-    option, value, choices = bad.groups()
-    return f"expected {option} to be one of {choices.replace(chr(39), '')}, found {value}"
 
 
 def _fail(message: str) -> NoReturn:

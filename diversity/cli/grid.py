@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +51,7 @@ def run(
     from diversity.grid import run as grid
     from diversity.grid.driver import Policy
 
-    signal.signal(signal.SIGTERM, _interrupt)  # a cluster's scheduler asks so before it kills
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's scheduler asks so before it kills
     status = grid.run_grid(
         plan, output, data=data, workers=grid.Workers(workers, gpus_each, cpus_each, ray),
         policy=Policy(keep, retry_failed, verify), dry_run=dry_run, notify=note,
@@ -63,10 +62,6 @@ def run(
     note(f"wrote {output / 'results.csv'}")
     if status.failures:
         raise typer.Exit(1)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 @folder.command()
@@ -103,16 +98,12 @@ def _text(status: GridStatus) -> str:
     if status.driver:
         lines.append("at work: process {pid} on {host} since {since}\n".format(**status.driver))
     lines += [f"running: {title}\n" for title in status.running]
-    lines += [f"failed: {_failure(f)}\n" for f in status.failures]
+    lines += [f"failed: {f['title']}: {f['message']} ({f['error']})\n" for f in status.failures]
     lines += [f"damaged: {text}\n" for text in status.damaged]
     if not status.done and (status.total("missing") or status.running):
         more = f", and {', '.join(status.unmeasured)}, of which none is finished yet" if status.unmeasured else ""
         lines.append(f"time left: {in_words(status.seconds_left)}{more if status.seconds_left is not None else ''}\n")
     return "".join(lines)
-
-
-def _failure(failure: Mapping[str, str]) -> str:
-    return f"{failure['title']}: {failure['message']} ({failure['error']})"
 
 
 def _number(count: int) -> str:

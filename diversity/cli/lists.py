@@ -98,9 +98,10 @@ def metrics(
             }
         )
     flags = {"grows_with_n": "grows with n", **{column: column for column in AXIOMS.values()}}
+    answers = {None: "-", True: "yes", False: "no"}
     words = ("formula", "range", "cost")
     shown = [
-        [r["metric"], *(_yes(r[f]) for f in flags), *(r[w] for w in words), ", ".join(r["invariant_to"])]
+        [r["metric"], *(answers[r[f]] for f in flags), *(r[w] for w in words), ", ".join(r["invariant_to"])]
         for r in records
     ]
     header = ["metric", *flags.values(), *words, "invariant to"]
@@ -108,7 +109,3 @@ def metrics(
         "\nmonotone, unique, continuous: the axioms of Mironov & Prokhorenkova 2024, of sets of rows (-: not stated)\n"
     )
     show(records, format, out, text_table(header, shown) + note)
-
-
-def _yes(value: bool | None) -> str:
-    return "-" if value is None else "yes" if value else "no"

@@ -38,7 +38,9 @@ def covariates(
     import pandas as pd
 
     names = space.stacked.names
-    members: dict[str, list[float]] = {"log10 examples": [_log_examples(n, space) for n in names]}
+    released = [catalog.task(n).expected("train", "en") if n in catalog.names("tasks") else None for n in names]
+    examples = [known or space.tasks[n].moments.n for n, known in zip(names, released, strict=True)]
+    members: dict[str, list[float]] = {"log10 examples": [math.log10(n) for n in examples]}
     if all(space.tasks[n].texts for n in names):
         members["words"] = [_words(space.tasks[n].texts or ()) for n in names]
     kinds = [catalog.task(n).kind if n in catalog.names("tasks") else "other" for n in names]
@@ -48,12 +50,11 @@ def covariates(
         members["strength"] = [strength.get(n, math.nan) for n in names]
     members |= _vocabulary(space, targets)
     means = {column: weights @ np.array(values) for column, values in members.items()}
-    return pd.DataFrame({**means, **_similarity(weights, space, targets)})
-
-
-def _log_examples(name: str, space: EmbeddedTasks) -> float:
-    known = catalog.task(name).expected("train", "en") if name in catalog.names("tasks") else None
-    return math.log10(known or space.tasks[name].moments.n)
+    if targets:
+        pairs = [distances.to_target(space.stacked, weights, t.moments) for t in targets.values()]
+        greatest, mean = (np.mean(values, axis=0) for values in zip(*pairs, strict=True))
+        means |= {"similarity, mean": mean, "similarity, greatest": greatest}
+    return pd.DataFrame(means)
 
 
 def _words(texts: Sequence[str]) -> float:
@@ -69,14 +70,6 @@ def _vocabulary(space: EmbeddedTasks, targets: Mapping[str, EmbeddedTask]) -> di
     overlap = catalog.metric("vocabulary_overlap")
     means = [float(np.mean([overlap(list(texts[n] or ()), r) for r in references])) for n in space.stacked.names]
     return {"vocabulary overlap": means}
-
-
-def _similarity(weights: Array, space: EmbeddedTasks, targets: Mapping[str, EmbeddedTask]) -> dict[str, Array]:
-    if not targets:
-        return {}
-    pairs = [distances.to_target(space.stacked, weights, t.moments) for t in targets.values()]
-    greatest, mean = (np.mean(values, axis=0) for values in zip(*pairs, strict=True))
-    return {"similarity, mean": mean, "similarity, greatest": greatest}
 
 
 def importance(columns: Sequence[str]) -> Array:

@@ -162,7 +162,7 @@ def design(
         why = "there are no English texts of them" if folder else "that needs --data"
         notes.append(f"likeness to {', '.join(unknown)} is not known: {why}")
     strength = _strength(assumed, space.stacked.names, choice.hypothesis.outcome, notes)
-    candidates = _candidates(space, _sizes(k), choice.metric, targets, strength)
+    candidates = _candidates(space, k, choice.metric, targets, strength)
     table = _table(candidates, _chosen(scheme, mixtures, candidates, np.random.default_rng(seed)), choice.metric)
     balance = _balance(table, choice.metric)
     power = _power(table, candidates.names, choice.metric, _spread(assumed, strength, notes), assumed.draws, seed)
@@ -183,13 +183,6 @@ def _embedded(names: Sequence[str], rows: Rows, encoder: Encoder | str) -> Embed
     if rows.folder is None:
         return load_moments(sorted(names), encoder=encoder if isinstance(encoder, str) else encoder.name)
     return measure(sorted(names), data=rows, encoder=encoder)
-
-
-def _sizes(k: Sequence[int] | int) -> list[int]:
-    sizes = [k] if isinstance(k, int) else sorted(set(k))
-    if not sizes or min(sizes) < 2:
-        raise InputError(f"expected k of at least 2 (single tasks are always in), found {k}")
-    return sizes
 
 
 def _measured_targets(
@@ -236,14 +229,17 @@ def _strength(assumed: Assumptions, names: Sequence[str], outcome: str, notes: l
 
 def _candidates(
     space: EmbeddedTasks,
-    sizes: Sequence[int],
+    k: Sequence[int] | int,
     metric: str,
     targets: Mapping[str, EmbeddedTask],
     strength: Mapping[str, float] | None,
 ) -> Candidates:
-    """Every mixture of these sizes, and the single tasks (last)."""
+    """Every mixture of k tasks (one size or several), and the single tasks (last)."""
+    sizes = [k] if isinstance(k, int) else sorted(set(k))
+    if not sizes or min(sizes) < 2:
+        raise InputError(f"expected k of at least 2 (single tasks are always in), found {k}")
     names = space.stacked.names
-    weights = np.concatenate([selection.subsets(len(names), k) for k in (*sizes, 1)])
+    weights = np.concatenate([selection.subsets(len(names), size) for size in (*sizes, 1)])
     mixtures = [_mixture(row, names) for row in weights]
     scores = score.score(space, mixtures=mixtures, metrics=[metric], intervals=False)
     covariates = confounders.covariates(weights, space, targets, strength)

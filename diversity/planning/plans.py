@@ -184,6 +184,12 @@ def _diversity(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _mixtures(tables: Sequence[Mapping[str, Any]], train: Mapping[str, Any]) -> tuple[PlannedMixture, ...]:
+    budget: int | None = None  # examples that each mixture is trained on, where the plan fixes them
+    if "examples" in train:
+        budget = int(train["examples"])
+    elif "steps" in train:
+        batch = preset(train.get("preset", "phang2020")).optimisation.batch_size
+        budget = int(train["steps"]) * int(train.get("batch_size", train.get("batch", batch)))
     planned = []
     for place, table in enumerate(tables, start=1):
         where = f"mixture {place}"
@@ -196,7 +202,7 @@ def _mixtures(tables: Sequence[Mapping[str, Any]], train: Mapping[str, Any]) -> 
         rule: Rule = "weights" if isinstance(known["tasks"], dict) else train.get("sampling", "uniform")
         sampling = Sampling(rule, **{n: train[n] for n in DRAWN if n in train})
         label = known.get("name", "" if known["tasks"] else BASELINE)
-        mixture = Mixture.of(known["tasks"], label, sampling=sampling, budget=_budget(train))
+        mixture = Mixture.of(known["tasks"], label, sampling=sampling, budget=budget)
         planned.append(PlannedMixture(mixture, role, known.get("pair")))
     _each_once([p.mixture.name for p in planned], "mixture")
     return tuple(planned)
@@ -207,11 +213,3 @@ def _check_trainable(name: str, tasks: Sequence[str] | Mapping[str, float], wher
         raise InputError(f"expected tasks to train on in {where}, found {name}, which has no training data")
     if isinstance(tasks, Mapping) and not tasks[name] > 0:
         raise InputError(f"expected weights above 0 in {where}, found {tasks[name]:g} for {name}: leave it out")
-
-
-def _budget(train: Mapping[str, Any]) -> int | None:
-    """Examples that each mixture is trained on, where the plan fixes them."""
-    if "examples" in train:
-        return int(train["examples"])
-    batch = preset(train.get("preset", "phang2020")).optimisation.batch_size
-    return int(train["steps"]) * int(train.get("batch_size", train.get("batch", batch))) if "steps" in train else None

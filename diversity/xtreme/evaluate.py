@@ -19,7 +19,7 @@ from diversity.xtreme.remarks import Remark, few, joined, remarks_on
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diversity.types import Array, Predicted
+    from diversity.types import Predicted
     from diversity.xtreme.scores import Gold
 
 AVERAGE, WITHOUT_ENGLISH = "average", "average without en"
@@ -81,7 +81,10 @@ class Evaluation:
             averages = {
                 metric: _mean(values[lang] for lang in kept) for metric, values in self._by_metric(task).items()
             }
-            means[task] = _main(task, averages)
+            form = output_type(task)
+            means[task] = averages[OFFICIAL[form][0]]
+            if form == "answers":
+                means[task] = (averages["exact_match"] + averages["f1"]) / 2
             for metric, value in {**averages, "metric": means[task]}.items():
                 yield Score(task, name, metric, value, math.nan, math.nan, len(kept))
         complete = {t for t in means if set(self.languages[t]) >= set(whole.scored[t])}
@@ -130,12 +133,6 @@ def _mean(values: Iterable[float]) -> float:
     return sum(numbers) / len(numbers)
 
 
-def _main(task: str, means: dict[str, float]) -> float:
-    """The one number of a task."""
-    form = output_type(task)
-    return (means["exact_match"] + means["f1"]) / 2 if form == "answers" else means[OFFICIAL[form][0]]
-
-
 def evaluate(
     predictions: Path | str,
     labels: Path | str | None = None,
@@ -168,7 +165,7 @@ def evaluate(
     for task, language, name in _progress(wanted):
         gold, predicted = source.gold(task, language), layout.read_predictions(folder, task, language, split=name)
         path = layout.path_of(folder, task, language, name)
-        rows += _scores(task, language, _counts(path, task, language, gold, predicted), bootstrap, seed)
+        rows += _scores(path, task, language, gold, predicted, bootstrap, seed)
         remarks += remarks_on(task, language, gold, predicted)
     notes = _strangers(whole, folder) + _partial(whole, wanted) + joined(remarks)
     return Evaluation(version, tuple(rows), tuple(missing), tuple(notes))
@@ -268,20 +265,20 @@ def _progress(plan: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, str, 
     return bar
 
 
-def _counts(path: Path, task: str, language: str, gold: Gold, predicted: Predicted) -> Array:
-    """The counts of each item; InputError, with the path, where gold and predictions do not fit."""
-    if output_type(task) == "labels":
+def _scores(
+    path: Path, task: str, language: str, gold: Gold, predicted: Predicted, replicates: int, seed: int
+) -> list[Score]:
+    """The scores of one file; InputError, with its path, where gold and predictions do not fit."""
+    form = output_type(task)
+    if form == "labels":
         predicted = layout.as_long_as(len(gold), predicted)
     try:
-        return scores.counts(task, language, gold, predicted)
+        counts = scores.counts(task, language, gold, predicted)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-def _scores(task: str, language: str, counts: Array, replicates: int, seed: int) -> list[Score]:
-    metrics = scores.values(output_type(task), counts.sum(axis=0))
+    metrics = scores.values(form, counts.sum(axis=0))
     ends = dict[str, tuple[float, float]]()
     if replicates:
-        ends = intervals.intervals(output_type(task), counts, replicates, intervals.generator(seed, task, language))
+        ends = intervals.intervals(form, counts, replicates, intervals.generator(seed, task, language))
     unknown = (math.nan, math.nan)
     return [Score(task, language, m, float(v), *ends.get(m, unknown), len(counts)) for m, v in metrics.items()]

@@ -120,16 +120,13 @@ def check(task: str, labels: Gold, where: str) -> None:
     if form == "pairs":
         return
     tally = Counter(chain.from_iterable(labels) if form == "tags" else labels)
-    if tally.keys() <= MARKS or _constant(task, tally, len(labels)):
+    # One label throughout so many rows cannot be chance; in tatoeba each row has another.
+    many = 2 if catalog.task(task).kind == "retrieval" else 20
+    if tally.keys() <= MARKS or (len(tally) == 1 and len(labels) >= many):
         shown = ", ".join(map(repr, sorted(tally)))
         raise InputError(f"{where}: expected gold labels, found nothing but {shown}: placeholders for labels withheld")
     if form == "tags":
         _tags(task, tally, where)
-
-
-def _constant(task: str, tally: Counter[str], rows: int) -> bool:
-    """One label throughout, in so many rows that it cannot be chance; in tatoeba each row has another."""
-    return len(tally) == 1 and rows >= (2 if catalog.task(task).kind == "retrieval" else 20)
 
 
 def _tags(task: str, tally: Counter[str], where: str) -> None:

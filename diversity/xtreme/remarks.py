@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -30,7 +30,8 @@ def remarks_on(task: str, language: str, gold: Gold, predicted: Predicted) -> It
     """
     form, retrieval = output_type(task), catalog.task(task).kind == "retrieval"
     if form == "answers":
-        yield from _unanswered(task, language, gold, predicted)
+        if without := sum(id not in predicted for id, _ in gold):
+            yield Remark(task, "questions without an answer score 0", f"{language} {without} of {len(gold)}")
     elif form == "tags":
         yield from _strangers(task, language, "tags", chain.from_iterable(gold), chain.from_iterable(predicted))
     elif form == "pairs":
@@ -42,11 +43,6 @@ def remarks_on(task: str, language: str, gold: Gold, predicted: Predicted) -> It
     elif predicted:
         where = f"{language} ({min(predicted)!r}, not {min(gold)!r})"
         yield Remark(task, "no predicted label is one of the gold labels", where)
-
-
-def _unanswered(task: str, language: str, gold: Gold, predicted: Mapping[str, str]) -> Iterator[Remark]:
-    if without := sum(id not in predicted for id, _ in gold):
-        yield Remark(task, "questions without an answer score 0", f"{language} {without} of {len(gold)}")
 
 
 def _strangers(task: str, language: str, noun: str, gold: Iterable[str], predicted: Iterable[str]) -> Iterator[Remark]:

@@ -69,7 +69,10 @@ def counts(task: str, language: str, gold: Gold, predicted: Predicted) -> Array:
 
 def values(form: OutputType, sums: Array) -> dict[str, Array]:
     """The metrics of sums of counts, shape (..., k): a value of each metric for each row; 0 where nothing is counted."""
-    return {name: _percent(part, whole) for name, (part, whole) in ratios(form, sums).items()}
+    return {
+        name: 100 * np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
+        for name, (part, whole) in ratios(form, sums).items()
+    }
 
 
 def ratios(form: OutputType, sums: Array) -> dict[str, tuple[Array, Array]]:
@@ -85,10 +88,6 @@ def ratios(form: OutputType, sums: Array) -> dict[str, tuple[Array, Array]]:
         return both
     older, predicted, gold = column[5:8]
     return {**both, "token_accuracy": (column[3], column[4]), "f1_seqeval_0": (2 * older, predicted + gold)}
-
-
-def _percent(part: Array, whole: Array) -> Array:
-    return 100 * np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
 
 
 def label_counts(gold: Labels, predicted: Labels) -> Array:
