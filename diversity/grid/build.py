@@ -232,12 +232,6 @@ class Builder:
         return splits, store.digest(hashes)
 
 
-def _retrieval(given: Mapping[str, Any]) -> dict[str, Any]:
-    """How sentences are embedded and pairs are mined: everything that changes a prediction."""
-    vectors = replace(SentenceVectors.at(given.get("layer", hidden_states.DEPTH)), pooling=given.get("pooling", "mean"))
-    return {"vectors": vectors.identity, "mining": asdict(Mining())}
-
-
 def check_model(plan: Plan) -> None:
     """Raise InputError where the model, as far as its files say so, has not the layer that the plan asks for."""
     file = Path(registry.locate(plan.model)[0]) / "config.json"
@@ -275,7 +269,10 @@ def _cells(builder: Builder, planned: PlannedMixture, seed: int) -> Sequence[Cel
     cells = []
     for target in plan.targets:
         if catalog.task(target).kind == "retrieval":
-            settings = _retrieval(plan.settings("predict", target))
+            given = plan.settings("predict", target)
+            vectors = SentenceVectors.at(given.get("layer", hidden_states.DEPTH))
+            vectors = replace(vectors, pooling=given.get("pooling", "mean"))
+            settings: dict[str, Any] = {"vectors": vectors.identity, "mining": asdict(Mining())}
             stage = builder.score(checkpoint, target, title, settings)
             settings = settings if mined(target) else {"vectors": settings["vectors"]}
         else:

@@ -79,24 +79,23 @@ class Driver:
 
     def start(self) -> None:
         """Hand out jobs while there are some and the executor takes them."""
+        folder = self.scan.folder
         while self.ready and self.executor.free() > 0:
             *_, key = heapq.heappop(self.ready)
-            self.scan.folder.work(key).mkdir(exist_ok=True)
-            self.executor.submit(self._job(self.graph.stages[key]))
+            stage = self.graph.stages[key]
+            folder.work(key).mkdir(exist_ok=True)
+            job = Job(
+                key=key,
+                function=stage.kind.function,
+                inputs={**stage.paths, **{role: str(folder.files(source)) for role, source in stage.inputs.items()}},
+                settings={**stage.settings, **stage.options},
+                folder=str(folder.work(key)),
+                resumes=stage.kind.resumes,
+                gpu=stage.kind.gpu,
+                multi_gpu=stage.kind.multi_gpu,
+            )
+            self.executor.submit(job)
             self.running.add(key)
-
-    def _job(self, stage: Stage) -> Job:
-        folder, kind = self.scan.folder, stage.kind
-        return Job(
-            key=stage.key,
-            function=kind.function,
-            inputs={**stage.paths, **{role: str(folder.files(key)) for role, key in stage.inputs.items()}},
-            settings={**stage.settings, **stage.options},
-            folder=str(folder.work(stage.key)),
-            resumes=kind.resumes,
-            gpu=kind.gpu,
-            multi_gpu=kind.multi_gpu,
-        )
 
     def take(self, outcome: Outcome) -> None:
         """What follows from a job that ended."""

@@ -98,7 +98,9 @@ def perform(job: Job) -> Outcome:
         ended = {"state": "lost", "message": str(error)}
     except (Exception, SystemExit) as error:  # whatever it is, the other stages go on
         state = "full" if disk_is_full(error) else "failed"
-        ended = {"state": state, "message": _one_line(error), "traceback": traceback.format_exc()}
+        words = " ".join(str(error).split())
+        message = words if isinstance(error, InputError) else f"{type(error).__name__}: {words}".rstrip(": ")
+        ended = {"state": state, "message": message, "traceback": traceback.format_exc()}
     return Outcome(job.key, start=start, seconds=time.monotonic() - began, host=socket.gethostname(), **ended)
 
 
@@ -108,7 +110,8 @@ def _run(job: Job, folder: Path) -> dict[str, Any]:
         shutil.rmtree(folder)
     folder.mkdir(exist_ok=True)
     inputs = {role: Path(path) for role, path in job.inputs.items()}
-    if (processes := _processes(job)) > 1:
+    processes = max(1, len(gpus())) if job.multi_gpu else 1  # one for each GPU, where it can use several
+    if processes > 1:
         returned: ResultRows | None = launch(job.function, inputs, job.settings, folder, processes)
     else:
         returned = resolve(job.function)(inputs, dict(job.settings), folder)
@@ -123,11 +126,6 @@ def _run(job: Job, folder: Path) -> dict[str, Any]:
         "versions": store.versions(),
         "computed": {"threads": threads(), "processes": processes},
     }
-
-
-def _processes(job: Job) -> int:
-    """In how many processes a stage runs: one for each GPU, where it can use several."""
-    return max(1, len(gpus())) if job.multi_gpu else 1
 
 
 def threads() -> int:
@@ -168,8 +166,3 @@ def disk_is_full(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _one_line(error: BaseException) -> str:
-    words = " ".join(str(error).split())
-    return words if isinstance(error, InputError) else f"{type(error).__name__}: {words}".rstrip(": ")

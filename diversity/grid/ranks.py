@@ -34,9 +34,12 @@ def launch(
     work = folder.parent
     (work / JOB).write_text(json.dumps({**job, "folder": str(folder)}))
     (work / ROWS).unlink(missing_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
     # not by torchrun: it gives each its own session, so that they outlive a group that is killed
     command = [sys.executable, "-P", "-m", "diversity.grid.ranks", str(work / JOB)]
-    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(processes)}
+    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
     shared |= {"LOCAL_WORLD_SIZE": str(processes), "PYTHONPATH": os.pathsep.join(sys.path)}
     ranks = [{**shared, "RANK": str(r), "LOCAL_RANK": str(r)} for r in range(processes)]
     if status := _all_done([subprocess.Popen(command, env=rank) for rank in ranks]):
@@ -45,12 +48,6 @@ def launch(
         raise RuntimeError(f"{processes} processes for {function} ended with status {status}; see the log")
     rows: ResultRows = json.loads((work / ROWS).read_text())
     return rows
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _all_done(running: list[subprocess.Popen[bytes]]) -> int:

@@ -73,14 +73,14 @@ class Ray:
         if not self.running:
             return []
         ended, _ = self.ray.wait(list(self.running), num_returns=1, timeout=timeout)
-        return [self._outcome(reference) for reference in ended]
-
-    def _outcome(self, reference: Any) -> Outcome:
-        job = self.running.pop(reference)
-        try:
-            return Outcome(**self.ray.get(reference))
-        except self.ray.exceptions.RayError as error:
-            return Outcome(job.key, "lost", f"Ray lost it: {_line(error)}")
+        outcomes = []
+        for reference in ended:
+            job = self.running.pop(reference)
+            try:
+                outcomes.append(Outcome(**self.ray.get(reference)))
+            except self.ray.exceptions.RayError as error:
+                outcomes.append(Outcome(job.key, "lost", f"Ray lost it: {_line(error)}"))
+        return outcomes
 
     def close(self) -> None:
         """End what still runs, and leave the cluster."""

@@ -123,16 +123,12 @@ def _cells(column: pd.Series[Any], *, alike: bool) -> list[str]:
     if (finite == finite.round()).all():
         return [cell(v) for v in column]
     digits = min(max(0, 3 - int(np.floor(np.log10(finite.abs().max())))), 4)
-    return [_fixed(float(v), digits) for v in column]
-
-
-def _fixed(value: float, digits: int) -> str:
-    import numpy as np
-
-    if not np.isfinite(value):
-        return cell(value)
-    shown = f"{value:,.{digits}f}"
-    return shown if value == 0 or float(shown.replace(",", "")) else f"{value:.1e}"
+    texts = []
+    for value in map(float, column):
+        text = f"{value:,.{digits}f}" if np.isfinite(value) else cell(value)
+        vanishes = np.isfinite(value) and value != 0 and not float(text.replace(",", ""))
+        texts.append(f"{value:.1e}" if vanishes else text)
+    return texts
 
 
 def cell(value: object) -> str:
@@ -178,15 +174,12 @@ def export(sections: Sequence[Section], folder: Path | str) -> Iterator[Path]:
     for section in sections:
         for block in section.blocks:
             if isinstance(block, Table):
-                yield from _export_table(block, Path(folder) / "tables")
+                tables = Path(folder) / "tables"
+                tables.mkdir(parents=True, exist_ok=True)
+                yield store.write(tables / f"{block.slug}.csv", block.frame.to_csv(index=False))
+                yield store.write(tables / f"{block.slug}.tex", _latex(block))
             elif isinstance(block, Figure):
                 yield from _export_figure(block, Path(folder) / "figures")
-
-
-def _export_table(table: Table, folder: Path) -> Iterator[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    yield store.write(folder / f"{table.slug}.csv", table.frame.to_csv(index=False))
-    yield store.write(folder / f"{table.slug}.tex", _latex(table))
 
 
 def _latex(table: Table) -> str:

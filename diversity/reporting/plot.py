@@ -51,8 +51,7 @@ def plot(found: object, what: str = "", **options: Option) -> Figure:
     if isinstance(found, pd.DataFrame):
         known: Mapping[str, Draw] = {name: figure.draw for name, figure in TABLES.items()}
         name = what or _default(found)
-        _check_columns(found, options)
-        _check_numbers(found, name, options)
+        _check_table(found, name, options)
     else:
         known = _figures_of(found)
         name = what or next(iter(known))
@@ -103,17 +102,14 @@ def _default(table: pd.DataFrame) -> str:
     )
 
 
-def _check_columns(table: pd.DataFrame, options: Mapping[str, Option]) -> None:
-    for option in COLUMNS:
-        name, known = options.get(option), list(map(str, table.columns))
-        if name and str(name) not in known:
-            raise catalog.near(str(name), known, f"column for {option}")
-
-
-def _check_numbers(table: pd.DataFrame, name: str, options: Mapping[str, Option]) -> None:
-    """InputError for a table without rows, and for text where a figure draws numbers."""
+def _check_table(table: pd.DataFrame, name: str, options: Mapping[str, Option]) -> None:
+    """InputError for an option that names no column, a table without rows, and text where a figure draws numbers."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+    columns = list(map(str, table.columns))
+    for option in COLUMNS:
+        if (named_by := options.get(option)) and str(named_by) not in columns:
+            raise catalog.near(str(named_by), columns, f"column for {option}")
     if table.empty:
         raise InputError(f"expected rows to draw, found none in the table of {name}")
     named = [options[o] for o in ("x", "y", "error") if options.get(o) and (o != "x" or name == "groups")]

@@ -80,7 +80,8 @@ def methods(
     if isinstance(fit, str):
         why = f"The methods text cannot be shown: {fit.rstrip('.')}."
         return Section("methods", title, (Paragraph(why, "missing"),))
-    parts = (_measured(fit, runs), _tested(fit, settings), _besides(fit), _compared(comparison), _closing(settings))
+    closing = f"Draws are seeded ({settings.get('seed')}). Computed with diversity {settings.get('version')}."
+    parts = (_measured(fit, runs), _tested(fit, settings), _besides(fit), _compared(comparison), closing)
     return Section("methods", title, tuple(Paragraph(part) for part in parts if part))
 
 
@@ -151,7 +152,3 @@ def _compared(comparison: Comparison | str) -> str:
         f"We also compared the most with the least diverse mixtures in {sentences.count(comparison.n_pairs, 'pair')} of the "
         f"same number of tasks (and budget, where known).{region}"
     )
-
-
-def _closing(settings: Mapping[str, object]) -> str:
-    return f"Draws are seeded ({settings.get('seed')}). Computed with diversity {settings.get('version')}."

@@ -14,8 +14,11 @@ def card(record: Mapping[str, Any], text: str = "") -> str:
     *others, last = sorted(record["mixture"]["shares"])
     tasks = f"{', '.join(others)} and {last}" if others else last
     languages = sorted({d.get("language", "en") for d in record["data"].values()})
+    front = ["---", "library_name: transformers", "pipeline_tag: feature-extraction"]
+    front += [f"base_model: {record['model']['name']}"] if "/" in record["model"]["name"] else []
+    front += ["language:", *(f"- {lang}" for lang in languages), "tags:", "- intermediate-task-training", "---"]
     parts = [
-        _front(record, languages),
+        "\n".join(front),
         f"# {record['model']['name']} after {name}",
         f"An encoder trained on {tasks}, to be fine-tuned. It loads with "
         "`transformers.AutoModel.from_pretrained`; the heads of the intermediate tasks are not part of it.",
@@ -38,13 +41,6 @@ def card(record: Mapping[str, Any], text: str = "") -> str:
     parts += ["## Data", *(_data(task, about) for task, about in record["data"].items())]
     parts += ["## Settings", _table(["setting", "value"], [[k, str(v)] for k, v in _settings(record).items()])]
     return "\n\n".join(parts) + "\n"
-
-
-def _front(record: Mapping[str, Any], languages: Sequence[str]) -> str:
-    lines = ["---", "library_name: transformers", "pipeline_tag: feature-extraction"]
-    lines += [f"base_model: {record['model']['name']}"] if "/" in record["model"]["name"] else []
-    lines += ["language:", *(f"- {lang}" for lang in languages), "tags:", "- intermediate-task-training", "---"]
-    return "\n".join(lines)
 
 
 def _sampling(sampling: Mapping[str, Any]) -> str:
