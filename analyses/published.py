@@ -16,7 +16,7 @@ import diversity
 from diversity import catalog, store
 from diversity.stats import reliability
 from diversity.stats.fit import Fit
-from diversity.stats.outcomes import read_outcomes
+from diversity.studies.outcomes import read_outcomes
 
 OUT = Path(__file__).parent / "published"
 METRICS = ("cosine", "vendi(q=2)", "vendi(q=1)", "effective_rank")

@@ -131,3 +131,12 @@ def loaded(small, tmp_path_factory):
         return load_model(str(small.folder(path, architecture, **changes)))
 
     return loaded
+
+
+@pytest.fixture(scope="session")
+def designs():
+    """The module `designs.py` beside this file: designs, made on the spot, for all tests of the statistics."""
+    specification = importlib.util.spec_from_file_location("designs", HERE / "designs.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module

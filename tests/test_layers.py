@@ -15,7 +15,7 @@ LAYERS = [
     {"planning", "zeroshot"},
     {"retrieval", "training", "scoring"},
     {"features", "encoders", "stats", "xtreme"},
-    {"tasks", "metrics"},
+    {"tasks", "metrics", "studies"},
     {"data"},
     {"moments", "results", "store", "catalog"},
     {"types", "version"},

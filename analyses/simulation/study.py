@@ -25,8 +25,9 @@ from diversity.stats import matching, paired
 from diversity.stats.calibration import calibrated
 from diversity.stats.model import primary_test
 from diversity.stats.multimembership import slopes
-from diversity.stats.permutation import Relabelled, drawn_labels, label_test, size_means
-from diversity.stats.study import sd_within
+from diversity.stats.permutation import Relabelled, drawn_labels, label_test
+from diversity.studies.study import sd_within
+from diversity.studies.weights import size_means
 
 HERE = Path(__file__).parent
 SD_TASK, SD_NOISE, PERMUTATIONS, BOOTSTRAP, EACH = 1.0, 0.25, 199, 199, 20

@@ -12,7 +12,7 @@ from diversity.types import InputError
 
 if TYPE_CHECKING:
     from diversity.scoring.scorer import MomentScorer
-    from diversity.stats.scores import Scores
+    from diversity.studies.scores import Scores
 
 LowerIsBetter = Annotated[
     bool | None,

@@ -67,7 +67,7 @@ def compare(
     """
     from diversity.stats import compare as comparing
     from diversity.stats.analysis import Analysis
-    from diversity.stats.scores import read_scores
+    from diversity.studies.scores import read_scores
 
     for file in (f for f in (json_file, out) if f is not None):
         check_writable(file)

@@ -65,7 +65,7 @@ def fit(
     """
     from diversity.stats import fit as fitting
     from diversity.stats.analysis import Analysis
-    from diversity.stats.scores import read_scores
+    from diversity.studies.scores import read_scores
 
     for file in (f for f in (json_file, out) if f is not None):
         check_writable(file)

@@ -59,7 +59,7 @@ def report(
     """
     from diversity.reporting import report as reporting
     from diversity.stats.analysis import Analysis
-    from diversity.stats.scores import read_scores
+    from diversity.studies.scores import read_scores
 
     known = read_scores(scores)
     analysis = Analysis(

@@ -212,7 +212,7 @@ def _strength(assumed: Assumptions, names: Sequence[str], outcome: str, notes: l
     if assumed.results is None:
         notes.append("strength of the single tasks is not known without --results: mixtures are not matched in it")
         return None
-    from diversity.stats import outcomes
+    from diversity.studies import outcomes
 
     results = outcomes.read_outcomes(assumed.results)
     by_target = results.cells.T.groupby(level="target").mean().T
@@ -324,7 +324,7 @@ def _power(
     import pandas as pd
 
     from diversity.stats import power
-    from diversity.stats.study import sd_within
+    from diversity.studies.study import sd_within
 
     trained = table[table["k"] > 0]
     weights = weights_of([Mixture.of(list(tasks)) for tasks in trained["tasks"]], names)

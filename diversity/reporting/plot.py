@@ -151,7 +151,7 @@ def _of_section(make: Callable[..., Section], slug: str) -> Draw:
 
 
 def _scores(table: pd.DataFrame, *, metric: str = "") -> Figure:
-    from diversity.stats.scores import read_scores
+    from diversity.studies.scores import read_scores
 
     scores = read_scores(table)
     rows = scores.of(metric or scores.pairs[0][0])

@@ -16,8 +16,8 @@ from diversity.scoring.scorer import scorers
 from diversity.stats.analysis import Analysis
 from diversity.stats.compare import Comparison, compare
 from diversity.stats.fit import Fit, fit
-from diversity.stats.outcomes import Outcomes, read_outcomes
-from diversity.stats.scores import Scores, read_scores
+from diversity.studies.outcomes import Outcomes, read_outcomes
+from diversity.studies.scores import Scores, read_scores
 from diversity.types import InputError
 from diversity.version import __version__
 

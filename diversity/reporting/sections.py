@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from diversity.stats.compare import Comparison
     from diversity.stats.fit import Fit
-    from diversity.stats.outcomes import Outcomes
+    from diversity.studies.outcomes import Outcomes
 
 QUESTION = (
     "Does the semantic diversity of the English intermediate tasks change zero-shot cross-lingual accuracy, compared with "

@@ -13,7 +13,7 @@ from diversity.encoders import registry
 from diversity.moments import single_threaded
 from diversity.scoring.asked import Asked
 from diversity.scoring.embedded import EmbeddedTasks, from_arrays, load_moments
-from diversity.stats.scores import Scores
+from diversity.studies.scores import Scores
 from diversity.types import Array, InputError, SecondOrder
 
 NUMBERS = 1 << 24  # of weights that are valued at once: 134 MB

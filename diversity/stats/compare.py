@@ -12,14 +12,15 @@ import numpy as np
 
 from diversity.stats import matching, model, paired, sentences
 from diversity.stats.analysis import Analysis
-from diversity.stats.outcomes import Outcomes, read_outcomes
 from diversity.stats.paired import PairedTest, Pairs
-from diversity.stats.permutation import Relabelled, SetScores, closed, labels
+from diversity.stats.permutation import Relabelled, SetScores, labels
 from diversity.stats.relabelling import Relabelling
 from diversity.stats.result import Result
-from diversity.stats.scores import Scores, read_scores
-from diversity.stats.study import Study, read_study
-from diversity.stats.tables import BASELINES
+from diversity.studies.outcomes import Outcomes, read_outcomes
+from diversity.studies.scores import Scores, read_scores
+from diversity.studies.study import Study, read_study
+from diversity.studies.tables import BASELINES
+from diversity.studies.weights import closed
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:

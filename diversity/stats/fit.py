@@ -27,10 +27,10 @@ from diversity.stats import (
 from diversity.stats.analysis import Analysis
 from diversity.stats.calibration import calibrated
 from diversity.stats.multimembership import basis
-from diversity.stats.outcomes import Outcomes, read_outcomes
 from diversity.stats.result import Result
-from diversity.stats.scores import Scores, read_scores
-from diversity.stats.study import Study, read_study
+from diversity.studies.outcomes import Outcomes, read_outcomes
+from diversity.studies.scores import Scores, read_scores
+from diversity.studies.study import Study, read_study
 from diversity.types import InputError
 
 if TYPE_CHECKING:

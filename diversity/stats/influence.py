@@ -10,7 +10,7 @@ import numpy as np
 
 from diversity.stats.model import Tester
 from diversity.stats.multimembership import basis
-from diversity.stats.study import FEWEST, Study
+from diversity.studies.study import FEWEST, Study
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:

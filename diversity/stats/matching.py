@@ -88,7 +88,7 @@ def given(groups: Mapping[str, str] | pd.Series, mixtures: Sequence[str]) -> lis
 
     Raises InputError for another word than diverse or homogeneous, and where one of the groups is empty.
     """
-    from diversity.stats.tables import canonical
+    from diversity.studies.tables import canonical
 
     known = {canonical(str(name)): str(group).strip() for name, group in dict(groups).items()}
     if wrong := sorted({g for g in known.values() if g not in (*GROUPS, *NEITHER)}):

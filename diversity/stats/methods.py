@@ -13,7 +13,7 @@ import numpy as np
 from diversity.stats.model import DesignMatrix, Estimates
 from diversity.stats.multimembership import basis, slopes
 from diversity.stats.permutation import Index
-from diversity.stats.study import Study
+from diversity.studies.study import Study
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:

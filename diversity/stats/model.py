@@ -15,15 +15,15 @@ from typing import Literal
 
 import numpy as np
 
-from diversity.stats import permutation
 from diversity.stats.analysis import Analysis
 from diversity.stats.calibration import calibrated
 from diversity.stats.multimembership import Slopes, basis, slopes
 from diversity.stats.permutation import LabelTest, Relabelled, label_test
 from diversity.stats.relabelling import Relabelling
-from diversity.stats.scores import Scores
-from diversity.stats.study import Study
-from diversity.stats.tables import Mask
+from diversity.studies.scores import Scores
+from diversity.studies.study import Study
+from diversity.studies.tables import Mask
+from diversity.studies.weights import closed, size_groups, size_means
 from diversity.types import Array, InputError
 
 Verdict = Literal["positive", "negative", "not established"]
@@ -57,12 +57,12 @@ def primary_test(
     >>> primary_test(np.eye(9), relabelled=True).test
     'labels'
     """
-    closed = permutation.closed(weights)
-    if relabelled and not moved and (closed or not chosen_by_diversity):
+    is_closed = closed(weights)
+    if relabelled and not moved and (is_closed or not chosen_by_diversity):
         return TestChoice("labels")
     member = weights > 0
     alike = np.allclose(weights[member], np.repeat(1 / member.sum(axis=1), member.sum(axis=1)), atol=1e-6)
-    groups = len(np.unique(permutation.size_groups(weights)))
+    groups = len(np.unique(size_groups(weights)))
     contrasts = len(weights) - groups - covariates - 1
     if weights.shape[1] < LEAST_TASKS or contrasts < LEAST_CONTRASTS:
         return TestChoice(
@@ -104,7 +104,7 @@ def design_matrix(study: Study, covariates: Sequence[str] = ()) -> DesignMatrix:
 
     Raises InputError where a covariate leaves diversity no freedom that sizes left.
     """
-    fixed, notes = permutation.size_means(study.weights), list[str]()
+    fixed, notes = size_means(study.weights), list[str]()
     sizes = fixed.sum(axis=0)
     terms = (["size"] if len(sizes) > 1 else []) + list(covariates)
     if alone := int((sizes == 1).sum()) if len(sizes) > 1 else 0:
@@ -190,7 +190,7 @@ class Tester:
             study.weights,
             relabelled=isinstance(relabelled, Relabelled),
             chosen_by_diversity=self.chosen(study),
-            covariates=design.fixed.shape[1] - len(np.unique(permutation.size_groups(study.weights))),
+            covariates=design.fixed.shape[1] - len(np.unique(size_groups(study.weights))),
             moved=design.moved,
         )
         if choice.test == "labels" and isinstance(relabelled, Relabelled):

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from diversity.stats.multimembership import Contrasts, contrasts, variance_ratio
-from diversity.stats.permutation import Relabelled, size_means
+from diversity.stats.permutation import Relabelled
+from diversity.studies.weights import size_means
 from diversity.types import Array, InputError
 
 Pairs = Sequence[tuple[int, int]]  # of mixtures: the diverse and the homogeneous one

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diversity.stats.multimembership import Contrasts, contrasts, variance_ratio
+from diversity.studies.weights import size_means
 from diversity.types import Array
 
 ALL = 9  # tasks whose labels are permuted in all ways: 9! = 362,880
@@ -27,43 +28,6 @@ DIRECT = 20  # tasks up to which the scores of sets stand in a table of all sets
 COARSE = 20_000  # relabellings that the ends of an interval are first looked for with
 Index = NDArray[np.intp]
 Labels = NDArray[np.int8]
-
-
-def closed(weights: Array) -> bool:
-    """Is the design closed under relabelling: does every exchange of tasks send each mixture (M, T) to one of them?
-
-    >>> closed(np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]])), closed(np.array([[1, 0, 0], [0, 1, 0]]))
-    (True, False)
-    """
-    count = weights.shape[1]
-    if count > 52 or len(np.unique(weights > 0, axis=0)) < len(weights):
-        return False
-    tasks = np.arange(count)
-    swap, turn = tasks.copy(), np.roll(tasks, 1)  # these two generate all permutations
-    swap[:2] = swap[:2][::-1]
-    rounded = np.round(weights, 9)
-    rows = np.unique(rounded, axis=0)
-    return all(np.array_equal(np.unique(rounded[:, order], axis=0), rows) for order in (swap, turn))
-
-
-def size_groups(weights: Array) -> Index:
-    """The group of each mixture (M,) that has a mean of its own: its number of tasks.
-
-    In a closed design of unequal weights also their pattern, which relabelling keeps.
-
-    >>> size_groups(np.array([[1, 0], [0.5, 0.5], [0.2, 0.8]])).tolist()
-    [0, 1, 1]
-    """
-    if closed(weights):
-        pattern = np.round(np.sort(weights, axis=1), 9)
-        return np.asarray(np.unique(pattern, axis=0, return_inverse=True)[1]).reshape(-1)
-    return np.asarray(np.unique((weights > 0).sum(axis=1), return_inverse=True)[1])
-
-
-def size_means(weights: Array) -> Array:
-    """Fixed effects (M, groups): a mean for each size."""
-    group = size_groups(weights)
-    return np.asarray((group[:, None] == np.arange(group.max() + 1)).astype(float))
 
 
 def labels(tasks: int, draws: int, rng: np.random.Generator) -> tuple[Labels, bool]:

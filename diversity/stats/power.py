@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from diversity.stats.calibration import calibrated
 from diversity.stats.model import primary_test
 from diversity.stats.multimembership import basis, slopes
-from diversity.stats.permutation import Relabelled, SetScores, closed, label_test, labels, size_means
-from diversity.stats.study import sd_within
+from diversity.stats.permutation import Relabelled, SetScores, label_test, labels
+from diversity.studies.study import sd_within
+from diversity.studies.weights import closed, size_means
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diversity.stats.study import Study
+from diversity.studies.study import Study
 from diversity.types import Array
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diversity.stats.predictive import baselines
-from diversity.stats.study import Study
+from diversity.studies.study import Study
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ import numpy as np
 from diversity.stats import permutation
 from diversity.stats.analysis import Scorers
 from diversity.stats.permutation import Index, Labels, Relabelled, SetScores
-from diversity.stats.scores import Scores
-from diversity.stats.study import Study
+from diversity.studies.scores import Scores
+from diversity.studies.study import Study
+from diversity.studies.weights import closed
 from diversity.types import Array, Scorer
 
 SETS = 40_000  # sets of tasks that are looked up or computed one by one
@@ -81,7 +82,7 @@ class Relabelling:
         equal = bool(np.allclose(study.weights[member], np.repeat(largest, member.sum(axis=1)), atol=1e-9))
         sizes = sorted({int(k) for k in member.sum(axis=1)})
         if not equal or sum(math.comb(tasks, k) for k in sizes) > SETS:
-            return SetScores.of(member, study.x) if tasks <= 52 and permutation.closed(study.weights) else None
+            return SetScores.of(member, study.x) if tasks <= 52 and closed(study.weights) else None
         sets = [s for k in sizes for s in combinations(range(tasks), k)]
         rows = np.zeros((len(sets), tasks), dtype=bool)
         for row, chosen in zip(rows, sets, strict=True):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diversity.stats.multimembership import contrasts, slopes, slopes_at
-from diversity.stats.study import Study, constant
+from diversity.studies.study import Study, constant
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:

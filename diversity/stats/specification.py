@@ -9,8 +9,8 @@ import numpy as np
 
 from diversity.stats import multicomp
 from diversity.stats.model import Tester, Testers, design_matrix
-from diversity.stats.outcomes import Outcomes
-from diversity.stats.study import FEWEST, Study, read_study
+from diversity.studies.outcomes import Outcomes
+from diversity.studies.study import FEWEST, Study, read_study
 from diversity.types import InputError
 
 if TYPE_CHECKING:

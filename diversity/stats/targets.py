@@ -10,10 +10,10 @@ import numpy as np
 
 from diversity.stats import multicomp
 from diversity.stats.model import Estimates, Tester
-from diversity.stats.outcomes import targets_of
 from diversity.stats.permutation import LabelTest
-from diversity.stats.study import Study
-from diversity.stats.tables import Mask
+from diversity.studies.outcomes import targets_of
+from diversity.studies.study import Study
+from diversity.studies.tables import Mask
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import diversity
 from diversity.stats import matching, paired
-from diversity.stats.permutation import Relabelled, SetScores, label_test, labels, size_means
+from diversity.stats.permutation import Relabelled, SetScores, label_test, labels
+from diversity.studies.weights import size_means
 from diversity.types import InputError
 
 

@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from diversity.stats.multimembership import slopes
-from diversity.stats.permutation import (
-    Relabelled,
-    SetScores,
-    closed,
-    drawn_labels,
-    label_test,
-    labels,
-    size_groups,
-    size_means,
-)
+from diversity.stats.permutation import Relabelled, SetScores, drawn_labels, label_test, labels
+from diversity.studies.weights import closed, size_groups, size_means
 
 
 def in_table(weights, x, draws=None, rng=None):

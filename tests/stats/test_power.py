@@ -9,7 +9,7 @@ from scipy import stats
 from diversity.stats import power
 from diversity.stats.calibration import calibrated
 from diversity.stats.permutation import Relabelled, SetScores, drawn_labels
-from diversity.stats.study import sd_within
+from diversity.studies.study import sd_within
 from diversity.types import InputError
 
 

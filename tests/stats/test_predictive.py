@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import ndcg_score
 
 from diversity.stats import predictive, ranking
-from diversity.stats.study import read_study
+from diversity.studies.study import read_study
 from diversity.types import InputError
 
 

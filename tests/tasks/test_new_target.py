@@ -9,7 +9,7 @@ import pytest
 
 import diversity
 from diversity import InputError, catalog
-from diversity.stats.outcomes import read_outcomes, targets_of
+from diversity.studies.outcomes import read_outcomes, targets_of
 from diversity.training.settings import preset
 from diversity.xtreme.benchmark import benchmark
 

@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 from diversity.stats import influence, methods, model, multicomp, reliability, sentences, specification, targets
-from diversity.stats.outcomes import read_outcomes
-from diversity.stats.scores import read_scores
-from diversity.stats.study import read_study
+from diversity.studies.outcomes import read_outcomes
+from diversity.studies.scores import read_scores
+from diversity.studies.study import read_study
 from diversity.types import InputError
 
 

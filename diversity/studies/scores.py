@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diversity import catalog
-from diversity.stats import tables
+from diversity.studies import tables
 from diversity.types import InputError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diversity import catalog
-from diversity.stats import tables
-from diversity.stats.tables import Mask, Shares
+from diversity.studies import tables
+from diversity.studies.tables import Mask, Shares
 from diversity.types import InputError
 
 if TYPE_CHECKING:

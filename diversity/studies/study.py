@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diversity import catalog
-from diversity.stats import outcomes, permutation
-from diversity.stats.outcomes import Outcomes, read_outcomes
-from diversity.stats.scores import Scores, read_scores
-from diversity.stats.tables import Mask, Shares, stated
+from diversity.studies import outcomes
+from diversity.studies.outcomes import Outcomes, read_outcomes
+from diversity.studies.scores import Scores, read_scores
+from diversity.studies.tables import Mask, Shares, stated
+from diversity.studies.weights import closed, size_groups
 from diversity.types import Z95, Array, InputError
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Study:
     @cached_property
     def closed(self) -> bool:
         """Is the design closed under relabelling of its tasks?"""
-        return permutation.closed(self.weights)
+        return closed(self.weights)
 
     @cached_property
     def single_mean(self) -> Array:
@@ -216,7 +217,7 @@ def read_study(
 
 def sd_within(x: Array, weights: Array) -> float:
     """The standard deviation of diversity x (M,) within mixtures of one size; of all where it is the same within sizes."""
-    group = permutation.size_groups(weights)
+    group = size_groups(weights)
     means = np.bincount(group, x) / np.bincount(group)
     left, free = x - means[group], len(x) - len(means)
     within = math.sqrt(float(left @ left) / free) if free > 0 else 0.0

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diversity.stats.outcomes import read_outcomes
-from diversity.stats.study import read_study
-from diversity.stats.tables import membership, tasks_in
+from diversity.studies.outcomes import read_outcomes
+from diversity.studies.study import read_study
+from diversity.studies.tables import membership, tasks_in
 from diversity.types import InputError
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diversity.stats.outcomes import read_outcomes
-from diversity.stats.scores import read_scores
-from diversity.stats.study import read_study
-from diversity.stats.tables import tasks_in
+from diversity.studies.outcomes import read_outcomes
+from diversity.studies.scores import read_scores
+from diversity.studies.study import read_study
+from diversity.studies.tables import tasks_in
 from diversity.types import InputError
 
 

@@ -1,0 +1,1 @@
+"""Studies: anybody's results and scores, read and checked, and joined to what is analysed."""
