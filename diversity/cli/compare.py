@@ -75,13 +75,14 @@ def compare(
         raise InputError("expected --groups or --group-column, found both")
     known = None if scores is None else read_scores(scores)
     analysis = Analysis(
+        rope=rope,
         outcome=outcome, encoder=encoder, english=english, where=options.choices(where), alpha=alpha, seed=seed,
         permutations=permutations, lower_is_better=lower_is_better, chosen_by_diversity=chosen_by_diversity,
         scorers=None if known is None else options.scorers_of(known, moments, embeddings),
     )  # fmt: skip
     compared = comparing.compare(
         results, known, metric=metric, groups=_groups(groups) if groups is not None else group_column, share=share,
-        match=names_in(match), rope=rope, analysis=analysis,
+        match=names_in(match), analysis=analysis,
     )  # fmt: skip
     if json_file is not None:
         emit(json.dumps(compared.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n", json_file)

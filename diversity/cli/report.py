@@ -63,6 +63,7 @@ def report(
 
     known = read_scores(scores)
     analysis = Analysis(
+        rope=rope,
         outcome=outcome, encoder=encoder, english=english, where=options.choices(where),
         covariates=tuple(metrics_in(covariates)),
         alpha=alpha, permutations=permutations, bootstrap=bootstrap, seed=seed,
@@ -71,7 +72,7 @@ def report(
     )  # fmt: skip
     presentation = reporting.Presentation(title or reporting.TITLE, remark, exports)
     written = reporting.report(
-        results, scores, metric=metric, output=output, groups=group_column, rope=rope, analysis=analysis,
+        results, scores, metric=metric, output=output, groups=group_column, analysis=analysis,
         presentation=presentation,
     )  # fmt: skip
     print(written.html)

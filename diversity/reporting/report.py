@@ -58,14 +58,13 @@ def report(
     metric: str,
     output: Path | str,
     groups: Mapping[str, str] | str | None = None,
-    rope: float | None = None,
     analysis: Analysis | None = None,
     presentation: Presentation | None = None,
 ) -> Report:
     """Write the report to OUTPUT (an `.html` file), and its tables and figures to folders beside it.
 
     `results`, `scores` and `analysis` are those of `fit`; `metric` and the outcome of the analysis are the primary ones,
-    declared before. `groups` and `rope` are those of `compare`: a mapping, or a column of the results such as `role`,
+    declared before. `groups` are those of `compare`: a mapping, or a column of the results such as `role`,
     which a grid of matched pairs writes. What the tables do not allow (one seed, one target, three mixtures) is explained
     in its place. The scores of relabelled mixtures are computed from the shipped moments where the analysis has no
     scorers. Raises InputError only where the tables cannot be read at all.
@@ -83,11 +82,11 @@ def report(
         fitted = _or_why(lambda: fit(runs, known, metric=metric, analysis=asked))
         _next(bar, "pairs")
         of_pairs = replace(asked, bootstrap=None)
-        compared = _or_why(lambda: compare(runs, known, metric=metric, rope=rope, groups=groups, analysis=of_pairs))
+        compared = _or_why(lambda: compare(runs, known, metric=metric, groups=groups, analysis=of_pairs))
         _next(bar, "page")
         findings = Findings(fitted, compared, runs, known.of(metric, asked.encoder), known.frame)
         settings = {
-            "alpha": asked.alpha, "rope": "half a point of 100" if rope is None else rope, "seed": asked.seed,
+            "alpha": asked.alpha, "rope": "half a point of 100" if asked.rope is None else asked.rope, "seed": asked.seed,
             "version": __version__, "covariates": ", ".join(asked.covariates) or "none",
         }  # fmt: skip
         facts = _facts({"results": results, "scores": scores}, _settings(metric, asked, known, settings))

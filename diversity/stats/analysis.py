@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,8 +20,9 @@ class Analysis:
     chooses rows of the results by their columns. `covariates` are k, entropy, log_budget, single_mean, numeric columns,
     or other metrics of the scores. `alpha` is the level of the tests, `permutations` the task labels that are drawn (all
     of them up to nine tasks), `bootstrap` the draws of intervals (1000 of correlations and 10,000 of pairs where it is
-    None), `seed` that of everything drawn. `lower_is_better` says so of the outcomes (None: as a column of that name or the
-    metric's name says); `chosen_by_diversity` that the mixtures were chosen by their diversity, as matched pairs are (None:
+    None), `seed` that of everything drawn. `rope` is the difference that counts as practically none
+    in a comparison (None: half a point where the outcomes are in points of 100).
+    `lower_is_better` says so of the outcomes (None: as a column of that name or the metric's name says); `chosen_by_diversity` that the mixtures were chosen by their diversity, as matched pairs are (None:
     as a column `role` of the results says). `scorers` compute the scores of relabelled mixtures that a table lacks: a Scorer
     of the metric, or a function of metric and encoder that gives one, such as `diversity.scorers(scores)`.
 
@@ -40,12 +42,15 @@ class Analysis:
     bootstrap: int | None = None
     seed: int = 0
     lower_is_better: bool | None = None
+    rope: float | None = None
     chosen_by_diversity: bool | None = None
     scorers: Scorer | Scorers | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise InputError(f"expected alpha between 0 and 1, found {self.alpha}")
+        if self.rope is not None and not 0 <= self.rope < math.inf:
+            raise InputError(f"expected a region of practical equivalence of at least 0, found {self.rope}")
         fewest = min(self.permutations, self.permutations if self.bootstrap is None else self.bootstrap)
         if fewest < 100:
             raise InputError(f"expected at least 100 permutations and draws, found {fewest}")

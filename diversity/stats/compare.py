@@ -89,7 +89,6 @@ def compare(
     outcome: str | None = None,
     share: float = 1 / 3,
     match: Sequence[str] = ("k", "budget"),
-    rope: float | None = None,
     analysis: Analysis | None = None,
 ) -> Comparison:
     """Compare diverse with homogeneous mixtures, in pairs of the same number of tasks and the same budget.
@@ -97,16 +96,13 @@ def compare(
     The groups are given (`groups`: mixture -> diverse or homogeneous, or the name of a column of the results), or are
     the `share` of greatest and of least `metric` in `scores` within each stratum of `match` (k, budget, or any column of
     numbers; a budget that the results do not have is passed over). Pairs share as many tasks as they can, each mixture
-    being in one pair at most. `results`, `outcome`, and `analysis` are those of `fit`. `rope` is by default half
-    a point where the outcomes are in points of 100.
+    being in one pair at most. `results`, `outcome`, and `analysis` are those of `fit`.
 
     Where the scores of relabelled mixtures can be had and the groups are those of the score, the primary test permutes the
     tasks' labels and forms groups and pairs again; else it is a parametric bootstrap.
 
     Raises InputError for tables that cannot be used, and where no stratum has mixtures of both groups.
     """
-    if rope is not None and (rope < 0 or not math.isfinite(rope)):
-        raise InputError(f"expected a region of practical equivalence of at least 0, found {rope}")
     asked = (analysis or Analysis()).changed(outcome=outcome)
     runs = read_outcomes(results, english=asked.english, where=asked.where, lower_is_better=asked.lower_is_better)
     known = _given(groups, runs)
@@ -124,7 +120,7 @@ def compare(
         )
     relabelling = Relabelling.of(table, study.metric, study.encoder, None if known is not None else asked.scorers)
     numbers = _numbers(matched, pairs, model.Tester(relabelling, asked))
-    region = (ROPE if study.in_points else math.nan) if rope is None else rope
+    region = (ROPE if study.in_points else math.nan) if asked.rope is None else asked.rope
     rows = _table(study, pairs, matched.strata)
     return Comparison(
         metric=study.metric if known is None else "group",

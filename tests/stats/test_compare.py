@@ -1,6 +1,7 @@
 """Pairs by hand, exact tests by brute force, verdicts that are known."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,7 +125,7 @@ def test_losses_are_better_where_lower(designs, rng):
     assert found.verdict == "worse"
     assert "lower is better" in found.sentence
     higher = diversity.Analysis(lower_is_better=False)
-    assert diversity.compare(loss, scores, metric="cosine", rope=0.01, analysis=higher).verdict == "better"
+    assert diversity.compare(loss, scores, metric="cosine", analysis=replace(higher, rope=0.01)).verdict == "better"
 
 
 def test_fractions_are_not_practically_equal_by_default(designs, rng):
@@ -139,7 +140,8 @@ def test_fractions_are_not_practically_equal_by_default(designs, rng):
     assert (
         diversity.compare(small[0].assign(value=small[0]["value"] / 100), small[1], metric="cosine").verdict != "equal"
     )
-    given = diversity.compare(small[0].assign(value=small[0]["value"] / 100), small[1], metric="cosine", rope=0.05)
+    fractions = small[0].assign(value=small[0]["value"] / 100)
+    given = diversity.compare(fractions, small[1], metric="cosine", analysis=diversity.Analysis(rope=0.05))
     assert given.verdict == "equal"
 
 
@@ -184,7 +186,7 @@ def test_what_cannot_be_compared(designs, rng):
         diversity.compare(results, groups=one)
     assert diversity.compare(results, groups=one, match=[]).n_pairs == 15
     with pytest.raises(InputError, match="practical equivalence"):
-        diversity.compare(results, groups=side, rope=-1)
+        diversity.compare(results, groups=side, analysis=diversity.Analysis(rope=-1))
 
 
 def test_two_pairs_decide_nothing(designs, rng):
