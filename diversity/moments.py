@@ -42,7 +42,14 @@ def unit_chunks(
     """
     for block, part, factors in directions(x, normalize=normalize, chunk=chunk, copy=reuse):
         whole = np.multiply(part, factors[:, None], out=part if reuse else np.empty(part.shape))
-        yield whole if centre is None else _unit(whole - centre, block.start)
+        if centre is not None:
+            whole = whole - centre
+            lengths = np.linalg.norm(whole, axis=1)
+            if not lengths.all():
+                row = block.start + int(np.argmin(lengths))
+                raise InputError(f"expected rows that differ from their centre, found row {row} on it")
+            whole = whole / lengths[:, None]
+        yield whole
 
 
 def unit_rows(x: ArrayLike, *, dtype: DTypeLike = np.float64) -> np.ndarray[Any, Any]:
@@ -90,15 +97,6 @@ def _factors(part: Array, start: int, normalize: bool) -> Array:
     if not squares.all():
         raise InputError(f"expected rows with a direction, found only zeros in row {start + int(np.argmin(squares))}")
     return np.asarray(1 / largest / np.sqrt(squares))
-
-
-def _unit(part: Array, start: int) -> Array:
-    lengths = np.linalg.norm(part, axis=1)
-    if not lengths.all():
-        raise InputError(
-            f"expected rows that differ from their centre, found row {start + int(np.argmin(lengths))} on it"
-        )
-    return np.asarray(part / lengths[:, None])
 
 
 def _give_back(rows: np.ndarray[Any, Any], start: int, stop: int) -> None:

@@ -148,7 +148,10 @@ def training_record(model: Path | str) -> dict[str, Any] | None:
 
 def training_of(record: Mapping[str, Any]) -> dict[str, Any]:
     """Of the record of a training: what determines its weights, in the form that `Run.settings` hold."""
-    files = {task: _digests(about) for task, about in record["data"].items()}
+    files = {  # of a task's training rows, and of its dev rows where they have files of their own
+        task: [*about["files"].values(), *about.get("dev", {}).get("files", {}).values()]
+        for task, about in record["data"].items()
+    }
     limits = {about["limit"] for about in record["data"].values()}
     return training(record["settings"], limits.pop() if len(limits) == 1 else None, files)
 
@@ -163,11 +166,6 @@ def training(settings: Mapping[str, Any], limit: int | None, files: Mapping[str,
     """What determines the weights that a training gives: settings, rows a task, and hashes of each task's files."""
     kept = {name: value for name, value in settings.items() if name not in COMPUTATION}
     return {"settings": kept, "limit": limit, "data": {task: sorted(set(hashes)) for task, hashes in files.items()}}
-
-
-def _digests(about: Mapping[str, Any]) -> list[str]:
-    """SHA-256 of the files of a task's training rows, and of its dev rows where they have files of their own."""
-    return [*about["files"].values(), *about.get("dev", {}).get("files", {}).values()]
 
 
 def display_name(model: str) -> str:

@@ -42,10 +42,6 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def emit(text: str, out: Path | None) -> None:
     """Text to the screen, or to a file at once."""
     from diversity import store
@@ -67,7 +63,9 @@ def records_of(table: pd.DataFrame) -> list[dict[str, Any]]:
 def show(records: Sequence[dict[str, Any]], format: Format, out: Path | None, table: str) -> None:
     """Records in the form asked for; `table` is their text."""
     if format is Format.json:
-        clean = [{k: _finite(v) for k, v in r.items()} for r in records]
+        clean = [
+            {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in r.items()} for r in records
+        ]
         emit(json.dumps(clean, indent=1, ensure_ascii=False, allow_nan=False) + "\n", out)
     elif format is Format.csv:
         import csv

@@ -90,7 +90,9 @@ def _text(status: GridStatus) -> str:
     from diversity.grid.run import STATES
 
     shown = [s for s in STATES if status.total(s) or s in ("finished", "missing")]
-    rows = [[kind, *(_number(counts.get(s, 0)) for s in shown)] for kind, counts in status.counts.items()]
+    rows = [
+        [kind, *(f"{counts[s]:,}" if counts.get(s) else "-" for s in shown)] for kind, counts in status.counts.items()
+    ]
     rows.append(["all", *(f"{status.total(s):,}" for s in shown)])
     lines = [text_table(["stages", *shown], rows, right=range(1, len(shown) + 1))]
     finished, all_cells = status.cells
@@ -104,7 +106,3 @@ def _text(status: GridStatus) -> str:
         more = f", and {', '.join(status.unmeasured)}, of which none is finished yet" if status.unmeasured else ""
         lines.append(f"time left: {in_words(status.seconds_left)}{more if status.seconds_left is not None else ''}\n")
     return "".join(lines)
-
-
-def _number(count: int) -> str:
-    return f"{count:,}" if count else "-"

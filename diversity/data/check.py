@@ -81,15 +81,14 @@ def _check_split(
             continue
         if files is None:
             continue
-        changed = [str(f) for f in files.files if not _as_locked(f, data, locked, seen)]
+        changed = list[str]()
+        for file in files.files:
+            name = file.relative_to(data).as_posix()
+            if name not in seen:
+                seen[name] = store.sha256_file(file)
+            if locked.get(name, seen[name]) != seen[name]:
+                changed.append(str(file))
         yield _count(files, changed, _official(task, files.files, seen, data))
-
-
-def _as_locked(file: Path, data: Path, locked: Mapping[str, str], seen: dict[str, str]) -> bool:
-    name = file.relative_to(data).as_posix()
-    if name not in seen:
-        seen[name] = store.sha256_file(file)
-    return locked.get(name, seen[name]) == seen[name]
 
 
 def _official(task: Task, files: list[Path], seen: dict[str, str], data: Path) -> str:

@@ -213,6 +213,7 @@ def _read(part: PartFiles, language: str) -> Iterator[tuple[Path, Example | BadR
 
 def _read_parquet(part: PartFiles, hub: Hub, language: str) -> Iterator[Example | BadRow]:
     import datasets
+    import pyarrow
 
     try:
         files = [str(f) for f in part.files]
@@ -227,15 +228,8 @@ def _read_parquet(part: PartFiles, hub: Hub, language: str) -> Iterator[Example 
                 yield BadRow(part.files[0], where, problem_of(error, row))
             else:
                 yield from example if isinstance(example, tuple) else () if example is None else (example,)
-    except (OSError, ValueError, TypeError, datasets.exceptions.DatasetGenerationError, _arrow_error()) as error:
+    except (OSError, ValueError, TypeError, datasets.exceptions.DatasetGenerationError, pyarrow.ArrowInvalid) as error:
         raise InputError(f"{part.files[0]}: expected Parquet, found {str(error).splitlines()[0]}") from error
-
-
-def _arrow_error() -> type[Exception]:
-    import pyarrow
-
-    error: type[Exception] = pyarrow.ArrowInvalid
-    return error
 
 
 class _Checks:
@@ -300,11 +294,8 @@ def read(files: SplitFiles, *, bad: list[BadRow] | None = None) -> Iterator[Exam
                     raise problem
                 bad.append(problem)
         if not count:
-            raise InputError(f"{part.files[0]}: expected rows of {task.name} in {language!r}, found none{_why(bad)}")
-
-
-def _why(bad: list[BadRow] | None) -> str:
-    return f": {len(bad)} bad rows, the first {bad[0]}" if bad else ""
+            why = f": {len(bad)} bad rows, the first {bad[0]}" if bad else ""
+            raise InputError(f"{part.files[0]}: expected rows of {task.name} in {language!r}, found none{why}")
 
 
 def sample(items: Iterable[Example], size: int | None, seed: int) -> list[Example]:

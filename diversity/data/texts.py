@@ -193,12 +193,12 @@ def _stem(path: str, files: Sequence[Path]) -> str:
     if Path(path).is_dir():
         return Path(path).resolve().name
     stems = [f.name[: f.name.lower().index(form(f))] for f in files]
-    shared = stems[0] if len(stems) == 1 else _shared_start(stems).rstrip("-_.0123456789")
+    if len(stems) == 1:
+        shared = stems[0]
+    else:
+        alike = itertools.takewhile(lambda c: len(set(c)) == 1, zip(*stems, strict=False))
+        shared = "".join(c[0] for c in alike).rstrip("-_.0123456789")
     return shared or files[0].resolve().parent.name
-
-
-def _shared_start(words: Sequence[str]) -> str:
-    return "".join(c[0] for c in itertools.takewhile(lambda c: len(set(c)) == 1, zip(*words, strict=False)))
 
 
 # --- Columns and values ------------------------------------------------------------------------------
@@ -304,14 +304,11 @@ def _jsonl(path: Path, _: Fields) -> Numbered:
             try:
                 value = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise BadRow(path, number, f"expected a JSON object a line, found {_json_error(error)}") from error
+                found = "one nested too deeply"
+                if isinstance(error, json.JSONDecodeError):
+                    found = f"{error.msg} at column {error.colno}"
+                raise BadRow(path, number, f"expected a JSON object a line, found {found}") from error
             yield number, _record(value, path, number)
-
-
-def _json_error(error: Exception) -> str:
-    return (
-        f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else "one nested too deeply"
-    )
 
 
 def _record(value: object, path: Path, number: int) -> Record:

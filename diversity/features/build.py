@@ -372,17 +372,13 @@ def _tags(rows: Sequence[types.Tagging], align: Ints, row: Ints, recipe: Recipe)
     known = {name: IGNORE if name is None else recipe.labels.get(name, IGNORE) for name in set(names)}
     wrong = {name for name, i in known.items() if i == IGNORE and name is not None}
     if wrong and recipe.unseen == "error":
-        raise _unknown_tag(rows, wrong, recipe)
+        first, at, tag = next((e, i, t) for e in rows for i, t in enumerate(e.tags or ()) if t in wrong)
+        problem = catalog.near(tag, list(recipe.labels), "label")
+        raise InputError(f"row {first.id}, word {at + 1} ({first.tokens[at]!r}): {problem}")
     by_word = np.fromiter((known[n] for n in names), np.int64, len(names))
     counts = np.array([len(e.tokens) for e in rows])
     place = (np.cumsum(counts) - counts)[row] + align
     return np.where(align >= 0, by_word[np.maximum(place, 0)], IGNORE)
-
-
-def _unknown_tag(rows: Sequence[types.Tagging], wrong: set[str], recipe: Recipe) -> InputError:
-    row, place, tag = next((e, i, t) for e in rows for i, t in enumerate(e.tags or ()) if t in wrong)
-    problem = catalog.near(tag, list(recipe.labels), "label")
-    return InputError(f"row {row.id}, word {place + 1} ({row.tokens[place]!r}): {problem}")
 
 
 def _mlm(rows: Sequence[types.Text], recipe: Recipe) -> Features:

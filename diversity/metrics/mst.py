@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -49,7 +47,12 @@ def tree(rows: Array) -> Indices:
         for part, block in similarities(single[again], single):
             some = again[part]
             block[component[some][:, None] == component] = -np.inf
-            lists[some], lengths[some] = _fill(rows, some, block, k)
+            chosen = np.argpartition(block, -k, axis=1)[:, -k:]
+            away = to_chosen(rows[some], rows, chosen)
+            away[np.isneginf(np.take_along_axis(block, chosen, axis=1))] = np.inf  # ruled out: infinitely far
+            order = np.argsort(away, axis=1, kind="stable")
+            lists[some] = np.take_along_axis(chosen, order, axis=1)
+            lengths[some] = np.take_along_axis(away, order, axis=1)
         target[again], length[again] = lists[again, 0], lengths[again, 0]
         edges += _join(component, target, length)
     return np.array(edges, dtype=np.intp)
@@ -61,15 +64,6 @@ def _candidates(lists: Indices, lengths: Array, component: Indices) -> tuple[Ind
     first, rows = outside.argmax(axis=1), np.arange(len(lists))
     free = outside[rows, first]
     return np.where(free, lists[rows, first], -1), np.where(free, lengths[rows, first], np.inf)
-
-
-def _fill(rows: Array, some: Indices, block: np.ndarray[Any, Any], k: int) -> tuple[Indices, Array]:
-    """Lists of the k rows nearest to `some` by a block of similarities; those ruled out (-inf) are infinitely far."""
-    chosen = np.argpartition(block, -k, axis=1)[:, -k:]
-    lengths = to_chosen(rows[some], rows, chosen)
-    lengths[np.isneginf(np.take_along_axis(block, chosen, axis=1))] = np.inf
-    order = np.argsort(lengths, axis=1, kind="stable")
-    return np.take_along_axis(chosen, order, axis=1), np.take_along_axis(lengths, order, axis=1)
 
 
 def _join(component: Indices, target: Indices, length: Array) -> list[tuple[int, int]]:

@@ -42,7 +42,7 @@ def covariates(
     examples = [known or space.tasks[n].moments.n for n, known in zip(names, released, strict=True)]
     members: dict[str, list[float]] = {"log10 examples": [math.log10(n) for n in examples]}
     if all(space.tasks[n].texts for n in names):
-        members["words"] = [_words(space.tasks[n].texts or ()) for n in names]
+        members["words"] = [float(catalog.metric("mean_length")(space.tasks[n].texts or ())) for n in names]
     kinds = [catalog.task(n).kind if n in catalog.names("tasks") else "other" for n in names]
     if len(set(kinds)) > 1:
         members |= {f"{FORMAT}{kind}": [float(k == kind) for k in kinds] for kind in sorted(set(kinds))}
@@ -55,10 +55,6 @@ def covariates(
         greatest, mean = (np.mean(values, axis=0) for values in zip(*pairs, strict=True))
         means |= {"similarity, mean": mean, "similarity, greatest": greatest}
     return pd.DataFrame(means)
-
-
-def _words(texts: Sequence[str]) -> float:
-    return float(catalog.metric("mean_length")(texts))
 
 
 def _vocabulary(space: EmbeddedTasks, targets: Mapping[str, EmbeddedTask]) -> dict[str, list[float]]:
@@ -91,14 +87,11 @@ def balance(diversity: Array, columns: pd.DataFrame, roles: Sequence[str]) -> pd
     for name in table:
         values = table[name].to_numpy(float)
         one, other = values[role == "diverse"], values[role == "homogeneous"]
-        rows.append((name, _correlation(diversity, values), *_contrast(one, other)))
+        known = len(diversity) >= 3 and np.isfinite(values).all() and np.ptp(diversity) != 0
+        known = known and np.ptp(values) > 1e-12 * max(np.abs(values).max(), 1)
+        correlation = float(np.corrcoef(diversity, values)[0, 1]) if known else math.nan
+        rows.append((name, correlation, *_contrast(one, other)))
     return pd.DataFrame(rows, columns=["covariate", "correlation", "diverse", "homogeneous", "smd"])
-
-
-def _correlation(a: Array, b: Array) -> float:
-    if len(a) < 3 or not np.isfinite(b).all() or np.ptp(a) == 0 or np.ptp(b) <= 1e-12 * max(np.abs(b).max(), 1):
-        return math.nan
-    return float(np.corrcoef(a, b)[0, 1])
 
 
 def _contrast(one: Array, other: Array) -> tuple[float, float, float]:

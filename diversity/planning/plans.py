@@ -86,9 +86,11 @@ def parse_plan(content: Mapping[str, Any], file: Path) -> Plan:
     hypothesis = checked(content.get("hypothesis", {}), "hypothesis")
     targets = targets_of(content["targets"])
     train = _training(content.get("train", {}), "train", "[train]")
+    model = content["model"]
+    beside = file.parent / Path(model).expanduser()  # a folder beside the plan goes by its path
     return Plan(
         name=content.get("name", file.stem),
-        model=_model(content["model"], file),
+        model=str(beside) if model not in EMBEDDED and beside.is_dir() else model,
         targets=targets,
         seeds=_each_once(content["seeds"], "seed"),
         mixtures=_mixtures(content["mixtures"], train),
@@ -107,12 +109,6 @@ def _each_once(values: Sequence[Any], noun: str) -> tuple[Any, ...]:
     if repeated := [v for i, v in enumerate(values) if v in values[:i]]:
         raise InputError(f"expected each {noun} once, found {repeated[0]!r} twice")
     return tuple(values)
-
-
-def _model(model: str, file: Path) -> str:
-    """A folder beside the plan by its path, anything else as it stands."""
-    folder = file.parent / Path(model).expanduser()
-    return str(folder) if model not in EMBEDDED and folder.is_dir() else model
 
 
 def _from_moments(metric: str, where: str) -> str:
@@ -198,7 +194,11 @@ def _mixtures(tables: Sequence[Mapping[str, Any]], train: Mapping[str, Any]) -> 
             raise InputError(f"expected tasks in {where}, found {', '.join(known) or 'nothing'}")
         role = role_of(known.get("role", ""), where)
         for name in known["tasks"]:
-            _check_trainable(name, known["tasks"], where)
+            if "train" not in catalog.task(name).splits:
+                raise InputError(f"expected tasks to train on in {where}, found {name}, which has no training data")
+            if isinstance(known["tasks"], Mapping) and not known["tasks"][name] > 0:
+                weight = f"{known['tasks'][name]:g} for {name}"
+                raise InputError(f"expected weights above 0 in {where}, found {weight}: leave it out")
         rule: Rule = "weights" if isinstance(known["tasks"], dict) else train.get("sampling", "uniform")
         sampling = Sampling(rule, **{n: train[n] for n in DRAWN if n in train})
         label = known.get("name", "" if known["tasks"] else BASELINE)
@@ -206,10 +206,3 @@ def _mixtures(tables: Sequence[Mapping[str, Any]], train: Mapping[str, Any]) -> 
         planned.append(PlannedMixture(mixture, role, known.get("pair")))
     _each_once([p.mixture.name for p in planned], "mixture")
     return tuple(planned)
-
-
-def _check_trainable(name: str, tasks: Sequence[str] | Mapping[str, float], where: str) -> None:
-    if "train" not in catalog.task(name).splits:
-        raise InputError(f"expected tasks to train on in {where}, found {name}, which has no training data")
-    if isinstance(tasks, Mapping) and not tasks[name] > 0:
-        raise InputError(f"expected weights above 0 in {where}, found {tasks[name]:g} for {name}: leave it out")

@@ -75,22 +75,14 @@ def checked(values: Mapping[str, Any], table: TableName, where: str = "") -> dic
     for name, value in values.items():
         if name not in types:
             raise catalog.near(name, list(types), f"setting of {where}")
-        if table != "plan" and not all(map(math.isfinite, numbers := _numbers(value))):
+        parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
+        numbers = [part for part in parts if isinstance(part, float)]
+        if table != "plan" and not all(map(math.isfinite, numbers)):  # a plan's tables are checked each on its own
             raise InputError(f"expected {name} in {where} to be finite, found {', '.join(map(repr, numbers))}")
         try:
             msgspec.convert(value, types[name])
         except msgspec.ValidationError:
-            raise InputError(f"expected {name} in {where} to be {_expected(types[name])}, found {value!r}") from None
+            described = getattr(types[name], "__metadata__", ())
+            kind = str(described[0].description) if described else "one of " + ", ".join(get_args(types[name]))
+            raise InputError(f"expected {name} in {where} to be {kind}, found {value!r}") from None
     return dict(values)
-
-
-def _numbers(value: object) -> list[float]:
-    """The numbers of a value; those of the tables in it are checked with these."""
-    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
-    return [part for part in parts if isinstance(part, float)]
-
-
-def _expected(kind: object) -> str:
-    """What is expected, in words: the description of a type, or the choices."""
-    metadata = getattr(kind, "__metadata__", ())
-    return str(metadata[0].description) if metadata else "one of " + ", ".join(get_args(kind))

@@ -73,7 +73,11 @@ def verdict(fit: Fit | str, comparison: Comparison | str, runs: pd.DataFrame, no
     if isinstance(fit, str):
         lead = Paragraph("Not established.", "lead")
         return Section("verdict", "Verdict", (*blocks, lead, missing("A slope", fit), *warnings))
-    blocks += [Paragraph(f"{_answer(fit)} {fit.sentence}", "lead"), *warnings]
+    answer = "Not established."
+    if fit.verdict != "not established":
+        better = "better" if fit.verdict == "positive" else "worse"
+        answer = f"In these runs, yes: more diverse mixtures did {better}."
+    blocks += [Paragraph(f"{answer} {fit.sentence}", "lead"), *warnings]
     blocks.append(
         Paragraph(
             f"The outcome, {fit.outcome}, is {words.outcome(fit.outcome)}. "
@@ -102,12 +106,6 @@ def cautions(runs: pd.DataFrame) -> list[str]:
             "practical equivalence is judged only within a region that is given (--rope)."
         )
     return texts
-
-
-def _answer(fit: Fit) -> str:
-    if fit.verdict == "not established":
-        return "Not established."
-    return f"In these runs, yes: more diverse mixtures did {'better' if fit.verdict == 'positive' else 'worse'}."
 
 
 def _sentence(text: str) -> str:

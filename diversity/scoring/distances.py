@@ -31,7 +31,8 @@ def frechet(tasks: TaskMoments) -> Array:
     >>> frechet(tasks).round(6).tolist()
     [[0.0, 1.414214], [1.414214, 0.0]]
     """
-    roots = [_root(s) for s in covariances(tasks)]
+    spectra = map(np.linalg.eigh, covariances(tasks))
+    roots = [(vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T for values, vectors in spectra]
     traces = np.array([(r**2).sum() for r in roots])
     cross = np.array(
         [
@@ -47,11 +48,6 @@ def frechet(tasks: TaskMoments) -> Array:
 def covariances(tasks: TaskMoments) -> Array:
     """Covariance of each task's rows, C - m m', (T, d, d)."""
     return np.asarray(tasks.seconds - tasks.means[:, :, None] * tasks.means[:, None, :])
-
-
-def _root(matrix: Array) -> Array:
-    values, vectors = np.linalg.eigh(matrix)
-    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)
 
 
 def mmd(tasks: TaskMoments) -> Array:

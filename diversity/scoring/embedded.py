@@ -203,7 +203,10 @@ def embed_texts(
     cache: Path | str | None = None,
 ) -> EmbeddedTasks:
     """Embed texts with one encoder and take their moments."""
-    model = _loaded(encoder)
+    if isinstance(encoder, str):
+        model: Encoder = sentence.load_encoder(encoder)
+    else:
+        model = encoder if isinstance(encoder, Encoder) else encoder()
     settings = dict(getattr(model, "settings", {"model": model.name}))
     measures = {}
     for name, (texts, provenance) in tasks.items():
@@ -213,12 +216,6 @@ def embed_texts(
         origin = {**provenance, "encoder": settings, **about}
         measures[name] = measured(result.vectors, texts=texts, provenance=origin)
     return EmbeddedTasks(model.name, measures)
-
-
-def _loaded(encoder: Encoder | str | Callable[[], Encoder]) -> Encoder:
-    if isinstance(encoder, str):
-        return sentence.load_encoder(encoder)
-    return encoder if isinstance(encoder, Encoder) else encoder()
 
 
 def _texts(task: Task, asked: Rows) -> Texts:

@@ -191,12 +191,9 @@ class LabelTest:
         slope = np.asarray(slope, dtype=float)
         given = np.broadcast_to(slope, np.broadcast_shapes(slope.shape, self.yy.shape))
         rows = np.atleast_2d(given)
-        p = [self._p(row, theta) for row, theta in zip(rows, self.theta(rows), strict=True)]
+        squares = (self._statistic(row, theta) for row, theta in zip(rows, self.theta(rows), strict=True))
+        p = [(s >= s[:, :1] * (1 - 1e-9) - 1e-300).mean(axis=1) for s in squares]
         return np.array(p).reshape(given.shape)
-
-    def _p(self, slope: Array, theta: Array) -> Array:
-        statistic = self._statistic(slope, theta)
-        return np.asarray((statistic >= statistic[:, :1] * (1 - 1e-9) - 1e-300).mean(axis=1))
 
     @property
     def sign(self) -> Array:

@@ -56,16 +56,12 @@ def leave_target_out(x: Array, by_target: Array) -> float:
 
 def baselines(study: Study) -> dict[str, Array | None]:
     """What diversity is compared with: k, log_budget, single_mean; None where the table does not have it."""
-    single = study.single_mean
+    single, budget = study.single_mean, study.log_budget
     return {
         "k": study.k if np.ptp(study.k) > 0 else None,
-        "log_budget": _varying(study.log_budget),
+        "log_budget": None if budget is None or np.ptp(budget) == 0 else budget,
         "single_mean": single if np.isfinite(single).all() and (study.k > 1).any() else None,
     }
-
-
-def _varying(values: Array | None) -> Array | None:
-    return None if values is None or np.ptp(values) == 0 else values
 
 
 def table(study: Study) -> pd.DataFrame:

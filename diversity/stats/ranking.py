@@ -54,16 +54,11 @@ def regret(score: Array, y: Array, k: int = 1) -> float:
     if k >= len(y):
         return 0.0
     edge = score[order[k - 1]]
-    sure = y[score > edge]
-    return float(y.max()) - _best_of(y[score == edge], k - len(sure), float(sure.max(initial=-math.inf)))
-
-
-def _best_of(values: Array, k: int, floor: float) -> float:
-    """Expected maximum of k values drawn without replacement, and of `floor`."""
-    ordered = np.sort(values)
-    n = len(ordered)
-    chance = np.array([math.comb(i, k - 1) for i in range(n)], dtype=object) / math.comb(n, k)
-    return float(np.maximum(ordered, floor) @ chance.astype(float))
+    sure, tied = y[score > edge], np.sort(y[score == edge])
+    n, drawn = len(tied), k - len(sure)  # of the tied, without replacement: the greatest of them with these chances
+    chance = np.array([math.comb(i, drawn - 1) for i in range(n)], dtype=object) / math.comb(n, drawn)
+    best = np.maximum(tied, float(sure.max(initial=-math.inf))) @ chance.astype(float)
+    return float(y.max()) - float(best)
 
 
 def table(study: Study) -> pd.DataFrame:

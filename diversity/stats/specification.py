@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,18 +44,13 @@ def specifications(
                 studies.append(read_study(runs, testers.scores, metric=metric, encoder=encoder, outcome=outcome))
             except InputError as error:
                 last = error
-        for same in _of_the_same_mixtures(studies):
+        for mixtures in dict.fromkeys(study.mixtures for study in studies):
+            same = [study for study in studies if study.mixtures == mixtures]  # tested at once: only outcomes differ
             parts += [part for names in covariates if (part := _rows(same, names, tester)) is not None]
     if not parts:
         raise last or InputError("expected metrics that differ between mixtures of one size, found none")
     table = multicomp.adjusted(pd.concat(parts)).sort_values("slope", ignore_index=True)
     return table.assign(same_sign=table["slope"] * table["slope"].median() > 0)
-
-
-def _of_the_same_mixtures(studies: Sequence[Study]) -> Iterator[list[Study]]:
-    """Studies that are tested at once, for they differ in the outcome alone."""
-    for mixtures in dict.fromkeys(study.mixtures for study in studies):
-        yield [study for study in studies if study.mixtures == mixtures]
 
 
 def _rows(studies: Sequence[Study], names: Sequence[str], tester: Tester) -> pd.DataFrame | None:

@@ -7,8 +7,9 @@ so that nothing behind the encoder knows which form it was.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -177,7 +178,10 @@ def micro_batches(
     first = 0
     while first < len(order):
         room = first + 1 + int(np.searchsorted(np.cumsum(size[order[first + 1 :]]), tokens))
-        end = _furthest(area, first, min(room, len(order)), tokens)
+        end = min(room, len(order))
+        if area(first, end) > tokens:  # the largest end for which it fits, at least one instance on
+            ends = range(first + 1, end)
+            end = max(first + 1, first + bisect.bisect_right(ends, tokens, key=partial(area, first)))
         chosen = order[first:end]
         if not packed:
             apart = longest[chosen] * SPARE < longest[chosen[0]]
@@ -186,14 +190,6 @@ def micro_batches(
         chosen = np.sort(order[first:end])
         yield [(names[t], units[chosen[task[chosen] == t]]) for t in np.unique(task[chosen])]
         first = end
-
-
-def _furthest(area: Callable[[int, int], int], first: int, last: int, tokens: int) -> int:
-    """The largest end for which the micro-batch from `first` fits, at least one instance on."""
-    if area(first, last) <= tokens:
-        return last
-    ends = range(first + 1, last)
-    return max(first + 1, first + bisect.bisect_right(ends, tokens, key=lambda end: area(first, end)))
 
 
 @dataclass(frozen=True)
