@@ -297,7 +297,7 @@ def test_a_seed_is_at_most_63_bits(run, command):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["score"], "expected --tasks a,b,c"),
+        (["score"], "expected files, --tasks a,b,c"),
         (["score", "--tasks", "squad"], "unknown task 'squad': did you mean xquad, squad_v2, squad_v1?"),
         (["score", "--tasks", "mnli,mnli"], "each task once in --tasks, found mnli more than once"),
         (["score", "--tasks", "mnli", "--metrics", "vendy"], "unknown metric 'vendy': did you mean vendi"),
