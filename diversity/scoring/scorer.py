@@ -26,7 +26,7 @@ class MomentScorer:
     >>> from diversity.scoring.embedded import load_moments
     >>> scorer = MomentScorer(load_moments(["mnli", "qqp"]), Asked.of("cosine"))
     >>> scorer.names, scorer.values([[0.5, 0.5]]).round(2).tolist()
-    (('mnli', 'qqp'), [0.98])
+    (('mnli', 'qqp'), [0.97])
     """
 
     space: EmbeddedTasks

@@ -189,8 +189,8 @@ def minimum_detectable(
     size.
 
     >>> z = np.eye(12)
-    >>> round(minimum_detectable(z, np.arange(12.0), sd_task=0.0, sd_noise=1.0, draws=200), 1)
-    0.9
+    >>> round(minimum_detectable(z, np.arange(12.0), sd_task=0.0, sd_noise=1.0, draws=200), 2)
+    0.95
     """
     rng = rng or np.random.default_rng(0)
     fixed, sd = size_means(weights), sd_within(score, weights)

@@ -313,14 +313,11 @@ def test_the_same_seed_the_same_numbers(designs, rng, monkeypatch):
     assert first.tables["methods"]["method"].iloc[0] == "task-label permutation (drawn, 301)"
 
 
-def test_nine_tasks_all_mixtures_in_time(designs, rng):
-    """10,000 permutations, or all 362,880, of 511 mixtures."""
-    import time
-
+def test_all_mixtures_of_nine_tasks_by_all_permutations(designs, rng):
+    """All 362,880 permutations of 511 mixtures."""
     weights = designs.subsets(9, range(1, 10))
     x = designs.rao(weights, rng)
     results = designs.results(weights, 60 + weights @ rng.normal(size=9), targets=("xnli",), languages=("en",))
-    start = time.process_time()
     fit = diversity.fit(results, designs.scores(weights, x), metric="cosine", outcome="xnli", details=False)
     assert fit.n_mixtures == 511
-    assert time.process_time() - start < 30
+    assert 1 / 362_880 <= fit.p_permutation <= 1
