@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from diversity import catalog
+from diversity.data.fields import SURROGATE
+from diversity.data.lines import MARK
 from diversity.types import BadRow, InputError
 
 FORMS = (".txt", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow")
 PACKED: Mapping[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-MARK = b"\xef\xbb\xbf"  # the byte-order mark in UTF-8
 LONGEST = 64 * 2**20  # bytes of a line: a longer one is no line of text
 LOOK = 100  # records that are looked at to see which columns hold text
-SURROGATE = re.compile("[\ud800-\udfff]")  # half of a pair, which JSON can carry and no tokenizer reads
 NUMBER = re.compile(r"\s*[-+]?(\d[\d.,]*(e[-+]?\d+)?|nan|inf)?\s*", re.IGNORECASE)
 
 Record = Mapping[str, object]
