@@ -13,7 +13,7 @@ from pathlib import Path
 
 from diversity import store
 from diversity.grid import results
-from diversity.grid.driver import drive
+from diversity.grid.driver import Policy, drive
 from diversity.grid.graph import Graph, Stage, StageKind
 from diversity.grid.local import Processes
 from diversity.results import Run
@@ -145,7 +145,9 @@ def main(folder: Path, mixtures: int, seconds: float) -> None:
             for suffix in (".csv", ".parquet"):
                 store.write_table(results.results(cells, scan, {}), folder / f"results{suffix}")
 
-    drive(graph, folder, lambda: Processes(2), save=save)
+    # whoever kills at random may hit one stage any number of times
+    outcome = drive(graph, folder, lambda: Processes(2), Policy(max_retries=10**6), save=save)
+    sys.exit(1 if outcome.failed else 0)
 
 
 if __name__ == "__main__":
