@@ -141,14 +141,21 @@ def _table(
 ) -> pd.DataFrame:
     import pandas as pd
 
-    named = [(a.name, e) for a, e in estimated]
-    whole = [(m.name, m.tasks, m.weights, encoder) for m in mixtures]
-    records = [
-        (*mixture, name, e.values[i], e.low[i], e.high[i], int(e.n[i]), e.estimator)
-        for i, mixture in enumerate(whole)
-        for name, e in named
-    ]
-    return pd.DataFrame(records, columns=list(COLUMNS))
+    metrics, values = zip(*estimated, strict=True)
+    each = range(len(metrics))
+    columns = {
+        "mixture": [name for name in [m.name for m in mixtures] for _ in each],
+        "tasks": [m.tasks for m in mixtures for _ in each],
+        "weights": [weights for weights in [m.weights for m in mixtures] for _ in each],
+        "encoder": encoder,
+        "metric": [a.name for a in metrics] * len(mixtures),
+        "value": np.ravel([e.values for e in values], order="F"),
+        "low": np.ravel([e.low for e in values], order="F"),
+        "high": np.ravel([e.high for e in values], order="F"),
+        "n": np.ravel([e.n for e in values], order="F").astype(np.int64),
+        "estimator": [e.estimator for e in values] * len(mixtures),
+    }
+    return pd.DataFrame(columns)[list(COLUMNS)]
 
 
 def distances(

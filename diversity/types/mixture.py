@@ -109,12 +109,12 @@ class Mixture:
             repeated = min(t for t in tasks if list(tasks).count(t) > 1)
             raise InputError(f"expected each task of a mixture once, found {repeated} more than once")
         names = tuple(sorted(tasks))
+        if sampling == "weights" and names and not isinstance(tasks, Mapping):  # all subsets: thousands of these
+            return Mixture(names, Sampling("weights", weights=dict.fromkeys(names, 1 / len(names))), label, budget)
         drawn = sampling if isinstance(sampling, Sampling) else Sampling(sampling)
         if drawn.rule == "weights" and names:
-            given = tasks if isinstance(tasks, Mapping) else drawn.weights
-            equal = dict.fromkeys(names, 1 / len(names))
-            shares = replace(drawn, weights=dict(given)).shares(dict.fromkeys(names, 1)) if given else equal
-            drawn = replace(drawn, weights=shares)
+            given = tasks if isinstance(tasks, Mapping) else drawn.weights or dict.fromkeys(names, 1.0)
+            drawn = replace(drawn, weights=replace(drawn, weights=dict(given)).shares(dict.fromkeys(names, 1)))
         elif isinstance(tasks, Mapping):
             raise InputError(f"expected tasks without weights where they are sampled by {drawn.rule}, found weights")
         return Mixture(names, drawn, label, budget)
@@ -139,8 +139,9 @@ class Mixture:
             raise InputError(
                 f"{self.name}: expected the sizes of its tasks, on which {self.sampling.rule} sampling depends, found none"
             )
-        if self.sampling.rule == "weights" and set(self.sampling.weights or ()) == set(self.tasks):
-            return {t: (self.sampling.weights or {})[t] for t in self.tasks}
+        weights = self.sampling.weights or {}
+        if self.sampling.rule == "weights" and weights.keys() == set(self.tasks):
+            return {t: weights[t] for t in self.tasks}
         return self.sampling.shares({t: 1 if sizes is None else sizes[t] for t in self.tasks})
 
     @property
