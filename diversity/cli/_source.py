@@ -15,6 +15,7 @@ from diversity.types import WHOLE, BadRow, InputError, Rows
 
 if TYPE_CHECKING:
     from diversity.data.texts import TextFiles
+    from diversity.data.vectors import VectorFile
     from diversity.scoring.embedded import EmbeddedTasks
 
 Files = Annotated[
@@ -22,7 +23,7 @@ Files = Annotated[
     typer.Argument(
         metavar="[NAME=]FILE[:FIELD+FIELD]",
         help="Your own texts: .txt .jsonl .json .csv .tsv .parquet .arrow (also .gz .bz2 .xz), a folder or a glob; "
-        "or vectors: .npy.",
+        "or vectors: .npy .safetensors, or a column of lists in .parquet .arrow.",
         show_default=False,
     ),
 ]
@@ -32,7 +33,11 @@ Seed = Annotated[int, typer.Option(min=0, max=WHOLE, help="Seed of the sample.")
 Split = Annotated[str, typer.Option(help="Split to read, or several in order of preference: train,dev.")]
 Languages = Annotated[str, typer.Option(help="Languages of the rows, separated by commas.")]
 Embeddings = Annotated[
-    list[str] | None, typer.Option(help="A task from its vectors: NAME=FILE.npy; any number of times.")
+    list[str] | None, typer.Option(help="A task from its vectors: NAME=FILE[:COLUMN]; any number of times.")
+]
+SameEncoder = Annotated[
+    bool,
+    typer.Option("--same-encoder", help="Vectors that do not say their encoder are of the one that embeds the texts."),
 ]
 Saved = Annotated[Path | None, typer.Option(help="Folder of saved moments, in place of the shipped ones.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder of cached vectors (default: ~/.cache/diversity).")]
@@ -46,7 +51,7 @@ class Source:
     """The options that say where tasks come from, and how their texts are embedded."""
 
     sets: Mapping[str, TextFiles] = field(default_factory=dict)
-    arrays: Mapping[str, Path] = field(default_factory=dict)
+    arrays: Mapping[str, VectorFile] = field(default_factory=dict)
     data: Path | None = None
     moments: Path | None = None
     sample: int | None = None
@@ -57,6 +62,7 @@ class Source:
     precision: Precision = "fp32"
     long: Long = "truncate"
     max_tokens: int | None = None
+    same_encoder: bool = False
 
     def check(self) -> None:
         """InputError where the options contradict each other."""
@@ -83,6 +89,9 @@ class Source:
 
         self.check()
         measured = [n for n in names if n not in self.own]
+        vectors = embedded.from_arrays(self.arrays)
+        if (measured or self.sets) and not self.same_encoder:
+            embedded.check_known(vectors, encoders[0])
         own_texts = embedded.read_sets(self.sets, limit=self.sample, seed=self.seed)
         texts = None
         if self.data is not None and measured:
@@ -102,39 +111,30 @@ class Source:
             new = embedded.embed_texts({**(texts or {}), **own_texts}, model, cache=self.cache)
             return embedded.EmbeddedTasks(new.encoder, {**space.tasks, **new.tasks})
 
-        own = embedded.from_arrays(self.arrays).tasks
-        return [embedded.EmbeddedTasks(s.encoder, {**s.tasks, **own}) for s in map(space_of, encoders)]
-
-
-def arrays_in(embeddings: Sequence[str] | None) -> dict[str, Path]:
-    """Files by name from NAME=FILE.npy; InputError for another form, and for a name that is given twice."""
-    arrays: dict[str, Path] = {}
-    for text in embeddings or []:
-        name, equals, path = (part.strip() for part in text.partition("="))
-        if not equals or not name or not path:
-            raise InputError(f"expected NAME=FILE.npy, found {text!r}")
-        if name in arrays:
-            raise InputError(f"expected one file of vectors for {name}, found {arrays[name]} and {path}")
-        arrays[name] = Path(path)
-    return arrays
+        return [embedded.beside(space, vectors) for space in map(space_of, encoders)]
 
 
 def source_files(
     files: Sequence[str] | None, embeddings: Sequence[str] | None
-) -> tuple[dict[str, TextFiles], dict[str, Path]]:
+) -> tuple[dict[str, TextFiles], dict[str, VectorFile]]:
     """Sets of texts, and files of vectors, by name; InputError for what is no file and for a name that is given twice."""
     from diversity.data.texts import TextFiles, looks_like_files
+    from diversity.data.vectors import VectorFile, holds_vectors
 
     sets: dict[str, TextFiles] = {}
-    vectors = [f if "=" in f else f"{Path(f).stem}={f}" for f in files or [] if f.endswith(".npy")]
-    arrays = arrays_in([*vectors, *(embeddings or [])])
-    for text in (f for f in files or [] if not f.endswith(".npy")):
-        if not looks_like_files(text):
+    arrays: dict[str, VectorFile] = {}
+    given: dict[str, str] = {}
+    for text in [*(files or []), *(embeddings or [])]:
+        vectors = text in (embeddings or []) or holds_vectors(text)
+        if not vectors and not looks_like_files(text):
             raise InputError(f"expected a file of texts, found {text!r}: name tasks with --tasks {text}")
-        source = TextFiles.parse(text)
-        if source.name in {*sets, *arrays}:
-            raise InputError(f"expected one set named {source.name}, found two: name one, as other={text}")
-        sets[source.name] = source
+        source = VectorFile.parse(text) if vectors else TextFiles.parse(text)
+        if (first := given.setdefault(source.name, text)) is not text:
+            raise InputError(f"expected one set named {source.name}, found {first} and {text}: name one, as other=FILE")
+        if isinstance(source, VectorFile):
+            arrays[source.name] = source
+        else:
+            sets[source.name] = source
     return sets, arrays
 
 

@@ -35,6 +35,7 @@ from diversity.cli._source import (
     Files,
     Languages,
     OneEncoder,
+    SameEncoder,
     Sample,
     Saved,
     Seed,
@@ -71,6 +72,7 @@ def contributions(
     split: Split = "train",
     languages: Languages = "en",
     embeddings: Embeddings = None,
+    same_encoder: SameEncoder = False,
     moments: Saved = None,
     cache: Cache = None,
     format: FormatOption = Format.table,
@@ -92,7 +94,17 @@ def contributions(
     at_least_two("--rows", rows)
     if not math.isfinite(empty):
         raise InputError(f"expected --empty to be a finite number, found {empty!r}")
-    source = Source(*source_files(files, embeddings), data, moments, sample, seed, split, languages, cache)
+    source = Source(
+        *source_files(files, embeddings),
+        data,
+        moments,
+        sample,
+        seed,
+        split,
+        languages,
+        cache,
+        same_encoder=same_encoder,
+    )
     once(names_in(tasks))
     named = list(whole.tasks) if whole else names_in(tasks)
     names = sorted({*named, *source.own}) or catalog.intermediate()

@@ -16,6 +16,7 @@ from diversity.cli._source import (
     Files,
     Languages,
     OneEncoder,
+    SameEncoder,
     Sample,
     Saved,
     Seed,
@@ -53,6 +54,7 @@ def distances(
     split: Split = "train",
     languages: Languages = "en",
     embeddings: Embeddings = None,
+    same_encoder: SameEncoder = False,
     moments: Saved = None,
     cache: Cache = None,
     format: FormatOption = Format.table,
@@ -65,7 +67,17 @@ def distances(
     from diversity import catalog
     from diversity.scoring import score
 
-    source = Source(*source_files(files, embeddings), data, moments, sample, seed, split, languages, cache)
+    source = Source(
+        *source_files(files, embeddings),
+        data,
+        moments,
+        sample,
+        seed,
+        split,
+        languages,
+        cache,
+        same_encoder=same_encoder,
+    )
     once(names_in(tasks))
     names = sorted({*names_in(tasks), *source.own}) or catalog.intermediate()
     if out is not None:

@@ -38,6 +38,7 @@ from diversity.cli._source import (
     Embeddings,
     Files,
     Languages,
+    SameEncoder,
     Sample,
     Saved,
     Seed,
@@ -86,12 +87,16 @@ def score(
     split: Split = "train",
     languages: Languages = "en",
     embeddings: Embeddings = None,
+    same_encoder: SameEncoder = False,
     moments: Saved = None,
     plot: Annotated[
         Path | None,
         typer.Option(help="Draw the texts as points and the scores with intervals to this .png, .svg or .pdf."),
     ] = None,
     save_moments: Annotated[Path | None, typer.Option(help="Folder to write the tasks' moments to.")] = None,
+    save_vectors: Annotated[
+        Path | None, typer.Option(help="Folder to write the vectors to, as .safetensors that say their encoder.")
+    ] = None,
     precision: Annotated[Precision, typer.Option(help="fp32, or bf16 where the processor has it.")] = "fp32",
     long: Annotated[
         Long, typer.Option(help="Texts beyond the encoder's limit: truncate, or chunk (and average).")
@@ -124,7 +129,8 @@ def score(
         raise InputError(f"expected --bootstrap without {'--rarefy' if rarefy else '--no-intervals'}, found both")
     scoring.sizes_of(sizes, draws)
     sets, arrays = source_files(files, embeddings)
-    source = Source(sets, arrays, data, moments, sample, seed, split, languages, cache, precision, long, max_tokens)
+    source = Source(sets, arrays, data, moments, sample, seed, split, languages, cache, precision, long, max_tokens,
+                    same_encoder)  # fmt: skip
     names = _task_names(names_in(tasks), mixtures, source.own, all_subsets, each=bool(files))
     if out is not None:
         check_writable(out)
@@ -135,6 +141,11 @@ def score(
     if save_moments is not None:
         for path in (p for s in spaces for p in embedded.save_moments(s, save_moments)):
             note(f"wrote {path}")
+    if save_vectors is not None:
+        if len(spaces) > 1:
+            raise InputError("expected one --encoder with --save-vectors, found several")
+        for path in embedded.save_vectors(spaces[0], save_vectors):
+            note(f"wrote {path}")
     if centred:
         spaces += [embedded.centred(s) for s in spaces]
     tables = [
@@ -144,8 +155,6 @@ def score(
         )
         for s in spaces
     ]  # fmt: skip
-    if source.arrays and len(source.arrays) < len(names):
-        note(f"note: {', '.join(source.arrays)}: taken to be vectors of {spaces[0].encoder}")
     _score_notes(spaces[0], mixtures, bad, scoring.uneven(tables[0]))
     if plot is not None:
         from diversity.reporting import plots, style

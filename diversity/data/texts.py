@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from diversity import catalog
+from diversity.data import columns
 from diversity.data.fields import SURROGATE
 from diversity.data.lines import MARK
+from diversity.data.names import Fields, divided
 from diversity.types import BadRow, InputError
 
 FORMS = (".txt", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow")
@@ -34,7 +36,6 @@ NUMBER = re.compile(r"\s*[-+]?(\d[\d.,]*(e[-+]?\d+)?|nan|inf)?\s*", re.IGNORECAS
 
 Record = Mapping[str, object]
 Numbered = Iterator[tuple[int, Record]]
-Fields = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class TextFiles:
 
         Raises InputError where there is no such file, for files of several forms, and for an unknown form.
         """
-        label, path, fields = _divided(spec)
+        label, path, fields = divided(spec)
         files = _matching(path)
         if not files:
             raise InputError(f"{path}: expected a file, a folder or a glob of texts, found nothing")
@@ -160,24 +161,9 @@ def looks_like_files(spec: str) -> bool:
     >>> looks_like_files("mnli"), looks_like_files("news=news.csv:headline")
     (False, True)
     """
-    _, path, _ = _divided(spec)
+    _, path, _ = divided(spec)
     suffixes = {s.lower() for s in Path(path).suffixes[-2:]}
     return bool(suffixes & {*FORMS}) or "/" in path or Path(path).exists()
-
-
-def _divided(spec: str) -> tuple[str, str, tuple[str, ...]]:
-    """Name, path and fields of a specification; a file that has that very name is itself."""
-    if Path(spec).exists():
-        return "", spec, ()
-    match = re.fullmatch(r"([\w.-]+)=(.+)", spec, re.DOTALL)
-    label, rest = (match[1], match[2]) if match else ("", spec)
-    path, colon, fields = rest.rpartition(":")
-    if Path(rest).exists() or not colon or re.search(r"[/\\]", fields):
-        return label, rest, ()
-    names = tuple(f.strip() for f in fields.split("+"))
-    if not all(names):
-        raise InputError(f"expected fields such as {path}:title+body, found {spec!r}")
-    return label, path, names
 
 
 def _matching(path: str) -> tuple[Path, ...]:
@@ -371,41 +357,10 @@ def _check_header(header: Sequence[str], delimiter: str, path: Path) -> None:
         raise InputError(f"{path}: expected columns separated by a {name[delimiter]}, found {shown}")
 
 
-def _parquet(path: Path, fields: Fields) -> Numbered:
-    """The rows of a Parquet file; of its columns only the fields are read, where it has them."""
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(path) as file:
-            columns = list(fields) if fields and set(fields) <= set(file.schema_arrow.names) else None
-            yield from _batches(file.iter_batches(batch_size=1024, columns=columns))
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: expected Parquet, found {str(error).splitlines()[0]}") from error
-
-
-def _arrow(path: Path, _: Fields) -> Numbered:
-    """An Arrow file, or the stream that the library `datasets` writes."""
-    import pyarrow
-
-    try:
-        with pyarrow.memory_map(str(path)) as source:
-            try:
-                file = pyarrow.ipc.open_file(source)
-                yield from _batches(file.get_batch(i) for i in range(file.num_record_batches))
-            except pyarrow.ArrowInvalid:
-                source.seek(0)
-                yield from _batches(pyarrow.ipc.open_stream(source))
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: expected an Arrow file, found {str(error).splitlines()[0]}") from error
-
-
-def _batches(batches: Iterable[Any]) -> Numbered:
-    number = 0
-    for batch in batches:
-        for record in batch.to_pylist():
-            number += 1
-            yield number, record
+def _columns(path: Path, fields: Fields) -> Numbered:
+    """The rows of a Parquet or Arrow file; of its columns only the fields are read, where it has them."""
+    records = (record for batch in columns.batches(path, fields) for record in batch.to_pylist())
+    return enumerate(records, 1)
 
 
 READERS: Mapping[str, Callable[[Path, Fields], Numbered]] = {
@@ -415,6 +370,6 @@ READERS: Mapping[str, Callable[[Path, Fields], Numbered]] = {
     ".json": _json,
     ".csv": _separated(","),
     ".tsv": _separated("\t"),
-    ".parquet": _parquet,
-    ".arrow": _arrow,
+    ".parquet": _columns,
+    ".arrow": _columns,
 }

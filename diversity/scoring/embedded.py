@@ -19,15 +19,16 @@ from diversity import catalog, store
 from diversity.data import sources
 from diversity.data import texts as text_files
 from diversity.data.texts import TextFiles
+from diversity.data.vectors import VectorFile
 from diversity.encoders import cache as vector_cache
 from diversity.encoders import language, registry, sentence
 from diversity.moments import checked, moments, stack, unit_chunks
+from diversity.results import display_name
 from diversity.types import Array, Encoder, InputError, Moments, Rows, Task, TaskMoments
 from diversity.version import __version__
 
 ROWS_KEPT = 4096  # rows of a task that standard errors and row metrics are computed from
 ROWS_SHIPPED = 512
-NPY = b"\x93NUMPY"  # how a .npy file starts
 
 Texts = tuple[list[str], dict[str, Any]]  # of one task, with their provenance
 
@@ -241,35 +242,70 @@ def _texts(task: Task, asked: Rows) -> Texts:
     return texts, store.provenance(files, folder, seed=rows.seed, settings=settings).to_dict()
 
 
-def from_arrays(arrays: Mapping[str, Any], encoder: str = "precomputed") -> EmbeddedTasks:
-    """Tasks from vectors: arrays (n, d), or paths of `.npy` files (never unpickled)."""
+def from_arrays(arrays: Mapping[str, ArrayLike | Path | VectorFile], encoder: str = "") -> EmbeddedTasks:
+    """Tasks from vectors: arrays (n, d), or files of them (`.npy`, `.safetensors`, a column of Parquet or Arrow).
+
+    The encoder is `precomputed` unless it is named, or the files say it. Raises InputError for files that cannot be read,
+    for what is no array of numbers, and for files of several encoders.
+    """
     tasks = {}
     for name, given in arrays.items():
-        array, provenance = given, {}
-        if isinstance(given, str | Path):
-            array, provenance = _npy(Path(given)), store.provenance([Path(given)]).to_dict()
+        file = VectorFile.parse(str(given)) if isinstance(given, str | Path) else given
         try:
-            tasks[name] = measured(array, provenance=provenance)
+            tasks[name] = _of_file(file) if isinstance(file, VectorFile) else measured(file)
         except InputError as error:
-            where = f"{given}: " if isinstance(given, str | Path) else f"{name}: "
-            raise InputError(f"{where}{error}") from error
-    return EmbeddedTasks(encoder, tasks)
+            raise error if isinstance(file, VectorFile) else InputError(f"{name}: {error}") from error
+    known = next(
+        (str(t.provenance["encoder"].get("model", "")) for t in tasks.values() if "encoder" in t.provenance), ""
+    )
+    return EmbeddedTasks(encoder or display_name(known) or "precomputed", tasks)
 
 
-def _npy(path: Path) -> np.ndarray[Any, Any]:
-    if not path.is_file():
-        raise InputError(f"{path}: expected a .npy file, found {'a directory' if path.is_dir() else 'nothing'}")
-    with path.open("rb") as stream:
-        start = stream.read(len(NPY))
-    if start != NPY:
-        found = "an archive of several" if start.startswith(b"PK") else "a file of another form"
-        raise InputError(f"{path}: expected a .npy file of one array, found {found}")
+def _of_file(file: VectorFile) -> EmbeddedTask:
+    vectors = file.read()
+    about = {"encoder": dict(vectors.encoder)} if vectors.encoder else {}
     try:
-        loaded: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError, TypeError, SyntaxError, MemoryError) as error:
-        what = "Python objects" if "objects in dtype" in str(error) else f"one that is cut short or damaged ({error})"
-        raise InputError(f"{path}: expected a .npy file of numbers, found {what.splitlines()[0]}") from error
-    return loaded
+        return measured(vectors.values, provenance=store.provenance([file.path], settings=about).to_dict())
+    except InputError as error:
+        raise InputError(f"{file.path}: {error}") from error
+
+
+def beside(space: EmbeddedTasks, vectors: EmbeddedTasks) -> EmbeddedTasks:
+    """Embedded tasks with those of files of vectors beside them; raises InputError for vectors of another encoder.
+
+    Vectors of an unknown encoder are taken to be of this one: see `check_known`.
+    """
+    return EmbeddedTasks(space.encoder, {**space.tasks, **vectors.tasks}) if space.tasks else vectors
+
+
+def check_known(vectors: EmbeddedTasks, encoder: str) -> None:
+    """Raises InputError for vectors that do not say of which encoder they are."""
+    if unknown := [name for name, task in vectors.tasks.items() if not task.fingerprint]:
+        raise InputError(
+            f"{unknown[0]}: expected vectors that say that they are of {encoder}, which embeds the other tasks, found some "
+            "of an unknown encoder: add --same-encoder if they are of the same one"
+        )
+
+
+def save_vectors(space: EmbeddedTasks, folder: Path | str) -> list[Path]:
+    """Write each task's vectors to FOLDER/TASK.safetensors with the settings of their encoder; returns the paths.
+
+    Raises InputError for tasks whose vectors are not at hand.
+    """
+    from safetensors.numpy import save
+
+    target = Path(folder)
+    for name, task in space.tasks.items():
+        if task.vectors is None or task.centre is not None:
+            raise InputError(f"{name}: expected vectors to write, found moments only: use its texts (--data DIR)")
+    target.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, task in space.tasks.items():
+        settings = {**task.provenance.get("encoder", {})}
+        said = {"encoder": json.dumps(settings, sort_keys=True)} if settings else {}
+        values = np.ascontiguousarray(task.vectors, dtype=np.float32)
+        written.append(store.write(target / f"{name}.safetensors", save({"vectors": values}, metadata=said)))
+    return written
 
 
 # --- Moments on disk ---------------------------------------------------------------------------------

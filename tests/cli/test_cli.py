@@ -279,7 +279,7 @@ def one_line(result):
         (["--split", "dev"], "expected --data DIR with --split"),
         (["--max-tokens", "9"], "expected --data DIR with --max-tokens"),
         (["--data", "DIR", "--moments", "DIR"], "expected --data or --moments, found both"),
-        (["--embeddings", "a=a.npy", "--embeddings", "a=b.npy"], "one file of vectors for a, found a.npy and b.npy"),
+        (["--embeddings", "a=a.npy", "--embeddings", "a=b.npy"], "one set named a, found a=a.npy and a=b.npy"),
     ],
 )
 def test_options_of_score_that_cannot_be(run, arguments, message):
@@ -332,7 +332,7 @@ def test_a_seed_is_at_most_63_bits(run, command):
         (["contributions", "--empty", "nan"], "--empty to be a finite number, found nan"),
         (["contributions", "--tasks", "mnli", "--metrics", "vendy"], "did you mean vendi"),
         (["contributions", "--tasks", "mnli", "--metrics", "logme"], "logme takes labelled"),
-        (["score", "--embeddings", "a"], "expected NAME=FILE.npy, found 'a'"),
+        (["score", "--embeddings", "a"], "expected vectors as NAME=FILE or NAME=FILE:COLUMN"),
         (["score", "--embeddings", "a=/no.npy"], "/no.npy: expected a .npy file, found nothing"),
         (["score", "--tasks", "mnli", "--seed", "x"], "Invalid value for '--seed'"),
         (["score", "--tasks", "mnli", "--seed", "-1"], "Invalid value for '--seed'"),

@@ -92,7 +92,7 @@ def test_files_stand_beside_tasks_in_one_call(write, tmp_path, capsys):
         (["mnli"], "expected a file of texts, found 'mnli': name tasks with --tasks mnli"),
         (["no.txt"], "no.txt: expected a file, a folder or a glob of texts, found nothing"),
         (["a.csv:boddy"], "a.csv:2: unknown field 'boddy': did you mean body?"),
-        (["a.csv:body", "a=a.csv:title"], "expected one set named a, found two"),
+        (["a.csv:body", "a=a.csv:title"], "expected one set named a, found a.csv:body and a=a.csv:title: name one"),
         (["a.csv:body", "a.docx"], "a.docx: expected a file of texts"),
     ],
 )
@@ -128,3 +128,28 @@ def test_the_map_shows_as_many_texts_of_each_set(encoder):
     assert points["share"].iloc[0] == pytest.approx(spread[:2].sum() / spread.sum())
     figure = diversity.plot(space)
     assert [t.get_text() for t in figure.axes[1].get_yticklabels()] == ["news", "talks", "news+talks"]
+
+
+def test_vectors_stand_beside_texts_where_they_say_the_same_encoder(write, tmp_path, capsys):
+    write("news.txt", "\n".join(NEWS))
+    write("talks.txt", "\n".join(TALKS))
+    both = [str(tmp_path / "news.txt"), str(tmp_path / "talks.txt")]
+    shared = ["--format", "json", "--metrics", "cosine,vendi", "--cache", str(tmp_path / "cache")]
+    assert status("score", *both, *shared, "--save-vectors", str(tmp_path / "v")) == 0
+    texts = json.loads(capsys.readouterr().out)
+    assert status("score", both[0], str(tmp_path / "v" / "talks.safetensors"), *shared) == 0
+    beside = json.loads(capsys.readouterr().out)
+    assert beside == texts
+    assert status("score", "--tasks", "mnli", str(tmp_path / "v" / "talks.safetensors"), *shared) == 0
+    assert "mnli+talks" in capsys.readouterr().out
+    # another encoder, and none that is known
+    arguments = ["score", both[0], str(tmp_path / "v" / "talks.safetensors"), *shared, "--max-tokens", "16"]
+    assert status(*arguments) == 2
+    assert "expected vectors of one encoder, found news with max_tokens 16" in capsys.readouterr().err
+    np.save(tmp_path / "talks.npy", np.random.default_rng(0).normal(size=(9, 384)))
+    arguments = ["score", both[0], str(tmp_path / "talks.npy"), *shared]
+    assert status(*arguments) == 2
+    err = capsys.readouterr().err
+    assert "talks: expected vectors that say that they are of all-MiniLM-L6-v2" in err
+    assert err.count("\n") == 1
+    assert status(*arguments, "--same-encoder") == 0
