@@ -51,10 +51,12 @@ def scorers_of(
 
 
 def _pairs(items: list[str] | None, form: str) -> list[tuple[str, str]]:
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for item in items or []:
         name, equals, value = item.partition("=")
         if not equals or not name.strip():
             raise InputError(f"expected {form}, found {item!r}")
+        if name.strip() in (earlier for earlier, _ in pairs):
+            raise InputError(f"expected one {form} of each name, found {name.strip()} more than once")
         pairs.append((name.strip(), value.strip()))
     return pairs

@@ -93,13 +93,13 @@ def compare(
 
 
 def _groups(path: Path) -> dict[str, str]:
-    import csv
+    from diversity.studies import tables
 
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    if not rows or not {"mixture", "group"} <= set(rows[0]):
-        raise InputError(f"{path}: expected a CSV with the columns mixture and group")
-    return {row["mixture"]: row["group"] for row in rows}
+    rows = tables.read_columns(path, ("mixture", "group"), "groups")
+    names, sides = ([tables.text(cell) for cell in rows[column]] for column in ("mixture", "group"))
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"{path}: expected each mixture once, found {repeated!r} more often")
+    return dict(zip(names, sides, strict=True))
 
 
 SHOWN = 40  # pairs

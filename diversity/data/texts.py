@@ -24,7 +24,7 @@ from typing import IO, Any
 from diversity import catalog
 from diversity.data import columns
 from diversity.data.fields import SURROGATE
-from diversity.data.lines import MARK
+from diversity.data.lines import HEAD, MARK, check_head
 from diversity.data.names import Fields, divided
 from diversity.types import BadRow, InputError
 
@@ -239,12 +239,13 @@ def _kind(value: object) -> str:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a file, unpacked; raises InputError for an empty file and one that was cut short or damaged."""
+    """The bytes of a file, unpacked; raises InputError for an empty file, one that was cut short or damaged, or no text."""
     if path.stat().st_size == 0:
         raise InputError(f"{path}: expected texts, found an empty file")
     unpacked = PACKED.get(path.suffix.lower())
     try:
         with unpacked(path) if unpacked else path.open("rb") as stream:
+            check_head(path, stream.peek(HEAD)[:HEAD])
             yield stream
     except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's, not the packer's
@@ -266,11 +267,6 @@ def _decoded(raw: bytes, path: Path, number: int) -> str:
         raise BadRow(path, number, f"expected lines of at most {LONGEST >> 20} MiB, found a longer one: is this text?")
     if number == 1:
         raw = raw.removeprefix(MARK)
-        start = raw[:200].lstrip().lower()
-        if start.startswith(b"version https://git-lfs"):
-            raise InputError(f"{path}: expected texts, found a Git LFS pointer: fetch the file itself (git lfs pull)")
-        if start.startswith((b"<!doctype", b"<html")):
-            raise InputError(f"{path}: expected texts, found a web page: was the download an error page?")
     if b"\x00" in raw:
         raise BadRow(path, number, "expected text in UTF-8, found a NUL byte: is this a binary file?")
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from diversity import catalog
 from diversity.stats import matching, model, paired, sentences
 from diversity.stats.analysis import Analysis
 from diversity.stats.paired import PairedTest, Pairs
@@ -19,7 +20,7 @@ from diversity.stats.result import Result
 from diversity.studies.outcomes import Outcomes, read_outcomes
 from diversity.studies.scores import Scores, read_scores
 from diversity.studies.study import Study, read_study
-from diversity.studies.tables import BASELINES
+from diversity.studies.tables import BASELINES, canonical
 from diversity.studies.weights import closed
 from diversity.types import Array, InputError
 
@@ -191,6 +192,10 @@ class _Numbers:
 
 def _given(groups: Mapping[str, str] | str | None, runs: Outcomes) -> Mapping[str, str] | None:
     if not isinstance(groups, str):
+        known = {*runs.cells.index, *runs.failed["mixture"]}
+        for name, group in dict(groups or {}).items():
+            if str(group).strip() in matching.GROUPS and canonical(str(name)) not in known:
+                raise catalog.near(str(name), sorted(map(str, known)), "mixture (it has a group and no results)")
         return groups
     if groups not in runs.rows.columns:
         raise InputError(f"expected a column {groups!r} of groups in the results, found {', '.join(runs.rows.columns)}")

@@ -130,6 +130,13 @@ def _checked(table: pd.DataFrame | Path | str, where: Mapping[str, object]) -> t
         language=tables.by_value(frame["language"], lambda v: "en" if ENGLISH.fullmatch(tables.text(v)) else tables.text(v)),
         **{c: tables.by_value(frame[c], tables.text) for c in ("target", "seed")},
     )  # fmt: skip
+    for column in ("mixture", "target", "language", "seed"):
+        tables.check_one_spelling(frame[column].unique(), column)
+    for column in ("target", "metric"):
+        if (blank := frame[column] == "").any():
+            raise InputError(
+                f"expected a {column} in each row of the results, found none in row {int(blank.argmax()) + 1}"
+            )
     failed = _failed(frame)
     lost, kept = frame[failed], frame[~failed]
     wrong = ~np.isfinite(kept["value"].to_numpy(float))

@@ -80,6 +80,8 @@ def read_scores(table: pd.DataFrame | Path | str | Scores) -> Scores:
         metric=tables.by_value(frame["metric"], tables.text),
         encoder=tables.by_value(frame["encoder"], tables.text) if "encoder" in frame else "",
     )
+    for column in ("mixture", "encoder"):
+        tables.check_one_spelling(frame[column].unique(), column)
     wrong = ~np.isfinite(frame["value"].to_numpy(float))
     if wrong.any():
         row = frame[wrong].iloc[0]

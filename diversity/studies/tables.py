@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diversity import catalog
+from diversity.data.texts import READERS
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -26,18 +28,31 @@ BASELINES = ("", "none", "baseline")  # names of training on no intermediate tas
 
 
 def read(table: pd.DataFrame | Path | str, expected: Sequence[str], what: str) -> pd.DataFrame:
-    """A table from a DataFrame, a CSV or a Parquet file; raises InputError where a column is missing or it is empty."""
-    import pandas as pd
+    """A table with the columns `mixture` and `value` as text and numbers; raises InputError as `read_columns` does."""
+    frame = read_columns(table, expected, what)
+    return frame.assign(mixture=by_value(frame["mixture"], text), value=_numbers(frame["value"], _place(table)))
 
-    where = "the DataFrame" if isinstance(table, pd.DataFrame) else str(table)
-    frame = table.reset_index(drop=True) if isinstance(table, pd.DataFrame) else _from_file(Path(table))
+
+def _place(table: pd.DataFrame | Path | str) -> str:
+    return str(table) if isinstance(table, Path | str) else "the DataFrame"
+
+
+def read_columns(table: pd.DataFrame | Path | str, expected: Sequence[str], what: str) -> pd.DataFrame:
+    """A table from a DataFrame, a CSV or a Parquet file, its columns as they come.
+
+    Raises InputError where a column is missing or stands twice, a row has other cells than the header, or there is no row.
+    """
+    where = _place(table)
+    frame = _from_file(Path(table)) if isinstance(table, Path | str) else table.reset_index(drop=True)
+    if (twice := frame.columns.duplicated()).any():
+        raise InputError(f"{where}: expected each column once, found {frame.columns[twice][0]!r} twice")
     for name in expected:
         if name not in frame.columns:
             columns = ", ".join(map(str, frame.columns))
             raise InputError(f"{where}: expected {what} with a column {name!r}, found the columns {columns}")
     if frame.empty:
         raise InputError(f"{where}: expected {what}, found no rows")
-    return frame.assign(mixture=by_value(frame["mixture"], text), value=_numbers(frame["value"], where))
+    return frame
 
 
 def _from_file(path: Path) -> pd.DataFrame:
@@ -46,8 +61,14 @@ def _from_file(path: Path) -> pd.DataFrame:
     try:
         if path.suffix in (".parquet", ".pq"):
             return pd.read_parquet(path)
+        if path.is_file() and path.stat().st_size == 0:
+            raise InputError(f"{path}: expected a CSV or Parquet table, found an empty file")
+        for _ in READERS[".csv"](
+            path, ()
+        ):  # pandas fills short rows, and takes the first of too many cells for an index
+            pass
         return pd.read_csv(path, keep_default_na=False, encoding="utf-8-sig")  # a language may be called "nan" or "no"
-    except OSError:
+    except (OSError, InputError):
         raise
     except Exception as error:  # the readers raise errors of many kinds for broken files
         raise InputError(f"{path}: expected a CSV or Parquet table: {error}") from error
@@ -56,6 +77,11 @@ def _from_file(path: Path) -> pd.DataFrame:
 def _numbers(values: pd.Series, where: str) -> pd.Series:
     import pandas as pd
 
+    if (flags := values.map(type).isin([bool, np.bool_])).any():  # which pandas takes for 1 and 0
+        first = int(np.flatnonzero(flags)[0])
+        raise InputError(
+            f"{where}: expected numbers in the column 'value', found {values.iloc[first]} in row {first + 1}"
+        )
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
     if (huge := numbers.abs().between(LARGEST, math.inf, inclusive="left")).any():
         raise InputError(f"{where}: expected values below {LARGEST:g}, found {numbers[huge].iloc[0]:g}")
@@ -148,6 +174,22 @@ def check_unjoined(names: Sequence[str], column: str, joints: Sequence[str] = JO
             )
 
 
+def check_one_spelling(names: Iterable[str], column: str) -> None:
+    """InputError where two names differ in nothing but case, width, composed characters or the form of a number.
+
+    Names of one letter may differ in case.
+
+    >>> check_one_spelling(["xnli", "xquad"], "target")
+    """
+    spelled: dict[str, str] = {}
+    for name in sorted({*names}):
+        key = unicodedata.normalize("NFKC", name)
+        number = re.fullmatch(r"0*(\d+)(\.0*)?", key)
+        key = number[1] if number else key if len(key) == 1 else key.casefold()
+        if spelled.setdefault(key, name) != name:
+            raise InputError(f"expected one spelling of each {column}, found {spelled[key]!r} and {name!r}")
+
+
 def canonical(name: object) -> str:
     """Task names joined by `+`, sorted, so that `b+a` is `a+b`.
 
@@ -180,6 +222,7 @@ def membership(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
             list(known[name].values()), list(shares.values())
         ):
             raise InputError(f"expected one set of tasks and weights for the mixture {name!r}, found two")
+    check_one_spelling((task for shares in known.values() for task in shares), "task")
     if all(len(shares) < 2 for shares in known.values()):
         said = stated(frame, "tasks")
         check_unjoined([n for n in known if n not in said and n not in BASELINES], "mixture")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from diversity import store
+from diversity.data.lines import HEAD, check_head
 from diversity.types import InputError, Predicted
 from diversity.xtreme.benchmark import output_type
 from diversity.xtreme.scores import Gold, Question
@@ -79,6 +80,7 @@ def as_long_as(number: int, labels: list[str]) -> list[str]:
 
 def _text(path: Path) -> str:
     raw = path.read_bytes()
+    check_head(path, raw[:HEAD])
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:

@@ -100,3 +100,30 @@ def test_commands_start_without_torch_and_statsmodels():
     code = f"import sys, diversity; diversity.fit, diversity.compare; print(sorted(set(sys.modules) & {heavy}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("mnli,diverse\nmnli,homogeneous\n", "expected each mixture once, found 'mnli' more often"),
+        ("mnly,diverse\nqqp,homogeneous\n", "unknown mixture (it has a group and no results) 'mnly'"),
+        ("mnli,diverse,\nqqp,homogeneous\n", "expected 2 cells as in the header, found 3"),
+        ("mnli,divers\nqqp,homogeneous\n", "expected groups diverse and homogeneous, found 'divers'"),
+    ],
+)
+def test_a_table_of_groups_is_read_as_strictly(lines, message, files, capsys):
+    frame = pd.read_csv(files / "r.csv")
+    names = dict(zip(frame["mixture"].unique(), ("mnli", "qqp"), strict=False))
+    frame.assign(mixture=frame["mixture"].replace(names)).to_csv(files / "r.csv", index=False)
+    (files / "g.csv").write_text(f"mixture,group\n{lines}")
+    code, out, err = run(capsys, "compare", "--results", files / "r.csv", "--groups", files / "g.csv")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+def test_a_column_is_chosen_once(files, capsys):
+    twice = ("--where", "seed=1", "--where", "seed=2")
+    tables = ("--results", files / "r.csv", "--scores", files / "s.csv", "--metric", "cosine")
+    code, out, err = run(capsys, "fit", *tables, *twice)
+    assert (code, out) == (2, "")
+    assert "expected one --where COLUMN=VALUE of each name, found seed more than once" in err

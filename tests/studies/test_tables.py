@@ -1,5 +1,7 @@
 """What is read, what is refused in one line, and what an outcome is the mean of."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -270,3 +272,52 @@ def test_scores_of_two_encoders_can_be_chosen(results, scores):
     assert read_study(results, both, metric="cosine", encoder="f").x[1] == -scores["value"][1]
     with pytest.raises(InputError, match="unknown encoder of the scores"):
         read_study(results, both, metric="cosine", encoder="g")
+
+
+# --- Tables that are not what they seem ---------------------------------------------------------------
+
+HEADER = "mixture,target,language,seed,metric,value\n"
+ROW = "mnli,xnli,en,1,accuracy,60\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (HEADER + "mnli,xnli,en,1,accuracy,60,\n" * 2, r"r\.csv:2: expected 6 cells as in the header, found 7"),
+        (HEADER + ROW + "mnli,xnli,de,1,accuracy\n", r"r\.csv:3: expected 6 cells as in the header, found 5"),
+        (HEADER.replace("\n", ",value\n") + ROW.replace("\n", ",61\n"), "each column once, found 'value' twice"),
+        ((HEADER + ROW).replace(",", ";"), "expected columns separated by a comma, found a header with a semicolon"),
+        ((HEADER + ROW).replace(",", "\t"), "expected columns separated by a comma, found a header with a tab"),
+        ("version https://git-lfs.github.com/spec/v1\noid x\n", "found a Git LFS pointer"),
+        ("<!DOCTYPE html><html></html>\n", "found a page of HTML"),
+        (gzip.compress((HEADER + ROW).encode()), "found gzip in a file whose name does not end in .gz"),
+        ((HEADER + ROW).encode("utf-16"), "found UTF-16"),
+        (HEADER + ROW + ROW.replace("xnli", "xn\0li"), "binary data"),
+        (HEADER + ROW + ROW.replace("xnli", "XNLI"), "one spelling of each target, found 'XNLI' and 'xnli'"),
+        (HEADER + ROW + ROW.replace("en", "zh") + ROW.replace("en", "ZH"), "one spelling of each language"),
+        (HEADER + ROW + ROW.replace("mnli", "mn\u0301li") + ROW.replace("mnli", "m\u0144li"), "one spelling of each mixture"),
+        (HEADER + ROW + ROW.replace("xnli", ""), "expected a target in each row of the results, found none in row 2"),
+        (HEADER + ROW.replace("60", "True"), "expected numbers in the column 'value', found True in row 1"),
+        (HEADER + ROW.replace("60", "60,5").replace("60,5", '"60,5"'), "expected numbers in the column 'value'"),
+    ],
+)  # fmt: skip
+def test_a_table_that_is_not_what_it_seems_is_one_line(content, message, tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError, match=message) as raised:
+        read_outcomes(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_tasks_of_two_spellings_are_refused(results, scores):
+    turned = scores.assign(
+        mixture=["MNLI" if m == "anli_plus" else m.replace("ccg", "mnli") for m in scores["mixture"]]
+    )
+    with pytest.raises(InputError, match=r"expected one spelling of each (mixture|task), found 'MNLI' and 'mnli'"):
+        read_scores(turned)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".bz2", ".xz"])
+def test_a_compressed_table_reads_as_the_plain_one(results, suffix, tmp_path):
+    results.to_csv(tmp_path / f"r.csv{suffix}", index=False)
+    pd.testing.assert_frame_equal(read_outcomes(tmp_path / f"r.csv{suffix}").runs, read_outcomes(results).runs)
