@@ -22,7 +22,7 @@ _API = {
     "grid_status": "grid.run",
     "load_encoder": "encoders.sentence",
     "load_moments": "scoring.embedded",
-    "measure": "scoring.embedded",
+    "measure": "scoring.given",
     "metric": "catalog",
     "run_grid": "grid.run",
     "plan_mix": "training.intermediate",
@@ -31,6 +31,7 @@ _API = {
     "retrieve": "retrieval.retrieve",
     "published": "data.shipped",
     "save_moments": "scoring.embedded",
+    "save_vectors": "scoring.embedded",
     "score": "scoring.score",
     "scorers": "scoring.scorer",
     "task": "catalog",
@@ -84,8 +85,9 @@ if TYPE_CHECKING:
     from diversity.scoring.embedded import Space as Space
     from diversity.scoring.embedded import from_arrays as from_arrays
     from diversity.scoring.embedded import load_moments as load_moments
-    from diversity.scoring.embedded import measure as measure
     from diversity.scoring.embedded import save_moments as save_moments
+    from diversity.scoring.embedded import save_vectors as save_vectors
+    from diversity.scoring.given import measure as measure
     from diversity.scoring.score import contributions as contributions
     from diversity.scoring.score import distances as distances
     from diversity.scoring.score import score as score

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +14,8 @@ from diversity.cli._options import Long, Precision
 from diversity.types import WHOLE, BadRow, InputError, Rows
 
 if TYPE_CHECKING:
-    from diversity.data.texts import TextFiles
-    from diversity.data.vectors import VectorFile
     from diversity.scoring.embedded import EmbeddedTasks
+    from diversity.scoring.given import Given
 
 Files = Annotated[
     list[str] | None,
@@ -50,8 +49,7 @@ OneEncoder = Annotated[
 class Source:
     """The options that say where tasks come from, and how their texts are embedded."""
 
-    sets: Mapping[str, TextFiles] = field(default_factory=dict)
-    arrays: Mapping[str, VectorFile] = field(default_factory=dict)
+    given: Given
     data: Path | None = None
     moments: Path | None = None
     sample: int | None = None
@@ -66,11 +64,12 @@ class Source:
 
     def check(self) -> None:
         """InputError where the options contradict each other."""
-        if self.sample is not None and self.data is None and not self.sets:
+        own = self.given.sets
+        if self.sample is not None and self.data is None and not own:
             raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
         if self.data is not None and self.moments is not None:
             raise InputError("expected --data or --moments, found both")
-        embedding = () if self.data is not None or self.sets else ("precision", "long", "max_tokens")
+        embedding = () if self.data is not None or own else ("precision", "long", "max_tokens")
         for option in (*embedding, *(() if self.data is not None else ("split", "languages"))):
             if getattr(self, option) != getattr(Source, option):
                 name = option.replace("_", "-")
@@ -79,63 +78,30 @@ class Source:
     @property
     def own(self) -> list[str]:
         """The names of what does not come from the catalog of tasks: files of texts and of vectors."""
-        return [*self.sets, *self.arrays]
+        return self.given.own
 
     def spaces(
         self, names: Sequence[str], encoders: Sequence[str], bad: list[BadRow] | None = None
     ) -> list[EmbeddedTasks]:
         """The tasks measured with each encoder; what several encoders embed is read once."""
-        from diversity.scoring import embedded
+        from functools import partial
+
+        from diversity.encoders.sentence import load_encoder
 
         self.check()
-        measured = [n for n in names if n not in self.own]
-        vectors = embedded.from_arrays(self.arrays)
-        if (measured or self.sets) and not self.same_encoder:
-            embedded.check_known(vectors, encoders[0])
-        own_texts = embedded.read_sets(self.sets, limit=self.sample, seed=self.seed)
-        texts = None
-        if self.data is not None and measured:
-            languages = tuple(names_in(self.languages))
-            rows = Rows(self.data, self.split, languages, self.sample, self.seed, bad)
-            texts = embedded.read_texts(measured, rows)
-
-        def space_of(name: str) -> EmbeddedTasks:
-            space = embedded.EmbeddedTasks("precomputed", {})
-            if texts is None and measured:
-                space = embedded.load_moments(measured, self.moments, name)
-            if texts is None and not own_texts:
-                return space
-            from diversity.encoders.sentence import load_encoder
-
-            model = load_encoder(name, precision=self.precision, long=self.long, max_tokens=self.max_tokens)
-            new = embedded.embed_texts({**(texts or {}), **own_texts}, model, cache=self.cache)
-            return embedded.EmbeddedTasks(new.encoder, {**space.tasks, **new.tasks})
-
-        return [embedded.beside(space, vectors) for space in map(space_of, encoders)]
+        given = replace(self.given, names=tuple(n for n in names if n not in self.own))
+        rows = Rows(self.data, self.split, tuple(names_in(self.languages)), self.sample, self.seed, bad)
+        load = partial(load_encoder, precision=self.precision, long=self.long, max_tokens=self.max_tokens)
+        return given.embedded(
+            encoders, rows, moments=self.moments, cache=self.cache, load=load, same_encoder=self.same_encoder
+        )
 
 
-def source_files(
-    files: Sequence[str] | None, embeddings: Sequence[str] | None
-) -> tuple[dict[str, TextFiles], dict[str, VectorFile]]:
-    """Sets of texts, and files of vectors, by name; InputError for what is no file and for a name that is given twice."""
-    from diversity.data.texts import TextFiles, looks_like_files
-    from diversity.data.vectors import VectorFile, holds_vectors
+def files_given(files: Sequence[str] | None, embeddings: Sequence[str] | None = None) -> Given:
+    """The files of texts and of vectors that a command is given."""
+    from diversity.scoring.given import Given
 
-    sets: dict[str, TextFiles] = {}
-    arrays: dict[str, VectorFile] = {}
-    given: dict[str, str] = {}
-    for text in [*(files or []), *(embeddings or [])]:
-        vectors = text in (embeddings or []) or holds_vectors(text)
-        if not vectors and not looks_like_files(text):
-            raise InputError(f"expected a file of texts, found {text!r}: name tasks with --tasks {text}")
-        source = VectorFile.parse(text) if vectors else TextFiles.parse(text)
-        if (first := given.setdefault(source.name, text)) is not text:
-            raise InputError(f"expected one set named {source.name}, found {first} and {text}: name one, as other=FILE")
-        if isinstance(source, VectorFile):
-            arrays[source.name] = source
-        else:
-            sets[source.name] = source
-    return sets, arrays
+    return Given.of_files(files or (), embeddings or ())
 
 
 def once(tasks: Sequence[str]) -> None:

@@ -41,8 +41,8 @@ from diversity.cli._source import (
     Seed,
     Source,
     Split,
+    files_given,
     once,
-    source_files,
 )
 from diversity.types import InputError
 
@@ -95,7 +95,7 @@ def contributions(
     if not math.isfinite(empty):
         raise InputError(f"expected --empty to be a finite number, found {empty!r}")
     source = Source(
-        *source_files(files, embeddings),
+        files_given(files, embeddings),
         data,
         moments,
         sample,

@@ -10,6 +10,7 @@ import typer
 
 from diversity.catalog import SAMPLE
 from diversity.cli._common import ENCODER, check_writable, names_in, note, text_table
+from diversity.cli._source import Files
 from diversity.types import InputError, Rows
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def _scheme(name: str) -> str:
 
 @app.command()
 def design(
+    files: Files = None,
+    *,
     output: Annotated[Path, typer.Option(help="The plan to write, a TOML file.")],
     k: Annotated[str, typer.Option(help="Tasks of each mixture; with --scheme closed several: 2,3.")] = "3",
     scheme: Annotated[
@@ -39,7 +42,9 @@ def design(
         ),
     ] = "matched",
     mixtures: Annotated[int, typer.Option(min=1, help="Matched pairs, or mixtures of an even spread.")] = 8,
-    tasks: Annotated[str, typer.Option(help="Tasks to choose from, separated by commas (default: the nine).")] = "",
+    tasks: Annotated[
+        str, typer.Option(help="Tasks to choose from, separated by commas (default: the nine, or FILES).")
+    ] = "",
     targets: Annotated[str, typer.Option(help="Targets, separated by commas (default: all of XTREME).")] = "",
     metric: Annotated[
         str, typer.Option(help="The primary metric of diversity, declared in the plan.")
@@ -77,7 +82,7 @@ def design(
     if not sizes or not all(s.isdigit() for s in sizes):
         raise InputError(f"expected --k as a number or several, such as 3 or 2,3, found {k!r}")
     study = planning.design(
-        names_in(tasks), k=[int(s) for s in sizes], scheme=scheme, mixtures=mixtures,
+        [*names_in(tasks), *(files or [])], k=[int(s) for s in sizes], scheme=scheme, mixtures=mixtures,
         hypothesis=Hypothesis(metric, outcome, tuple(names_in(targets))),
         training=Training(model, budget, seeds, sampling, preset, rate, measure),
         assumptions=Assumptions(results, sd_task, sd_noise, draws),

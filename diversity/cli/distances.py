@@ -22,8 +22,8 @@ from diversity.cli._source import (
     Seed,
     Source,
     Split,
+    files_given,
     once,
-    source_files,
 )
 
 app = typer.Typer()
@@ -68,7 +68,7 @@ def distances(
     from diversity.scoring import score
 
     source = Source(
-        *source_files(files, embeddings),
+        files_given(files, embeddings),
         data,
         moments,
         sample,

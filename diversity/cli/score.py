@@ -44,8 +44,8 @@ from diversity.cli._source import (
     Seed,
     Source,
     Split,
+    files_given,
     once,
-    source_files,
 )
 from diversity.types import BadRow, InputError
 
@@ -128,9 +128,10 @@ def score(
     if bootstrap and (rarefy or not intervals):
         raise InputError(f"expected --bootstrap without {'--rarefy' if rarefy else '--no-intervals'}, found both")
     scoring.sizes_of(sizes, draws)
-    sets, arrays = source_files(files, embeddings)
-    source = Source(sets, arrays, data, moments, sample, seed, split, languages, cache, precision, long, max_tokens,
-                    same_encoder)  # fmt: skip
+    source = Source(
+        files_given(files, embeddings), data, moments, sample, seed, split, languages, cache, precision, long, max_tokens,
+        same_encoder,
+    )  # fmt: skip
     names = _task_names(names_in(tasks), mixtures, source.own, all_subsets, each=bool(files))
     if out is not None:
         check_writable(out)

@@ -15,7 +15,7 @@ import json
 import lzma
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,22 +119,67 @@ def sample(name: str, texts: Iterable[str], *, limit: int | None = None, seed: i
 
     kept: list[Any] = drawn(counted(), limit, seed)
     if not kept:
-        raise InputError(f"{name}: expected texts, found {f'{rows:,} blank rows' if rows else 'none'}")
+        raise InputError(f"{name}: expected texts, found {_counted(rows, 'blank row') if rows else 'none'}")
     return TextSample(name, tuple(kept), rows, blank, len(kept) - len(set(kept)))
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def check_sets(tasks: object) -> None:
+    """Raises InputError for one text, or a table, where names of tasks or texts by the name of their set are meant."""
+    meant = "names of tasks, or texts by the name of their set"
+    if isinstance(tasks, str | bytes):
+        raise InputError(f"expected a list of task names, found one text: write [{tasks!r}]")
+    if not isinstance(tasks, Mapping) and (names := _columns_of(tasks)):
+        example = f"{{{names[0]!r}: table[{names[0]!r}]}}"
+        raise InputError(f"expected {meant}, found a table of {', '.join(names)}: write {example}")
+    if not isinstance(tasks, Collection):
+        raise InputError(f'expected {meant}, found a {type(tasks).__name__}: write {{"mine": texts}}')
+    for name in tasks:
+        if not isinstance(name, str) or not name.strip():
+            raise InputError(f"expected {meant}, found the name {name!r}")
+        if not isinstance(tasks, Mapping) and " " in name.strip() and not looks_like_files(name):
+            raise InputError(f'expected {meant}, found the text {name[:30]!r}: write {{"mine": texts}}')
+
+
+def _columns_of(table: object) -> list[str]:
+    """The names of the columns of a data frame or data set; none for anything else."""
+    names = getattr(table, "column_names", None) or getattr(table, "columns", None)
+    return [] if names is None or callable(names) else [str(name) for name in names]
+
+
 def _checked(name: str, texts: Iterable[str]) -> Iterator[str]:
-    """The texts one by one; raises InputError for one text in place of many, and for anything that is no text."""
+    """The texts one by one, a missing one blank; raises InputError for one text in place of many, and for what is no text."""
     if isinstance(texts, str | bytes):
         raise InputError(f"{name}: expected a list of texts, found one text: write [{texts[:20]!r}]")
+    if columns := _columns_of(texts):
+        raise InputError(
+            f"{name}: expected one column of texts, found a table of {', '.join(columns)}: write table[{columns[0]!r}]"
+        )
+    if isinstance(texts, Mapping):
+        raise InputError(f"{name}: expected a list of texts, found a mapping of {', '.join(map(str, texts))}")
+    if len(shape := getattr(texts, "shape", ())) > 1:
+        raise InputError(
+            f"{name}: expected a list of texts, found an array of shape {shape}: from_arrays takes vectors"
+        )
     try:
         values = iter(texts)
     except TypeError:
         raise InputError(f"{name}: expected a list of texts, found {type(texts).__name__}") from None
     for number, text in enumerate(values, 1):
-        if not isinstance(text, str):
+        if isinstance(text, str):
+            yield text
+        elif _missing(text):
+            yield ""
+        else:
             raise InputError(f"{name}: expected text, found {_kind(text)} as number {number}")
-        yield text
+
+
+def _missing(value: object) -> bool:
+    """Is a value one of those that stand for none: None, NaN, or that of pandas?"""
+    return value is None or (isinstance(value, float) and value != value) or type(value).__name__ == "NAType"
 
 
 # --- What a name stands for --------------------------------------------------------------------------

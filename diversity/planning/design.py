@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,7 +27,8 @@ from diversity.planning.choice import (
 )  # fmt: skip
 from diversity.planning.costs import Costs, costs_of, measured_rate
 from diversity.scoring import score
-from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks, load_moments, measure
+from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks
+from diversity.scoring.given import Given, Tasks
 from diversity.scoring.mixtures import weights_of
 from diversity.types import Array, InputError, Mixture, Rows
 
@@ -121,7 +122,7 @@ class Chosen(NamedTuple):
 
 
 def design(
-    tasks: Sequence[str] | EmbeddedTasks = (),
+    tasks: Tasks = (),
     *,
     k: Sequence[int] | int = 3,
     scheme: Scheme = "matched",
@@ -141,9 +142,10 @@ def design(
     `closed`: all mixtures of k tasks (k may be several numbers), for which permuting the tasks' labels is an exact test.
     Single tasks and the empty baseline are always in.
 
-    Tasks (default: all intermediate ones) are measured from `data` by the `encoder`, or taken from the shipped moments,
-    or are EmbeddedTasks. The `hypothesis` (metric, outcome, targets) is declared in the plan; `training` says how models are
-    trained, and for how long; `assumptions` are what power is simulated with.
+    Tasks (default: all intermediate ones) are measured from `data` by the `encoder`, or taken from the shipped moments; files
+    and texts of your own are given as in `score`; or they are EmbeddedTasks. The `hypothesis` (metric, outcome, targets) is
+    declared in the plan; `training` says how models are trained, and for how long; `assumptions` are what power is
+    simulated with.
     Raises InputError for names, numbers and designs that cannot be.
 
     >>> study = design(["mnli", "qqp", "squad_v1", "ccg"], k=2, scheme="closed", hypothesis=Hypothesis(targets=("xnli",)))
@@ -167,7 +169,7 @@ def design(
     balance = _balance(table, choice.metric)
     power = _power(table, candidates.names, choice.metric, _spread(assumed, strength, notes), assumed.draws, seed)
     costs = _costs(table, space.stacked.names, choice, notes)
-    notes += [*_overlaps(table), *_one_sided(table)]
+    notes += [*_overlaps(table), *_one_sided(table), *_unknown(space.stacked.names)]
     if costs.hours is None:
         notes.append("hours are known with a rate: --rate, or --measure")
     return Design(table, balance, power, choice, costs, tuple(notes))
@@ -176,13 +178,10 @@ def design(
 # --- What is known of the tasks ----------------------------------------------------------------------
 
 
-def _embedded(names: Sequence[str], rows: Rows, encoder: Encoder | str) -> EmbeddedTasks:
-    """Tasks measured from the data, or from the shipped moments."""
-    if len(set(names)) < len(names):
-        raise InputError(f"expected each task once, found {', '.join(names)}")
-    if rows.folder is None:
-        return load_moments(sorted(names), encoder=encoder if isinstance(encoder, str) else encoder.name)
-    return measure(sorted(names), data=rows, encoder=encoder)
+def _embedded(tasks: Sequence[str] | Mapping[str, Iterable[str]], rows: Rows, encoder: Encoder | str) -> EmbeddedTasks:
+    """Tasks measured from the data, files or texts that are given, or from the shipped moments."""
+    (space,) = Given.of(tasks).embedded([encoder], rows)
+    return space
 
 
 def _measured_targets(
@@ -364,6 +363,15 @@ def _overlaps(table: pd.DataFrame) -> list[str]:
         known = [t for t in tasks if t in catalog.names("tasks")]
         notes += [f"{name}: {a} contains {b}" for a in known for b in catalog.task(a).contains if b in known]
     return notes
+
+
+def _unknown(names: Sequence[str]) -> list[str]:
+    """What a plan needs before it can be trained, where texts alone are given of some of its tasks."""
+    unknown = [name for name in names if name not in catalog.names("tasks")]
+    what = "is a set of texts" if len(unknown) == 1 else "are sets of texts"
+    return [f"{', '.join(unknown)} {what}, and no task: the plan runs when tasks of that name are described"] * bool(
+        unknown
+    )
 
 
 def _one_sided(table: pd.DataFrame) -> list[str]:

@@ -143,23 +143,6 @@ def centred(space: EmbeddedTasks) -> EmbeddedTasks:
     return EmbeddedTasks(f"{space.encoder} (centred)", tasks)
 
 
-def measure(
-    names: Sequence[str],
-    *,
-    data: Rows | Path | str,
-    encoder: Encoder | str | Callable[[], Encoder] = registry.DEFAULT,
-    cache: Path | str | None = None,
-) -> EmbeddedTasks:
-    """Embed tasks from a data folder and take their moments.
-
-    `data` is the folder, or `Rows` that say which of its rows. `encoder` is a name, an Encoder, or a function that loads
-    one once the rows have been read. Vectors are kept in `cache` (default: $DIVERSITY_CACHE, or ~/.cache/diversity).
-    Raises InputError for unknown tasks and data that is missing, and BadRow for rows that cannot be read, unless
-    `data.bad` is a list.
-    """
-    return embed_texts(read_texts(names, data), encoder, cache=cache)
-
-
 def read_texts(names: Sequence[str], data: Rows | Path | str) -> dict[str, Texts]:
     """The texts of tasks from a data folder, and where they come from: what several encoders can then share."""
     return {name: _texts(catalog.task(name), Rows.of(data)) for name in names}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,12 +12,12 @@ import numpy as np
 
 from diversity import catalog
 from diversity.catalog import METRICS
-from diversity.encoders import registry
 from diversity.moments import gram, single_threaded
 from diversity.scoring import distances as task_distances
 from diversity.scoring import estimates, shapley
 from diversity.scoring.asked import Asked, Draws, Estimator, each_once
-from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks, embed_texts, load_moments, measure, read_sets
+from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks
+from diversity.scoring.given import Tasks, embedded_tasks
 from diversity.scoring.mixtures import parse_mixture, subsets, weights_of
 from diversity.types import Z95, Array, Encoder, InputError, Mixture, Rows, TaskMoments
 
@@ -37,9 +37,6 @@ INTERVALS_TO = 10  # tasks: a Shapley value of more is a sum over so many subset
 COLUMNS = ("mixture", "tasks", "weights", "encoder", "metric", "value", "low", "high", "n", "estimator")
 
 
-Tasks = Sequence[str] | Mapping[str, Iterable[str]] | EmbeddedTasks
-
-
 def score(
     tasks: Tasks,
     *,
@@ -55,8 +52,9 @@ def score(
 ) -> pd.DataFrame:
     """Diversity of mixtures of tasks: one row for each mixture and metric, in the columns of the contract.
 
-    `tasks` are names, embedded from `data` with `encoder` (see `measure`; without `data`, from the shipped moments); or texts
-    of your own by the name of their set, `{"reviews": ["...", ...]}`; or tasks that are embedded already. The mixture is
+    `tasks` are names, embedded from `data` with `encoder` (see `measure`; without `data`, from the shipped moments), and
+    files of your own (`"news=news.csv:headline"`) beside them; or texts by the name of their set (`{"reviews": texts}`), in
+    a list, a Series or any iterable; or tasks that are embedded already. The mixture is
     all of them with equal weights, or those in `mixtures`, or all subsets. A metric of moments is exact over all rows:
     `estimator` U leaves the pairs of a row with itself out and does not depend on the number of rows; `auto` is U where a
     metric has it, else V. Another metric is computed on `draws.rows` rows drawn by weight (estimator `rows`). With
@@ -99,41 +97,6 @@ def sizes_of(rarefy: Sequence[int], draws: Draws) -> list[int]:
     if sizes and draws.resamples:
         raise InputError("expected rarefy or bootstrap, found both: what is rarefied has the range of its draws")
     return sizes
-
-
-def embedded_tasks(
-    tasks: Tasks,
-    mixtures: Sequence[Mixture] = (),
-    data: Rows | Path | str | None = None,
-    encoder: Encoder | str | None = None,
-) -> EmbeddedTasks:
-    """The tasks that are named, and those of the mixtures, embedded from data or loaded from the shipped moments.
-
-    Raises InputError for tasks that are embedded already beside `data` or an encoder, and for rows without a data folder.
-    """
-    rows = Rows.of(data)
-    if isinstance(tasks, EmbeddedTasks):
-        if data is not None or encoder is not None:
-            what = "data" if data is not None else "an encoder"
-            raise InputError(f"expected names of tasks with {what}, found tasks that are embedded already")
-        return tasks
-    chosen = registry.DEFAULT if encoder is None else encoder
-    if isinstance(tasks, Mapping):
-        if rows.folder is not None:
-            raise InputError("expected texts, or names of tasks with data, found both")
-        return embed_texts(read_sets(tasks, limit=rows.limit, seed=rows.seed), chosen)
-    if isinstance(tasks, str):
-        raise InputError(f"expected a list of task names, found one text: write [{tasks!r}]")
-    if len(set(tasks)) < len(tasks):
-        raise InputError(f"expected each task once, found {', '.join(tasks)}")
-    names = sorted({*tasks, *(t for m in mixtures for t in m.tasks)})
-    if rows.folder is not None:
-        return measure(names, data=rows, encoder=chosen)
-    if data is not None:
-        raise InputError(
-            "expected a data folder with these rows, found none: the shipped moments are of a fixed sample"
-        )
-    return load_moments(names, encoder=chosen if isinstance(chosen, str) else chosen.name)
 
 
 def _table(

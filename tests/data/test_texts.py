@@ -161,7 +161,7 @@ def test_a_sample_counts_what_it_leaves_out():
     ("given", "message"),
     [("one text", "found one text: write"), (7, "expected a list of texts, found int"), ([1], "found the number 1"),
      ([], "found none"),
-     ([None], r"found nothing \(null\)"), ([["a"]], "found a list")],
+     ([None], "found 1 blank row"), ([["a"]], "found a list")],
 )  # fmt: skip
 def test_what_is_no_list_of_texts(given, message):
     with pytest.raises(InputError, match=message):

@@ -62,12 +62,72 @@ def test_texts_in_memory_are_scored_whatever_holds_them(encoder):
         ("mnli", r"expected a list of task names, found one text: write \['mnli'\]"),
         ({"news": "one text"}, "news: expected a list of texts, found one text"),
         ({"news": [1, 2]}, "news: expected text, found the number 1 as number 1"),
+        ({"news": {"a": 1}}, "news: expected a list of texts, found a mapping of a"),
+        ({"news": np.eye(3)}, r"news: expected a list of texts, found an array of shape \(3, 3\): from_arrays takes"),
+        (NEWS, r"expected names of tasks, or texts by .*, found the text 'Rain fell over Oslo on Monday.': write"),
+        (pd.Series(NEWS), r'found the text .*: write {"mine": texts}'),
+        (iter(NEWS), r"found a list_iterator: write"),
+        ([], "found none"),
+        ({}, "found none"),
+        ({1: NEWS}, "found the name 1"),
         ({"news": ["", " "]}, "news: expected texts, found 2 blank rows"),
     ],
 )
 def test_mistakes_of_a_first_hour_get_the_line_that_helps(given, message, encoder):
     with pytest.raises(InputError, match=message):
         diversity.score(given, encoder=encoder)
+
+
+def test_columns_of_other_libraries_are_lists_of_texts(encoder, tmp_path):
+    polars, datasets = pytest.importorskip("polars"), pytest.importorskip("datasets")
+    expected = diversity.score({"news": NEWS}, encoder=encoder)
+    rows = datasets.Dataset.from_dict({"text": NEWS, "n": range(4)})
+    for column in (
+        polars.Series(NEWS),
+        rows["text"],
+        rows.to_iterable_dataset()["text"],
+        polars.DataFrame({"t": NEWS})["t"],
+    ):
+        pd.testing.assert_frame_equal(diversity.score({"news": column}, encoder=encoder), expected)
+    for missing in (
+        pd.Series([*NEWS, None]),
+        pd.Series([*NEWS, pd.NA]),
+        polars.Series([*NEWS, None]),
+        [*NEWS, float("nan")],
+    ):
+        (task,) = diversity.measure({"news": missing}, encoder=encoder).tasks.values()
+        assert (task.moments.n, task.provenance["blank"]) == (4, 1)
+    table = r"found a table of title, body: write"
+    for frame in (pd.DataFrame, polars.DataFrame, datasets.Dataset.from_dict):
+        frame = frame({"title": NEWS, "body": NEWS})
+        with pytest.raises(InputError, match=rf"news: expected one column of texts, {table} table\['title'\]"):
+            diversity.score({"news": frame}, encoder=encoder)
+        with pytest.raises(InputError, match=rf"{table} {{'title': table\['title'\]}}"):
+            diversity.score(frame, encoder=encoder)
+
+
+def test_files_are_named_in_python_as_in_the_shell(write, encoder, monkeypatch, tmp_path):
+    monkeypatch.chdir(write("news.csv", "title,body\n" + "".join(f"{i},{t}\n" for i, t in enumerate(NEWS))).parent)
+    expected = diversity.score({"news": NEWS, "more": TALKS}, encoder=encoder)
+    write("more.txt", "\n".join(TALKS))
+    pd.testing.assert_frame_equal(diversity.score(["news.csv:body", "more.txt"], encoder=encoder), expected)
+    frame = diversity.distances(["news.csv:body", "more.txt"], encoder=encoder)
+    assert frame.index.tolist() == ["more", "news"]
+    assert set(diversity.measure(["news.csv:body", "more.txt"], encoder=encoder).tasks) == {"news", "more"}
+    beside = diversity.score({"news": NEWS}, mixtures=["both=news,mnli"], metrics=["cosine"])
+    assert beside["tasks"].tolist() == [("mnli", "news")]
+
+
+def test_a_design_takes_files_and_tasks(write, capsys, monkeypatch, tmp_path):
+    folder = write("news.txt", "\n".join(NEWS)).parent
+    write("talks.txt", "\n".join(TALKS))
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DIVERSITY_CACHE", str(tmp_path / "cache"))
+    arguments = ["design", "news.txt", "talks.txt", "--tasks", "mnli,ccg", "--k", "2", "--scheme", "closed"]
+    assert status(*arguments, "--targets", "xnli", "--draws", "20", "--output", "plan.toml") == 0
+    out, err = capsys.readouterr()
+    assert "news+talks" in out
+    assert "news, talks are sets of texts, and no task" in err
 
 
 def test_files_stand_beside_tasks_in_one_call(write, tmp_path, capsys):
