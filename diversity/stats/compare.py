@@ -268,7 +268,7 @@ def _tests(
         study.weights, relabelled=isinstance(relabelled, Relabelled), chosen_by_diversity=tester.chosen(study)
     )
     if choice.test == "labels" and isinstance(relabelled, Relabelled):
-        by_labels = paired.by_labels(study.y, relabelled.fewer(RELABELLINGS, rng), pairs, pairs_of)
+        by_labels = paired.RelabelledPairs.of(relabelled.fewer(RELABELLINGS, rng), pairs, pairs_of).test(study.y)
     try:
         bootstrap = paired.by_bootstrap(study.y, study.weights, pairs, draws=9999, rng=rng)
     except InputError as error:

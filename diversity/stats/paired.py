@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -99,36 +100,50 @@ class _Variance:
         return np.asarray(theta * shared + (contrasts**2).sum(axis=1))
 
 
-def by_labels(y: Array, relabelled: Relabelled, pairs: Pairs, pairs_of: Callable[[Array], Pairs]) -> PairedTest:
-    """The groups and pairs are formed again from the diversity of each relabelling (`pairs_of`), as they were of the first.
+@dataclass(frozen=True)
+class RelabelledPairs:
+    """The pairs of each relabelling: `table` (B, M) has the weights of mixtures in their mean differences, the study first.
 
-    Exact where labels do not matter to outcomes. The variance is that of outcomes without the groups, so that relabelling
-    keeps the test exact. Relabellings without a pair are left out.
+    Groups and pairs are formed again from the diversity of each relabelling, as they were of the first. Relabellings without
+    a pair are left out.
     """
-    first = contrast(pairs, len(y))
-    rows = [first]
-    for part in relabelled.chunks():
-        for x in part:
-            formed = pairs_of(x)
-            if formed:
-                rows.append(contrast(formed, len(y)))
-    table = np.array(rows[:1] + rows[2:])  # the first relabelling is the study itself
-    side = np.sign(first) / 2  # a difference of 1 is half up, half down
-    on_y, on_side = table @ y, table @ side
-    variance = _Variance.of(relabelled.weights, None)
-    shared, own = ((table @ relabelled.weights) ** 2).sum(axis=1), (table**2).sum(axis=1)
-    parts = variance.design.residual(np.column_stack([y, side]))
-    yy, ys, ss = (variance.design.products(parts[:, a], parts[:, b]) for a, b in ((0, 0), (0, 1), (1, 1)))
 
-    def values(difference: float) -> Array:
-        squares = np.maximum(yy - 2 * difference * ys + difference**2 * ss, 0)[:, None]
-        theta, noise = variance.fitted_to(squares)
-        spread = (theta[0] * shared + own) * max(float(noise[0]), 1e-300)
-        return np.asarray((on_y - difference * on_side) ** 2 / spread)
+    table: Array
+    variance: _Variance
+    exact: bool
 
-    theta, noise = variance.fitted_to(np.maximum(yy, 0)[:, None])
-    se = math.sqrt(float((theta[0] * shared[0] + own[0]) * noise[0]))
-    return PairedTest(float(on_y[0]), se, lambda d: float(values(d)[0]), values, relabelled.exact)
+    @staticmethod
+    def of(relabelled: Relabelled, pairs: Pairs, pairs_of: Callable[[Array], Pairs]) -> RelabelledPairs:
+        """From the study's pairs, and how diversity (M,) makes pairs."""
+        mixtures = len(relabelled.weights)
+        formed = [pairs_of(x) for part in relabelled.chunks() for x in part][1:]  # the first is the study itself
+        table = np.array([contrast(pairs, mixtures), *(contrast(p, mixtures) for p in formed if p)])
+        return RelabelledPairs(table, _Variance.of(relabelled.weights, None), relabelled.exact)
+
+    @cached_property
+    def _spread(self) -> tuple[Array, Array]:
+        return ((self.table @ self.variance.weights) ** 2).sum(axis=1), (self.table**2).sum(axis=1)
+
+    def test(self, y: Array) -> PairedTest:
+        """The test of outcomes (M,), exact where labels do not matter to them.
+
+        The variance is that of outcomes without the groups, so that relabelling keeps the test exact.
+        """
+        side = np.sign(self.table[0]) / 2  # a difference of 1 is half up, half down
+        on_y, on_side = self.table @ y, self.table @ side
+        shared, own = self._spread
+        parts = self.variance.design.residual(np.column_stack([y, side]))
+        yy, ys, ss = (self.variance.design.products(parts[:, a], parts[:, b]) for a, b in ((0, 0), (0, 1), (1, 1)))
+
+        def values(difference: float) -> Array:
+            squares = np.maximum(yy - 2 * difference * ys + difference**2 * ss, 0)[:, None]
+            theta, noise = self.variance.fitted_to(squares)
+            spread = (theta[0] * shared + own) * max(float(noise[0]), 1e-300)
+            return np.asarray((on_y - difference * on_side) ** 2 / spread)
+
+        theta, noise = self.variance.fitted_to(np.maximum(yy, 0)[:, None])
+        se = math.sqrt(float((theta[0] * shared[0] + own[0]) * noise[0]))
+        return PairedTest(float(on_y[0]), se, lambda d: float(values(d)[0]), values, self.exact)
 
 
 def by_bootstrap(y: Array, weights: Array, pairs: Pairs, *, draws: int, rng: np.random.Generator) -> PairedTest:

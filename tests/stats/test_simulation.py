@@ -17,7 +17,7 @@ def study():
     module = importlib.util.module_from_spec(specification)
     sys.modules["simulation_study"] = module
     specification.loader.exec_module(module)
-    module.PERMUTATIONS, module.BOOTSTRAP = 199, 199
+    module.PERMUTATIONS, module.BOOTSTRAP, module.OTHERS = 199, 199, 3
     return module
 
 
@@ -34,6 +34,9 @@ def error(share, outcomes):
         ("126 of 127", "curve of k"),
         ("60 with Dirichlet weights", "concave in shares"),
         ("10 triples", "none"),
+        ("60 pairs of 64 tasks", "floor"),
+        ("14 of 4 tasks", "collapses"),
+        ("30 of sizes 2 to 5", "noise by size"),
     ],
 )
 def test_the_default_keeps_level_and_coverage(design, disturbance, study):
@@ -43,15 +46,16 @@ def test_the_default_keeps_level_and_coverage(design, disturbance, study):
     assert rows.loc["default", "coverage"] == pytest.approx(0.95, abs=error(0.05, outcomes))
 
 
-def test_what_the_default_is_for(study):
+def test_what_the_default_is_for(study, monkeypatch):
     """REML takes interactions, and anything that is concave in the shares, for diversity."""
+    monkeypatch.setattr(study, "OTHERS", 8)
     for design, disturbance in (
         ("83 of 84 triples", "interactions"),
         ("60 with Dirichlet weights", "concave in shares"),
     ):
         rows = pd.DataFrame(list(study.cell(design, disturbance, 8))).set_index("method")
         assert rows.loc["REML, Satterthwaite", "level"] > 0.1
-        assert math.isnan(rows.loc["default without relabelled scores", "level"])  # no test
+        assert "default without relabelled scores" not in rows.index  # no test
 
 
 def test_designs_chosen_by_diversity_get_the_bootstrap(study):
@@ -64,7 +68,8 @@ def test_the_published_study_says_the_same():
     if not (FOLDER / "cells.csv").exists():
         pytest.skip("the study has not been run here: python analyses/simulation/study.py")
     table = pd.read_csv(FOLDER / "cells.csv")
-    default = table[table["method"] == "default"].dropna(subset=["level"])
+    kept = ~table["disturbance"].isin(["good tasks are diverse", "noise with diversity"])  # no null; not promised
+    default = table[(table["method"] == "default") & kept].dropna(subset=["level"])
     slack = 3 * default["level_error"].clip(lower=0.005)
     assert ((default["level"] - 0.05).abs() <= 0.02 + slack).all()
     assert ((default["coverage"] - 0.95).abs() <= 0.02 + 3 * default["coverage_error"].clip(lower=0.005)).all()
