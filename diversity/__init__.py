@@ -20,6 +20,7 @@ _API = {
     "fit": "stats.fit",
     "from_arrays": "scoring.embedded",
     "grid_status": "grid.run",
+    "include": "catalog",
     "load_encoder": "encoders.sentence",
     "load_moments": "scoring.embedded",
     "measure": "scoring.given",
@@ -60,6 +61,7 @@ _API = {
 __all__ = ["__version__", *_API]
 
 if TYPE_CHECKING:
+    from diversity.catalog import include as include
     from diversity.catalog import metric as metric
     from diversity.catalog import task as task
     from diversity.data.check import check as check

@@ -140,3 +140,12 @@ def designs():
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_included():
+    """Folders that a test includes are forgotten after it."""
+    from diversity.catalog import own
+
+    with own.Inclusion((), own.folders()):
+        yield

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import typer
 
+from diversity.cli._include import add_include
 from diversity.types import InputError
 
 # The modules of this folder, in the order in which help lists their commands.
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 for _module in COMMANDS:
     app.add_typer(importlib.import_module(f"diversity.cli.{_module}").app)
+add_include(app)
 
 # Threads that wait should sleep: spinning ones take the processor from those that work when it is shared. Tokenizers warn
 # of processes that are forked after they have worked in threads.

@@ -20,8 +20,9 @@ from diversity.data.fields import BYTE_ESCAPES, flag, identity, items, text, who
 from diversity.data.lines import MARK, NotText, file_name, lines, open_bytes
 from diversity.types import Answer, BadRow, Example, InputError, Reader, Span
 
-Parse = Callable[[Mapping[str, Any], str, str], Example | None]
+Parse = Callable[[Mapping[str, Any], str, str], "Example | tuple[Example, ...] | None"]
 Items = Iterator[Example | BadRow]
+NAMES = {"\t": "tab", " ": "space", ",": "comma", ";": "semicolon"}
 
 
 def problem_of(error: Exception, record: Mapping[str, Any]) -> str:
@@ -32,13 +33,17 @@ def problem_of(error: Exception, record: Mapping[str, Any]) -> str:
     return str(error)
 
 
-def _example(parse: Parse, record: object, path: Path, where: int | str, language: str) -> Example | BadRow | None:
+def example_of(parse: Parse, record: object, path: Path, where: int | str, language: str) -> Items:
+    """What a record becomes: an example, several, or none; a bad row where it cannot be parsed."""
     if not isinstance(record, Mapping):
-        return BadRow(path, where, f"expected an object with fields, found {type(record).__name__}")
+        yield BadRow(path, where, f"expected an object with fields, found {type(record).__name__}")
+        return
     try:
-        return parse(record, f"{file_name(path)}:{where}", language)
+        example = parse(record, f"{file_name(path)}:{where}", language)
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
-        return BadRow(path, where, problem_of(error, record))
+        yield BadRow(path, where, problem_of(error, record))
+        return
+    yield from example if isinstance(example, tuple) else () if example is None else (example,)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -74,10 +79,37 @@ def jsonl(parse: Parse) -> Reader:
                 except ValueError as error:
                     yield BadRow(path, number, f"expected a JSON object, found one that cannot be read: {error}")
                     continue
-                if (example := _example(parse, record, path, number, language)) is not None:
-                    yield example
+                yield from example_of(parse, record, path, number, language)
 
     return read
+
+
+def json_array(parse: Parse) -> Reader:
+    """One JSON array of objects, streamed; the place of a record is its number in the array, from 1."""
+
+    def read(path: Path, language: str) -> Items:
+        import ijson
+
+        number = 0
+        try:
+            with open_bytes(path) as stream:
+                start = stream.peek(200).removeprefix(MARK).lstrip()
+                if not start.startswith(b"["):
+                    found = start[:12].decode("utf-8", "replace")
+                    raise InputError(f"{path}: expected one JSON array of objects, found {found!r}")
+                if stream.peek(3).startswith(MARK):
+                    stream.read(3)
+                for number, record in enumerate(ijson.items(WholeEscapes(stream), "item", use_float=True), 1):
+                    yield from example_of(parse, record, path, number, language)
+        except (ijson.JSONError, UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+            problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise BadRow(path, number + 1, f"expected a JSON array, found {problem}") from error
+
+    return read
+
+
+def _numbers(cells: Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(number) for number in range(1, len(cells) + 1))
 
 
 def _header(cells: Sequence[str], path: Path) -> tuple[str, ...]:
@@ -88,12 +120,16 @@ def _header(cells: Sequence[str], path: Path) -> tuple[str, ...]:
     return names
 
 
-def tsv(parse: Parse, columns: Iterable[str] | None = None, *, withheld: str | None = None) -> Reader:
+def tsv(
+    parse: Parse, columns: Iterable[str] | None = None, *, withheld: str | None = None, separator: str = "\t"
+) -> Reader:
     """Tab-separated values without quoting; `columns` names them where the file has no header line.
 
-    `withheld` is a last column that a whole file may lack: the first line tells.
+    No names are the numbers of the columns, from 1. `withheld` is a last column that a whole file may lack: the first line
+    tells. `separator` stands in place of a tab.
     """
-    fixed = tuple(columns) if columns else None
+    fixed = tuple(columns) if columns is not None else None
+    name = NAMES.get(separator, repr(separator))
 
     def read(path: Path, language: str) -> Items:
         header, first = fixed, True
@@ -101,26 +137,31 @@ def tsv(parse: Parse, columns: Iterable[str] | None = None, *, withheld: str | N
             if isinstance(line, BadRow):
                 yield line
                 continue
-            if not line.strip() and "\t" not in line:
+            if not line.strip() and separator not in line.strip("\r\n"):
                 continue
-            cells = line.split("\t")
+            cells = line.split(separator)
             if header is None:
                 header = _header(cells, path)
                 continue
+            header = header or _numbers(cells)
             if first and withheld and header[-1] == withheld and len(cells) == len(header) - 1:
                 header = header[:-1]
             first = False
             if len(cells) != len(header):
-                expected = f"expected {len(header)} tab-separated columns ({', '.join(header)})"
+                expected = f"expected {len(header)} {name}-separated columns ({', '.join(header)})"
                 yield BadRow(path, number, f"{expected}, found {len(cells)}")
-            elif example := _example(parse, dict(zip(header, cells, strict=True)), path, number, language):
-                yield example
+            else:
+                yield from example_of(parse, dict(zip(header, cells, strict=True)), path, number, language)
 
     return read
 
 
-def csv_file(parse: Parse) -> Reader:
-    """Comma-separated values with a header and standard quoting; a quoted field may contain line ends."""
+def csv_file(parse: Parse, columns: Iterable[str] | None = None, *, separator: str = ",") -> Reader:
+    """Comma-separated values with standard quoting; a quoted field may contain line ends.
+
+    `columns` name them where the file has no header line, as in `tsv`; `separator` stands in place of a comma.
+    """
+    fixed = tuple(columns) if columns is not None else None
 
     def read(path: Path, language: str) -> Items:
         bad: list[BadRow] = []
@@ -135,8 +176,8 @@ def csv_file(parse: Parse) -> Reader:
                 else:
                     yield line + "\n"
 
-        rows = csv.reader(source(), strict=True)
-        header: tuple[str, ...] | None = None
+        rows = csv.reader(source(), strict=True, delimiter=separator)
+        header = fixed
         while True:
             starts.clear()
             try:
@@ -153,10 +194,12 @@ def csv_file(parse: Parse) -> Reader:
                 continue
             if header is None:
                 header = _header(cells, path)
-            elif len(cells) != len(header):
+                continue
+            header = header or _numbers(cells)
+            if len(cells) != len(header):
                 yield BadRow(path, starts[0], f"expected {len(header)} columns, found {len(cells)}")
-            elif example := _example(parse, dict(zip(header, cells, strict=True)), path, starts[0], language):
-                yield example
+            else:
+                yield from example_of(parse, dict(zip(header, cells, strict=True)), path, starts[0], language)
 
     return read
 
@@ -270,6 +313,4 @@ def _questions(article: object, path: Path, where: str, language: str) -> Items:
                 asked = text(record, "question")
                 return Span(identity(record, "id"), language, asked, context, answers_of(record, context))
 
-            example = _example(parse, question, path, f"{inside}.qas[{q}]", language)
-            if example is not None:
-                yield example
+            yield from example_of(parse, question, path, f"{inside}.qas[{q}]", language)

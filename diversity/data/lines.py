@@ -6,6 +6,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from diversity.types import BadRow, InputError
 
 MARK = b"\xef\xbb\xbf"  # the byte-order mark in UTF-8
 HEAD = 4096  # bytes that say what a file is
+LONGEST = 64 << 20  # bytes of a line: a longer one is no line of text
 SHORT = 300  # bytes: an answer of a server that stands in place of a file is no longer
 
 # How files begin that stand where text was expected.
@@ -88,7 +90,12 @@ def lines(path: Path) -> Iterator[tuple[int, str | BadRow]]:
     with open_bytes(path) as stream:
         number = 0
         try:
-            for number, raw in enumerate(stream, 1):
+            for number, raw in enumerate(iter(partial(stream.readline, LONGEST + 1), b""), 1):
+                if len(raw) > LONGEST:
+                    found = f"a longer one in line {number}"
+                    raise InputError(
+                        f"{path}: expected lines of at most {LONGEST >> 20} MiB, found {found}: is this text?"
+                    )
                 raw = raw.rstrip(b"\r\n") if number > 1 else raw.rstrip(b"\r\n").removeprefix(MARK)
                 if b"\x00" in raw:
                     yield number, BadRow(path, number, f"expected text, found a NUL at byte {raw.index(0) + 1}")

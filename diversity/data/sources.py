@@ -149,7 +149,9 @@ def _fetched(part: Part, data: Path, language: str) -> PartFiles | None:
 def find(task: Task, data: Rows | Path | str | None, split: str, language: str) -> SplitFiles | None:
     """Where the parts of one split lie; None where none is there; raises InputError where only some are."""
     folder = data_folder(data)
-    parts = [p for p in task.splits.get(split, ()) if language in p.languages]
+    parts = task.splits.get(split, ())
+    language = language if any(language in p.languages for p in parts) else task.code(language)
+    parts = tuple(p for p in parts if language in p.languages)
     files = [_released(p, folder, language) or _fetched(p, folder, language) for p in parts]
     if any(files) and not all(files):
         missing = next(p for p, f in zip(parts, files, strict=True) if not f)
@@ -270,7 +272,7 @@ def rows(task: Task, data: Rows | Path | str | None, **changes: Unpack[RowChange
 
 
 def _rows(task: Task, asked: Rows) -> Iterator[Example]:
-    for language in asked.languages:
+    for language in map(task.code, asked.languages):
         if language not in task.languages:
             raise InputError(f"{task.name}: expected a language among {', '.join(task.languages)}, found {language!r}")
         yield from read(located(task, asked, language), bad=asked.bad)

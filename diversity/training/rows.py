@@ -40,7 +40,7 @@ def tested_on(task: Task, data: Rows) -> list[sources.SplitFiles]:
     """
     language, files = data.languages[0], list[sources.SplitFiles | None]()
     for target in map(catalog.task, catalog.targets()):
-        if target.kind == "retrieval" or language not in target.languages:
+        if target.kind == "retrieval" or target.code(language) not in target.languages:
             continue
         if target.name == task.name:
             files.append(sources.find(target, data, "test", language))

@@ -49,3 +49,4 @@ from diversity.types.task import Predicted as Predicted
 from diversity.types.task import Reader as Reader
 from diversity.types.task import Role as Role
 from diversity.types.task import Task as Task
+from diversity.types.task import is_english as is_english

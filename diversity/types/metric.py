@@ -106,7 +106,8 @@ class Metric:
 
     Claims, all tested: `invariant_to` some of order, rotation, row scale, replication; `size_dependent` where the expected
     value moves with the number of rows alone; `axioms` of Mironov & Prokhorenkova 2024 that hold or fail (monotonicity:
-    larger distances never lower it; uniqueness: a new point in a duplicate's place raises it; continuity).
+    larger distances never lower it; uniqueness: a new point in a duplicate's place raises it; continuity). `digest` is that
+    of the file of a metric from outside the toolkit.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Metric:
     axioms: Mapping[str, bool] = field(default_factory=dict)
     unbiased: Callable[..., bool] = lambda **_: False
     note: str = ""
+    digest: str = ""
 
     def __call__(self, *args: object, **options: float) -> float:
         """Compute the metric on rows: `metric("vendi")(x, q=2)`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,15 +100,16 @@ class Part:
 class Task:
     """An intermediate task or a target: what it is, how it is scored, and where its rows come from.
 
-    `languages` are ISO 639-1 codes, English first; `labels` is empty where the set is open (spans, supertags);
-    `fields` is the text recipe: the fields of an example that are embedded, in this order, joined by a space;
+    `languages` are codes of BCP 47 (`en`, `eng_Latn`), English first; `labels` is empty where the set is open (spans,
+    supertags); `fields` is the text recipe: the fields of an example that are embedded, in this order, joined by a space;
     `rows` are the rows of each split of the whole release: of every language, or by language; `contains` names tasks
     whose rows it includes; `hashes` are the SHA-256 of released files.
 
     What evaluation and training need to know of a target stands here as well: the `benchmark` that it is a task of, if
     any; `output`, how its predictions look where its kind does not say it; `answers`, whose rules compare answers;
     `train_on`, the task whose training rows it is trained on, where they are not its own; `presets`, the target whose
-    published settings hold for it, where there are none of its own and its kind's do not.
+    published settings hold for it, where there are none of its own and its kind's do not. `digest` is that of the file
+    that describes a task from outside the toolkit, so that its rows are not taken for those of another description.
     """
 
     name: str
@@ -131,6 +133,7 @@ class Task:
     answers: Literal["squad", "mlqa"] = "squad"
     train_on: str = ""
     presets: str = ""
+    digest: str = ""
 
     @property
     def output_type(self) -> OutputType:
@@ -145,4 +148,22 @@ class Task:
     @property
     def recipe(self) -> str:
         """The text recipe with its version, as it stands in cache keys and provenance."""
-        return "v1:" + "+".join(self.fields)
+        return "v1:" + "+".join(self.fields) + (f":{self.digest}" if self.digest else "")
+
+    @property
+    def english(self) -> str:
+        """The code that its English rows have (`en`, `eng_Latn`), or nothing where it has none."""
+        return next((code for code in self.languages if is_english(code)), "")
+
+    def code(self, language: str) -> str:
+        """The code that the task has for a language: that itself, or its own for English, asked for as `en`."""
+        return self.english if language not in self.languages and is_english(language) and self.english else language
+
+
+def is_english(code: str) -> bool:
+    """Whether a code of BCP 47 or ISO 639-3, with or without script and region, is English.
+
+    >>> is_english("eng_Latn"), is_english("en-GB"), is_english("enm")
+    (True, True, False)
+    """
+    return re.split("[-_]", code)[0] in ("en", "eng")

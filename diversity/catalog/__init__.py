@@ -1,39 +1,40 @@
-"""The folders are the registry: what is in `tasks/` and `metrics/` is found by file name, imported when asked for."""
+"""The folders are the registry: what is in `tasks/` and `metrics/` is found by file name, imported when asked for.
+
+Tasks and metrics from outside the package, which `include` and entry points add, stand beside them.
+"""
 
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import re
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from diversity.catalog.own import Folder, built_in, included, loaded
+from diversity.catalog.own import include as include
 from diversity.types import InputError, Metric, Task, unknown_name_error
 
-Folder = Literal["tasks", "metrics"]
 near = unknown_name_error
 
 METRICS = ("cosine", "rao_beta", "vendi(q=2)", "vendi_beta(q=2)", "hill(q=1)")  # scored where none is named
 SAMPLE = 2900  # texts of a task that its moments are taken from where no number is given
 
 
-@cache
 def names(folder: Folder) -> tuple[str, ...]:
-    """Sorted names of what a folder offers; files that start with an underscore are its own.
+    """Sorted names of what there is: of the toolkit, of included folders, and of installed packages.
 
     >>> "vendi" in names("metrics"), "mnli" in names("tasks")
     (True, True)
     """
-    modules = pkgutil.iter_modules([str(Path(__file__).parent / folder)])
-    return tuple(sorted(m.name for m in modules if not m.name.startswith("_")))
+    return tuple(sorted([*built_in(folder), *included(folder)]))
 
 
 def get(folder: Folder, name: str) -> Any:
-    """The TASK or METRIC of a file; raises InputError with near matches for an unknown name."""
-    if name not in names(folder):
+    """The TASK or METRIC of that name; raises InputError with near matches for an unknown one."""
+    if name in built_in(folder):
+        return getattr(importlib.import_module(f"diversity.{folder}.{name}"), folder[:-1].upper())
+    if name not in (others := included(folder)):
         raise near(name, names(folder), folder[:-1])
-    return getattr(importlib.import_module(f"diversity.{folder}.{name}"), folder[:-1].upper())
+    return loaded(others[name])
 
 
 def task(name: str) -> Task:
@@ -52,7 +53,7 @@ def intermediate() -> list[str]:
     >>> len(intermediate())
     9
     """
-    return [n for n in names("tasks") if task(n).role == "intermediate"]
+    return [n for n in built_in("tasks") if task(n).role == "intermediate"]
 
 
 def targets(benchmark: str = "") -> list[str]:
