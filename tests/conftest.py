@@ -81,6 +81,22 @@ def hub(hub_module):
 
 
 @pytest.fixture
+def reached(hub, tmp_path, monkeypatch):
+    """The fake hub, which this process reaches in place of the real one, with caches that are empty."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    )
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("DIVERSITY_CACHE", str(tmp_path / "cache"))
+    return hub
+
+
+@pytest.fixture
 def command(tmp_path):
     """A function that starts Python on arguments in a process that knows only the hub at `endpoint`."""
 

@@ -1,4 +1,4 @@
-"""A small hub of data sets on this machine: what huggingface_hub asks of the real one, and nothing else."""
+"""A small hub of data sets and models on this machine: what huggingface_hub asks of the real one, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from urllib.parse import unquote, urlsplit
 
 @dataclass
 class Repo:
-    """A data set: the files of each commit, and the commit that its branches point to."""
+    """A data set or model: the files of each commit, the commit that its branches point to, and what its card says."""
 
     head: str
     commits: dict[str, dict[str, bytes]]
+    card: dict[str, object] | None = None
+    branches: dict[str, str] | None = None
 
 
 class FakeHub:
@@ -74,11 +76,11 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
         def _answer(self, body: bool) -> None:
             path = unquote(urlsplit(self.path).path)
             hub.requests.append((self.command, path, self.headers.get("Range")))
-            if match := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/revision/(.+)", path):
+            if match := re.fullmatch(r"/api/(?:datasets|models)/([^/]+/[^/]+)/revision/(.+)", path):
                 self._info(*match.groups())
-            elif match := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/tree/([^/]+)/?", path):
+            elif match := re.fullmatch(r"/api/(?:datasets|models)/([^/]+/[^/]+)/tree/([^/]+)/?", path):
                 self._tree(*match.groups())
-            elif match := re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+            elif match := re.fullmatch(r"(?:/datasets)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
                 self._file(*match.groups(), body=body)
             else:
                 self._error(404, "EntryNotFound")
@@ -87,6 +89,8 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             repo = hub.repos.get(name)
             if repo is None:
                 self._error(404, "RepoNotFound")
+            elif repo.branches and revision in repo.branches:
+                return repo, repo.branches[revision]
             elif revision in ("main", "refs/convert/parquet"):
                 return repo, repo.head
             elif revision in repo.commits:
@@ -98,8 +102,9 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
         def _info(self, name: str, revision: str) -> None:
             if found := self._repo(name, revision):
                 repo, commit = found
+                card = {"cardData": repo.card} if repo.card else {}
                 siblings = [{"rfilename": f} for f in repo.commits[commit]]
-                self._json({"_id": "0", "id": name, "sha": commit, "private": False, "siblings": siblings})
+                self._json({"_id": "0", "id": name, "sha": commit, "private": False, "siblings": siblings, **card})
 
         def _tree(self, name: str, revision: str) -> None:
             if found := self._repo(name, revision):

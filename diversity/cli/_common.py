@@ -16,7 +16,8 @@ from diversity.types import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-ENCODER = "all-MiniLM-L6-v2"  # embed.DEFAULT; written here so that --help loads nothing
+ENCODER, MINI = "all-MiniLM-L6-v2", "mini"  # those of encoders.registry; written here so that --help loads nothing
+MODELS = "mini (40 languages), all-MiniLM-L6-v2 (English), a folder, or owner/name of the hub"
 
 
 class Format(StrEnum):
@@ -40,6 +41,16 @@ def metrics_in(values: str) -> list[str]:
 def note(text: str) -> None:
     """One line on stderr."""
     print(text, file=sys.stderr)
+
+
+def pinned(model: str) -> str:
+    """A model's name with its commit of the hub, which is said where the name had none."""
+    from diversity.encoders import registry
+
+    full = registry.pinned(model)
+    if full != model:
+        note(f"note: {model} is {full}")
+    return full
 
 
 def emit(text: str, out: Path | None) -> None:

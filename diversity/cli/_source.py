@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diversity.cli._common import names_in
+from diversity.cli._common import MODELS, names_in, note, pinned
 from diversity.cli._options import Long, Precision
 from diversity.types import WHOLE, BadRow, InputError, Rows
 
@@ -21,8 +21,8 @@ Files = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME=]FILE[:FIELD+FIELD]",
-        help="Your own texts: .txt .jsonl .json .csv .tsv .parquet .arrow (also .gz .bz2 .xz), a folder or a glob; "
-        "or vectors: .npy .safetensors, or a column of lists in .parquet .arrow.",
+        help="Your own texts: .txt .jsonl .json .csv .tsv .parquet .arrow (also .gz .bz2 .xz), a folder, a glob, "
+        "or owner/name[@revision/config:split]:FIELD of the hub; or vectors: .npy .safetensors, or lists in .parquet .arrow.",
         show_default=False,
     ),
 ]
@@ -41,7 +41,8 @@ SameEncoder = Annotated[
 Saved = Annotated[Path | None, typer.Option(help="Folder of saved moments, in place of the shipped ones.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder of cached vectors (default: ~/.cache/diversity).")]
 OneEncoder = Annotated[
-    str, typer.Option(help="Sentence encoder: all-MiniLM-L6-v2, mini, a folder, or owner/name@commit.")
+    str,
+    typer.Option(help=f"Sentence encoder: {MODELS}."),
 ]
 
 
@@ -92,8 +93,9 @@ class Source:
         given = replace(self.given, names=tuple(n for n in names if n not in self.own))
         rows = Rows(self.data, self.split, tuple(names_in(self.languages)), self.sample, self.seed, bad)
         load = partial(load_encoder, precision=self.precision, long=self.long, max_tokens=self.max_tokens)
+        named = [pinned(name) for name in encoders] if given.sets or self.data is not None else encoders
         return given.embedded(
-            encoders, rows, moments=self.moments, cache=self.cache, load=load, same_encoder=self.same_encoder
+            named, rows, moments=self.moments, cache=self.cache, load=load, same_encoder=self.same_encoder
         )
 
 
@@ -101,7 +103,11 @@ def files_given(files: Sequence[str] | None, embeddings: Sequence[str] | None = 
     """The files of texts and of vectors that a command is given."""
     from diversity.scoring.given import Given
 
-    return Given.of_files(files or (), embeddings or ())
+    given = Given.of_files(files or (), embeddings or ())
+    for name, source in given.sets.items():
+        if origin := getattr(source, "origin", ""):
+            note(f"note: {name} is {origin}")
+    return given
 
 
 def once(tasks: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from diversity.catalog import SAMPLE
-from diversity.cli._common import ENCODER, check_writable, names_in, note, text_table
+from diversity.cli._common import ENCODER, MINI, MODELS, check_writable, names_in, note, pinned, text_table
 from diversity.cli._source import Files
 from diversity.types import InputError, Rows
 
@@ -55,8 +55,9 @@ def design(
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each mixture.")] = 3,
     budget: Annotated[int, typer.Option(min=1, help="Examples that each mixture is trained on.")] = 100_000,
     model: Annotated[
-        str, typer.Option(help="The encoder to train: all-MiniLM-L6-v2, mini, a folder, or owner/name@commit.")
-    ] = ENCODER,
+        str,
+        typer.Option(help=f"Encoder to train: {MODELS}."),
+    ] = MINI,
     sampling: Annotated[str, typer.Option(help="How examples are drawn from the tasks of a mixture.")] = "uniform",
     preset: Annotated[str, typer.Option(help="Published settings of training: phang2020 or xtreme.")] = "phang2020",
     data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data; else the shipped moments.")] = None,
@@ -84,7 +85,7 @@ def design(
     study = planning.design(
         [*names_in(tasks), *(files or [])], k=[int(s) for s in sizes], scheme=scheme, mixtures=mixtures,
         hypothesis=Hypothesis(metric, outcome, tuple(names_in(targets))),
-        training=Training(model, budget, seeds, sampling, preset, rate, measure),
+        training=Training(pinned(model), budget, seeds, sampling, preset, rate, measure),
         assumptions=Assumptions(results, sd_task, sd_noise, draws),
         data=None if data is None else Rows(data, planning.SPLITS, limit=sample, seed=seed), encoder=encoder, seed=seed,
     )  # fmt: skip

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from diversity.cli._common import ENCODER, Format, check_writable, names_in, note, records_of, show, text_table
+from diversity.cli._common import (
+    MINI,
+    MODELS,
+    Format,
+    check_writable,
+    names_in,
+    note,
+    pinned,
+    records_of,
+    show,
+    text_table,
+)
 from diversity.cli._options import DataOption
 
 if TYPE_CHECKING:
@@ -24,8 +35,9 @@ Repeated = Literal["drop", "expand"]
 @app.command()
 def retrieve(
     model: Annotated[
-        str, typer.Option(help="Encoder: all-MiniLM-L6-v2, mini, a folder, or owner/name@commit.")
-    ] = ENCODER,
+        str,
+        typer.Option(help=f"Encoder: {MODELS}."),
+    ] = MINI,
     targets: Annotated[str, typer.Option(help="Targets, separated by commas.")] = "tatoeba,bucc2018",
     data: DataOption = Path("data"),
     languages: Annotated[
@@ -75,6 +87,7 @@ def retrieve(
     if out is not None:
         check_writable(out)
     rows = Rows(data.expanduser(), split, tuple(names_in(languages)) or Rows.languages)
+    model = pinned(model)
     at = SentenceVectors.at(layer)
     vectors = replace(at, pooling=pooling, precision=precision, max_tokens=max_tokens, cache=cache)
     mining = retrieving.Mining(k, margin, retrieval, repeated, threshold)

@@ -79,7 +79,10 @@ def score(
     data: Data = None,
     encoder: Annotated[
         list[str] | None,
-        typer.Option(help="Sentence encoder: all-MiniLM-L6-v2, mini, a folder, or owner/name@commit; several compare."),
+        typer.Option(
+            help="Sentence encoder: all-MiniLM-L6-v2 (English, the default), mini (40 languages), a folder, or owner/name of "
+            "the hub; several compare."
+        ),
     ] = None,
     centred: Annotated[bool, typer.Option("--centred", help="Score the vectors minus their common mean, too.")] = False,
     sample: Sample = None,

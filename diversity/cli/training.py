@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diversity.cli._common import ENCODER, Format, check_writable, names_in, note, show, text_table
+from diversity.cli._common import (
+    ENCODER,
+    MINI,
+    MODELS,
+    Format,
+    check_writable,
+    names_in,
+    note,
+    pinned,
+    show,
+    text_table,
+)
 from diversity.cli._options import FormatOption, Heads, OutOption
 from diversity.cli._training import (
     AttentionOption,
@@ -51,8 +62,9 @@ def train_mix(
     ] = None,
     tasks: Annotated[str, typer.Option(help="Intermediate tasks, separated by commas.")] = "",
     model: Annotated[
-        str, typer.Option(help="Encoder: all-MiniLM-L6-v2, mini, a folder, or owner/name@commit of the hub.")
-    ] = ENCODER,
+        str,
+        typer.Option(help=f"Encoder to train: {MODELS}."),
+    ] = MINI,
     data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
     language: Annotated[str, typer.Option(help="Language of the rows.")] = "en",
     split: Annotated[str, typer.Option(help="Split to train on, or several in order of preference.")] = "train,dev",
@@ -123,6 +135,7 @@ def train_mix(
     rule = "weights" if shares else sampling
     mixture = Mixture.of(shares or names, sampling=Sampling(rule, cap, temperature, mixed=mixed))
     bad: list[BadRow] | None = [] if skip_bad_rows else None
+    model = pinned(model)
     rows = Rows.of(data, split=split, languages=[language], limit=limit, bad=bad)
     if dry_run:
         if output is not None:

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from diversity.cli._common import Format, check_writable, names_in, note, records_of, show, text_table
+from diversity.cli._common import (
+    MINI,
+    MODELS,
+    Format,
+    check_writable,
+    names_in,
+    note,
+    pinned,
+    records_of,
+    show,
+    text_table,
+)
 from diversity.cli._options import FormatOption, OutOption
 from diversity.cli._training import (
     BatchOption,
@@ -41,12 +52,13 @@ Pooling = Literal["mean", "cls"]
 
 @app.command()
 def transfer(
-    model: Annotated[
-        str, typer.Option(help="Checkpoint to start from: a folder, all-MiniLM-L6-v2, mini, or owner/name@commit.")
-    ],
     targets: Annotated[str, typer.Option(help="Targets, separated by commas; all: every target.")],
     data: Annotated[Path, typer.Option(help="Folder of the tasks' data.")],
     output: Annotated[Path, typer.Option(help="Folder for predictions, models and results.csv.")],
+    model: Annotated[
+        str,
+        typer.Option(help=f"Checkpoint to start from: {MODELS}."),
+    ] = MINI,
     preset: PresetOption = "phang2020",
     languages: Annotated[str, typer.Option(help="Languages to predict (default: all found in the data).")] = "",
     split: Annotated[str, typer.Option(help="Split to predict, in order of preference.")] = "test,dev",
@@ -106,6 +118,7 @@ def transfer(
         patience=patience, precision=precision, packing=packing, tokens=tokens, save_every=save_every,
         dropout=dropout,
     )  # fmt: skip
+    model = pinned(model)
     vectors = replace(SentenceVectors.at(layer), pooling=pooling, cache=cache)
     settings = zeroshot.TransferSettings(
         preset, given, split=split, vectors=vectors, cache=cache, trackers=tuple(names_in(trackers))

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from diversity.types import InputError
 
+FORMS = (".txt", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow")
+PACKED = (".gz", ".bz2", ".xz")
+
 Fields = tuple[str, ...]
 
 
@@ -27,3 +30,18 @@ def divided(spec: str) -> tuple[str, str, Fields]:
     if not all(named):
         raise InputError(f"expected fields such as {path}:title+body, found {spec!r}")
     return label, path, named
+
+
+def form(path: Path | str) -> str:
+    """The form of a file by its suffix, that of a compressed one by the suffix before; InputError for another.
+
+    >>> form("news.csv.gz")
+    '.csv'
+    """
+    suffixes = [s.lower() for s in Path(path).suffixes]
+    last = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] in PACKED else suffixes[-1] if suffixes else ""
+    if last not in FORMS:
+        raise InputError(
+            f"{path}: expected a file of texts ({' '.join(FORMS)}, plain or {' '.join(PACKED)}), found {last or 'no suffix'}"
+        )
+    return last

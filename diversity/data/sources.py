@@ -119,14 +119,14 @@ def matching(paths: Iterable[str], config: str, split: str) -> list[str]:
     names = sorted(paths)
     for pattern in parquet_globs(config, split):
         if hits := [p for p in names if fnmatch.fnmatchcase(p, pattern)]:
-            _whole(hits)
+            check_whole(hits)
             return hits
     return []
 
 
-def _whole(paths: list[str]) -> None:
+def check_whole(paths: list[str]) -> None:
     """Raise InputError where shards (`-00000-of-00003.parquet`) are missing, or are of two sets."""
-    shards = [m for p in paths if (m := re.search(r"-(\d+)-of-(\d+)\.parquet$", p))]
+    shards = [m for p in paths if (m := re.search(r"-(\d+)-of-(\d+)(?:\.\w+)+$", p))]
     numbers, totals = sorted(int(m[1]) for m in shards), {int(m[2]) for m in shards}
     if shards and (len(totals) > 1 or numbers != list(range(max(totals))) or len(shards) != len(paths)):
         shown = ", ".join(Path(p).name for p in paths)

@@ -24,12 +24,12 @@ from typing import IO, Any
 from diversity import catalog
 from diversity.data import columns
 from diversity.data.fields import SURROGATE
+from diversity.data.hub_texts import HubTexts
 from diversity.data.lines import HEAD, MARK, check_head
-from diversity.data.names import Fields, divided
+from diversity.data.names import FORMS, Fields, divided, form
 from diversity.types import BadRow, InputError
 
-FORMS = (".txt", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow")
-PACKED: Mapping[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+OPENERS: Mapping[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 LONGEST = 64 * 2**20  # bytes of a line: a longer one is no line of text
 LOOK = 100  # records that are looked at to see which columns hold text
 NUMBER = re.compile(r"\s*[-+]?(\d[\d.,]*(e[-+]?\d+)?|nan|inf)?\s*", re.IGNORECASE)
@@ -40,20 +40,28 @@ Numbered = Iterator[tuple[int, Record]]
 
 @dataclass(frozen=True)
 class TextFiles:
-    """A named set of texts on disk: its files, and the fields that make a text (none: the only column of text)."""
+    """A named set of texts on disk: its files, and the fields that make a text (none: the only column of text).
+
+    `origin` is where they were downloaded from, `owner/name@commit (split)`; empty for files of the user's.
+    """
 
     name: str
     files: tuple[Path, ...]
     fields: tuple[str, ...] = ()
+    origin: str = ""
 
     @staticmethod
     def parse(spec: str) -> TextFiles:
         """The files of `NAME=FILE:FIELD+FIELD`, `FILE:FIELD` or `FILE`; FILE may be a folder or a glob of shards.
 
-        Raises InputError where there is no such file, for files of several forms, and for an unknown form.
+        Where nothing of that name is on the disk, `owner/name@revision/config:split` is a data set of the hub. Raises
+        InputError where there is no such file, for files of several forms, and for an unknown form.
         """
         label, path, fields = divided(spec)
         files = _matching(path)
+        if not files and (hub := HubTexts.parse(path)):
+            files, origin = hub.fetch()
+            return TextFiles(label or hub.repository.partition("/")[2], files, fields, origin)
         if not files:
             raise InputError(f"{path}: expected a file, a folder or a glob of texts, found nothing")
         forms = sorted({form(f) for f in files})
@@ -185,21 +193,6 @@ def _missing(value: object) -> bool:
 # --- What a name stands for --------------------------------------------------------------------------
 
 
-def form(path: Path | str) -> str:
-    """The form of a file by its suffix, that of a compressed one by the suffix before; InputError for another.
-
-    >>> form("news.csv.gz")
-    '.csv'
-    """
-    suffixes = [s.lower() for s in Path(path).suffixes]
-    last = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] in PACKED else suffixes[-1] if suffixes else ""
-    if last not in FORMS:
-        raise InputError(
-            f"{path}: expected a file of texts ({' '.join(FORMS)}, plain or {' '.join(PACKED)}), found {last or 'no suffix'}"
-        )
-    return last
-
-
 def looks_like_files(spec: str) -> bool:
     """Does the text name files, rather than a task: by its suffix, or because something of that name is on the disk?
 
@@ -287,7 +280,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
     """The bytes of a file, unpacked; raises InputError for an empty file, one that was cut short or damaged, or no text."""
     if path.stat().st_size == 0:
         raise InputError(f"{path}: expected texts, found an empty file")
-    unpacked = PACKED.get(path.suffix.lower())
+    unpacked = OPENERS.get(path.suffix.lower())
     try:
         with unpacked(path) if unpacked else path.open("rb") as stream:
             check_head(path, stream.peek(HEAD)[:HEAD])

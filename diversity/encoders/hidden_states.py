@@ -104,7 +104,7 @@ class SentenceVectors:
         return {**where, "pooling": self.pooling, "precision": self.precision, "max_tokens": self.max_tokens}
 
     def encoder(self, model: str | Loaded) -> LayerEncoder:
-        """The encoder of a model by name, folder or `owner/name@commit`, or of one that is loaded."""
+        """The encoder of a model by name, folder or `owner/name` of the hub, or of one that is loaded."""
         return layer_encoder(
             model,
             layer=float(self.depth) if self.layer is None else self.layer,
@@ -190,7 +190,7 @@ def layer_encoder(
     max_tokens: int | None = None,
     device: str | None = None,
 ) -> LayerEncoder:
-    """An encoder of sentences from a layer of a model: by name, folder or `owner/name@commit`, or one that is loaded.
+    """An encoder of sentences from a layer of a model: by name, folder or `owner/name` of the hub, or one that is loaded.
 
     `layer` is an index into `hidden_states` or a fraction of the depth (see `layer_index`). A loaded model is left as it
     is, and its vectors are not cached, for its weights may have been trained since. Raises InputError for a model, layer

@@ -63,7 +63,7 @@ def attending(encoder: PreTrainedModel, attention: str) -> Iterator[None]:
 
 
 def load_model(name: str) -> Loaded:
-    """An encoder and its tokenizer by name: the default one, `mini`, a local folder, or `owner/name@commit` of the hub.
+    """An encoder and its tokenizer by name: the default one, `mini`, a local folder, or `owner/name` of the hub.
 
     Raises InputError for an unknown model, one without safetensors, one that is no encoder, and a tokenizer that does not
     fit it. No code of the model's is run.

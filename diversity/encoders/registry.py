@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 from diversity import store
+from diversity.data import commits
 from diversity.types import InputError
 
 DEFAULT = "all-MiniLM-L6-v2"
@@ -65,13 +65,22 @@ def locate(name: str, hash_file: Callable[[Path], str] = store.sha256_file) -> t
         return str(folder), f"sha256:{weights}"
     if Path(name).is_dir():
         return name, folder_hash(Path(name), hash_file)
-    repo, _, commit = name.partition("@")
-    if not re.fullmatch(r"[0-9a-f]{40}", commit):
-        expected = (
-            f"{' or '.join(EMBEDDED)}, a local folder, or owner/name@commit with the full 40-digit commit of the hub"
-        )
+    repo, _, revision = name.partition("@")
+    if not commits.REPOSITORY.fullmatch(repo):
+        expected = f"{' or '.join(EMBEDDED)}, a local folder, or owner/name of the hub (owner/name@commit pins it)"
         raise InputError(f"unknown encoder {name!r}: expected {expected}")
-    return repo, commit
+    return repo, commits.commit_of(repo, revision)
+
+
+def pinned(name: str) -> str:
+    """The name of a model of the hub with the commit that it stands for, `owner/name@commit`; other names as they are.
+
+    >>> pinned("mini")
+    'mini'
+    """
+    if is_folder(name) or not commits.REPOSITORY.fullmatch(name.partition("@")[0]):
+        return name
+    return "@".join(locate(name))
 
 
 def folder_hash(folder: Path, hash_file: Callable[[Path], str] = store.sha256_file) -> str:

