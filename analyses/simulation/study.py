@@ -29,7 +29,7 @@ from diversity.stats.calibration import calibrated
 from diversity.stats.model import primary_test
 from diversity.stats.multimembership import slopes
 from diversity.stats.paired import PairedTest, Pairs
-from diversity.stats.permutation import Relabelled, drawn_labels, label_test
+from diversity.stats.permutation import Relabelled, drawn_labels, label_test, labels
 from diversity.studies.study import sd_within
 from diversity.studies.weights import size_groups, size_means
 from diversity.types import InputError
@@ -115,8 +115,11 @@ class Drawn:
         def moved(permutations: np.ndarray) -> np.ndarray:
             return np.array([self.score(self.weights[:, np.argsort(p)]) for p in permutations])
 
-        orders = drawn_labels(self.weights.shape[1], count, rng)
-        return Relabelled(self.weights, orders, False, None, moved, float(x.mean()), sd_within(x, self.weights))
+        few = math.factorial(self.weights.shape[1]) <= count
+        orders = (
+            labels(self.weights.shape[1], count, rng)[0] if few else drawn_labels(self.weights.shape[1], count, rng)
+        )
+        return Relabelled(self.weights, orders, few, None, moved, float(x.mean()), sd_within(x, self.weights))
 
 
 def interactions(one: Drawn, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -203,10 +206,10 @@ def by_method(y: Outcomes, rng: np.random.Generator, *, others: bool) -> dict[st
         for known, name in ((True, "default"), (False, "default without relabelled scores"))
     }
     if others or "labels" in choices.values():
-        labels = label_test(y.relabelled, y.asked[:, : 2 * count], fixed)
+        first = label_test(y.relabelled, y.asked[:, : 2 * count], fixed)
         last = label_test(y.relabelled, y.plus(COVERED), fixed)
         held = last.interval()
-        p, sign = (np.append(*pair) for pair in ((labels.p(), last.p()), (labels.sign, last.sign)))
+        p, sign = (np.append(*pair) for pair in ((first.p(), last.p()), (first.sign, last.sign)))
         lines["task labels"] = p, sign, (held.low <= COVERED) & (held.high >= COVERED)
     if others or "bootstrap" in choices.values():
         fitted = calibrated(one.weights, one.z, y.asked, fixed, draws=BOOTSTRAP, rng=rng)
@@ -225,28 +228,20 @@ def by_method(y: Outcomes, rng: np.random.Generator, *, others: bool) -> dict[st
     return lines
 
 
-def given_members(one: Drawn, y: np.ndarray, relabelled: Relabelled, rng: np.random.Generator) -> np.ndarray | None:
-    """p (2, D) and slopes of the default given the mean of the members' single outcomes; None where it is not asked."""
-    single, several = one.k == 1, one.k > 1
-    tasks = one.weights.shape[1]
-    if single.sum() < tasks or not several.any():
+def given_tasks(y: Outcomes, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
+    """p and slope (D,) of the default given what each task is worth; None where it is not asked."""
+    one = y.one
+    if len(one.weights) == (one.k == 1).sum() or (one.k == 1).sum() < one.weights.shape[1]:
         return None
-    alone = y[single][np.argmax(one.weights[single], axis=1).argsort()]
-    means, part = one.weights[several] @ alone, one.weights[several]
-    choice = primary_test(part, relabelled=True, chosen_by_diversity=one.chosen, covariates=1).test
-    some = relabelled.of(several)
-    numbers = []
-    for column, covariate in zip(y[several].T, means.T, strict=True):
-        fixed = np.column_stack([size_means(part), covariate - covariate.mean()])
-        if choice == "none":
-            numbers.append((1.0, 0.0))
-        elif choice == "labels":
-            test = label_test(some, column, fixed)
-            numbers.append((float(test.p()[0]), float(test.sign[0])))
-        else:
-            fitted = calibrated(part, one.z[several], column, fixed, draws=BOOTSTRAP, rng=rng)
-            numbers.append((float(fitted.p()[0]), float(fitted.fitted.slope[0])))
-    return np.array(numbers).T
+    sizes = size_means(one.weights)
+    fixed = np.column_stack([sizes, one.weights])
+    free = int(np.linalg.matrix_rank(fixed)) - sizes.shape[1]
+    choice = primary_test(one.weights, relabelled=True, chosen_by_diversity=one.chosen, covariates=free).test
+    if choice == "bootstrap":
+        fitted = calibrated(one.weights, one.z, y.none, fixed, draws=BOOTSTRAP, rng=rng)
+        return fitted.p(), fitted.fitted.slope
+    test = label_test(y.relabelled, y.none, fixed)
+    return test.p(), test.sign
 
 
 def pairs_tested(
@@ -300,7 +295,7 @@ class Shares:
 def cell(design: str, disturbance: str, draws: int, seed: int = 0) -> Iterator[dict[str, object]]:
     """A row for each method: level at no slope, coverage and power at the slopes above, with Monte-Carlo errors.
 
-    `verdict` is the share of `positive` and `negative` verdicts at no slope: rejected, and so given the members' singles.
+    `verdict` is the share of `positive` and `negative` verdicts at no slope: rejected, and so given what each task is worth.
     """
     rng = np.random.default_rng([seed, zlib.crc32(f"{design} {disturbance}".encode())])
     shares = Shares({})
@@ -309,12 +304,13 @@ def cell(design: str, disturbance: str, draws: int, seed: int = 0) -> Iterator[d
         y = one.weights @ rng.normal(0, SD_TASK, (one.weights.shape[1], EACH))
         y = DISTURBANCES[disturbance](one, y + rng.normal(0, SD_NOISE, y.shape), rng)
         relabelled, others = one.relabelled(PERMUTATIONS, rng), draw < OTHERS
-        numbers = by_method(Outcomes(one, y, relabelled), rng, others=others)
+        simulated = Outcomes(one, y, relabelled)
+        numbers = by_method(simulated, rng, others=others)
         for method, (p, sign, covered) in numbers.items():
             shares.add(method, "level", p[:EACH] <= 0.05)
             shares.add(method, "power", (p[EACH : 2 * EACH] <= 0.05) & (sign[EACH : 2 * EACH] > 0))
             shares.add(method, "coverage", covered)
-        if "default" in numbers and (again := given_members(one, y, relabelled, rng)) is not None:
+        if "default" in numbers and (again := given_tasks(simulated, rng)) is not None:
             p, sign = (part[:EACH] for part in numbers["default"][:2])
             shares.add("default", "verdict", (p <= 0.05) & (again[0] <= 0.05) & (sign * again[1] > 0))
         for method, tests in pairs_tested(one, relabelled, y[:, :COMPARED], rng).items():
@@ -382,7 +378,7 @@ second condition of the verdict is for that, below.
 {chr(10).join(sections)}
 ## False verdicts, positive or negative
 
-Where all single tasks are in the design: rejected, and so given the mean of the members' single outcomes.
+Where all single tasks are in the design: rejected, and so given what each task is worth.
 
 {markdown(table, "verdict", "default")}
 

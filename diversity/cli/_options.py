@@ -19,7 +19,7 @@ Heads = Literal["drop", "keep"]
 AlphaOption = Annotated[float, typer.Option(help="Level of the tests.")]
 BootstrapOption = Annotated[int, typer.Option(min=100, help="Draws for the intervals of correlations.")]
 CovariatesOption = Annotated[
-    str, typer.Option(help="k, entropy, log_budget, single_mean, columns of numbers, other metrics; by commas.")
+    str, typer.Option(help="k, entropy, log_budget, single_mean, tasks, columns of numbers, other metrics; by commas.")
 ]
 DataOption = Annotated[Path, typer.Option(help="Folder of data.")]
 EnglishOption = Annotated[bool, typer.Option(help="Whether English counts among a target's languages.")]

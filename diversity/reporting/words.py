@@ -31,7 +31,7 @@ BASELINES = (
 CHECKS: Mapping[str, str] = {
     "predictive": "Predictive R²: mixtures without a task (without a target) predict those with it; below 0 is worse than "
     "the mean. With single_mean, all are judged on mixtures of several tasks.",
-    "members": "The slope, and the slope given the mean of the members' single-task outcomes.",
+    "members": "The slope, and the slope given what each task is worth (the shares of the tasks are fixed effects).",
     "correlations": "Correlations over mixtures of all sizes; low and high over new tasks and new noise; naive: as if "
     "mixtures were independent.",
     "partial": "Partial correlations of diversity and outcome given each baseline (p naive).",
@@ -112,7 +112,11 @@ def _tested(fit: Fit, settings: Mapping[str, object]) -> str:
     members = fit.tables["members"]
     given = settings.get("covariates", "none")
     covariates = "" if given == "none" else f" Covariates in the regression: {given}."
-    alone = " and holds given the mean of the members' single-task outcomes" if len(members) > 1 else ""
+    alone = (
+        " and holds given what each task is worth, the single tasks being among the mixtures"
+        if len(members) > 1
+        else ""
+    )
     return (
         "Mixtures share tasks, so the task, not the mixture, is the unit of chance. The primary test is "
         f"{how}. It compares mixtures of one size.{covariates} Slopes are for one standard deviation of diversity within "

@@ -17,15 +17,15 @@ class Analysis:
 
     `outcome` is mean9, mean7 (without retrieval), retrieval, mean (of the targets of the table) or one target; `encoder`
     that of the scores, where there are several; with `english` false the languages of a target are the others; `where`
-    chooses rows of the results by their columns. `covariates` are k, entropy, log_budget, single_mean, numeric columns, or
-    other metrics of the scores. `alpha` is the level of the tests, `permutations` the task labels that are drawn (all of
-    them up to nine tasks), `bootstrap` the draws of intervals (1000 of correlations and 10,000 of pairs where it is None),
-    `seed` that of everything drawn. `rope` is the difference that counts as practically none in a comparison (None: half a
-    point where the outcomes are in points of 100). `lower_is_better` says so of the outcomes (None: as a column of that
-    name or the metric's name says); `chosen_by_diversity` that the mixtures were chosen by their diversity, as matched
-    pairs are (None: as a column `role` of the results says). `scorers` compute the scores of relabelled mixtures that a
-    table lacks: a Scorer of the metric, or a function of metric and encoder that gives one, such as
-    `diversity.scorers(scores)`.
+    chooses rows of the results by their columns. `covariates` are k, entropy, log_budget, single_mean, tasks (the shares
+    of all of them), numeric columns, or other metrics of the scores. `alpha` is the level of the tests, `permutations`
+    the task labels that are drawn (all of them up to nine tasks), `bootstrap` the draws of intervals (1000 of
+    correlations and 10,000 of pairs where it is None), `seed` that of everything drawn. `rope` is the difference that
+    counts as practically none in a comparison (None: half a point where the outcomes are in points of 100).
+    `lower_is_better` says so of the outcomes (None: as a column of that name or the metric's name says);
+    `chosen_by_diversity` that the mixtures were chosen by their diversity, as matched pairs are (None: as a column `role`
+    of the results says). `scorers` compute the scores of relabelled mixtures that a table lacks: a Scorer of the metric,
+    or a function of metric and encoder that gives one, such as `diversity.scorers(scores)`.
 
     Raises InputError for a level outside (0, 1) and for fewer than 100 draws.
 

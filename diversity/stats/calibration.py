@@ -115,7 +115,8 @@ def calibrated(
     left, given = design.residual(x), outcomes.reshape(len(outcomes), -1)
     y = design.residual(given)
     squares = np.maximum(design.products(left, left), 0)
-    ratios = np.append(0.0, np.logspace(-2, 3.5, RATIOS - 1) / max(float(design.eigenvalues.mean()), 1e-12))
+    shared = float(design.eigenvalues.mean()) if design.eigenvalues.size else 1.0
+    ratios = np.append(0.0, np.logspace(-2, 3.5, RATIOS - 1) / max(shared, 1e-12))
     simulated = np.array([_simulated(design, squares, theta, draws, rng) for theta in ratios])
     products = design.products(left[:, None], y), np.maximum(design.products(y, y), 0)
     return CalibratedSlopes(fitted, design, squares, *products, ratios, simulated)

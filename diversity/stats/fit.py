@@ -124,8 +124,8 @@ def fit(
     makes, or computed by the `scorers` of the analysis. Where
     that cannot be had, or the mixtures were chosen by their diversity, it is REML with a random effect of each task and a
     parametric bootstrap; where there are too few mixtures for that, there is no test. All compare mixtures of one size.
-    The verdict needs p <= alpha and, where the tasks were also trained alone, the same given the mean of the members'
-    single outcomes. Without `details` only the default methods are tabled.
+    The verdict needs p <= alpha and, where the tasks were also trained alone, the same
+    given what each task is worth. Without `details` only the default methods are tabled.
 
     Raises InputError, one line, for tables that cannot be used.
     """
@@ -285,7 +285,7 @@ def _mixtures(study: Study) -> pd.DataFrame:
 def _members(estimate: model.Estimates, members: model.Estimates | None) -> pd.DataFrame:
     import pandas as pd
 
-    rows = [("nothing", estimate), ("members' single outcomes", members)]
+    rows = [("nothing", estimate), ("what each task is worth", members)]
     numbers = [(given, *(float(v[0]) for v in (e.slope, e.low, e.high, e.p)), e.method) for given, e in rows if e]
     return pd.DataFrame(numbers, columns=["given", "slope", "low", "high", "p", "method"])
 
@@ -302,9 +302,7 @@ def _notes(
         and model.verdict(estimate, members, alpha=alpha) == "not established"
     ):
         slope, given = float(members.slope[0]), sentences.p_value(float(members.p[0]))
-        notes.append(
-            f"the slope does not hold given the mean of the members' single outcomes ({sentences.signed(slope)}, {given})"
-        )
+        notes.append(f"the slope does not hold given what each task is worth ({sentences.signed(slope)}, {given})")
     if estimate.choice.test == "bootstrap":
         relabelled = tester.relabelled(study)
         reason = "the mixtures were chosen by their diversity" if tester.chosen(study) else relabelled

@@ -31,6 +31,7 @@ Test = Literal["labels", "bootstrap", "none"]
 
 FEW = 1999  # relabellings for the tables of many outcomes
 LEAST_TASKS = 5  # for the bootstrap of REML: with fewer, the variance between tasks is a guess
+TASKS = "tasks"  # the covariate that is the shares of all tasks
 LEAST_CONTRASTS = 6  # mixtures beyond one of each size and the slope, for the same
 
 
@@ -100,7 +101,7 @@ class DesignMatrix:
 
 
 def design_matrix(study: Study, covariates: Sequence[str] = ()) -> DesignMatrix:
-    """A mean for each size, and covariates by name.
+    """A mean for each size, and covariates by name, `tasks` being the shares of all of them.
 
     Raises InputError where a covariate leaves diversity no freedom that sizes left.
     """
@@ -120,6 +121,11 @@ def design_matrix(study: Study, covariates: Sequence[str] = ()) -> DesignMatrix:
             "that of the number of tasks"
         )
     for name in covariates:
+        if (
+            name == TASKS
+        ):  # what each task is worth, whatever texts it has: relabelling leaves the span of shares as it is
+            fixed = np.column_stack([fixed, study.weights])
+            continue
         column = study.covariate(name)
         if np.ptp(column) <= 1e-12 * max(1e-300, float(np.abs(column).max())):
             notes.append(f"the covariate {name} is the same for all mixtures")
@@ -190,7 +196,7 @@ class Tester:
             study.weights,
             relabelled=isinstance(relabelled, Relabelled),
             chosen_by_diversity=self.chosen(study),
-            covariates=design.fixed.shape[1] - len(np.unique(size_groups(study.weights))),
+            covariates=int(np.linalg.matrix_rank(design.fixed)) - len(np.unique(size_groups(study.weights))),
             moved=design.moved,
         )
         if choice.test == "labels" and isinstance(relabelled, Relabelled):
@@ -276,11 +282,10 @@ def reml(study: Study, design: DesignMatrix) -> Slopes:
 def verdict(
     estimate: Estimates, members: Estimates | None, *, alpha: float = 0.05, lower_is_better: bool = False
 ) -> Verdict:
-    """Established where the primary test rejects, and, where it can be asked, also given the members' single scores.
+    """Established where the primary test rejects, and, where it can be asked, also given what each task is worth.
 
-    With `members`, the slope given the mean of the members' single-task outcomes must have the same sign and reject as
-    well: a mixture's accuracy is mostly the mean of its members'. `positive` is better: where lower outcomes are better,
-    that is a negative slope.
+    With `members`, the slope given the shares of the tasks must have the same sign and reject as well: a mixture's accuracy
+    is mostly the mean of its members'. `positive` is better: where lower outcomes are better, that is a negative slope.
     """
     both = [estimate] if members is None else [estimate, members]
     slope = float(estimate.slope[0])
@@ -290,28 +295,30 @@ def verdict(
 
 
 def against_members(study: Study, tester: Tester, tested: Estimates) -> tuple[Estimates | None, str]:
-    """The slope among mixtures of several tasks given the mean of their members' single outcomes; or why there is none.
+    """The slope given what each task is worth, its shares being fixed effects; or why there is none.
 
-    Asked where the effect itself was `tested` and every task was trained alone; with nan as its p-value where it is to be
-    asked and these mixtures are too few.
+    Tasks that are good and happen to be diverse make diverse mixtures good: that is no effect of mixing. What a task is worth
+    is fitted to all mixtures, the single tasks among them, so that it need not be known without error. Asked where the effect
+    itself was `tested` and every task was trained alone; with nan as its p-value where it is to be asked and these mixtures
+    are too few.
     """
     covariates = tester.analysis.covariates
     if math.isnan(tested.p[0]):
         return None, ""
-    if "single_mean" in covariates:
-        return None, "the members' single-task outcomes are among the covariates"
+    if TASKS in covariates or "single_mean" in covariates:
+        return None, "what the tasks are worth is among the covariates"
     if not np.isfinite(study.single_mean).all():
         return (
             None,
-            "not every task was trained alone, so the effect is not compared with the members' single-task outcomes",
+            "not every task was trained alone, so the effect is not compared with what its tasks are worth alone",
         )
     if not (study.k > 1).any():
         return None, (
             "each mixture is one task: its diversity is that of its texts, and there are no members to compare with"
         )
     try:
-        estimate = tester.estimates(study.several_tasks(), covariates=[*covariates, "single_mean"])
+        estimate = tester.estimates(study, covariates=[*covariates, TASKS])
     except InputError as error:
         estimate = _untested(study.y, TestChoice("none", str(error)))
-    untested = "the effect cannot be compared with the members' single-task outcomes, so none is established"
+    untested = "the effect cannot be told apart from what its tasks are worth, so none is established"
     return estimate, f"{untested}: {estimate.choice.why}" if math.isnan(estimate.p[0]) else ""

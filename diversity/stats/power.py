@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from diversity.stats.calibration import calibrated
 from diversity.stats.model import primary_test
-from diversity.stats.multimembership import basis, slopes
+from diversity.stats.multimembership import basis
 from diversity.stats.permutation import Relabelled, SetScores, label_test, labels
 from diversity.studies.study import sd_within
 from diversity.studies.weights import closed, size_means
@@ -76,7 +75,7 @@ class Setting:
 
     `relabelled` holds the diversity of relabelled mixtures, for the test of task labels; without it the test is REML with a
     parametric bootstrap. `sd_task` is the standard deviation of the tasks' effects on the outcome, `sd_noise` that of one
-    mixture's rest. With `members` the slope has to hold given the mean of the members' single outcomes, too.
+    mixture's rest. With `members` the slope has to hold given what each task is worth, too.
     """
 
     weights: Array
@@ -86,50 +85,21 @@ class Setting:
     sd_noise: float
     members: bool
 
-    @cached_property
-    def fixed(self) -> Array:
-        """A mean for each size, (M, g)."""
-        return size_means(self.weights)
-
     def rejected(self, outcomes: Array, alpha: float, rng: np.random.Generator) -> NDArray[np.bool_]:
         """Of outcomes (M, D), which give the verdict that diversity does good (D,)."""
-        good = self._positive(self.weights, self.z, outcomes, self.fixed, self.relabelled, alpha, rng)
-        k = (self.weights > 0).sum(axis=1)
-        if not self.members or not good.any():
-            return good
-        several, (single, task) = k > 1, np.nonzero(self.weights[k == 1])
-        alone = np.zeros((self.weights.shape[1], outcomes.shape[1]))
-        alone[task] = outcomes[k == 1][single]
-        means = self.weights[several] @ alone
-        part = self.weights[several], self.z[several]
-        relabelled = None if self.relabelled is None else self.relabelled.of(several)
-        sizes = size_means(part[0])
-        least = math.nan  # the |t| to reach by REML: simulated once, for the covariate hardly changes it
-        for index in np.flatnonzero(good):
-            fixed = np.column_stack([sizes, means[:, index] - means[:, index].mean()])
-            y = outcomes[several, index]
-            if relabelled is not None:
-                good[index] = self._positive(*part, y, fixed, relabelled, alpha, rng)[0]
-                continue
-            try:
-                if math.isnan(least):
-                    least = calibrated(*part, y, fixed, draws=499, rng=rng).critical_t(alpha)
-                fitted = slopes(*part, y, fixed)
-            except InputError:
-                return np.zeros_like(good)
-            good[index] = fitted.slope[0] > least * fitted.se[0]
+        sizes = size_means(self.weights)
+        good = self._positive(outcomes, sizes, alpha, rng)
+        if self.members and good.any():
+            given = np.column_stack([sizes, self.weights])
+            good[good] = self._positive(outcomes[:, good], given, alpha, rng)
         return good
 
-    @staticmethod
-    def _positive(
-        weights: Array, z: Array, outcomes: Array, fixed: Array, relabelled: Relabelled | None, alpha: float,
-        rng: np.random.Generator,
-    ) -> NDArray[np.bool_]:  # fmt: skip
+    def _positive(self, outcomes: Array, fixed: Array, alpha: float, rng: np.random.Generator) -> NDArray[np.bool_]:
         try:
-            if relabelled is not None:
-                test = label_test(relabelled, outcomes, fixed)
+            if self.relabelled is not None:
+                test = label_test(self.relabelled, outcomes, fixed)
                 return np.asarray((test.p() <= alpha) & (test.sign > 0))
-            fitted = calibrated(weights, z, outcomes, fixed, draws=299, rng=rng)
+            fitted = calibrated(self.weights, self.z, outcomes, fixed, draws=299, rng=rng)
             return np.asarray((fitted.p() <= alpha) & (fitted.fitted.slope > 0))
         except InputError:
             return np.zeros(outcomes.reshape(len(outcomes), -1).shape[1], dtype=bool)
@@ -184,7 +154,7 @@ def minimum_detectable(
     `sd_task` is the standard deviation of the tasks' effects on the outcome, `sd_noise` that of one mixture's rest, both
     in outcome units. The test is the one that `fit` will use (`model.primary_test`): task labels where the design is
     closed, unless it was `chosen_by_diversity`; the verdict also asks that the slope holds
-    given the mean of the members' single outcomes, where every task is in the design alone. Infinite where no slope is
+    given what each task is worth, where every task is in the design alone. Infinite where no slope is
     shown, nan where the design gets no test. Raises InputError for a score that does not differ between mixtures of one
     size.
 

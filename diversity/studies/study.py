@@ -139,7 +139,7 @@ class Study:
         elif name in known:
             values = self.k if name == "k" else entropy(self.weights) if name == "entropy" else self.single_mean
         else:
-            raise catalog.near(name, [*known, "log_budget", *map(str, self.columns)], "covariate")
+            raise catalog.near(name, [*known, "log_budget", "tasks", *map(str, self.columns)], "covariate")
         if not np.isfinite(values).all():
             reason = (
                 "not every task was trained alone" if name == "single_mean" else "it is missing or infinite for some"

@@ -66,7 +66,7 @@ def test_no_effect_is_not_established(designs):
 
 
 def test_a_good_task_that_is_diverse_is_no_effect_of_diversity(designs, rng):
-    """Diversity is the mean of the tasks' own, and so is accuracy: the members' single outcomes explain all of it."""
+    """Diversity is the mean of the tasks' own, and so is accuracy: what each task is worth explains all of it."""
     weights = designs.subsets(7, [1, 2, 3])
     own = np.arange(7.0)
     noise = 0.02 * rng.normal(size=len(weights))
@@ -75,7 +75,7 @@ def test_a_good_task_that_is_diverse_is_no_effect_of_diversity(designs, rng):
     fit = diversity.fit(results, scores, metric="cosine", details=False)
     assert fit.p_permutation < 0.01
     assert fit.verdict == "not established"
-    assert any("does not hold given the mean of the members' single outcomes" in n for n in fit.notes)
+    assert any("does not hold given what each task is worth" in n for n in fit.notes)
     alone = results[results["mixture"].str.contains("+", regex=False)]
     without = diversity.fit(alone, scores, metric="cosine", details=False)
     assert without.verdict == "positive"

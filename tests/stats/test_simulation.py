@@ -64,6 +64,13 @@ def test_designs_chosen_by_diversity_get_the_bootstrap(study):
     assert rows.loc["default", "level"] == pytest.approx(0.05, abs=error(0.05, 120))
 
 
+@pytest.mark.parametrize("design", ["36 pairs + 9 singles", "8 triples + 9 singles"])
+def test_good_tasks_that_are_diverse_get_no_verdict(design, study):
+    """The slope is there, and goes where what each task is worth is given."""
+    rows = pd.DataFrame(list(study.cell(design, "good tasks are diverse", 10))).set_index("method")
+    assert rows.loc["default", "verdict"] <= 0.05 + error(0.05, 200)
+
+
 def test_the_published_study_says_the_same():
     if not (FOLDER / "cells.csv").exists():
         pytest.skip("the study has not been run here: python analyses/simulation/study.py")
