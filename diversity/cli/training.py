@@ -48,6 +48,7 @@ from diversity.cli._training import (
     WeightDecayOption,
 )
 from diversity.types import BadRow, InputError, Mixture, Rows, Sampling
+from diversity.types import number as parsed_number
 
 if TYPE_CHECKING:
     from diversity.training.intermediate import Trained, TrainingPlan
@@ -161,10 +162,14 @@ def _tasks_and_weights(names: list[str], weights: str) -> tuple[list[str], dict[
     shares: dict[str, float] = {}
     for item in names_in(weights):
         name, colon, number = (s.strip() for s in item.partition(":"))
-        try:
-            shares[name] = float(number) if colon else 1.0
-        except ValueError:
-            raise InputError(f"expected a number as the weight of {name}, found {number!r}") from None
+        weight = parsed_number(number) if colon else 1.0
+        if weight is None:
+            raise InputError(f"expected a number as the weight of {name}, found {number!r}")
+        if name in shares:
+            raise InputError(f"expected one weight of {name}, found two in {weights!r}")
+        shares[name] = weight
+    if unnamed := [name for name in shares if names and name not in (*names, "mlm")]:
+        raise InputError(f"expected weights of the tasks in --tasks, found one of {unnamed[0]}")
     named = names or [n for n in shares if n != "mlm"]
     return named, {**dict.fromkeys(named, 1.0), **shares}
 

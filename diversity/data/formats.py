@@ -9,15 +9,15 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from diversity.data.fields import BYTE_ESCAPES, flag, identity, items, text, whole, whole_escapes
-from diversity.data.lines import MARK, NotText, file_name, lines, open_bytes
+from diversity.data.fields import flag, identity, items, text, whole
+from diversity.data.json_text import decoded, streamed
+from diversity.data.lines import NotText, file_name, lines, open_bytes
 from diversity.types import Answer, BadRow, Example, InputError, Reader, Span
 
 Parse = Callable[[Mapping[str, Any], str, str], "Example | tuple[Example, ...] | None"]
@@ -46,22 +46,8 @@ def example_of(parse: Parse, record: object, path: Path, where: int | str, langu
     yield from example if isinstance(example, tuple) else () if example is None else (example,)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON whose fields stand once each."""
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        name = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"the field {name!r} twice")
-    return record
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name}, which is no number of JSON")
-
-
 def jsonl(parse: Parse) -> Reader:
     """One JSON object a line; blank lines are passed over."""
-    decode = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number).decode
 
     def read(path: Path, language: str) -> Items:
         for number, line in lines(path):
@@ -69,7 +55,7 @@ def jsonl(parse: Parse) -> Reader:
                 yield line
             elif line.strip():
                 try:
-                    record = decode(whole_escapes(line))
+                    record = decoded(line)
                 except json.JSONDecodeError as error:
                     yield BadRow(path, number, f"expected a JSON object, found {error.msg} at column {error.colno}")
                     continue
@@ -238,43 +224,6 @@ def check_answer(gold: Answer, context: str) -> None:
         raise ValueError(f"expected the answer {gold.text!r} at offset {gold.start} of its context, found {stretch!r}")
 
 
-class WholeEscapes:
-    """A stream of JSON in which escapes of half a surrogate pair are those of U+FFFD, as in `fields.whole_escapes`."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self.stream, self.rest = stream, b""
-
-    def read(self, size: int = -1) -> bytes:
-        """At least one byte before the end of the file; an escape that the end of a piece cuts waits for the next."""
-        if size == 0:
-            return b""
-        while True:
-            piece = self.stream.read(size)
-            data, self.rest = self.rest + piece, b""
-            if piece and size > 0 and (cut := _last_escape(data)) is not None:
-                data, self.rest = data[:cut], data[cut:]
-            if data or not piece:
-                break
-        if b"\\ud" not in data and b"\\uD" not in data:
-            return data
-        return BYTE_ESCAPES.sub(lambda m: b"\\ufffd" if m["lone"] else m[0], data)
-
-
-def _last_escape(data: bytes) -> int | None:
-    """Where the escapes begin that the end of a piece may cut: the longest, a surrogate pair, has 12 bytes."""
-    at = data.find(b"\\", max(len(data) - 11, 0))
-    if at < 0:
-        return None
-    while True:
-        before = at
-        while at > 0 and data[at - 1 : at] == b"\\":
-            at -= 1
-        if re.fullmatch(rb"\\u[0-9a-fA-F]{4}", data[max(at - 6, 0) : at]):
-            at -= 6
-        if at == before:
-            return at
-
-
 def squad(path: Path, language: str) -> Items:
     """Nested SQuAD JSON (v1.1 and v2.0), article by article: `data[].paragraphs[].qas[]`."""
     import ijson
@@ -282,9 +231,7 @@ def squad(path: Path, language: str) -> Items:
     article = -1
     try:
         with open_bytes(path) as stream:
-            if stream.peek(3).startswith(MARK):
-                stream.read(3)
-            for article, record in enumerate(ijson.items(WholeEscapes(stream), "data.item", use_float=True)):
+            for article, record in enumerate(streamed(stream, "data.item")):
                 yield from _questions(record, path, f"data[{article}]", language)
     except NotText as error:
         raise BadRow(path, "data[0]", f"expected SQuAD JSON, found {error.found}") from error

@@ -25,6 +25,7 @@ from diversity import catalog
 from diversity.data import columns
 from diversity.data.fields import SURROGATE
 from diversity.data.hub_texts import HubTexts
+from diversity.data.json_text import decoded, streamed
 from diversity.data.lines import HEAD, MARK, check_head
 from diversity.data.names import FORMS, Fields, divided, form
 from diversity.types import BadRow, InputError
@@ -322,9 +323,9 @@ def _jsonl(path: Path, _: Fields) -> Numbered:
     for number, line in _lines(path):
         if line.strip():
             try:
-                value = json.loads(line)
+                value = decoded(line, numbers=False)  # a field beside the text may be NaN
             except (ValueError, RecursionError) as error:
-                found = "one nested too deeply"
+                found = "one nested too deeply" if isinstance(error, RecursionError) else str(error)
                 if isinstance(error, json.JSONDecodeError):
                     found = f"{error.msg} at column {error.colno}"
                 raise BadRow(path, number, f"expected a JSON object a line, found {found}") from error
@@ -352,7 +353,7 @@ def _json(path: Path, _: Fields) -> Numbered:
     with _opened(path) as stream:
         number = 0
         try:
-            for number, value in enumerate(ijson.items(stream, "item", use_float=True), 1):
+            for number, value in enumerate(streamed(stream, "item"), 1):
                 yield number, _record(value, path, number)
         except (ijson.JSONError, UnicodeDecodeError) as error:
             reason = str(error).splitlines()[0] if str(error) else "an incomplete file"
@@ -366,7 +367,8 @@ def _separated(delimiter: str) -> Callable[[Path, Fields], Numbered]:
         # Quoted cells may hold line ends, so rows are counted by the reader's own lines.
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
         try:
-            header = next(reader, [])
+            if not (header := next(reader, [])):
+                raise InputError(f"{path}: expected a header with the names of the columns, found none")
             _check_header(header, delimiter, path)
             for row in reader:
                 if len(row) == len(header):

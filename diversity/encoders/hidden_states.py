@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from diversity.data.fields import encodable
 from diversity.encoders.pretrained import Loaded, check_length, load_model
-from diversity.encoders.registry import DEFAULT
+from diversity.encoders.registry import DEFAULT, layers_of
 from diversity.encoders.sentence import TOKENS, Precision, token_batches
 from diversity.results import display_name
 from diversity.types import InputError
@@ -96,6 +96,11 @@ class SentenceVectors:
             raise InputError(
                 f"expected a layer's index such as 14, or a fraction such as 0.58, found {text!r}"
             ) from None
+
+    def check_model(self, model: str) -> None:
+        """Raise InputError where a model, as far as its files say so, has not the layer; nothing is loaded."""
+        if self.layer is not None and (known := layers_of(model)) is not None:
+            layer_index(self.layer, known)
 
     @property
     def identity(self) -> dict[str, float | str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,21 @@ def pinned(name: str) -> str:
     if is_folder(name) or not commits.REPOSITORY.fullmatch(name.partition("@")[0]):
         return name
     return "@".join(locate(name))
+
+
+def layers_of(name: str) -> int | None:
+    """The number of layers of a model by name, read before it is loaded; None where no file on this machine says it.
+
+    >>> layers_of("mini"), layers_of("owner/name@commit")
+    (6, None)
+    """
+    folder = _embedded(name) if name in EMBEDDED else Path(name)
+    try:
+        config = json.loads((folder / "config.json").read_text("utf8"))
+    except (OSError, ValueError):  # a model of the hub, or a folder that loading refuses
+        return None
+    known = [config[n] for n in ("num_hidden_layers", "n_layers", "num_layers") if n in config]
+    return known[0] if known and isinstance(known[0], int) else None
 
 
 def folder_hash(folder: Path, hash_file: Callable[[Path], str] = store.sha256_file) -> str:

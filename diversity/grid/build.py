@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -231,20 +230,6 @@ class Builder:
             self.notes.append(f"{name}: no rows in {' '.join(missing)}")
         hashes = {lang: self.fingerprints.task(name, self.data, s, [lang]) for lang, s in splits.items()}
         return splits, store.digest(hashes)
-
-
-def check_model(plan: Plan) -> None:
-    """Raise InputError where the model, as far as its files say so, has not the layer that the plan asks for."""
-    file = Path(registry.locate(plan.model)[0]) / "config.json"
-    config = json.loads(file.read_text("utf8")) if file.is_file() else {}
-    depth = next((config[n] for n in ("num_hidden_layers", "n_layers", "num_layers") if n in config), None)
-    if depth is None:
-        return
-    for target in plan.targets:
-        if catalog.task(target).kind == "retrieval":
-            vectors = SentenceVectors.at(plan.settings("predict", target).get("layer", hidden_states.DEPTH))
-            if vectors.layer is not None:
-                hidden_states.layer_index(vectors.layer, depth)
 
 
 def stages_of(plan: Plan, data: Path | str | None = None, fingerprints: Fingerprints | None = None) -> GridStages:

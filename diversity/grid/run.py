@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from diversity import store
 from diversity.grid import lock, results
-from diversity.grid.build import GridStages, check_model, stages_of
+from diversity.grid.build import GridStages, stages_of
 from diversity.grid.driver import Notify, Policy, drive
 from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.graph import Graph
@@ -20,7 +20,7 @@ from diversity.grid.layout import GridFolder
 from diversity.grid.local import Processes
 from diversity.grid.progress import Durations
 from diversity.grid.scan import Scan, scan
-from diversity.planning.plans import Plan, read_plan
+from diversity.planning.plans import Plan, check_layers, read_plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,8 +107,8 @@ def run_grid(
     fingerprints, folder = _fingerprints(output), GridFolder(Path(output))
     workers = workers if isinstance(workers, Workers) else Workers(workers)
     plan = _plan(plan)
+    check_layers(plan)
     stages = stages_of(plan, data, fingerprints)
-    check_model(plan)
     for text in (*stages.notes, *_again(stages, scan(stages.graph, folder))):
         notify(f"note: {text}")
     if not dry_run:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diversity import catalog
+from diversity.encoders.hidden_states import SentenceVectors
 from diversity.encoders.registry import EMBEDDED
 from diversity.planning.choice import BASELINE, RULES, outcome_of, printed_metric, role_of, targets_of
 from diversity.planning.tables import TableName, checked
@@ -88,7 +89,7 @@ def parse_plan(content: Mapping[str, Any], file: Path) -> Plan:
     train = _training(content.get("train", {}), "train", "[train]")
     model = content["model"]
     beside = file.parent / Path(model).expanduser()  # a folder beside the plan goes by its path
-    return Plan(
+    plan = Plan(
         name=content.get("name", file.stem),
         model=str(beside) if model not in EMBEDDED and beside.is_dir() else model,
         targets=targets,
@@ -103,6 +104,17 @@ def parse_plan(content: Mapping[str, Any], file: Path) -> Plan:
         diversity=_diversity(content.get("diversity", {})),
         threads=content.get("threads"),
     )
+    check_layers(plan)
+    return plan
+
+
+def check_layers(plan: Plan) -> None:
+    """Raise InputError where the model, as far as its files say so, has not the layer that a retrieval target asks for."""
+    for target in plan.targets:
+        if catalog.task(target).kind == "retrieval":
+            layer = plan.settings("predict", target).get("layer")
+            if layer is not None:
+                SentenceVectors.at(layer).check_model(plan.model)
 
 
 def _each_once(values: Sequence[Any], noun: str) -> tuple[Any, ...]:

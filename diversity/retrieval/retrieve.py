@@ -202,6 +202,8 @@ class Matcher:
     ) -> Matcher:
         """Load the encoder, once `mining` and what it needs of the cells' data are found to be right."""
         vectors, mining = vectors or SentenceVectors(), mining or Mining()
+        if isinstance(model, str):
+            vectors.check_model(model)
         for task, language, split in cells:
             tuned = mined(task) and split != "dev" and mining.threshold is None
             if tuned and not sources.find(catalog.task(task), data, "dev", language):

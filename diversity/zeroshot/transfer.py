@@ -188,6 +188,8 @@ class TransferPlan:
         plan = TransferPlan(model, rows, chosen, seed, lineage or model_lineage(model), cells, tuple(notes))
         for source in plan.sources:
             plan.training(source)
+        if any(catalog.task(target).kind == "retrieval" for target in cells):
+            chosen.vectors.check_model(model)
         return plan
 
     @property

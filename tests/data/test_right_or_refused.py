@@ -10,7 +10,7 @@ import pytest
 
 from diversity import catalog
 from diversity.cli import main
-from diversity.data import check, fields, formats, sources
+from diversity.data import check, fields, json_text, sources
 from diversity.types import Answer, InputError
 
 
@@ -141,7 +141,7 @@ def test_escapes_that_a_piece_of_the_file_cuts_are_whole(size):
     import io
 
     text = r'"\\\ud83d\ude00 \ud83d x \\ud83d \ude00 \\\\ \n \u00e9 \ud83d\ud83d\ude00"' * 3
-    stream, pieces = formats.WholeEscapes(io.BytesIO(text.encode())), []
+    stream, pieces = json_text.WholeEscapes(io.BytesIO(text.encode())), []
     while piece := stream.read(size):
         pieces.append(piece)
     assert b"".join(pieces).decode() == fields.whole_escapes(text)

@@ -109,6 +109,8 @@ def test_a_file_with_one_column_of_text_needs_no_field(tmp_path):
         ("a.jsonl", '{"text": "x"}\n{"text": "y"', "", r"a\.jsonl:2: expected a JSON object a line"),
         ("a.jsonl", "[" * 10000, "", "nested too deeply"),
         ("a.jsonl", "[1, 2]", "", "expected an object with fields or a text, found a list"),
+        ("a.jsonl", '{"a": "x", "a": "y"}', ":a", "expected a JSON object a line, found the field 'a' twice"),
+        ("a.csv.gz", gzip.compress(b""), ":a", "expected a header with the names of the columns, found none"),
         ("a.json", '{"a": 1}', "", "expected one JSON array of texts or objects"),
         ("a.json", '["x", "y"', "", "expected a JSON array, found after item 2"),
         ("a.csv", "a;b\nx;y\n", "", "expected columns separated by a comma, found a header with a semicolon"),
@@ -189,3 +191,11 @@ def test_memory_is_bounded_by_the_limit(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**19
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_json_with_a_mark_and_half_a_surrogate_pair_reads_alike(suffix, tmp_path):
+    record = '{"a": "x \\ud83d"}'
+    path = tmp_path / f"set{suffix}"
+    path.write_text(f"\ufeff[{record}]" if suffix == ".json" else f"\ufeff{record}\n", "utf8")
+    assert list(TextFiles("set", (path,), ("a",)).texts()) == ["x \N{REPLACEMENT CHARACTER}"]

@@ -161,3 +161,11 @@ def test_a_model_that_needs_no_hub_is_no_folder_beside_the_plan(tmp_path) -> Non
     (tmp_path / "own").mkdir()
     models = [parse_plan({**WHOLE, "model": m}, tmp_path / "plan.toml").model for m in ("mini", "./mini", "own")]
     assert models == ["mini", str(tmp_path / "mini"), str(tmp_path / "own")]
+
+
+@pytest.mark.parametrize("predict", [{"layer": 7}, {"tatoeba": {"layer": -8}}])
+def test_a_layer_that_the_model_has_not_is_found_when_the_plan_is_read(predict):
+    with pytest.raises(InputError, match="expected a layer from -7 to 6"):
+        parsed(model="mini", targets=["xnli", "tatoeba"], predict=predict)
+    assert parsed(model="owner/name@commit", targets=["tatoeba"], predict=predict).targets == ("tatoeba",)
+    assert parsed(model="mini", targets=["xnli"], predict={"layer": 7}).targets == ("xnli",)  # which asks for none

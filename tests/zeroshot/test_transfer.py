@@ -13,12 +13,13 @@ from safetensors.torch import load_file
 from diversity import catalog, evaluate
 from diversity.cli import main
 from diversity.data import sources
+from diversity.encoders.hidden_states import SentenceVectors
 from diversity.results import lineage_of
 from diversity.training.intermediate import train_mix
 from diversity.training.settings import Settings
 from diversity.types import InputError, Rows
 from diversity.zeroshot.finetuned import FinetunedModel, load_finetuned
-from diversity.zeroshot.transfer import RESULTS, TransferSettings, plan_transfer, transfer
+from diversity.zeroshot.transfer import RESULTS, TransferPlan, TransferSettings, plan_transfer, transfer
 
 SHORT = {"steps": 2, "batch": 4, "max_length": 48, "tokens": 400, "save_every": 1, "dev_every": 0}
 QUICK = TransferSettings(changes=SHORT)
@@ -260,6 +261,7 @@ def test_a_dry_run_checks_and_does_nothing(model, samples, tmp_path, capsys):
     for targets, more, said in (
         ("xnli", ["--steps", "2", "--max-length", "48"], "training: about"),
         ("tatoeba", ["--layer", "99"], "expected a layer from -3 to 2"),
+        ("xnli,tatoeba", ["--layer", "99", "--steps", "2"], "expected a layer from -3 to 2"),
         ("xnli", ["--max-length", "4000"], "at most 64 tokens"),
     ):
         with pytest.raises(SystemExit):
@@ -336,3 +338,11 @@ def test_a_file_of_a_fine_tuned_model_that_was_cut_short_is_one_line(done, tmp_p
     (folder / name).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"expected .*found|expected an encoder"):
         load_finetuned(folder)
+
+
+def test_a_layer_that_the_model_has_not_is_found_before_any_training(model, samples, tmp_path, monkeypatch):
+    """The layer was looked for once the other targets were trained."""
+    monkeypatch.setattr(TransferPlan, "finetune", lambda *_: pytest.fail("trained"))
+    settings = replace(QUICK, vectors=SentenceVectors(layer=9))
+    with pytest.raises(InputError, match="expected a layer from -3 to 2"):
+        transfer(model, ["xnli", "tatoeba"], data=samples, output=tmp_path / "o", settings=settings, languages=["de"])
