@@ -17,7 +17,7 @@ from typing import Any
 
 from diversity.data.fields import flag, identity, items, text, whole
 from diversity.data.json_text import decoded, streamed
-from diversity.data.lines import NotText, file_name, lines, open_bytes
+from diversity.data.lines import MARK, NotText, file_name, lines, open_bytes
 from diversity.types import Answer, BadRow, Example, InputError, Reader, Span
 
 Parse = Callable[[Mapping[str, Any], str, str], "Example | tuple[Example, ...] | None"]
@@ -83,9 +83,7 @@ def json_array(parse: Parse) -> Reader:
                 if not start.startswith(b"["):
                     found = start[:12].decode("utf-8", "replace")
                     raise InputError(f"{path}: expected one JSON array of objects, found {found!r}")
-                if stream.peek(3).startswith(MARK):
-                    stream.read(3)
-                for number, record in enumerate(ijson.items(WholeEscapes(stream), "item", use_float=True), 1):
+                for number, record in enumerate(streamed(stream, "item"), 1):
                     yield from example_of(parse, record, path, number, language)
         except (ijson.JSONError, UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             problem = str(error).splitlines()[0] if str(error) else type(error).__name__
