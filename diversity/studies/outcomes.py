@@ -25,7 +25,7 @@ METRICS = ("accuracy", "exact_match", "f1", "precision", "recall")
 ANSWERS = ("exact_match", "f1")  # question answering counts as the mean of the two
 # Other spellings of metrics and of English, without regard to case.
 SPELLINGS = {"em": "exact_match", "exact match": "exact_match", "exact-match": "exact_match", "acc": "accuracy"}
-ENGLISH = re.compile(r"en|eng|english|en[-_].+", flags=re.IGNORECASE)
+ENGLISH = re.compile(r"en|eng|english|eng?[-_].+", flags=re.IGNORECASE)
 # Words in the names of metrics of which less is better, as in val_loss and word_error_rate.
 LOSSES = re.compile(
     r"(^|[^a-z])(loss|losses|perplexity|ppl|error|errors|nll|bpb|bpc|wer|cer|rmse|mse|mae|regret)([^a-z]|$)"

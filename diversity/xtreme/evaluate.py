@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from diversity.data import sources
-from diversity.types import InputError
+from diversity.types import InputError, is_english
 from diversity.xtreme import intervals, layout, scores
 from diversity.xtreme.benchmark import OFFICIAL, Benchmark, benchmark, output_type
 from diversity.xtreme.references import GoldData, GoldFolder, GoldSource
 from diversity.xtreme.remarks import Remark, few, joined, remarks_on
+from diversity.xtreme.sentences import differences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +76,7 @@ class Evaluation:
     def _averages(self, name: str) -> Iterable[Score]:
         whole, means = benchmark(self.version), dict[str, float]()
         for task, languages in self.languages.items():
-            kept = [lang for lang in languages if name == AVERAGE or lang != "en"]
+            kept = [lang for lang in languages if name == AVERAGE or not is_english(lang)]
             if not kept:
                 continue
             averages = {
@@ -87,7 +88,7 @@ class Evaluation:
                 means[task] = (averages["exact_match"] + averages["f1"]) / 2
             for metric, value in {**averages, "metric": means[task]}.items():
                 yield Score(task, name, metric, value, math.nan, math.nan, len(kept))
-        complete = {t for t in means if set(self.languages[t]) >= set(whole.scored[t])}
+        complete = {t for t in means if t in whole.tasks and set(self.languages[t]) >= set(whole.scored[t])}
         for group, tasks in {"all_task": whole.tasks + whole.unscored, **whole.groups}.items():
             if complete.issuperset(tasks):
                 yield Score(group, name, "metric", _mean(means[t] for t in tasks), math.nan, math.nan, len(tasks))
@@ -164,8 +165,11 @@ def evaluate(
     rows, remarks = list[Score](), list[Remark]()
     for task, language, name in _progress(wanted):
         gold, predicted = source.gold(task, language), layout.read_predictions(folder, task, language, split=name)
-        path = layout.path_of(folder, task, language, name)
-        rows += _scores(path, task, language, gold, predicted, bootstrap, seed)
+        path = layout.file_of(folder, task, language, name)
+        differing = _differences(path, source, task, language)
+        rows += _scores(path, task, language, gold, predicted, bootstrap, seed, differing)
+        if differing:
+            remarks.append(Remark(task, f"the words are not the gold's: {differing}", language))
         remarks += remarks_on(task, language, gold, predicted)
     notes = _strangers(whole, folder) + _partial(whole, wanted) + joined(remarks)
     return Evaluation(version, tuple(rows), tuple(missing), tuple(notes))
@@ -199,7 +203,10 @@ def _plan(
     whole: Benchmark, folder: Path, source: GoldSource, languages: Sequence[str] | None
 ) -> tuple[list[tuple[str, str, str]], list[str]]:
     """What is scored, as (task, language, split), and what is missing; InputError where a task lacks a language."""
-    plan, missing = list[tuple[str, str, str]](), [f"{task}: not scored here" for task in whole.unscored]
+    plan, missing = (
+        list[tuple[str, str, str]](),
+        [f"{task}: not scored here" for task in whole.unscored if task not in whole.scored],
+    )
     for task, known in whole.scored.items():
         if not (folder / task).is_dir():
             missing += [f"{task}: no predictions"] if task in whole.tasks else []
@@ -221,7 +228,7 @@ def _plan(
 
 def _task_plan(folder: Path, task: str, splits: Mapping[str, str | None]) -> list[tuple[str, str, str]]:
     plan = [(task, lang, split) for lang, split in splits.items() if split is not None]
-    paths = {lang: layout.path_of(folder, task, lang, split) for _, lang, split in plan}
+    paths = {lang: layout.file_of(folder, task, lang, split) for _, lang, split in plan}
     unlabelled = [lang for lang, split in splits.items() if split is None]
     absent = [lang for lang, path in paths.items() if not path.is_file()]
     rest = ",".join(lang for lang in paths if lang not in absent)
@@ -239,7 +246,9 @@ def _strangers(whole: Benchmark, folder: Path) -> list[str]:
     notes = []
     for inner in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
         if inner.name in whole.scored:
-            known = {f"-{language}.{suffix}" for language in whole.scored[inner.name] for suffix in ("tsv", "json")}
+            known = {
+                f"-{language}.{suffix}" for language in whole.scored[inner.name] for suffix in ("tsv", "json", "txt")
+            }
             files = sorted(p.name for p in inner.iterdir() if p.is_file() and not p.name.startswith("."))
             if others := [name for name in files if not any(name.endswith(end) for end in known)]:
                 notes.append(f"{inner}: passed over, for {inner.name} has no such language: {few(others)}")
@@ -258,6 +267,13 @@ def _partial(whole: Benchmark, plan: Sequence[tuple[str, str, str]]) -> list[str
     return notes
 
 
+def _differences(path: Path, source: GoldSource, task: str, language: str) -> str:
+    """Which sentences of a file are not the gold's, in words; empty where they are, and where words are not known."""
+    predicted = layout.words_of(path)
+    gold = source.words(task, language) if predicted is not None else None
+    return differences(gold, predicted) if gold is not None and predicted is not None else ""
+
+
 def _progress(plan: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, str, str]]:
     from tqdm import tqdm
 
@@ -266,16 +282,20 @@ def _progress(plan: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, str, 
 
 
 def _scores(
-    path: Path, task: str, language: str, gold: Gold, predicted: Predicted, replicates: int, seed: int
+    path: Path, task: str, language: str, gold: Gold, predicted: Predicted, replicates: int, seed: int, differing: str
 ) -> list[Score]:
-    """The scores of one file; InputError, with its path, where gold and predictions do not fit."""
+    """The scores of one file; InputError, with its path, where gold and predictions do not fit.
+
+    `differing` are the sentences that are not the gold's, where both say their words.
+    """
     form = output_type(task)
     if form == "labels":
         predicted = layout.as_long_as(len(gold), predicted)
     try:
         counts = scores.counts(task, language, gold, predicted)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        problem = f"expected predictions of the gold's sentences, found others: {differing}" if differing else error
+        raise InputError(f"{path}: {problem}") from None
     metrics = scores.values(form, counts.sum(axis=0))
     ends = dict[str, tuple[float, float]]()
     if replicates:

@@ -1,7 +1,8 @@
 """The leaderboard's layout: `TASK/test-LANG.tsv` or `.json`, for predictions and for gold labels; read and written.
 
 labels (pawsx, xnli, tatoeba): one a line. tags (udpos, panx): one a line, a blank line after each sentence. pairs
-(bucc2018): foreign id, tab, English id. answers (xquad, mlqa, tydiqa): JSON from question id to text; the gold is JSON
+(bucc2018): foreign id, tab, English id. Tags may also stand in `TASK/test-LANG.txt` as CoNLL has them: a word and its tag
+a line. answers (xquad, mlqa, tydiqa): JSON from question id to text; the gold is JSON
 as SQuAD has it. Line ends of any kind, a byte-order mark and blank lines at the end make no difference.
 """
 
@@ -30,6 +31,13 @@ def path_of(folder: Path | str, task: str, language: str, split: str = "test") -
     return Path(folder) / task / f"{split}-{language}.{suffix}"
 
 
+def file_of(folder: Path | str, task: str, language: str, split: str = "test") -> Path:
+    """Where the file of a task in one language is read: tags with their words (`.txt`) where those without are not there."""
+    path = path_of(folder, task, language, split)
+    words = path.with_suffix(".txt")
+    return words if output_type(task) == "tags" and words.is_file() and not path.is_file() else path
+
+
 # --- Reading ------------------------------------------------------------------------------------------
 
 
@@ -39,7 +47,7 @@ def read_predictions(folder: Path | str, task: str, language: str, *, split: str
     Raises InputError for a file that is not in the layout, FileNotFoundError for one that is not there. Blank lines at
     the end of a file of labels are kept, for a blank line may be an empty prediction: see `as_long_as`.
     """
-    path = path_of(folder, task, language, split)
+    path = file_of(folder, task, language, split)
     form = output_type(task)
     if form == "labels":
         return _labels(path)
@@ -52,7 +60,7 @@ def read_predictions(folder: Path | str, task: str, language: str, *, split: str
 
 def read_gold(folder: Path | str, task: str, language: str, *, split: str = "test") -> Gold:
     """The gold labels of a task in one language, in the form that `scores_of` takes; raises as `read_predictions`."""
-    path = path_of(folder, task, language, split)
+    path = file_of(folder, task, language, split)
     form = output_type(task)
     if form == "labels":
         labels = as_long_as(0, _labels(path))
@@ -106,6 +114,8 @@ _BLANK = re.compile(r"\n(?:[^\S\n]*\n)+")
 
 
 def _sentences(path: Path) -> list[list[str]]:
+    if path.suffix == ".txt":
+        return [[tag for _, tag in sentence] for sentence in _columns(path)]
     text = _text(path)
     blocks = _BLANK.split(text.strip()) if text.strip() else []
     sentences = [block.split() for block in blocks]
@@ -113,6 +123,27 @@ def _sentences(path: Path) -> list[list[str]]:
         number, line = next((n, line) for n, line in enumerate(text.split("\n"), 1) if len(line.split()) > 1)
         raise InputError(f"{path}:{number}: expected one tag a line, found {len(line.split())} columns")
     return sentences
+
+
+def words_of(path: Path) -> list[tuple[str, ...]] | None:
+    """The words of each sentence of a file of tags; None where it has tags alone."""
+    if path.suffix != ".txt":
+        return None
+    return [tuple(word for word, _ in sentence) for sentence in _columns(path)]
+
+
+def _columns(path: Path) -> list[list[tuple[str, str]]]:
+    """The words and tags of sentences: the first column of each line and the last."""
+    sentences: list[list[tuple[str, str]]] = [[]]
+    for number, line in enumerate(_lines(path), 1):
+        cells = line.split("\t") if "\t" in line else line.split()
+        if not line:
+            sentences.append([])
+        elif len(cells) < 2 or not cells[-1].strip():
+            raise InputError(f"{path}:{number}: expected a word and its tag, found {line!r}")
+        else:
+            sentences[-1].append((cells[0].strip(), cells[-1].strip()))
+    return [sentence for sentence in sentences if sentence]
 
 
 def _pairs(path: Path) -> list[tuple[str, str]]:

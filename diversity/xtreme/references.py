@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,7 @@ from diversity.xtreme import layout
 from diversity.xtreme.benchmark import output_type
 from diversity.xtreme.scores import Gold
 
+Words = Sequence[tuple[str, ...]]  # of each sentence
 MARKS = frozenset({"", "NS", "-", "?", "_", "-1", "None", "none", "null", "NA", "nan"})  # what stands for no label
 
 
@@ -37,7 +38,7 @@ def gold(task: str, data: Path | str, split: str = "test", language: str = "en")
 def gold_in(labels: Path | str, task: str, language: str) -> Gold:
     """The gold labels of a task in one language from a folder in the leaderboard's layout; raises as `gold` does."""
     gold_labels = layout.read_gold(labels, task, language)
-    check(task, gold_labels, str(layout.path_of(labels, task, language)))
+    check(task, gold_labels, str(layout.file_of(labels, task, language)))
     return gold_labels
 
 
@@ -52,6 +53,10 @@ class GoldSource(Protocol):
         """Its labels, checked."""
         ...
 
+    def words(self, task: str, language: str) -> Words | None:
+        """The words that its tags are of, sentence by sentence; None where they are not known."""
+        ...
+
 
 @dataclass(frozen=True)
 class GoldFolder:
@@ -61,11 +66,15 @@ class GoldFolder:
 
     def split(self, task: str, language: str) -> str | None:
         """`test`, or None."""
-        return "test" if layout.path_of(self.folder, task, language).is_file() else None
+        return "test" if layout.file_of(self.folder, task, language).is_file() else None
 
     def gold(self, task: str, language: str) -> Gold:
         """Its labels, checked."""
         return gold_in(self.folder, task, language)
+
+    def words(self, task: str, language: str) -> Words | None:
+        """The words of its tags, where it has them."""
+        return layout.words_of(layout.file_of(self.folder, task, language))
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,11 @@ class GoldData:
     def gold(self, task: str, language: str) -> Gold:
         """Its labels, checked."""
         return gold(task, self.folder, self.preference, language)
+
+    def words(self, task: str, language: str) -> Words | None:
+        """The words of its tags."""
+        asked = Rows.of(self.folder, split=self.preference, languages=[language])
+        return [row.tokens for row in sources.rows(catalog.task(task), asked) if isinstance(row, Tagging)]
 
 
 def _label(task: str, row: Example) -> object:
@@ -132,6 +146,6 @@ def check(task: str, labels: Gold, where: str) -> None:
 def _tags(task: str, tally: Counter[str], where: str) -> None:
     known = catalog.task(task).labels
     other = {tag: count for tag, count in tally.items() if tag not in known}
-    if 2 * sum(other.values()) > tally.total():
+    if known and 2 * sum(other.values()) > tally.total():
         shown = ", ".join(map(repr, sorted(other)[:3]))
         raise InputError(f"{where}: expected tags such as {', '.join(known[:3])}, found {shown}: are these the words?")
