@@ -109,6 +109,15 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequ
     return "\n".join(lines) + "\n"
 
 
+def distances_table(table: pd.DataFrame, distance: str, encoder: str) -> str:
+    """Distances of tasks as a table of text."""
+    within = "; diagonal: of two texts of one task" if distance == "cosine" else ""
+    rows = [[str(name), *(f"{v:.4f}" for v in line)] for name, line in zip(table.index, table.to_numpy(), strict=True)]
+    header = ["", *map(str, table.columns)]
+    title = f"{distance} distance of tasks (encoder {encoder}{within})\n\n"
+    return title + text_table(header, rows, right=range(1, len(header)))
+
+
 def interval_text(low: float, high: float) -> str:
     """A 95 % interval, or a dash where there is none."""
     return f"{low:.4f} to {high:.4f}" if math.isfinite(low) else "-"

@@ -114,3 +114,14 @@ def once(tasks: Sequence[str]) -> None:
     """InputError for a task that --tasks names twice."""
     if repeated := sorted({t for t in tasks if list(tasks).count(t) > 1}):
         raise InputError(f"expected each task once in --tasks, found {repeated[0]} more than once")
+
+
+def task_notes(space: EmbeddedTasks) -> None:
+    """What must be known of the texts that were embedded, a line each on stderr."""
+    for name, task in sorted(space.tasks.items()):
+        about = task.provenance
+        if about.get("note"):
+            note(f"note: {name}: {about['note']}")
+        if longer := about.get("longer_than_limit"):
+            done = "cut into pieces" if about["encoder"].get("long") == "chunk" else "truncated"
+            note(f"note: {name}: {longer:,} of {about['rows']:,} texts are longer than the encoder reads: {done}")

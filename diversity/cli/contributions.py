@@ -43,6 +43,7 @@ from diversity.cli._source import (
     Split,
     files_given,
     once,
+    task_notes,
 )
 from diversity.types import InputError
 
@@ -111,6 +112,7 @@ def contributions(
     if out is not None:
         check_writable(out)
     (space,) = source.spaces(names, [encoder])
+    task_notes(space)
     table = score.contributions(
         space, mixture=whole, metrics=wanted, estimator=estimator, empty=empty, intervals=intervals,
         draws=Draws(rows, seed, reference),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from diversity.cli._common import ENCODER, Format, check_figure, check_writable, names_in, note, show, text_table
+from diversity.cli._common import ENCODER, Format, check_figure, check_writable, distances_table, names_in, note, show
 from diversity.cli._options import Distance, FormatOption, OutOption
 from diversity.cli._source import (
     Cache,
@@ -24,6 +24,7 @@ from diversity.cli._source import (
     Split,
     files_given,
     once,
+    task_notes,
 )
 
 app = typer.Typer()
@@ -85,6 +86,7 @@ def distances(
     if figure is not None:
         _check_figure(figure, names)
     (space,) = source.spaces(names, [encoder])
+    task_notes(space)
     table = score.distances(space, distance=distance)
     if figure is not None:
         from diversity.reporting.plot import plot
@@ -96,12 +98,7 @@ def distances(
         for a in table.index
         for b in table.columns
     ]
-    rows = [[str(name), *(f"{v:.4f}" for v in line)] for name, line in zip(table.index, table.to_numpy(), strict=True)]
-    title = f"{distance} distance of tasks (encoder {space.encoder}{WITHIN if distance == 'cosine' else ''})\n\n"
-    show(records, format, out, title + text_table(["", *names], rows, right=range(1, len(names) + 1)))
-
-
-WITHIN = "; diagonal: of two texts of one task"
+    show(records, format, out, distances_table(table, distance, space.encoder))
 
 
 def _check_figure(path: Path, names: list[str]) -> None:

@@ -14,6 +14,7 @@ from diversity.cli._common import (
     at_least_two,
     check_figure,
     check_writable,
+    distances_table,
     interval_text,
     metrics_in,
     names_in,
@@ -46,6 +47,7 @@ from diversity.cli._source import (
     Split,
     files_given,
     once,
+    task_notes,
 )
 from diversity.types import BadRow, InputError
 
@@ -92,6 +94,9 @@ def score(
     embeddings: Embeddings = None,
     same_encoder: SameEncoder = False,
     moments: Saved = None,
+    distances: Annotated[
+        bool, typer.Option("--distances", help="Below the scores, the mean cosine distance of each two tasks.")
+    ] = False,
     plot: Annotated[
         Path | None,
         typer.Option(help="Draw the texts as points and the scores with intervals to this .png, .svg or .pdf."),
@@ -131,6 +136,8 @@ def score(
     if bootstrap and (rarefy or not intervals):
         raise InputError(f"expected --bootstrap without {'--rarefy' if rarefy else '--no-intervals'}, found both")
     scoring.sizes_of(sizes, draws)
+    if distances and format is not Format.table:
+        raise InputError("expected --format table with --distances: diversity distances has other forms")
     source = Source(
         files_given(files, embeddings), data, moments, sample, seed, split, languages, cache, precision, long, max_tokens,
         same_encoder,
@@ -167,7 +174,8 @@ def score(
         with style.theme():
             note(f"wrote {plots.save(plots.map_of_texts(plane(spaces[0]), tables[0]), plot)}")
     records = [{str(k): v for k, v in r.items()} for table in tables for r in table.to_dict("records")]
-    show(records, format, out, "\n".join(map(_score_table, tables)) + _agreement(tables))
+    apart = "".join("\n" + distances_table(scoring.distances(s), "cosine", s.encoder) for s in spaces if distances)
+    show(records, format, out, "\n".join(map(_score_table, tables)) + apart + _agreement(tables))
 
 
 def _agreement(tables: Sequence[pd.DataFrame]) -> str:
@@ -213,15 +221,7 @@ def _score_notes(space: EmbeddedTasks, mixtures: Sequence[Any], bad: list[BadRow
 
     for overlap in sorted({o for m in mixtures or [Mixture.of(sorted(space.tasks))] for o in overlaps(m)}):
         note(f"note: {overlap}: their rows overlap")
-    for name, task in sorted(space.tasks.items()):
-        p = task.provenance
-        if p.get("note"):
-            note(f"note: {name}: {p['note']}")
-        if p.get("longer_than_limit"):
-            done = "cut into pieces" if p["encoder"].get("long") == "chunk" else "truncated"
-            note(
-                f"note: {name}: {p['longer_than_limit']} of {p['rows']} texts are longer than the encoder reads: {done}"
-            )
+    task_notes(space)
     for metric in uneven:
         note(f"note: {metric}: compare equal numbers with --rarefy")
     if bad:

@@ -159,6 +159,7 @@ def design(
     assumed = assumptions or Assumptions()
     notes = list[str]()
     space = tasks if isinstance(tasks, EmbeddedTasks) else _embedded(tasks or catalog.intermediate(), rows, encoder)
+    notes += [f"{name}: {t.provenance['note']}" for name, t in space.tasks.items() if t.provenance.get("note")]
     targets = _measured_targets(choice.targets, space, rows, encoder)
     if unknown := [t for t in choice.targets if t not in targets]:
         why = "there are no English texts of them" if folder else "that needs --data"

@@ -196,7 +196,7 @@ def embed_texts(
     measures = {}
     for name, (texts, provenance) in tasks.items():
         result = vector_cache.embed(texts, model, cache=cache, label=name)
-        notes = [str(provenance.get("note") or ""), language.warning(model, texts)]
+        notes = [str(provenance.get("note") or ""), language.warning(model, texts, provenance.get("languages", ()))]
         about = {"longer_than_limit": result.long, "note": "; ".join(filter(None, notes))}
         origin = {**provenance, "encoder": settings, **about}
         measures[name] = measured(result.vectors, texts=texts, provenance=origin)

@@ -1,13 +1,14 @@
 """Texts of one's own: from memory and from files, beside tasks; one line for what is none."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import diversity
-from diversity import InputError
+from diversity import InputError, store
 from diversity.cli import main
 from diversity.encoders import language
 from diversity.scoring import embedded
@@ -165,16 +166,32 @@ def test_one_line_for_what_is_no_file_of_texts(arguments, message, write, capsys
     assert err.count("\n") == 1
 
 
-def test_an_english_encoder_on_other_languages_says_so():
-    english = diversity.load_encoder("all-MiniLM-L6-v2")
-    assert language.warning(english, NEWS) == ""
+def test_an_encoder_on_languages_that_it_was_not_made_for_says_so():
+    english, mini = diversity.load_encoder("all-MiniLM-L6-v2"), diversity.load_encoder("mini")
+    assert language.warning(english, NEWS) == language.warning(english, [f"{t} \U0001f600" for t in NEWS]) == ""
     for texts in (
         ["Sataa vettä ja tuulee kovasti pohjoisessa."],
         ["今日は雨が降っています。"],
         ["Mvua inanyesha leo asubuhi."],
     ):
-        assert "try --encoder mini" in language.warning(english, texts)
-    assert language.warning(diversity.load_encoder("mini"), ["Sataa vettä."]) == ""
+        assert "is made for English, and these texts do not look like it" in language.warning(english, texts)
+        assert language.warning(english, texts).endswith("try --encoder mini")
+        assert language.warning(mini, texts) == ""
+    amharic = language.warning(mini, ["ዛሬ ጠዋት ዝናብ እየዘነበ ነው።"])
+    assert "mini is made for 40 languages, and these texts do not look like it (Ethiopic letters," in amharic
+    assert amharic.endswith("take an encoder that knows them (--encoder owner/name)")
+
+
+def test_declared_languages_decide_whether_an_encoder_was_made_for_them(samples):
+    english, mini = diversity.load_encoder("all-MiniLM-L6-v2"), diversity.load_encoder("mini")
+    assert language.warning(english, ["Mvua."], ["en"]) == ""
+    made_for = "all-MiniLM-L6-v2 is made for English, and these texts are in sw, yo: try --encoder mini"
+    assert language.warning(english, NEWS, ["en", "sw", "yo"]) == made_for
+    assert language.warning(mini, NEWS, ["sw", "qu"]).startswith(
+        "mini is made for 40 languages, and these texts are in qu"
+    )
+    card = (store.shipped() / "mini" / "README.md").read_text("utf8")
+    assert set(re.search(r"^language: \[(.*)\]", card, re.MULTILINE)[1].split(", ")) == language.LANGUAGES["mini"]
 
 
 def test_the_map_shows_as_many_texts_of_each_set(encoder):
@@ -213,3 +230,14 @@ def test_vectors_stand_beside_texts_where_they_say_the_same_encoder(write, tmp_p
     assert "talks: expected vectors that say that they are of all-MiniLM-L6-v2" in err
     assert err.count("\n") == 1
     assert status(*arguments, "--same-encoder") == 0
+
+
+def test_distances_stand_below_the_scores_where_they_are_asked_for(write, tmp_path, capsys):
+    news, talks = write("news.txt", "\n".join(NEWS)), write("talks.txt", "\n".join(TALKS))
+    shared = [str(news), str(talks), "--cache", str(tmp_path / "cache")]
+    assert status("distances", *shared) == 0
+    alone = capsys.readouterr().out
+    assert status("score", *shared, "--distances") == 0
+    assert capsys.readouterr().out.endswith("\n\n" + alone)
+    assert status("score", *shared, "--distances", "--format", "csv") == 2
+    assert "expected --format table with --distances" in capsys.readouterr().err
