@@ -29,6 +29,21 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
+@pytest.fixture
+def run(capsys):
+    """Run a command line in this process: its exit status, output and errors."""
+
+    from diversity.cli import main
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([str(a) for a in arguments])
+        out = capsys.readouterr()
+        return stop.value.code or 0, out.out, out.err
+
+    return call
+
+
 @pytest.fixture(scope="session")
 def samples() -> Path:
     """The samples that were written for the toolkit, in the formats of the releases."""

@@ -67,6 +67,10 @@ def score(task: str, language: str, gold: Any, predicted: Any) -> float:
         flat = [[tag for sentence in side for tag in sentence] for side in (gold, predicted)]
         right = [a == b for a, b in zip(*flat, strict=True)]
     else:
+        predicted = [
+            *predicted,
+            *[""] * (len(gold) - len(predicted)),
+        ]  # empty lines at the end are answers that are empty
         right = [a == b for a, b in zip(gold, predicted, strict=True)]
     return 100 * sum(right) / len(right)
 
@@ -112,6 +116,8 @@ def changed(value: Any, task: str, rng: random.Random) -> Any:
         items[at] = (rng.choice(VALUES), answer) if rng.random() < 0.3 else (id, rng.choice(VALUES))
         if isinstance(value, dict):
             items = [(str(key), answer) for key, answer in items]
+        elif not isinstance(items[at][1], tuple | list):  # one gold answer of another type
+            items[at] = (items[at][0], [items[at][1]])
     return dict(items) if isinstance(value, dict) else items
 
 

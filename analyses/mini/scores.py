@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 import diversity
-from diversity.training.dev import interval
+from diversity.xtreme.intervals import wilson
 
 METRICS = {"xnli": "accuracy", "tatoeba": "accuracy"}  # else f1
 
@@ -35,7 +35,7 @@ def table(folder: Path, data: Path) -> pd.DataFrame:
 
 def _wilson(value: float, n: int) -> tuple[float, float]:
     right = np.arange(n) < round(value * n / 100)
-    return interval(np.column_stack([right, np.ones(n)]))
+    return wilson(np.column_stack([right, np.ones(n)]))
 
 
 def main() -> None:

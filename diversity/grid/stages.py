@@ -76,11 +76,15 @@ def moments(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> 
 
 
 def _merged(shards: Sequence[EmbeddedTask]) -> EmbeddedTask:
-    """One task from its shards: exact moments, and a random sample of the rows that the shards kept."""
+    """One task from its shards: exact moments, and a random sample of the rows that the shards kept.
+
+    Raises InputError for shards of several encoders.
+    """
     import numpy as np
 
     from diversity.scoring import embedded
 
+    embedded.one_encoder({f"shard {number}": shard for number, shard in enumerate(shards)})
     rows = np.concatenate([s.rows for s in shards])
     chosen = np.random.default_rng(0).permutation(len(rows))[: embedded.ROWS_KEPT]
     return embedded.EmbeddedTask(

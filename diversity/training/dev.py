@@ -19,7 +19,7 @@ from diversity.training import batching, heads
 from diversity.training.loop import autocast
 from diversity.training.sampling import Ints
 from diversity.training.settings import Settings
-from diversity.types import Z95, Array, Example
+from diversity.types import Array, Example
 from diversity.xtreme import normalise, scores
 
 if TYPE_CHECKING:
@@ -130,26 +130,6 @@ def score(counts: Array) -> float:
     50.0
     """
     return float(100 * counts[:, 0].sum() / counts[:, 1].sum())
-
-
-def interval(counts: Array) -> tuple[float, float]:
-    """A 95 % interval of the score for the sampling of examples, within 0 and 100.
-
-    Wilson's interval for as many independent trials as have the variance of the score, which is that of a ratio of sums by
-    the delta method; where no example differs from the others, as many as there are examples.
-
-    Source: Wilson 1927; Cochran 1977, Sampling Techniques, section 2.11; Franco et al. 2019 (J. Surv. Stat. Methodol. 7).
-
-    >>> [round(v, 2) for v in interval(np.array([[1.0, 1.0], [0.0, 1.0]] * 50))]
-    [40.38, 59.62]
-    """
-    n, share = len(counts), counts[:, 0].sum() / counts[:, 1].sum()
-    residual = counts[:, 0] - share * counts[:, 1]
-    variance = float((residual**2).mean() / n / counts[:, 1].mean() ** 2)
-    trials = share * (1 - share) / variance if variance > 0 else float(n)
-    middle = (share + Z95**2 / (2 * trials)) / (1 + Z95**2 / trials)
-    half = Z95 / (1 + Z95**2 / trials) * np.sqrt(share * (1 - share) / trials + Z95**2 / (4 * trials**2))
-    return float(max(0.0, 100 * (middle - half))), float(min(100.0, 100 * (middle + half)))
 
 
 def majority(dev: Dev, train: Features) -> Array:

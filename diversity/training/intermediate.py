@@ -25,6 +25,7 @@ from diversity.training.request import Identity, TrainingRequest, differences
 from diversity.training.settings import Settings
 from diversity.types import Array, InputError, Mixture, Rows
 from diversity.version import __version__
+from diversity.xtreme.intervals import wilson
 
 if TYPE_CHECKING:
     from torch.nn import ModuleDict
@@ -250,7 +251,7 @@ def _dev_score(prepared: Prepared, dev: Dev) -> DevScore:
     items = _items(prepared, dev)
     baseline = evaluation.score(evaluation.majority(dev, prepared.run.data[dev.task]))
     metric = METRICS.get(dev.features.kind, "accuracy")
-    return DevScore(dev.task, metric, evaluation.score(items), *evaluation.interval(items), baseline, len(items))
+    return DevScore(dev.task, metric, evaluation.score(items), *wilson(items), baseline, len(items))
 
 
 def _record(prepared: Prepared, trained: Trained) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""Intervals of scores for the sampling of items: by the bootstrap, and exact ones where errors or hits are few."""
+"""Intervals of scores for the sampling of items: by the bootstrap, exact ones where errors or hits are few, and Wilson's.
+
+Submissions have the bootstrap, whose unit may be a sentence or a question; scores that are looked at while a model is trained
+have Wilson's, which is as good for them and draws nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import zlib
 
 import numpy as np
 
-from diversity.types import Array, OutputType
+from diversity.types import Z95, Array, OutputType
 from diversity.xtreme.scores import ratios, values
 
 LEAST = 100  # replicates: with fewer, the ends of a 95 % interval are two or three of them
@@ -60,6 +64,28 @@ def exact(right: float, trials: int, level: float = 0.95) -> tuple[float, float]
     low = float(betaincinv(right, trials - right + 1, tail)) if right > 0 else 0.0
     high = float(betaincinv(right + 1, trials - right, 1 - tail)) if right < trials else 1.0
     return 100 * low, 100 * high
+
+
+def wilson(counts: Array) -> tuple[float, float]:
+    """A 95 % interval of a score for the sampling of items, from 0 to 100, without drawing any.
+
+    `counts` (items, 2) are what each item adds to the score and to the number that it is divided by.
+
+    Wilson's interval for as many independent trials as have the variance of the score, which is that of a ratio of sums by
+    the delta method; where no item differs from the others, as many as there are items.
+
+    Source: Wilson 1927; Cochran 1977, Sampling Techniques, section 2.11; Franco et al. 2019 (J. Surv. Stat. Methodol. 7).
+
+    >>> [round(v, 2) for v in wilson(np.array([[1.0, 1.0], [0.0, 1.0]] * 50))]
+    [40.38, 59.62]
+    """
+    n, share = len(counts), counts[:, 0].sum() / counts[:, 1].sum()
+    residual = counts[:, 0] - share * counts[:, 1]
+    variance = float((residual**2).mean() / n / counts[:, 1].mean() ** 2)
+    trials = share * (1 - share) / variance if variance > 0 else float(n)
+    middle = (share + Z95**2 / (2 * trials)) / (1 + Z95**2 / trials)
+    half = Z95 / (1 + Z95**2 / trials) * np.sqrt(share * (1 - share) / trials + Z95**2 / (4 * trials**2))
+    return float(max(0.0, 100 * (middle - half))), float(min(100.0, 100 * (middle + half)))
 
 
 def generator(seed: int, task: str, language: str) -> np.random.Generator:

@@ -15,23 +15,10 @@ import pytest
 
 import diversity
 from diversity import catalog, store
-from diversity.cli import app, main
+from diversity.cli import app
 from diversity.scoring import score
 
 SAMPLES = store.shipped() / "samples"
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command line in this process: its exit status, output and errors."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(a) for a in arguments])
-        out = capsys.readouterr()
-        return stop.value.code or 0, out.out, out.err
-
-    return call
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,7 +17,8 @@ from diversity.grid.graph import Graph
 from diversity.grid.job import Job, perform
 from diversity.grid.layout import GridFolder
 from diversity.planning.plans import parse_plan
-from diversity.types import Rows
+from diversity.scoring import embedded
+from diversity.types import InputError, Rows
 
 PLAN = {
     "model": "mini",
@@ -150,3 +152,17 @@ def test_more_shards_than_texts_leave_some_empty(samples, tmp_path):
         stages.embed({"data": samples}, {**settings, "shard": shard}, inputs[f"shard{shard}"])
     (tmp_path / "merged").mkdir()
     assert stages.moments(inputs, {"task": "qqp"}, tmp_path / "merged") == [{"task": "qqp", "rows": 2}]
+
+
+def test_shards_of_several_encoders_are_not_merged(tmp_path):
+    """One precision in one shard and another in the next gave the moments of a mixture of both, without a word."""
+    inputs, rows = {}, np.random.default_rng(0).normal(size=(8, 3))
+    for number, precision in enumerate(("fp32", "bf16")):
+        inputs[f"shard{number}"] = tmp_path / str(number)
+        shard = embedded.measured(rows, provenance={"encoder": {"name": "e", "precision": precision}})
+        embedded.save_moments(embedded.EmbeddedTasks("moments", {"qqp": shard}), inputs[f"shard{number}"])
+    (tmp_path / "merged").mkdir()
+    message = "expected vectors of one encoder, found shard 0 with precision 'fp32' and shard 1 with precision 'bf16'"
+    with pytest.raises(InputError, match=message):
+        stages.moments(inputs, {"task": "qqp"}, tmp_path / "merged")
+    assert not any((tmp_path / "merged").iterdir())

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from diversity.features.build import FeatureSettings, build
-from diversity.training.dev import Dev, interval, items, majority, predict, score
+from diversity.training.dev import Dev, items, majority, predict, score
 from diversity.training.heads import Output, network
 from diversity.training.settings import Settings
 from diversity.types import Answer, Classification, MultipleChoice, Span, Tagging
+from diversity.xtreme.intervals import wilson
 
 
 @pytest.mark.parametrize("kind", ["classification", "multiple_choice", "span", "tagging"])
@@ -70,7 +71,7 @@ def test_the_interval_of_a_ratio_beside_a_bootstrap() -> None:
     words = rng.integers(1, 40, 400)
     counts = np.stack([rng.binomial(words, 0.7), words], axis=1).astype(float)
     drawn = [score(counts[rng.integers(400, size=400)]) for _ in range(4000)]
-    assert interval(counts) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.3)
+    assert wilson(counts) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.3)
 
 
 @pytest.mark.parametrize(("right", "n"), [(70, 100), (0, 8), (8, 8), (1, 30)])
@@ -79,7 +80,7 @@ def test_the_interval_of_a_share_beside_statsmodels(right: int, n: int) -> None:
 
     counts = np.stack([np.arange(n) < right, np.ones(n)], axis=1).astype(float)
     expected = proportion_confint(right, n, method="wilson")
-    assert interval(counts) == pytest.approx([100 * e for e in expected], abs=1e-9)
+    assert wilson(counts) == pytest.approx([100 * e for e in expected], abs=1e-9)
 
 
 def test_few_sentences_with_rare_tags_have_intervals_that_cover() -> None:
@@ -88,6 +89,6 @@ def test_few_sentences_with_rare_tags_have_intervals_that_cover() -> None:
     inside = []
     for _ in range(1000):
         words = rng.integers(5, 30, 60)
-        low, high = interval(np.stack([rng.binomial(words, 0.01), words], axis=1).astype(float))
+        low, high = wilson(np.stack([rng.binomial(words, 0.01), words], axis=1).astype(float))
         inside.append(0 <= low <= 1 <= high)
     assert 0.93 < np.mean(inside) < 0.995

@@ -15,7 +15,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 import diversity
-from diversity.cli import main
 from diversity.training import card, loop, rows
 from diversity.training import prepare as preparing
 from diversity.training.intermediate import plan_mix, train_mix
@@ -44,19 +43,6 @@ def given(samples, model, tmp_path_factory):
 def prepared(mixture, *, model, data, settings, cache):
     """What `train_mix` trains with."""
     return prepare(TrainingRequest.of(mixture, model, data, settings), cache=cache)
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command line in this process: its exit status, output and errors."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(a) for a in arguments])
-        out = capsys.readouterr()
-        return stop.value.code or 0, out.out, out.err
-
-    return call
 
 
 @pytest.fixture(scope="module")

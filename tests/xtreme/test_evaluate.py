@@ -3,13 +3,13 @@
 import json
 import math
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 
 import diversity
 from diversity import catalog
-from diversity.cli import main
 from diversity.types import InputError
 from diversity.xtreme import intervals, layout
 from diversity.xtreme.benchmark import XTREME, XTREME_R
@@ -33,17 +33,10 @@ def copied(folders, tmp_path, tasks=tuple(FORMS)):
     return [tmp_path / folder.name for folder in folders]
 
 
-@pytest.fixture
-def run(capsys):
+@pytest.fixture(name="run")
+def evaluated(run):
     """Run the command in this process: its exit status, output and errors."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main(["evaluate", *(str(a) for a in arguments)])
-        out = capsys.readouterr()
-        return stop.value.code or 0, out.out, out.err
-
-    return call
+    return partial(run, "evaluate")
 
 
 # --- The official numbers ----------------------------------------------------------------------------
