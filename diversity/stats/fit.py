@@ -306,12 +306,9 @@ def _notes(
     if estimate.choice.test == "bootstrap":
         relabelled = tester.relabelled(study)
         reason = "the mixtures were chosen by their diversity" if tester.chosen(study) else relabelled
-        if isinstance(reason, str):
-            notes.append(f"the primary test is REML with a parametric bootstrap, for {reason}")
-        else:
-            notes.append(
-                "the primary test is REML with a parametric bootstrap, for a covariate is a score of diversity"
-            )
+        if not isinstance(reason, str):
+            reason = "the scores of relabelled mixtures are not known of each covariate that is a score"
+        notes.append(f"the primary test is REML with a parametric bootstrap, for {reason}")
     if estimate.labels is not None and p > alpha and not math.isfinite(float(estimate.low[0])):
         notes.append(
             f"no permutation of the labels of these {len(study.tasks)} tasks can reach p = {alpha:g}: the design is too small"

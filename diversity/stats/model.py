@@ -8,8 +8,8 @@ design alone, and `primary_test` says it to `fit`, to `compare` and to the plann
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -18,7 +18,7 @@ import numpy as np
 from diversity.stats.analysis import Analysis
 from diversity.stats.calibration import calibrated
 from diversity.stats.multimembership import Slopes, basis, slopes
-from diversity.stats.permutation import LabelTest, Relabelled, label_test
+from diversity.stats.permutation import LabelTest, Partialled, Relabelled, label_test
 from diversity.stats.relabelling import Relabelling
 from diversity.studies.scores import Scores
 from diversity.studies.study import Study
@@ -51,9 +51,9 @@ def primary_test(
     """The test of a design of mixtures with weights (M, T), by the design alone.
 
     Task labels are permuted where the scores of relabelled mixtures can be had (`relabelled`), unless the design was
-    chosen by its diversity or a covariate moves with the labels (`moved`). Else REML with a parametric bootstrap, for
-    equal weights and as many mixtures as its level was shown for: enough to fit, and no more than there are pairs of
-    tasks, whose interactions would pass for diversity. Else there is no test, and `why` says so.
+    chosen by its diversity or a covariate moves with the labels in a way that is not known (`moved`). Else REML with a
+    parametric bootstrap, for equal weights and as many mixtures as its level was shown for: enough to fit, and no more
+    than there are pairs of tasks, whose interactions would pass for diversity. Else there is no test, and `why` says so.
 
     >>> primary_test(np.eye(9), relabelled=True).test
     'labels'
@@ -90,13 +90,13 @@ def primary_test(
 
 @dataclass(frozen=True)
 class DesignMatrix:
-    """Fixed effects (M, c) of a study by name. `varies`: has diversity any freedom given them? `moved`: is one of them a
-    score of diversity, which relabelling would move?"""
+    """Fixed effects (M, c) of a study by name. `varies`: has diversity any freedom given them? `moved`: those of them that
+    are scores of diversity, which relabelling moves."""
 
     fixed: Array
     terms: tuple[str, ...]
     varies: bool
-    moved: bool
+    moved: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -121,9 +121,7 @@ def design_matrix(study: Study, covariates: Sequence[str] = ()) -> DesignMatrix:
             "that of the number of tasks"
         )
     for name in covariates:
-        if (
-            name == TASKS
-        ):  # what each task is worth, whatever texts it has: relabelling leaves the span of shares as it is
+        if name == TASKS:  # relabelling leaves what the shares span as it is
             fixed = np.column_stack([fixed, study.weights])
             continue
         column = study.covariate(name)
@@ -134,7 +132,7 @@ def design_matrix(study: Study, covariates: Sequence[str] = ()) -> DesignMatrix:
         raise InputError(
             f"expected {study.metric} to be more than a linear function of {', '.join(terms)}, found that it is one"
         )
-    moved = any(name in study.scored for name in covariates)
+    moved = tuple(name for name in covariates if name in study.scored)
     return DesignMatrix(fixed, tuple(terms), varies, moved, tuple(notes))
 
 
@@ -174,10 +172,11 @@ class Estimates:
 
 @dataclass(frozen=True)
 class Tester:
-    """How the questions of one analysis are tested: the relabelling of its metric, and the options."""
+    """How the questions of one analysis are tested: the relabelling of its metric, and of those that are covariates."""
 
     relabelling: Relabelling
     analysis: Analysis
+    others: Mapping[str, Relabelling] = field(default_factory=dict)
 
     def estimates(
         self, study: Study, outcomes: Array | None = None, covariates: Sequence[str] = (), *, few: bool = False
@@ -192,20 +191,33 @@ class Tester:
             return _untested(given, TestChoice("none", design.notes[-1]))
         rng = np.random.default_rng(self.analysis.seed)
         relabelled = self.relabelled(study, few=few)
+        moved: Relabelled | Partialled | str = relabelled
+        if design.moved and isinstance(relabelled, Relabelled):
+            moved = self._given(study, relabelled, design.moved)
         choice = primary_test(
             study.weights,
             relabelled=isinstance(relabelled, Relabelled),
             chosen_by_diversity=self.chosen(study),
             covariates=int(np.linalg.matrix_rank(design.fixed)) - len(np.unique(size_groups(study.weights))),
-            moved=design.moved,
+            moved=isinstance(moved, str),
         )
-        if choice.test == "labels" and isinstance(relabelled, Relabelled):
-            return _by_labels(relabelled, given, design, choice, self.analysis.alpha)
+        if choice.test == "labels" and not isinstance(moved, str):
+            return _by_labels(moved, given, design, choice, self.analysis.alpha)
         if choice.test == "bootstrap":
             return _by_bootstrap(study, given, design, choice, self.analysis.alpha, rng, few)
-        missing = isinstance(relabelled, str) and not self.chosen(study)
-        why = f"{choice.why}; {relabelled}" if missing else choice.why
+        why = f"{choice.why}; {moved}" if isinstance(moved, str) and not self.chosen(study) else choice.why
         return _untested(given, TestChoice("none", why))
+
+    def _given(self, study: Study, relabelled: Relabelled, names: Sequence[str]) -> Partialled | str:
+        """Relabelled diversity given other scores, which move with the labels; or why theirs cannot be had."""
+        moving = []
+        for name in names:
+            own = replace(study, metric=name, x=study.covariate(name), sd=float(study.covariate(name).std()) or 1.0)
+            other = self.others.get(name, Relabelling()).moved_with(own, relabelled)
+            if isinstance(other, str):
+                return f"of the covariate {name}, {other}"
+            moving.append(other)
+        return Partialled(relabelled, tuple(moving))
 
     def chosen(self, study: Study) -> bool:
         """Was the design chosen by its diversity?"""
@@ -238,8 +250,11 @@ class Testers:
     def of(self, metric: str, encoder: str) -> Tester:
         """The tester of one metric."""
         if (metric, encoder) not in self._known:
-            relabelling = Relabelling.of(self.scores, metric, encoder, self.analysis.scorers)
-            self._known[metric, encoder] = Tester(relabelling, self.analysis)
+            scored = [n for n in self.analysis.covariates if (n, encoder) in self.scores.pairs]
+            own, *others = (
+                Relabelling.of(self.scores, name, encoder, self.analysis.scorers) for name in (metric, *scored)
+            )
+            self._known[metric, encoder] = Tester(own, self.analysis, dict(zip(scored, others, strict=True)))
         return self._known[metric, encoder]
 
     @cached_property
@@ -253,7 +268,7 @@ def _untested(outcomes: Array, choice: TestChoice) -> Estimates:
 
 
 def _by_labels(
-    relabelled: Relabelled, outcomes: Array, design: DesignMatrix, choice: TestChoice, alpha: float
+    relabelled: Relabelled | Partialled, outcomes: Array, design: DesignMatrix, choice: TestChoice, alpha: float
 ) -> Estimates:
     test = label_test(relabelled, outcomes, design.fixed)
     p, interval = test.p(), test.interval(alpha)

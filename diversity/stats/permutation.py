@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diversity.stats.multimembership import Contrasts, contrasts, variance_ratio
+from diversity.stats.multimembership import Contrasts, basis, contrasts, variance_ratio
 from diversity.studies.weights import size_means
 from diversity.types import Array
 
@@ -127,6 +127,37 @@ class Relabelled:
                 yield table.take(codes.astype(np.intp), mode="clip")
             else:
                 yield values.take(np.searchsorted(known, codes.astype(np.int64)), mode="clip")
+
+
+@dataclass(frozen=True)
+class Partialled:
+    """Relabelled diversity less what each relabelling leaves of it to other scores, `moving` with the labels as it does.
+
+    Of each relabelling the least-squares fit on these and a mean for each size is taken out. The scores as they are have to
+    be among the fixed effects of the test, too: then level and power are those of a covariate that does not move.
+    """
+
+    diversity: Relabelled
+    moving: tuple[Relabelled, ...]
+
+    @property
+    def weights(self) -> Array:
+        """The shares (M, T)."""
+        return self.diversity.weights
+
+    @property
+    def exact(self) -> bool:
+        """Are these all relabellings?"""
+        return self.diversity.exact
+
+    def chunks(self) -> Iterator[Array]:
+        """What is left of diversity (b, M), some relabellings at a time."""
+        sizes = basis(size_means(self.weights))
+        for x, *others in zip(self.diversity.chunks(), *(m.chunks() for m in self.moving), strict=True):
+            left, *columns = (part - (part @ sizes) @ sizes.T for part in (x, *others))
+            given = np.stack(columns, axis=-1)  # (b, M, moving)
+            squares, products = given.swapaxes(1, 2) @ given, given.swapaxes(1, 2) @ left[:, :, None]
+            yield left - (given @ (np.linalg.pinv(squares, rcond=1e-9, hermitian=True) @ products))[:, :, 0]
 
 
 @dataclass(frozen=True)
@@ -292,7 +323,7 @@ class LabelTest:
         return inside
 
 
-def label_test(relabelled: Relabelled, outcomes: Array, fixed: Array | None = None) -> LabelTest:
+def label_test(relabelled: Relabelled | Partialled, outcomes: Array, fixed: Array | None = None) -> LabelTest:
     """Permute the tasks' labels: one outcome (M,) or several (M, D), given fixed effects (M, c) of the mixtures.
 
     The fixed effects, by default a mean for each size, stay with the outcomes. Raises InputError where they leave too few

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Protocol, runtime_checkable
 
@@ -74,6 +74,13 @@ class Relabelling:
         else:
             orders, exact = permutation.drawn_labels(tasks, draws, rng), False
         return Relabelled(study.weights, orders, exact, None, lambda p: self._moved(study, p), centre, scale)
+
+    def moved_with(self, study: Study, relabelled: Relabelled) -> Relabelled | str:
+        """The study's mixtures under the relabellings that those of another score are under; or why that cannot be had."""
+        own = self.relabelled(study, FEWEST, np.random.default_rng(0))
+        if isinstance(own, str):
+            return own
+        return replace(own, permutations=relabelled.permutations, exact=relabelled.exact)
 
     def _set_scores(self, study: Study) -> SetScores | None:
         """The scores of every set that relabelling makes of the mixtures, where they are of equal shares."""

@@ -274,7 +274,13 @@ def test_covariates_of_the_mixtures_stay_with_their_outcomes(designs, rng):
     assert fit.verdict == "positive"
     more = pd.concat([scores, scores.assign(metric="other", value=rng.normal(size=len(x)))])
     moved = diversity.fit(results, more, covariates=["other"], **options)
-    assert math.isnan(moved.p_permutation)  # the covariate moves with the labels
+    assert moved.primary == fit.primary  # the covariate moves with the labels, and is in the table for all of them
+    assert moved.verdict == "positive"
+    some = results[results["mixture"] != results["mixture"].iloc[-1]]
+    lost = more[(more["metric"] == "cosine") | (more["mixture"] != results["mixture"].iloc[-1])]
+    unknown = diversity.fit(some, lost, covariates=["other"], **options)
+    assert math.isnan(unknown.p_permutation)
+    assert "of the covariate other, the scores of relabelled mixtures are not in the table" in unknown.why
     with pytest.raises(InputError, match="unknown covariate 'othr': did you mean other"):
         diversity.fit(results, more, metric="cosine", covariates=["othr"])
     with pytest.raises(InputError, match="more than a linear function of"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from diversity.stats.multimembership import slopes
-from diversity.stats.permutation import Relabelled, SetScores, drawn_labels, label_test, labels
+from diversity.stats.permutation import Partialled, Relabelled, SetScores, drawn_labels, label_test, labels
 from diversity.studies.weights import closed, size_groups, size_means
 
 
@@ -103,6 +103,45 @@ def test_the_statistic_is_generalised_least_squares(sizes, lost, designs, rng):
     expected = np.mean(np.array(statistic) >= statistic[0] * (1 - 1e-9))
     assert test.p() == pytest.approx(expected)
     assert test.count == 120
+
+
+@pytest.mark.parametrize("moving", [1, 2])
+def test_a_covariate_that_is_a_score_moves_with_the_labels(moving, designs, rng):
+    """By names and dense matrices: each relabelled diversity less its fit on the relabelled covariates and sizes."""
+    weights = designs.subsets(5, [1, 2])
+    x, *others = (designs.rao(weights, rng) for _ in range(1 + moving))
+    y = weights @ rng.normal(size=5) + 0.3 * rng.normal(size=len(weights)) + 2 * others[0]
+    orders, _ = labels(5, 0, rng)
+    every, *given = (Relabelled(weights, orders, True, SetScores.of(weights > 0, v)) for v in (x, *others))
+    fixed = np.column_stack([size_means(weights), *others])
+    test = label_test(Partialled(every, tuple(given)), y, fixed)
+    (theta,) = test.theta(np.zeros(1))
+    place = {tuple(np.flatnonzero(w)): i for i, w in enumerate(weights)}
+    statistic = []
+    for order in itertools.permutations(range(5)):
+        at = [place[tuple(sorted(order[i] for i in np.flatnonzero(w)))] for w in weights]
+        columns = np.column_stack([size_means(weights), *(v[at] for v in others)])
+        left = x[at] - columns @ np.linalg.lstsq(columns, x[at], rcond=None)[0]
+        statistic.append(studentised(weights, left, y, fixed, theta))
+    assert test.p() == pytest.approx(np.mean(np.array(statistic) >= statistic[0] * (1 - 1e-9)))
+
+
+def test_a_score_that_drives_outcomes_is_no_effect_of_another(designs):
+    """Level under a covariate that moves with the labels, correlated with diversity by .7."""
+    rng, p = np.random.default_rng(8), []
+    for _ in range(60):
+        weights = designs.subsets(6, [1, 2])[rng.permutation(21)[:19]]
+        table = designs.subsets(6, [1, 2])
+        other, own = (designs.rao(table, rng) for _ in range(2))
+        scores = [0.7 * other + 0.7 * own, other]
+        orders = drawn_labels(6, 199, rng)
+        every, given = (Relabelled(weights, orders, False, SetScores.of(table > 0, v)) for v in scores)
+        covariate = next(given.chunks())[0]
+        effect = 2 * (covariate - covariate.mean()) / covariate.std()
+        y = effect[:, None] + weights @ rng.normal(size=(6, 5)) + 0.3 * rng.normal(size=(19, 5))
+        fixed = np.column_stack([size_means(weights), covariate])
+        p.append(label_test(Partialled(every, (given,)), y, fixed).p())
+    assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.05, abs=3 * math.sqrt(0.05 * 0.95 * 2 / 300))
 
 
 def test_computed_scores_are_those_of_the_table(designs, rng):
