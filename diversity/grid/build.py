@@ -75,12 +75,14 @@ class Builder:
             "encoder": display_name(chosen.get("encoder", registry.DEFAULT)),
             "seed": chosen.get("seed", 0),
         }
+        own = {name: catalog.parse_metric(name)[0].digest for name in settings["metrics"]}
+        data = {f"metric {name}": digest for name, digest in own.items() if digest}
         inputs = {task: self.moments(task) for task in mixture.tasks}
         if shares := self.shares(planned):
             inputs[SHARES] = shares
         else:
             settings["weights"] = dict.fromkeys(mixture.tasks, 1.0) if len(mixture.tasks) < 2 else mixture.shares()
-        return self.add(Stage(KINDS["diversity"], settings, inputs, title=mixture.name))
+        return self.add(Stage(KINDS["diversity"], settings, inputs, data, title=mixture.name))
 
     def shares(self, planned: PlannedMixture) -> str | None:
         """The stage that counts in what shares tasks are trained on; None where these do not depend on sizes.
@@ -237,6 +239,7 @@ def stages_of(plan: Plan, data: Path | str | None = None, fingerprints: Fingerpr
 
     Raises InputError where the data of a task or target is not there.
     """
+    catalog.include(*plan.include)
     folder = sources.data_folder(data or plan.data).resolve()
     builder = Builder(plan, folder, fingerprints or Fingerprints())
     cells, scores = list[Cell](), list[str]()

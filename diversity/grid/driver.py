@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from diversity import store
+from diversity.catalog import own
 from diversity.grid.cleanup import cleanup, discard, remove_files
 from diversity.grid.graph import Graph, Stage
 from diversity.grid.job import FILES, LOG, Executor, Job, Outcome
@@ -64,6 +65,7 @@ class Driver:
     blocked: set[str] = field(default_factory=set)
     losses: dict[str, int] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
+    include: Mapping[str, str] = field(default_factory=own.contents)  # what workers must see of one's own tasks, too
 
     def prepare(self) -> None:
         """Which stages run, which of them now, and which cannot because another failed before."""
@@ -93,6 +95,7 @@ class Driver:
                 resumes=stage.kind.resumes,
                 gpu=stage.kind.gpu,
                 multi_gpu=stage.kind.multi_gpu,
+                include=self.include,
             )
             self.executor.submit(job)
             self.running.add(key)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from diversity import store
+from diversity.catalog import own
 from diversity.grid.graph import ResultRows, resolve
 from diversity.grid.ranks import LostProcess, launch
 from diversity.types import InputError
@@ -32,7 +33,8 @@ State = Literal["done", "failed", "full", "lost"]
 class Job:
     """A stage as it is handed to an executor: plain values, so that it can travel as JSON.
 
-    `folder` is the stage's working folder, `inputs` the paths of what it reads.
+    `folder` is the stage's working folder, `inputs` the paths of what it reads, `include` the folders of tasks and metrics of
+    one's own, each with a digest of the content that the driver saw.
     """
 
     key: str
@@ -43,6 +45,7 @@ class Job:
     resumes: bool = False
     gpu: bool = False
     multi_gpu: bool = False
+    include: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def _run(job: Job, folder: Path) -> dict[str, Any]:
     if not job.resumes and folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(exist_ok=True)
+    own.include_as(job.include)
     inputs = {role: Path(path) for role, path in job.inputs.items()}
     processes = max(1, len(gpus())) if job.multi_gpu else 1  # one for each GPU, where it can use several
     if processes > 1:

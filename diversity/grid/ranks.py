@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from diversity.catalog import own
 from diversity.grid.graph import ResultRows, resolve
 
 JOB, ROWS = "launch.json", "rows.json"
@@ -41,6 +42,7 @@ def launch(
     command = [sys.executable, "-P", "-m", "diversity.grid.ranks", str(work / JOB)]
     shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
     shared |= {"LOCAL_WORLD_SIZE": str(processes), "PYTHONPATH": os.pathsep.join(sys.path)}
+    shared |= {own.VARIABLE: os.pathsep.join(map(str, own.folders()))}
     ranks = [{**shared, "RANK": str(r), "LOCAL_RANK": str(r)} for r in range(processes)]
     if status := _all_done([subprocess.Popen(command, env=rank) for rank in ranks]):
         if status < 0:

@@ -45,6 +45,7 @@ class Plan:
     target: Mapping[str, Any] = field(default_factory=dict)
     predict: Mapping[str, Any] = field(default_factory=dict)
     diversity: Mapping[str, Any] = field(default_factory=dict)
+    include: tuple[Path, ...] = ()  # folders of tasks and metrics of one's own
     threads: int | None = (
         None  # of each process, where the plan fixes them: the tables are then the same on any machine
     )
@@ -80,10 +81,12 @@ def read_plan(path: Path | str) -> Plan:
 
 
 def parse_plan(content: Mapping[str, Any], file: Path) -> Plan:
-    """A plan from the content of a file; paths are relative to where the file lies."""
+    """A plan from the content of a file; paths are relative to where the file lies. What it includes is included here."""
     checked(content, "plan", "the plan")
     if missing := [name for name in NEEDED if name not in content]:
         raise InputError(f"expected {missing[0]} in the plan, found {', '.join(content) or 'nothing'}")
+    include = tuple(file.parent / Path(folder).expanduser() for folder in content.get("include", ()))
+    catalog.include(*include)
     hypothesis = checked(content.get("hypothesis", {}), "hypothesis")
     targets = targets_of(content["targets"])
     train = _training(content.get("train", {}), "train", "[train]")
@@ -102,6 +105,7 @@ def parse_plan(content: Mapping[str, Any], file: Path) -> Plan:
         target=_target(content.get("target", {}), targets),
         predict=_predict(content.get("predict", {}), targets),
         diversity=_diversity(content.get("diversity", {})),
+        include=include,
         threads=content.get("threads"),
     )
     check_layers(plan)

@@ -54,7 +54,8 @@ def types_of(table: TableName) -> Mapping[str, Any]:
     data = {"split": Split, "limit": Count}
     tables: dict[TableName, dict[str, Any]] = {
         "plan": {
-            "name": Text, "model": Text, "data": Folder, "threads": Count, "targets": _texts("targets"), "seeds": Seeds,
+            "name": Text, "model": Text, "data": Folder, "include": _texts("folders"),
+            "threads": Count, "targets": _texts("targets"), "seeds": Seeds,
             "hypothesis": Table, "train": Table, "target": Table, "predict": Table, "diversity": Table, "mixtures": Mixtures,
         },
         "hypothesis": {"primary_metric": Text, "outcome": Text},

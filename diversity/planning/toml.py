@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from diversity.catalog.own import folders
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -45,6 +47,7 @@ def plan_text(design: Design, name: str) -> str:
         f"targets = {value(hypothesis.targets)}",
         f"seeds = {value(range(1, training.seeds + 1))}",
         f"data = {value(data)}" if data else '# data = "DIR"  # or --data at the command line',
+        *([f"include = {value(list(map(str, folders())))}  # tasks and metrics of one's own"] if folders() else []),
         "",
         "# Declared before anything is trained: one metric, one outcome.",
         "[hypothesis]",
