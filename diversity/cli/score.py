@@ -228,6 +228,9 @@ def _score_notes(space: EmbeddedTasks, mixtures: Sequence[Any], bad: list[BadRow
         note(f"note: {len(bad)} bad rows were passed over, the first: {bad[0]}")
 
 
+COSINE = (
+    "cosine: mean distance of two texts, 0 (all alike) to about 1 (unrelated); see diversity metrics for the others\n"
+)
 SHOWN = 60  # rows of a table of many mixtures
 
 
@@ -254,4 +257,5 @@ def _score_table(table: pd.DataFrame) -> str:
         cut = f"\n{len(wide)} mixtures: {what}; all with --format csv\n"
     rows = [[name, *(f"{v:.4f}" for v in line)] for name, line in zip(shown.index, shown.to_numpy(), strict=True)]
     note = f"\nencoder {table['encoder'].iloc[0]}; intervals, n and estimators with --format csv or json\n"
+    note += COSINE if "cosine" in shown.columns else ""
     return text_table(["mixture", *shown.columns], rows, right=range(1, shown.shape[1] + 1)) + cut + note

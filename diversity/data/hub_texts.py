@@ -45,6 +45,7 @@ class HubTexts:
         >>> HubTexts.parse("folder/news.csv") is None
         True
         """
+        path = path.removeprefix("https://huggingface.co/datasets/")
         match = re.fullmatch(r"([^@:]+)(?:@([^/:]+)(?:/([^:]+))?)?(?::([\w.-]+))?", path)
         if match is None or not commits.REPOSITORY.fullmatch(match[1]) or path.lower().endswith((*FORMS, *PACKED)):
             return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import csv
+import difflib
 import glob
 import gzip
 import itertools
@@ -17,7 +18,7 @@ import re
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,13 +44,15 @@ Numbered = Iterator[tuple[int, Record]]
 class TextFiles:
     """A named set of texts on disk: its files, and the fields that make a text (none: the only column of text).
 
-    `origin` is where they were downloaded from, `owner/name@commit (split)`; empty for files of the user's.
+    `origin` is where they were downloaded from, `owner/name@commit (split)`; empty for files of the user's. `note` is what
+    must be said of them.
     """
 
     name: str
     files: tuple[Path, ...]
     fields: tuple[str, ...] = ()
     origin: str = ""
+    note: str = ""
 
     @staticmethod
     def parse(spec: str) -> TextFiles:
@@ -64,7 +67,7 @@ class TextFiles:
             files, origin = hub.fetch()
             return TextFiles(label or hub.repository.partition("/")[2], files, fields, origin)
         if not files:
-            raise InputError(f"{path}: expected a file, a folder or a glob of texts, found nothing")
+            raise _nothing(path)
         forms = sorted({form(f) for f in files})
         if len(forms) > 1:
             raise InputError(
@@ -77,16 +80,25 @@ class TextFiles:
         for path in self.files:
             yield from ((path, number, record) for number, record in READERS[form(path)](path, self.fields))
 
+    def resolved(self) -> TextFiles:
+        """The same with its field named: the only column of text, beside columns of labels and ids.
+
+        Raises InputError where there is no such column, or several.
+        """
+        if self.fields:
+            return self
+        column, passed = _only_text_column([r for _, _, r in itertools.islice(self.records(), LOOK)], self)
+        note = f"the texts are those of {column!r}, not of {' or '.join(map(repr, passed))}" if passed else ""
+        return replace(self, fields=(column,), note=note)
+
     def texts(self) -> Iterator[str]:
         """Every text, in the order of the files: the fields of a record joined by a space; blank where all are.
 
         Raises BadRow, with file and line, for a missing field and for a value that is no text.
         """
-        stream = self.records()
-        first = list(itertools.islice(stream, LOOK))
-        fields = self.fields or (_only_text_column(first, self),)
-        for path, number, record in itertools.chain(first, stream):
-            yield " ".join(t for name in fields if (t := _text(record, name, path, number).strip()))
+        source = self.resolved()
+        for path, number, record in source.records():
+            yield " ".join(t for name in source.fields if (t := _text(record, name, path, number).strip()))
 
 
 @dataclass(frozen=True)
@@ -213,6 +225,18 @@ def _matching(path: str) -> tuple[Path, ...]:
     return tuple(sorted(Path(p) for p in glob.glob(path, recursive=True) if Path(p).is_file()))
 
 
+def _nothing(path: str) -> InputError:
+    """What is said where a path names no file of texts, with the name beside it that is most alike."""
+    if Path(path).is_dir():
+        return InputError(f"{path}: expected a folder with files of texts ({' '.join(FORMS)}), found none in it")
+    if re.match(r"\w+://", path):
+        return InputError(f"{path}: expected a file on this disk, found an address: download it first")
+    beside = [p.name for p in Path(path).parent.glob("*")] if Path(path).parent.is_dir() else []
+    alike = difflib.get_close_matches(Path(path).name, beside, 1)
+    hint = f": did you mean {Path(path).with_name(alike[0])}?" if alike else ""
+    return InputError(f"{path}: expected a file, a folder or a glob of texts, found nothing{hint}")
+
+
 def _stem(path: str, files: Sequence[Path]) -> str:
     """The name of a set: its file without suffixes, its folder, or what the names of its shards begin with."""
     if Path(path).is_dir():
@@ -229,17 +253,27 @@ def _stem(path: str, files: Sequence[Path]) -> str:
 # --- Columns and values ------------------------------------------------------------------------------
 
 
-def _only_text_column(first: Sequence[tuple[Path, int, Record]], source: TextFiles) -> str:
-    """The one column of the first records that holds text; raises InputError where there is none, or several."""
-    if not first:
+def _only_text_column(records: Sequence[Record], source: TextFiles) -> tuple[str, list[str]]:
+    """The column of the first records that holds text, and those passed over; InputError where there is none, or several."""
+    if not records:
         raise InputError(f"{source.files[0]}: expected texts, found no rows")
-    names = list(dict.fromkeys(name for _, _, record in first for name in record))
-    text = [n for n in names if _holds_text([record.get(n) for _, _, record in first])]
-    if len(text) == 1 or len(names) == 1:
-        return (text or names)[0]
-    what = f"several: {', '.join(text)}" if text else f"none among {', '.join(names) or 'no columns'}"
-    hint = f": write {source.name}={source.files[0]}:{'+'.join(text[:2])}" if text else ""
+    columns = {name: [record.get(name) for record in records] for name in dict.fromkeys(n for r in records for n in r)}
+    text = {name: [v for v in values if v] for name, values in columns.items() if _holds_text(values)}
+    passed = [name for name, values in text.items() if _looks_like_labels([str(v) for v in values])]
+    if len(text) - len(passed) == 1:
+        return next(name for name in text if name not in passed), passed
+    if len(text) == 1 or len(columns) == 1:
+        return next(iter(text or columns)), []
+    what = f"several: {', '.join(text)}" if text else f"none among {', '.join(columns) or 'no columns'}"
+    longest = max(text, key=lambda name: sum(len(str(v)) for v in text[name]), default="")
+    hint = f": write {source.files[0]}:{longest}, or several as {'+'.join([*text][:2])}" if text else ""
     raise InputError(f"{source.files[0]}: expected one column of text, found {what}{hint}")
+
+
+def _looks_like_labels(values: Sequence[str]) -> bool:
+    """Are values single words that come again, or have digits, as labels and ids do?"""
+    words = all(len(v.split()) <= 1 for v in values)
+    return words and (2 * len(set(values)) <= len(values) or all(any(c.isdigit() for c in v) for v in values))
 
 
 def _holds_text(values: Sequence[object]) -> bool:

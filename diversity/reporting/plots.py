@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,12 +235,13 @@ def map_of_texts(points: pd.DataFrame, scores: pd.DataFrame) -> Figure:
             rows["x"], rows["y"], s=14, marker=mark, color=_colour(place % 8), alpha=0.6, linewidths=0, label=name
         )
     left.set(xticks=[], yticks=[], xlabel="first principal component", ylabel="second principal component")
-    left.set_title(f"Texts ({points['share'].iloc[0]:.0%} of their variance is in this plane)")
+    left.set_title(f"Texts as points ({points['share'].iloc[0] * 100:.0f} % of their variance is in this plane)")
     left.legend(frameon=False, loc="best", markerscale=2)
     for y, (value, low, high) in enumerate(values[["value", "low", "high"]].itertuples(index=False)):
         right.plot([low, high], [y, y], color=_colour(0), linewidth=2)
         right.plot([value], [y], marker="o", color=_colour(0), markersize=7)
-    right.set(yticks=range(len(values)), yticklabels=values["mixture"], ylim=(len(values) - 0.5, -0.5), xlabel=metric)
+    names = [textwrap.fill(name.replace("+", "+ "), 26).replace("+ ", "+") for name in values["mixture"]]
+    right.set(yticks=range(len(values)), yticklabels=names, ylim=(len(values) - 0.5, -0.5), xlabel=metric)
     right.set_title("Diversity with 95 % intervals: more diverse to the right")
     right.tick_params(axis="y", length=0)
     return figure

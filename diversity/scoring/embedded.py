@@ -160,7 +160,8 @@ def read_sets(
 
 
 def _set(name: str, given: Iterable[str] | TextFiles, limit: int | None, seed: int) -> Texts:
-    files, fields, origin = (given.files, given.fields, given.origin) if isinstance(given, TextFiles) else ((), (), "")
+    given = given.resolved() if isinstance(given, TextFiles) else given
+    files = given if isinstance(given, TextFiles) else TextFiles(name, ())
     texts = given.texts() if isinstance(given, TextFiles) else given
     sample = text_files.sample(name, texts, limit=limit, seed=seed)
     settings = {
@@ -168,13 +169,13 @@ def _set(name: str, given: Iterable[str] | TextFiles, limit: int | None, seed: i
         "rows": len(sample.texts),
         "sample": limit,
         "texts_sha256": _digest(sample.texts),
-        "recipe": "+".join(fields),
-        **({"source": origin} if origin else {}),
+        "recipe": "+".join(files.fields),
+        **({"source": files.origin} if files.origin else {}),
         "blank": sample.blank,
         "repeated": sample.repeated,
-        "note": sample.note.partition(": ")[2],
+        "note": "; ".join(filter(None, (files.note, sample.note.partition(": ")[2]))),
     }
-    return list(sample.texts), store.provenance(files, seed=seed, settings=settings).to_dict()
+    return list(sample.texts), store.provenance(files.files, seed=seed, settings=settings).to_dict()
 
 
 def _digest(texts: Sequence[str]) -> str:

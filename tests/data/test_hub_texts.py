@@ -45,6 +45,7 @@ def test_a_name_is_resolved_once_and_its_commit_used_again(news, reached):
     assert list(TextFiles.parse("mine=somebody/news@main:title").texts()) == ["five"]
     assert list(TextFiles.parse("somebody/news@v2").texts()) == ["five"]
     assert list(TextFiles.parse(f"somebody/news@{OLD}:test:title").texts()) == ["four"]
+    assert list(TextFiles.parse("https://huggingface.co/datasets/somebody/news:test:title").texts()) == ["four"]
     asked = len(reached.requests)
     assert commits.commit_of("somebody/news", kind="dataset") == OLD
     assert len(reached.requests) == asked

@@ -73,6 +73,14 @@ def test_the_stream_of_the_library_datasets_is_read(tmp_path):
     assert list(TextFiles.parse(str(tmp_path / "a.arrow")).texts()) == ["one", ""]
 
 
+def test_columns_of_labels_and_ids_are_passed_over_and_said(tmp_path):
+    rows = [{"id": f"q{i}", "text": f"text number {i}", "kind": "ab"[i % 2]} for i in range(9)]
+    source = TextFiles.parse(str(written(tmp_path, ".jsonl", rows))).resolved()
+    assert source.fields == ("text",)
+    assert source.note == "the texts are those of 'text', not of 'id' or 'kind'"
+    assert list(TextFiles.parse(f"{tmp_path / 'news.jsonl'}:kind").texts()) == [r["kind"] for r in rows]
+
+
 def test_shards_by_folder_and_by_glob(tmp_path):
     (tmp_path / "talks").mkdir()
     for number, text in enumerate(["one", "two", "three"]):
@@ -94,7 +102,8 @@ def test_a_file_with_one_column_of_text_needs_no_field(tmp_path):
     assert list(TextFiles.parse(str(path)).texts()) == ["good", "bad"]
     path = written(tmp_path, ".csv")
     with pytest.raises(
-        InputError, match=r"expected one column of text, found several: title, body: write news=.*:title\+body"
+        InputError,
+        match=r"expected one column of text, found several: title, body: write .*news.csv:body, or several as title\+body",
     ):
         list(TextFiles.parse(str(path)).texts())
 
@@ -130,6 +139,11 @@ def test_a_file_with_one_column_of_text_needs_no_field(tmp_path):
         ("a.parquet", "PAR1 no", "", "expected Parquet"),
         ("a.arrow", "ARROW1 no", "", "expected an Arrow file"),
         ("a.docx", "x", "", r"expected a file of texts .* found \.docx"),
+        ("a.jsonl", '{"text": "x"}\n{"text": 3}\n', "", r"a\.jsonl:2: expected text in 'text', found the number 3"),
+        ("a.jsonl", '{"messages": [{"content": "x"}]}\n', "", r"a\.jsonl:1: expected text in 'messages', found a list"),
+        ("a.jsonl", '{"title": "x"}\n', ":Title+body", r"a\.jsonl:1: unknown field 'Title': did you mean title\?"),
+        ("a.csv", "id,n\n1,2\n", "", "expected one column of text, found none among id, n"),
+        ("a.csv", b"title,body\ncaf\xe9,x\n", ":title", r"a\.csv:2: expected text in UTF-8, found byte 0xe9 at byte 4"),
     ],
 )  # fmt: skip
 def test_what_is_no_text_is_one_line(name, content, spec, message, write):
@@ -149,6 +163,39 @@ def test_a_missing_file_and_a_missing_field_name(tmp_path):
         TextFiles.parse(f"{tmp_path}/no.txt")
     with pytest.raises(InputError, match=r"expected fields such as"):
         TextFiles.parse(f"{tmp_path}/no.csv:")
+
+
+def test_what_names_no_file_says_what_is_beside_it(write, monkeypatch):
+    monkeypatch.chdir(write("news.csv", "title\nx\n").parent)
+    write("pictures/a.png", "x")
+    for spec, message in {
+        "new.csv:title": r"new.csv: expected a file, .* found nothing: did you mean news.csv\?",
+        "no/*.txt": r"no/\*.txt: expected a file, a folder or a glob of texts, found nothing$",
+        "pictures": r"pictures: expected a folder with files of texts \(.txt .*\), found none in it",
+        "https://example.org/news.csv": "expected a file on this disk, found an address: download it first",
+        "news.csv:": r"expected fields such as news.csv:title\+body, found 'news.csv:'",
+    }.items():
+        with pytest.raises(InputError, match=message) as raised:
+            TextFiles.parse(spec)
+        assert "\n" not in str(raised.value)
+
+
+def test_a_line_without_end_is_no_text(write, monkeypatch):
+    monkeypatch.setattr(texts, "LONGEST", 2**20)
+    with pytest.raises(InputError, match=r"a\.txt:1: expected lines of at most 1 MiB, found a longer one"):
+        list(TextFiles.parse(str(write("a.txt", "x" * 2**21))).texts())
+
+
+def test_lists_and_bytes_in_a_column_are_no_texts(tmp_path):
+    pd.DataFrame({"text": [["a"], ["b"]], "raw": [b"a", b"b"], "n": [1, 2]}).to_parquet(tmp_path / "a.parquet")
+    for field, message in {
+        "": "expected one column of text, found none among text, raw, n",
+        ":text": "a.parquet:1: expected text in 'text', found a list",
+        ":raw": "a.parquet:1: expected text in 'raw', found bytes",
+        ":test": "a.parquet:1: unknown field 'test': did you mean text",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            list(TextFiles.parse(f"{tmp_path / 'a.parquet'}{field}").texts())
 
 
 def test_a_sample_counts_what_it_leaves_out():
