@@ -68,6 +68,7 @@ def design(
     measure: Annotated[bool, typer.Option("--measure", help="Measure the rate of training here, on --data.")] = False,
     sd_task: Annotated[float | None, typer.Option(help="Standard deviation of the outcome between tasks.")] = None,
     sd_noise: Annotated[float | None, typer.Option(help="Standard deviation of one mixture's outcome besides.")] = None,
+    sd_seed: Annotated[float | None, typer.Option(help="Standard deviation of the outcome between seeds.")] = None,
     draws: Annotated[int, typer.Option(min=20, help="Draws of the simulated power.")] = 400,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all chance here.")] = 0,
 ) -> None:
@@ -86,7 +87,7 @@ def design(
         [*names_in(tasks), *(files or [])], k=[int(s) for s in sizes], scheme=scheme, mixtures=mixtures,
         hypothesis=Hypothesis(metric, outcome, tuple(names_in(targets))),
         training=Training(pinned(model), budget, seeds, sampling, preset, rate, measure),
-        assumptions=Assumptions(results, sd_task, sd_noise, draws),
+        assumptions=Assumptions(results, sd_task, sd_noise, draws, sd_seed),
         data=None if data is None else Rows(data, planning.SPLITS, limit=sample, seed=seed), encoder=encoder, seed=seed,
     )  # fmt: skip
     print(_text(study), end="")

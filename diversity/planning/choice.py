@@ -139,16 +139,18 @@ class Assumptions:
 
     `results` has each task trained on alone: the strength of the tasks, and the spread between them. `sd_task` is the
     standard deviation of the tasks' effects on the outcome, `sd_noise` that of one mixture besides, in points; by default
-    from the results, else 1 and a quarter of it. `draws` are those of the simulation.
+    from the results, else 1 and a quarter of it. `sd_seed` is that between seeds of one mixture, which seeds average out; by
+    default from the results where they have several, else 0. `draws` are those of the simulation.
     """
 
     results: pd.DataFrame | Path | str | None = None
     sd_task: float | None = None
     sd_noise: float | None = None
     draws: int = 400
+    sd_seed: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("task", self.sd_task), ("noise", self.sd_noise)):
+        for name, value in (("task", self.sd_task), ("noise", self.sd_noise), ("seeds", self.sd_seed)):
             if value is not None and not 0 <= value < math.inf:
                 raise InputError(f"expected a standard deviation of {name} of at least 0, found {value:g}")
         if not 1 <= self.draws <= MOST_DRAWS:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from diversity.types import Encoder
 
 SPLITS = "train,dev,test"
+UNLIKE = 0.25  # standardised difference of a covariate above which there is a note (Stuart 2010)
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,13 @@ class Candidates:
         return _mixture(self.weights[row], self.names)
 
 
+class Spread(NamedTuple):
+    """Standard deviations of the tasks' effects, and of one mixture besides, the mean over its seeds."""
+
+    sd_task: float
+    sd_noise: float
+
+
 class Chosen(NamedTuple):
     """A candidate that was chosen: its row, its role in the comparison, and the number of its pair."""
 
@@ -168,9 +176,10 @@ def design(
     candidates = _candidates(space, k, choice.metric, targets, strength)
     table = _table(candidates, _chosen(scheme, mixtures, candidates, np.random.default_rng(seed)), choice.metric)
     balance = _balance(table, choice.metric)
-    power = _power(table, candidates.names, choice.metric, _spread(assumed, strength, notes), assumed.draws, seed)
+    spread = _spread(assumed, strength, choice, notes)
+    power = _power(table, candidates.names, choice.metric, spread, assumed.draws, seed)
     costs = _costs(table, space.stacked.names, choice, notes)
-    notes += [*_overlaps(table), *_one_sided(table), *_unknown(space.stacked.names)]
+    notes += [*_overlaps(table), *_one_sided(table), *_unlike(balance), *_unknown(space.stacked.names)]
     if costs.hours is None:
         notes.append("hours are known with a rate: --rate, or --measure")
     return Design(table, balance, power, choice, costs, tuple(notes))
@@ -302,7 +311,7 @@ def _balance(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 # --- What it can show, and what it costs -------------------------------------------------------------
 
 
-def _spread(assumed: Assumptions, strength: Mapping[str, float] | None, notes: list[str]) -> dict[str, float]:
+def _spread(assumed: Assumptions, strength: Mapping[str, float] | None, choice: Choice, notes: list[str]) -> Spread:
     """Standard deviations for the simulation, and a note of what was assumed."""
     sd_task, sd_noise = assumed.sd_task, assumed.sd_noise
     if sd_task is None and strength is not None and len(strength) > 1:
@@ -314,11 +323,30 @@ def _spread(assumed: Assumptions, strength: Mapping[str, float] | None, notes: l
     if sd_noise is None:
         sd_noise = SD_NOISE * sd_task
         notes.append(f"noise of one mixture assumed to be {SD_NOISE} of the sd between tasks: {sd_noise:.3g}")
-    return {"sd_task": sd_task, "sd_noise": sd_noise}
+    sd_seed, seeds = _sd_seed(assumed, choice.hypothesis.outcome, notes), choice.training.seeds
+    return Spread(sd_task, math.hypot(sd_noise, sd_seed / math.sqrt(seeds)))
+
+
+def _sd_seed(assumed: Assumptions, outcome: str, notes: list[str]) -> float:
+    """The standard deviation between seeds: given, from results with several seeds, or 0 with a note."""
+    if assumed.sd_seed is not None:
+        return assumed.sd_seed
+    if assumed.results is not None:
+        from diversity.stats import reliability
+        from diversity.studies import outcomes
+
+        runs = outcomes.read_outcomes(assumed.results).runs
+        targets = outcomes.targets_of(outcome, list(dict.fromkeys(runs["target"])))
+        variance, _ = reliability.between_seeds(runs, targets)
+        if math.isfinite(variance):
+            notes.append(f"sd between seeds from the results: {math.sqrt(variance):.3g}")
+            return math.sqrt(variance)
+    notes.append("the sd between seeds is not known and taken as 0: --sd-seed, or results with several seeds")
+    return 0.0
 
 
 def _power(
-    table: pd.DataFrame, names: Sequence[str], metric: str, spread: Mapping[str, float], draws: int, seed: int
+    table: pd.DataFrame, names: Sequence[str], metric: str, spread: Spread, draws: int, seed: int
 ) -> pd.DataFrame:
     """What the mixtures can show: correlations over those of several tasks, the slope with the single tasks besides."""
     import pandas as pd
@@ -329,7 +357,7 @@ def _power(
     trained = table[table["k"] > 0]
     weights = weights_of([Mixture.of(list(tasks)) for tasks in trained["tasks"]], names)
     scores, several = trained[metric].to_numpy(float), (trained["k"] > 1).to_numpy()
-    n, sd_task, sd_noise = int(several.sum()), spread["sd_task"], spread["sd_noise"]
+    n, (sd_task, sd_noise) = int(several.sum()), spread
     effective = power.effective_sample_size(weights[several], scores[several], sd_task=sd_task, sd_noise=sd_noise)
     rng = np.random.default_rng(seed)
     chosen = not table["role"].isin(("closed", "single", "baseline")).all()
@@ -345,7 +373,21 @@ def _power(
         ("detectable |r|", power.detectable_r(n), "of as many independent points, with 80 % power"),
         ("minimum detectable slope", least, unit),
     ]
+    if pairs := _pairs(trained):
+        difference = power.detectable_difference(
+            weights, pairs, sd_task=sd_task, sd_noise=sd_noise, draws=draws, rng=rng
+        )
+        meaning = "points of outcome, diverse less homogeneous, that compare shows, 80 % power"
+        rows.append(("minimum detectable difference", difference, meaning))
     return pd.DataFrame(rows, columns=["quantity", "value", "meaning"])
+
+
+def _pairs(trained: pd.DataFrame) -> list[tuple[int, int]]:
+    """The rows of the diverse and the homogeneous mixture of each pair."""
+    sides = trained.reset_index(drop=True).groupby("pair")
+    return [
+        (rows.index[rows["role"] == "diverse"][0], rows.index[rows["role"] == "homogeneous"][0]) for _, rows in sides
+    ]
 
 
 def _costs(table: pd.DataFrame, names: Sequence[str], choice: Choice, notes: list[str]) -> Costs:
@@ -373,6 +415,15 @@ def _unknown(names: Sequence[str]) -> list[str]:
     return [f"{', '.join(unknown)} {what}, and no task: the plan runs when tasks of that name are described"] * bool(
         unknown
     )
+
+
+def _unlike(balance: pd.DataFrame) -> list[str]:
+    """What diverse and homogeneous mixtures differ in besides diversity."""
+    rows = balance[(balance["covariate"] != "diversity") & (balance["smd"].abs() > UNLIKE)]
+    return [
+        f"diverse and homogeneous mixtures are not alike in {name}: they differ by {smd:+.2g} standard deviations"
+        for name, smd in zip(rows["covariate"], rows["smd"], strict=True)
+    ]
 
 
 def _one_sided(table: pd.DataFrame) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from diversity.types import Array, InputError
 
 Ints = NDArray[np.int64]
 RESTARTS, ROUNDS = 4, 20
-SURPLUS = 0.05  # of the median mismatch: what a task costs that stands once more on one side of the pairs, squared
+SURPLUS = 0.5  # of the median mismatch: what a task costs that stands once more on one side of the pairs, squared
 
 
 def subsets(tasks: int, k: int) -> Array:
@@ -76,15 +77,29 @@ def _costs(diversity: Array, z: Array, low: Ints, high: Ints) -> Array:
 
 
 def _balanced(cost: Array, surplus: Array, pairs: int) -> list[tuple[int, int]]:
-    """Pairs one after another, each the cheapest with the tasks' surplus (H, L, T) on the diverse side that it leads to."""
-    open_, scale = np.ones(cost.shape, bool), float(np.median(cost)) or 1.0
-    total, chosen = np.zeros(surplus.shape[2]), list[tuple[int, int]]()
-    for _ in range(pairs):
+    """Pairs by their cost and the tasks' surplus (H, L, T) on the diverse side: each the cheapest to add, then exchanged."""
+    scale, chosen = float(np.median(cost)) or 1.0, list[tuple[int, int]]()
+
+    def cheapest(others: Sequence[tuple[int, int]]) -> tuple[float, tuple[int, int]]:
+        """What these and the best pair to join them are worth together, and that pair."""
+        total = sum((surplus[pair] for pair in others), np.zeros(surplus.shape[2]))
         worth = cost / scale + SURPLUS * ((total + surplus) ** 2).sum(axis=2)
-        i, j = divmod(int(np.argmin(np.where(open_, worth, np.inf))), cost.shape[1])
-        chosen.append((i, j))
-        open_[i], open_[:, j] = False, False
-        total += surplus[i, j]
+        for i, j in others:
+            worth[i], worth[:, j] = math.inf, math.inf
+        i, j = divmod(int(np.argmin(worth)), cost.shape[1])
+        return float(worth[i, j]) + sum(float(cost[pair]) for pair in others) / scale, (i, j)
+
+    for _ in range(pairs):
+        best, pair = cheapest(chosen)
+        chosen.append(pair)
+    for _ in range(ROUNDS):
+        before = best
+        for place in range(pairs):
+            value, pair = cheapest([*chosen[:place], *chosen[place + 1 :]])
+            if value < best - 1e-12:
+                best, chosen[place] = value, pair
+        if best == before:
+            break
     return chosen
 
 

@@ -174,6 +174,22 @@ def by_bootstrap(y: Array, weights: Array, pairs: Pairs, *, draws: int, rng: np.
     return PairedTest(difference, se, statistic, lambda _: np.append(simulated, math.inf), False)
 
 
+def detectable_difference(
+    weights: Array, pairs: Pairs, outcomes: Array, *, power: float = 0.8, alpha: float = 0.05, rng: np.random.Generator
+) -> float:
+    """The mean difference of pairs that the parametric bootstrap shows with that power.
+
+    `outcomes` (M, D) are simulated ones without a difference. A difference that is added leaves the variance as it is, for
+    the groups are taken out of it: so each outcome says from which difference on it is shown. nan where there is no test.
+    """
+    try:
+        tests = [by_bootstrap(y, weights, pairs, draws=199, rng=rng) for y in outcomes.T]
+    except InputError:
+        return math.nan
+    least = [math.sqrt(float(np.quantile(t.reference(0.0), 1 - alpha))) * t.se - t.difference for t in tests]
+    return float(np.quantile(least, power))
+
+
 def sign_flip_p(difference: Array, draws: int, rng: np.random.Generator) -> float:
     """Two-sided p-value of differences (n,) whose signs are exchanged, all ways up to 14 pairs, else `draws` times."""
     n = len(difference)

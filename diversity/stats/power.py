@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from diversity.stats import paired
 from diversity.stats.calibration import calibrated
 from diversity.stats.model import primary_test
 from diversity.stats.multimembership import basis
@@ -181,6 +182,26 @@ def minimum_detectable(
     used = relabelled if choice.test == "labels" else None
     setting = Setting(weights, z, used, sd_task=sd_task, sd_noise=sd_noise, members=members)
     return detectable(setting, alpha=alpha, draws=draws, rng=rng)
+
+
+def detectable_difference(
+    weights: Array, pairs: paired.Pairs, *, sd_task: float, sd_noise: float, alpha: float = 0.05, draws: int = 400,
+    rng: np.random.Generator | None = None,
+) -> float:  # fmt: skip
+    """The mean difference of matched pairs (diverse, homogeneous) that `compare` shows with 80 % power, in outcome units.
+
+    Of a design of mixtures with weights (M, T) that was chosen by its diversity, so the test is the parametric bootstrap;
+    nan where it gets none.
+
+    >>> eight = [(i, i + 8) for i in range(8)]
+    >>> bool(1.2 < detectable_difference(np.eye(24), eight, sd_task=0.0, sd_noise=1.0, draws=200) < 1.8)
+    True
+    """
+    if primary_test(weights, relabelled=False, chosen_by_diversity=True).test == "none" or len(pairs) < 3:
+        return math.nan
+    rng = rng or np.random.default_rng(0)
+    none = outcomes(weights, sd_task=sd_task, sd_noise=sd_noise, draws=draws, rng=rng)
+    return paired.detectable_difference(weights, pairs, none, alpha=alpha, rng=rng)
 
 
 def effective_sample_size(weights: Array, score: Array, *, sd_task: float, sd_noise: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,31 +54,43 @@ def score_error(
     }
 
 
+def between_seeds(runs: pd.DataFrame, targets: Sequence[str]) -> tuple[float, Array]:
+    """The variance between seeds of a mixture's outcome, the mean over the targets, and the number of seeds of each mixture.
+
+    Of seeds that have every cell of the outcome; nan where each mixture has one.
+    """
+    used = runs[runs["target"].isin(targets)]
+    per_target = used.groupby(["mixture", "seed", "target"])["value"].mean()
+    full = used.groupby(["mixture", "seed"]).size()
+    outcome = per_target.groupby(["mixture", "seed"]).mean().reindex(full[full == full.max()].index)
+    grouped = outcome.groupby("mixture")
+    counts, variances = np.asarray(grouped.size(), dtype=float), np.asarray(grouped.var(ddof=1), dtype=float)
+    many = counts > 1
+    if not many.any():
+        return math.nan, counts
+    return float((variances[many] * (counts[many] - 1)).sum() / (counts[many] - 1).sum()), counts
+
+
 def noise_ceiling(study: Study) -> dict[str, float]:
     """What seeds leave to be explained: their variance, the outcome's reliability, and the greatest |r| there can be.
 
     The variance between seeds is that of the seeds' outcomes within a mixture (seeds with every cell of the outcome);
-    `reliability` is 1 - variance of the mean over seeds / variance of the outcomes, `ceiling` its square root. nan
-    with one seed.
+    `reliability` is 1 - variance of the mean over seeds / variance of the outcomes, `ceiling` its square root;
+    `reliability_singles` is the same over the single tasks alone. nan with one seed.
     """
-    runs = study.runs[study.runs["target"].isin(study.targets)]
-    per_target = runs.groupby(["mixture", "seed", "target"])["value"].agg(["mean", "size"])
-    full = runs.groupby(["mixture", "seed"]).size()
-    whole = full[full == full.max()].index
-    outcome = per_target["mean"].groupby(["mixture", "seed"]).mean().reindex(whole)
-    grouped = outcome.groupby("mixture")
-    counts, variances = grouped.size(), grouped.var(ddof=1)
-    many = counts > 1
-    if not many.any():
-        return {"seeds": float(counts.max()), "sd_seed": math.nan, "reliability": math.nan, "ceiling": math.nan}
-    variance = float((variances[many] * (counts[many] - 1)).sum() / (counts[many] - 1).sum())
-    total = float(np.var(study.y, ddof=1))
-    reliability = max(0.0, 1 - variance * float((1 / counts).mean()) / total) if total > 0 else math.nan
+    variance, counts = between_seeds(study.runs, study.targets)
+
+    def share(outcomes: Array) -> float:
+        total = float(np.var(outcomes, ddof=1)) if len(outcomes) > 1 else 0.0
+        return max(0.0, 1 - variance * float((1 / counts).mean()) / total) if total > 0 else math.nan
+
+    reliability = share(study.y) if math.isfinite(variance) else math.nan
     return {
-        "seeds": float(counts.mean()),
-        "sd_seed": math.sqrt(variance),
+        "seeds": float(counts.mean()) if math.isfinite(variance) else float(counts.max()),
+        "sd_seed": math.sqrt(variance) if math.isfinite(variance) else math.nan,
         "reliability": reliability,
-        "ceiling": math.sqrt(reliability),
+        "ceiling": math.sqrt(reliability) if math.isfinite(reliability) else math.nan,
+        "reliability_singles": share(study.y[study.k == 1]) if math.isfinite(variance) else math.nan,
     }
 
 

@@ -178,6 +178,37 @@ def test_matched_pairs_are_alike_in_format_and_strength_and_unlike_in_diversity(
     assert any("sd between tasks from the results: 3.77" in n for n in study.notes)
 
 
+def test_seeds_average_their_noise_out():
+    """What a design shows depends on the seeds of each mixture, where they differ."""
+    options = {"mixtures": 4, "targets": ["xnli"], "sd_task": 1.0, "sd_noise": 0.1, "draws": 60}
+    one, nine = (designed(seeds=seeds, sd_seed=1.0, **options).power.set_index("quantity")["value"] for seeds in (1, 9))
+    for name in ("minimum detectable slope", "minimum detectable difference"):
+        assert nine[name] < 0.75 * one[name]
+    seeds = [
+        results_of_singles(dict.fromkeys(TASKS, 50.0)).assign(seed=s, value=50.0 + d) for s, d in ((1, 2), (2, -2))
+    ]
+    known = designed(results=pd.concat(seeds), sd_task=3.0, **{k: v for k, v in options.items() if k != "sd_task"})
+    assert "sd between seeds from the results: 2.83" in known.notes
+    assert any("sd between seeds is not known" in note for note in designed(**options).notes)
+
+
+def test_pairs_that_are_not_alike_are_said():
+    study = designed(targets=["xnli"], draws=20)
+    balance = study.balance.set_index("covariate")["smd"].drop("diversity")
+    noted = {n.split(" in ")[1].split(":")[0] for n in study.notes if "are not alike in" in n}
+    assert noted == set(balance.index[balance.abs() > 0.25])
+    assert noted
+
+
+def test_balanced_tasks_show_smaller_differences(monkeypatch):
+    """At the weight of .05 tasks stood on one side, and their effects were the noise of the pairs."""
+    options = {"targets": ["xnli"], "draws": 60}
+    now = designed(**options).power.set_index("quantity")["value"]["minimum detectable difference"]
+    monkeypatch.setattr(selection, "SURPLUS", 0.05)
+    before = designed(**options).power.set_index("quantity")["value"]["minimum detectable difference"]
+    assert now < 0.85 * before
+
+
 def test_a_closed_design_has_every_mixture_of_its_sizes():
     study = designed(k=[2, 3], scheme="closed", targets=["xquad"], metric="cosine", draws=40)
     assert study.mixtures["k"].value_counts().to_dict() == {3: 84, 2: 36, 1: 9, 0: 1}
