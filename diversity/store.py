@@ -54,9 +54,16 @@ def replacing(path: Path | str) -> Iterator[IO[bytes]]:
             os.fsync(stream.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(target)) from error
+        raise _about(target, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _about(path: Path, error: OSError) -> OSError:
+    """An error with the path that it is about; numpy's own, of an array that was not written whole, has no reason."""
+    if error.errno is None:
+        return OSError(errno.ENOSPC, f"could not be written whole ({error}): is the disk full?", str(path))
+    return type(error)(error.errno, error.strerror, str(path))
 
 
 def write(path: Path | str, content: bytes | str) -> Path:
@@ -175,6 +182,8 @@ def new_folder(target: Path) -> Iterator[Path]:
         yield partial
         sync_tree(partial)
         partial.rename(target)
+    except OSError as error:
+        raise _about(target, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -21,6 +21,11 @@ from diversity.types import InputError, Rows
 from diversity.zeroshot.finetuned import FinetunedModel, load_finetuned
 from diversity.zeroshot.transfer import RESULTS, TransferPlan, TransferSettings, plan_transfer, transfer
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
 SHORT = {"steps": 2, "batch": 4, "max_length": 48, "tokens": 400, "save_every": 1, "dev_every": 0}
 QUICK = TransferSettings(changes=SHORT)
 NINE = [n for n in catalog.names("tasks") if catalog.task(n).role == "target"]
@@ -346,3 +351,33 @@ def test_a_layer_that_the_model_has_not_is_found_before_any_training(model, samp
     settings = replace(QUICK, vectors=SentenceVectors(layer=9))
     with pytest.raises(InputError, match="expected a layer from -3 to 2"):
         transfer(model, ["xnli", "tatoeba"], data=samples, output=tmp_path / "o", settings=settings, languages=["de"])
+
+
+@pytest.mark.skipif(resource is None, reason="this system has no limit of the size of files")
+@pytest.mark.parametrize("limit", [2_000, 40_000, 100_000])
+def test_what_cannot_be_written_is_one_line_and_the_same_call_goes_on(model, samples, tmp_path, capsys, limit):
+    """A limit of the size of files stands for a full disk: from some file on nothing more can be written."""
+    arguments = ["transfer", "--model", model, "--targets", "xnli,tatoeba", "--languages", "sw", "--data", str(samples)]
+    arguments += ["--steps", "2", "--batch", "4", "--max-length", "48", "--save-every", "1", "--dev-every", "0"]
+    arguments += ["--output", str(tmp_path / "o"), "--cache", str(tmp_path / "cache")]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    lines = capsys.readouterr().err.splitlines()
+    assert stop.value.code == 2
+    assert "File too large" in lines[-1] or "could not be written whole" in lines[-1]
+    assert str(tmp_path) in lines[-1]
+    assert sum(line.startswith("diversity: ") for line in lines) == 1
+    assert not (tmp_path / "o" / RESULTS).exists()
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert not stop.value.code
+    whole = transfer(
+        model, ["xnli", "tatoeba"], data=samples, output=tmp_path / "whole", languages=["sw"],
+        settings=TransferSettings(changes={k: v for k, v in SHORT.items() if k != "tokens"}),
+    )  # fmt: skip
+    assert (tmp_path / "o" / RESULTS).read_bytes() == (whole.folder / RESULTS).read_bytes()
