@@ -90,7 +90,9 @@ def test_commands_in_the_readme_have_the_options_that_are_shown(name, options, c
     assert options <= set(re.findall(r"--[a-z][a-z-]*", capsys.readouterr().out))
 
 
-PAGES = sorted(p for p in (ROOT / "docs").rglob("*.md") if "reference" not in p.parts)
+# Pages that are run from top to bottom in one folder: their blocks with a title are files.
+WHOLE = sorted(p for p in (ROOT / "docs" / "howto").glob("*.md") if ' title="' in p.read_text("utf8"))
+PAGES = sorted(p for p in (ROOT / "docs").rglob("*.md") if "reference" not in p.parts and p not in WHOLE)
 SHOWN = [
     pytest.param(command, shown, id=f"{page.stem}-{n}")
     for page in PAGES
@@ -118,6 +120,28 @@ def test_outputs_in_the_pages_are_the_commands_own(arguments, shown, capsys):
 def test_python_in_the_pages_runs(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(code, {"__name__": "page"})
+
+
+@pytest.mark.parametrize("page", WHOLE, ids=lambda page: page.stem)
+def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DIVERSITY_CACHE", str(tmp_path / "cache"))
+    names = {"__name__": "page"}
+    for kind, title, content in re.findall(
+        r"^```(\w+)(?: title=\"(.*?)\")?\n(.*?)^```", page.read_text("utf8"), flags=re.MULTILINE | re.DOTALL
+    ):
+        commands = re.findall(r"^(?:\$ )?diversity (.*)$", content, flags=re.MULTILINE)
+        if title:
+            Path(title).write_text(content, "utf8")
+        elif kind == "python":
+            exec(content, names)
+        for command in commands if kind in ("sh", "console") else ():
+            with pytest.raises(SystemExit) as stop:
+                main(shlex.split(command))
+            out, err = capsys.readouterr()
+            assert not stop.value.code, err
+            if kind == "console":
+                assert out == content.partition("\n")[2]
 
 
 def test_the_site_builds_without_a_warning(tmp_path):

@@ -27,7 +27,7 @@ Files = Annotated[
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of the tasks' data; without it, the shipped moments.")]
-Sample = Annotated[int | None, typer.Option(help="Rows of each task, drawn at random.")]
+Sample = Annotated[int | None, typer.Option("--limit", "--sample", help="Texts of each task or file, drawn at random.")]
 Seed = Annotated[int, typer.Option(min=0, max=WHOLE, help="Seed of the sample.")]
 Split = Annotated[str, typer.Option(help="Split to read, or several in order of preference: train,dev.")]
 Languages = Annotated[str, typer.Option(help="Languages of the rows, separated by commas.")]
@@ -67,7 +67,7 @@ class Source:
         """InputError where the options contradict each other."""
         own = self.given.sets
         if self.sample is not None and self.data is None and not own:
-            raise InputError("expected --data DIR with --sample: the shipped moments are of a fixed sample")
+            raise InputError("expected --data DIR with --limit: the shipped moments are of a fixed sample")
         if self.data is not None and self.moments is not None:
             raise InputError("expected --data or --moments, found both")
         embedding = () if self.data is not None or own else ("precision", "long", "max_tokens")
