@@ -22,12 +22,18 @@ AXIOMS = {"monotonicity": "monotone", "uniqueness": "unique", "continuity": "con
 @app.command()
 def tasks(
     data: Annotated[Path | None, typer.Option(help="Folder of data: say what of it is there.")] = None,
+    check: Annotated[
+        str, typer.Option(help="Read every row of this task in --data, show two, say what is wrong.")
+    ] = "",
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
     """List the intermediate tasks and targets: kind, size, languages, licence, and what is here of them."""
     from diversity import catalog, store
 
+    if check:
+        _check_task(check, data, format, out)
+        return
     shipped = {p.stem for p in (store.shipped() / "moments" / ENCODER).glob("*.npz")}
     records, rows = list[dict[str, Any]](), list[list[str]]()
     for name in sorted(catalog.names("tasks"), key=lambda n: (catalog.task(n).role, n)):
@@ -57,6 +63,42 @@ def tasks(
     show(records, format, out, text_table(header, rows, right=(4, 5)) + "\n" + notes)
 
 
+def _check_task(name: str, data: Path | None, format: Format, out: Path | None) -> None:
+    """What a task is, its files with what is wrong in them, two rows; exit status 1 where something is wrong."""
+    from dataclasses import asdict
+
+    from diversity.data.check import glance
+
+    if data is None:
+        raise InputError(f"expected a folder of data (--data DIR) to check {name} in, found none")
+    seen = glance(name, data=data)
+    task, wrong = seen.task, [r for r in seen.checked if r.failed]
+    about = [
+        ["kind", f"{task.kind}, {task.role}, scored by {task.metric}"],
+        ["trained on", task.train_on or "its own rows" + (f" ({task.english})" if task.english else "")],
+        ["embedded", " + ".join(task.fields)],
+        ["labels", ", ".join(f"{label} {count:,}" for label, count in list(seen.labels.items())[:20]) or "-"],
+        *([["note", task.note]] if task.note else []),
+    ]
+    files = [[r.split, r.language, f"{r.rows:,}", f"{r.bad:,}", r.status, r.detail] for r in seen.checked]
+    text = text_table([name, ""], about) + "\n"
+    text += text_table(["split", "language", "rows", "bad", "status", "detail"], files, right=(2, 3)) + "\n"
+    for row in seen.rows:
+        text += text_table(["row", row.id], [[k, _short(v)] for k, v in asdict(row).items() if k != "id"]) + "\n"
+    text += f"{len(wrong)} of {len(seen.checked)} sets of rows with something wrong\n"
+    records = [{"task": name, **asdict(r)} for r in seen.checked]
+    if format is Format.json:
+        records = [{"task": name, "files": records, "labels": seen.labels, "rows": [asdict(row) for row in seen.rows]}]
+    show(records, format, out, text)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _short(value: object) -> str:
+    text = " | ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return text if len(text) <= 90 else text[:89] + "…"
+
+
 def _available(task: Task, data: Path) -> list[str]:
     from diversity.data import sources
 
@@ -74,12 +116,16 @@ def _available(task: Task, data: Path) -> list[str]:
 
 @app.command()
 def metrics(
+    check: Annotated[str, typer.Option(help="Test what this metric claims: yours, or one of the toolkit's.")] = "",
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
     """List the diversity metrics: formula, range, cost, axioms that hold, and what they do not depend on."""
     from diversity import catalog
 
+    if check:
+        _check_metric(check, format, out)
+        return
     records = []
     for name in catalog.names("metrics"):
         metric = catalog.get("metrics", name)
@@ -109,3 +155,17 @@ def metrics(
         "\nmonotone, unique, continuous: the axioms of Mironov & Prokhorenkova 2024, of sets of rows (-: not stated)\n"
     )
     show(records, format, out, text_table(header, shown) + note)
+
+
+def _check_metric(name: str, format: Format, out: Path | None) -> None:
+    """A line for each claim of a metric; exit status 1 where one does not hold."""
+    from dataclasses import asdict
+
+    from diversity.scoring.claims import check_claims
+
+    claims = check_claims(name)
+    answers = {True: "holds", False: "FAILS", None: "-"}
+    rows = [[claim.claim, answers[claim.holds], claim.detail] for claim in claims]
+    show([asdict(c) for c in claims], format, out, text_table([f"claim of {name}", "", ""], rows))
+    if any(claim.holds is False for claim in claims):
+        raise typer.Exit(1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from diversity import catalog, store
 from diversity.data import sources
 from diversity.data.lock import LOCK, Lock
-from diversity.types import BadRow, InputError, Rows, Task
+from diversity.types import BadRow, Example, InputError, Rows, Task
 
 FAILURES = ("larger", "placeholder labels", "bad rows", "changed", "gone", "unreadable")
 LOST = "\ufffd"  # stands for a character that was lost before, or for half a surrogate pair
@@ -67,6 +67,36 @@ def check(names: Sequence[str] | None = None, *, data: Rows | Path | str, lock: 
     if lock:
         lock_file.added(files=seen).write(folder)
     return results
+
+
+@dataclass(frozen=True)
+class Glance:
+    """A task's files as `check` finds them, the first rows of its first split, and how often it has each label."""
+
+    task: Task
+    checked: list[Checked]
+    rows: list[Example]
+    labels: Mapping[str, int]
+
+
+def glance(name: str, *, data: Rows | Path | str, show: int = 2) -> Glance:
+    """Check one task and look at its first rows, as they are read: what a new description is tried with.
+
+    Raises InputError where no file of it is there, saying which files were looked for.
+    """
+    task, folder = catalog.task(name), sources.data_folder(data)
+    found = [r for split in task.splits for r in _check_split(task, folder, split, {}, {}, True)]
+    if not found:
+        raise InputError(f"{folder}: expected files of {name}, such as {sources.looked_for(task)}, found none")
+    first = next((r for r in found if not r.failed and r.rows), None)
+    rows: list[Example] = []
+    labels: Counter[str] = Counter()
+    if first is not None and (files := sources.find(task, folder, first.split, first.language)):
+        for number, example in enumerate(sources.read(files, bad=[])):
+            if number < show:
+                rows.append(example)
+            labels.update(sources.labels_of(example) or ())
+    return Glance(task, found, rows, dict(labels.most_common()))
 
 
 def _check_split(

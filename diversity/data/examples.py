@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from diversity.data.fields import choice, inner, items, text, texts
@@ -106,6 +107,11 @@ class RowParser:
         """The name of the field of a role; raises ValueError with near matches where the record has none of that name."""
         return _known(record, str(self.names[role]))
 
+    def _absent(self, record: Record, role: str) -> bool:
+        """Whether a field of labels is withheld: it is not there, nor one of a name so near that it must be meant."""
+        name = str(self.names[role])
+        return self.withheld and name not in record and not get_close_matches(name, map(str, record), cutoff=0.8)
+
     def _value(self, record: Record, role: str) -> str:
         """A text or whole number as text, '' for nothing, as the mapping has it."""
         name = self._field(record, role)
@@ -123,7 +129,7 @@ class RowParser:
     def _label(self, record: Record) -> str | None:
         """The label as the mapping has it; None where it is withheld, '' for a row that the mapping leaves out."""
         name = str(self.names["label"])
-        if self.withheld and name not in record:
+        if self._absent(record, "label"):
             return None
         value = self._value(record, "label")
         blank = record[name] is None or (isinstance(record[name], str) and not record[name].strip())
@@ -131,7 +137,7 @@ class RowParser:
 
     def _tags(self, record: Record) -> tuple[str, ...] | None:
         """Tags by name, or by their number among the labels."""
-        if self.withheld and self.names["tags"] not in record:
+        if self._absent(record, "tags"):
             return None
         name = self._field(record, "tags")
         if record[name] is None:
@@ -149,7 +155,7 @@ class RowParser:
 
     def _answers(self, record: Record) -> tuple[Answer, ...] | None:
         """Gold answers, each at its place in the context: as lists, objects or one text; None where they are withheld."""
-        if self.withheld and self.names["answers"] not in record:
+        if self._absent(record, "answers"):
             return None
         name, context = self._field(record, "answers"), self._text(record, "context")
         given = record[name]

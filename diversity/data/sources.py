@@ -166,6 +166,12 @@ def _looked(part: Part, language: str) -> str:
     return " or ".join(names + ([part.hub.repo] if part.hub else []))
 
 
+def looked_for(task: Task) -> str:
+    """The files that the rows of a task may be in, below a folder of its name or at the top of the data folder."""
+    part = next(p for parts in task.splits.values() for p in parts if set(p.languages) & set(task.languages))
+    return f"{part.folders[0]}/{_looked(part, part.languages[0])}" if part.folders else _looked(part, part.languages[0])
+
+
 def located(task: Task, data: Rows | Path | str | None, language: str | None = None) -> SplitFiles:
     """The files of the first of the preferred splits that is there, in one language (by default the first asked for).
 

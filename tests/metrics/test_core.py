@@ -1,6 +1,5 @@
 """Rao's and Vendi's diversities: known answers, outside witnesses, and what every metric of the catalog claims."""
 
-import inspect
 import itertools
 import math
 
@@ -9,22 +8,18 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
-from scipy.stats import ortho_group
 
 import diversity
 from diversity import catalog
 from diversity.metrics import cosine, hill, rao_alpha, rao_beta, rao_gamma, vendi, vendi_alpha, vendi_beta, vendi_gamma
 from diversity.metrics._spectrum import derivative, number
 from diversity.moments import groups, moments, stack
-from diversity.scoring.estimates import sampling_variance
+from diversity.scoring import claims
+from diversity.scoring.claims import rows_of_tasks, unit
 from diversity.types import InputError
 
 ORDERS = [0, 0.1, 0.5, 1, 1 + 1e-9, 2, 3, math.inf]
 INF = math.inf
-
-
-def unit(x):
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
 def brute_vendi(x, q):
@@ -185,14 +180,8 @@ def test_the_unbiased_estimator_exists_at_order_two_only():
 # --- Partitions ------------------------------------------------------------------------------------
 
 
-def split_rows(rng, sizes, d=8):
-    centres = rng.normal(size=(len(sizes), d))
-    rows = [rng.normal(size=(n, d)) + c for n, c in zip(sizes, centres, strict=True)]
-    return np.concatenate(rows), np.repeat([f"t{i}" for i in range(len(sizes))], sizes)
-
-
 def test_rao_parts_are_their_definitions(rng):
-    x, labels = split_rows(rng, [5, 9, 20])
+    x, labels = rows_of_tasks(rng, [5, 9, 20])
     u, w = unit(x), np.array([5, 9, 20]) / 34
     means = np.stack([u[labels == f"t{i}"].mean(axis=0) for i in range(3)])
     alpha = (w * (1 - (means**2).sum(axis=1))).sum()
@@ -204,7 +193,7 @@ def test_rao_parts_are_their_definitions(rng):
 
 
 def test_unbiased_rao_parts_average_pairs_of_distinct_rows(rng):
-    x, labels = split_rows(rng, [4, 6])
+    x, labels = rows_of_tasks(rng, [4, 6])
     within = [pdist(x[labels == t], "cosine").mean() for t in ("t0", "t1")]
     between = 1 - unit(x[:4]) @ unit(x[4:]).T
     assert rao_alpha.rao_alpha(x, labels) == pytest.approx(0.4 * within[0] + 0.6 * within[1])
@@ -217,7 +206,7 @@ def test_unbiased_rao_parts_average_pairs_of_distinct_rows(rng):
 @settings(max_examples=60)
 def test_vendi_gamma_is_at_least_alpha_at_every_order(seed, q):
     rng = np.random.default_rng(seed)
-    x, labels = split_rows(rng, rng.integers(1, 9, 3))
+    x, labels = rows_of_tasks(rng, rng.integers(1, 9, 3))
     gamma, alpha = vendi_gamma.vendi_gamma(x, labels, q=q), vendi_alpha.vendi_alpha(x, labels, q=q)
     beta = vendi_beta.vendi_beta(x, labels, q=q)
     assert beta == pytest.approx(gamma / alpha)
@@ -225,7 +214,7 @@ def test_vendi_gamma_is_at_least_alpha_at_every_order(seed, q):
 
 
 def test_vendi_alpha_at_order_one_is_the_exponential_of_the_mean_entropy(rng):
-    x, labels = split_rows(rng, [6, 10])
+    x, labels = rows_of_tasks(rng, [6, 10])
     entropies = [math.log(brute_vendi(x[labels == t], 1)) for t in ("t0", "t1")]
     expected = math.exp((6 * entropies[0] + 10 * entropies[1]) / 16)
     assert vendi_alpha.vendi_alpha(x, labels) == pytest.approx(expected)
@@ -320,31 +309,7 @@ CASES = [
 @pytest.mark.parametrize(("name", "q"), CASES)
 def test_the_standard_error_is_the_jackknifes(name, q, rng):
     """Leaving each row out in turn, from the definition, gives the error that the influence function gives."""
-    metric = catalog.get("metrics", name)
-    options = {} if q is None else {"q": q}
-    sizes = [60, 90]
-    x, labels = split_rows(rng, sizes, d=5)
-    x = unit(x)
-    weights = np.array([[0.35, 0.65]])
-
-    def kept(keep):
-        rows = {t: x[keep & (labels == t)] for t in ("t0", "t1")}
-        return stack({t: moments(r) for t, r in rows.items()}, rows)
-
-    def value(keep):
-        return metric.mixtures(kept(keep), weights, **options)[0]
-
-    variance = 0.0
-    for task, n in zip(("t0", "t1"), sizes, strict=True):
-        left_out = np.array([value(np.arange(len(x)) != i) for i in np.flatnonzero(labels == task)])
-        variance += (n - 1) / n * ((left_out - left_out.mean()) ** 2).sum()
-    tasks = kept(np.full(len(x), True))
-    influence = metric.influence(tasks, weights, tasks.rows, **options)
-    found = sum(sampling_variance(influence(0, a), tasks.n[a]) for a in range(2))
-    if metric.sampled and q == INF:  # one row decides: there is no interval
-        assert math.isnan(found)
-        return
-    assert math.sqrt(found) == pytest.approx(math.sqrt(variance), rel=0.06, abs=1e-9)
+    assert claims.jackknife(catalog.get("metrics", name), rng, **({} if q is None else {"q": q})) == ""
 
 
 # --- What every metric claims ------------------------------------------------------------------------
@@ -352,51 +317,30 @@ def test_the_standard_error_is_the_jackknifes(name, q, rng):
 ROW_METRICS = [n for n in catalog.names("metrics") if catalog.get("metrics", n).takes in ("rows", "partition")]
 
 
-def call(metric, x, labels):
-    return metric(x, labels) if metric.takes == "partition" else metric(x)
-
-
-CHANGES = {
-    "order": lambda x, labels, rng: _permuted(x, labels, rng.permutation(len(x))),
-    "rotation": lambda x, labels, rng: (x @ ortho_group.rvs(x.shape[1], random_state=rng), labels),
-    "row scale": lambda x, labels, rng: (x * rng.uniform(0.1, 9, (len(x), 1)), labels),
-    "replication": lambda x, labels, rng: (np.concatenate([x, x]), np.concatenate([labels, labels])),
-}
-
-
-def _permuted(x, labels, order):
-    return x[order], labels[order]
-
-
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", claims.CHANGES)
 @pytest.mark.parametrize("name", ROW_METRICS)
 def test_claimed_invariances_hold_and_others_are_not_claimed(name, change):
     """What is claimed holds on every set; what is not claimed fails on one, so that no claim is forgotten."""
     metric = catalog.get("metrics", name)
-    assert metric.invariant_to <= set(CHANGES)
-    moved = []
-    for seed, sizes in enumerate([[9, 14], [7, 6], [60, 90]]):
-        rng = np.random.default_rng(seed)
-        x, labels = split_rows(rng, sizes, d=5)
-        before, after = call(metric, x, labels), call(metric, *CHANGES[change](x, labels, rng))
-        moved.append(after != pytest.approx(before, rel=1e-6))
-    if change in metric.invariant_to:
-        assert not any(moved)
-    elif name != "hamiltonian":  # a heuristic tour: rounding can send it another way, but seldom does on small sets
-        assert any(moved)
+    problem = claims.invariance(metric, change)
+    if name == "hamiltonian" and change not in metric.invariant_to:
+        assert problem == "" or problem.startswith(
+            "not claimed"
+        )  # a heuristic tour: rounding seldom sends it another way
+    else:
+        assert problem == ""
 
 
 @pytest.mark.parametrize("name", ROW_METRICS)
-@pytest.mark.parametrize("bad", [[[float("nan"), 1.0], [1.0, 2.0]], [[0.0, 0.0], [1.0, 2.0]], [], [1.0, 2.0]])
-def test_degenerate_rows_are_refused(name, bad):
-    metric = catalog.get("metrics", name)
-    with pytest.raises(InputError):
-        call(metric, bad, ["a", "b"])
+def test_degenerate_rows_are_refused(name):
+    assert len(claims.BAD) == 4
+    assert claims.refusals(catalog.get("metrics", name)) == ""
 
 
 @pytest.mark.parametrize("name", [n for n in ROW_METRICS if catalog.get("metrics", n).takes == "rows"])
 def test_every_metric_of_a_set_of_rows_states_the_three_axioms(name):
-    assert set(catalog.get("metrics", name).axioms) == {"monotonicity", "uniqueness", "continuity"}
+    assert {"monotonicity", "uniqueness", "continuity"} == claims.AXIOMS
+    assert claims.axioms(catalog.get("metrics", name)) == ""
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 3))
@@ -429,15 +373,8 @@ def test_opposite_rows_are_one_direction_to_vendi_and_no_metric_of_means_is_uniq
 
 @pytest.mark.parametrize("name", catalog.names("metrics"))
 def test_metadata_is_complete_and_the_printed_name_parses_back(name):
-    metric = catalog.get("metrics", name)
-    assert metric.name == name
-    assert metric.formula
-    assert metric.range
-    assert metric.cost
-    assert any(c.isdigit() for c in metric.reference), "a reference has a year"
-    parsed, options = catalog.parse_metric(metric.printed())
-    assert parsed.name == name
-    assert options == metric.defaults
+    assert catalog.get("metrics", name).name == name
+    assert claims.metadata(catalog.get("metrics", name)) == ""
 
 
 @pytest.mark.parametrize(
@@ -501,11 +438,7 @@ def test_any_text_is_a_metric_that_parses_back_or_refused_in_one_line(text):
 
 @pytest.mark.parametrize("name", catalog.names("metrics"))
 def test_the_functions_defaults_are_those_of_the_options(name):
-    metric = catalog.get("metrics", name)
-    parameters = inspect.signature(metric.function).parameters
-    assert {n: parameters[n].default for n in metric.options} == metric.defaults
-    for option, default in metric.defaults.items():
-        assert metric.options[option].checked(option, default) == default
+    assert claims.defaults(catalog.get("metrics", name)) == ""
 
 
 @pytest.mark.parametrize("q", [1e13, 1e16, 1e100, 1e308])
@@ -552,18 +485,13 @@ def test_names_that_do_not_parse(printed, message):
         catalog.parse_metric(printed)
 
 
-def test_a_zero_weight_leaves_a_task_out(rng):
-    rows = {t: unit(rng.normal(size=(9 if t != "z" else 1, 4))) for t in "abcz"}
-    tasks, without = (stack({t: moments(rows[t]) for t in names}, rows) for names in ("abcz", "ab"))
-    for name in MIXTURE_METRICS:
-        metric = catalog.get("metrics", name)
-        left = metric.mixtures(tasks, np.array([[0.5, 0.5, 0, 0]]))
-        right = metric.mixtures(without, np.array([[0.5, 0.5]]))
-        np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-12)
+@pytest.mark.parametrize("name", MIXTURE_METRICS)
+def test_a_zero_weight_leaves_a_task_out(name):
+    assert claims.zero_weight(catalog.get("metrics", name)) == ""
 
 
 def test_mixtures_weighted_by_rows_equal_pooling(rng):
-    x, labels = split_rows(rng, [8, 24])
+    x, labels = rows_of_tasks(rng, [8, 24])
     tasks, weights = groups(x, labels)
     assert cosine.mixtures(tasks, weights, unbiased=False)[0] == pytest.approx(cosine.cosine(x, unbiased=False))
     for q in (0.5, 1, 2, INF):
