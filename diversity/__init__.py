@@ -11,13 +11,13 @@ from diversity.version import __version__
 _API = {
     "Analysis": "stats.analysis",
     "check": "data.check",
-    "compare": "reporting.analyses",
+    "compare": "stats.compare",
     "design": "planning.design",
     "contributions": "scoring.score",
     "distances": "scoring.score",
     "evaluate": "xtreme.evaluate",
     "fetch": "data.hub",
-    "fit": "reporting.analyses",
+    "fit": "stats.fit",
     "from_arrays": "scoring.embedded",
     "grid_status": "grid.run",
     "include": "catalog",
@@ -27,6 +27,7 @@ _API = {
     "metric": "catalog",
     "run_grid": "grid.run",
     "plan_mix": "training.intermediate",
+    "propose": "scoring.propose",
     "plot": "reporting.plot",
     "read_plan": "planning.plans",
     "retrieve": "retrieval.retrieve",
@@ -42,6 +43,7 @@ _API = {
     "plan_transfer": "zeroshot.transfer",
     "report": "reporting.report",
     "Assumptions": "planning.choice",
+    "Constraints": "scoring.propose",
     "Draws": "scoring.asked",
     "EmbeddedTasks": "scoring.embedded",
     "Presentation": "reporting.report",
@@ -57,8 +59,6 @@ _API = {
     "Space": "scoring.embedded",
     "Training": "planning.choice",
 }
-
-_WRAPPED = {"compare": "stats.compare", "fit": "stats.fit"}  # where the functions stand that these join with scorers
 
 __all__ = ["__version__", *_API]
 
@@ -78,8 +78,6 @@ if TYPE_CHECKING:
     from diversity.planning.choice import Training as Training
     from diversity.planning.design import design as design
     from diversity.planning.plans import read_plan as read_plan
-    from diversity.reporting.analyses import compare as compare
-    from diversity.reporting.analyses import fit as fit
     from diversity.reporting.plot import plot as plot
     from diversity.reporting.report import Presentation as Presentation
     from diversity.reporting.report import report as report
@@ -94,11 +92,15 @@ if TYPE_CHECKING:
     from diversity.scoring.embedded import save_moments as save_moments
     from diversity.scoring.embedded import save_vectors as save_vectors
     from diversity.scoring.given import measure as measure
+    from diversity.scoring.propose import Constraints as Constraints
+    from diversity.scoring.propose import propose as propose
     from diversity.scoring.score import contributions as contributions
     from diversity.scoring.score import distances as distances
     from diversity.scoring.score import score as score
     from diversity.scoring.scorer import scorers as scorers
     from diversity.stats.analysis import Analysis as Analysis
+    from diversity.stats.compare import compare as compare
+    from diversity.stats.fit import fit as fit
     from diversity.training.intermediate import plan_mix as plan_mix
     from diversity.training.intermediate import train_mix as train_mix
     from diversity.training.settings import Settings as Settings
@@ -114,7 +116,7 @@ if TYPE_CHECKING:
 
 def place(name: str) -> str:
     """Where a name of the public API is defined, as `diversity.room.module.name`."""
-    return f"diversity.{_WRAPPED.get(name, _API[name])}.{name}"
+    return f"diversity.{_API[name]}.{name}"
 
 
 def __getattr__(name: str) -> Any:

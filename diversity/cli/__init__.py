@@ -22,6 +22,7 @@ COMMANDS = (
     "score",
     "distances",
     "contributions",
+    "propose",
     "design",
     "training",
     "transfer",

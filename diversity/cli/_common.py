@@ -71,13 +71,15 @@ def records_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
 
 
-def show(records: Sequence[dict[str, Any]], format: Format, out: Path | None, table: str) -> None:
-    """Records in the form asked for; `table` is their text."""
+def show(
+    records: Sequence[dict[str, Any]], format: Format, out: Path | None, table: str, *, single: bool = False
+) -> None:
+    """Records in the form asked for; `table` is their text. As JSON, a `single` record is an object, not a list."""
     if format is Format.json:
         clean = [
             {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in r.items()} for r in records
         ]
-        emit(json.dumps(clean, indent=1, ensure_ascii=False, allow_nan=False) + "\n", out)
+        emit(json.dumps(clean[0] if single else clean, indent=1, ensure_ascii=False, allow_nan=False) + "\n", out)
     elif format is Format.csv:
         import csv
         import io

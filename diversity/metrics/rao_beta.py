@@ -39,7 +39,7 @@ def influence(tasks: TaskMoments, weights: Array, rows: Sequence[Array], **_: fl
 def second_order(tasks: TaskMoments, *, unbiased: bool = True) -> SecondOrder:
     """Gamma - alpha: 1 - w'Gw - w'l."""
     gamma, alpha = (metric.second_order(tasks, unbiased=unbiased) for metric in (cosine, rao_alpha))
-    return SecondOrder(gamma.matrix, alpha.vector, lambda form, mean: 1 - form - mean)
+    return SecondOrder(gamma.matrix, alpha.vector, lambda form, mean: 1 - form - mean, lambda _: -1.0)
 
 
 METRIC = Metric(

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from diversity.metrics._influence import quadratic_forms
-from diversity.metrics._spectrum import ORDER, derivative, number, of_mixtures, of_rows, system_of
+from diversity.metrics._spectrum import LARGE, ORDER, derivative, number, of_mixtures, of_rows, system_of
 from diversity.moments import checked, moments, quadratic_form, stack, unit_rows
-from diversity.types import Array, Influence, InputError, Metric, SecondOrder, TaskMoments
+from diversity.types import Array, Influence, InputError, Metric, SecondOrder, Spectral, TaskMoments
 
 
 def vendi(x: ArrayLike, *, q: float = 1.0, unbiased: bool = False) -> float:
@@ -91,11 +91,17 @@ def _inverse(purities: Array, *, unbiased: bool) -> Array:
         return np.asarray(1 / (np.where(purities > 1e-12, purities, 0.0) if unbiased else purities))
 
 
+def spectral(tasks: TaskMoments, *, q: float = 1.0) -> Spectral | None:
+    """The entropy of C_w, for orders above 0 and below infinity."""
+    return Spectral(q, np.zeros(len(tasks.names))) if 0 < q <= LARGE else None
+
+
 METRIC = Metric(
     name="vendi",
     function=vendi,
     mixtures=mixtures,
     second_order=second_order,
+    spectral=spectral,
     influence=influence,
     options={"q": ORDER},
     formula="(sum lambda^q)^(1/(1-q)), lambda eigenvalues of K/n",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from diversity.metrics import vendi, vendi_alpha
 from diversity.metrics._spectrum import ORDER
 from diversity.moments import groups
-from diversity.types import Array, Influence, Metric, SecondOrder, TaskMoments
+from diversity.types import Array, Influence, Metric, SecondOrder, Spectral, TaskMoments
 
 
 def vendi_beta(x: ArrayLike, labels: ArrayLike, *, q: float = 1.0, unbiased: bool = False) -> float:
@@ -45,7 +46,14 @@ def second_order(tasks: TaskMoments, *, q: float = 1.0, unbiased: bool = False) 
     alpha = vendi_alpha.second_order(tasks, q=q, unbiased=unbiased)
     if gamma is None or alpha is None:
         return None
-    return SecondOrder(gamma.matrix, alpha.vector, lambda form, mean: gamma.value(form, mean) * mean)
+    return SecondOrder(
+        gamma.matrix, alpha.vector, lambda form, mean: gamma.value(form, mean) * mean, lambda value: 1 / value
+    )
+
+
+def spectral(tasks: TaskMoments, *, q: float = 1.0) -> Spectral | None:
+    """Ent(C_w) - w'Ent(C): of order 1 only, the Holevo quantity."""
+    return Spectral(1.0, np.log(vendi_alpha.within(tasks, 1.0))) if q == 1 else None
 
 
 METRIC = Metric(
@@ -53,6 +61,7 @@ METRIC = Metric(
     function=vendi_beta,
     mixtures=mixtures,
     second_order=second_order,
+    spectral=spectral,
     influence=influence,
     options={"q": ORDER},
     formula="Vendi_q(C_w) / alpha_q; q = 1: exp(Ent(C_w) - sum_a w_a Ent(C_a))",

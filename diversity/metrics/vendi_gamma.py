@@ -24,6 +24,7 @@ METRIC = Metric(
     function=vendi_gamma,
     mixtures=vendi.mixtures,
     second_order=vendi.second_order,
+    spectral=vendi.spectral,
     influence=vendi.influence,
     options={"q": ORDER},
     formula="Vendi_q(C_w)",

@@ -7,12 +7,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from diversity import catalog
 from diversity.catalog.own import folders
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from diversity.planning.choice import Training
     from diversity.planning.design import Design
+    from diversity.scoring.propose import Proposal
 
 Value = str | bool | int | float | Sequence["Value"]
 
@@ -75,6 +78,35 @@ def plan_text(design: Design, name: str) -> str:
     mixtures = design.mixtures.assign(pair=design.mixtures["pair"].fillna(0))
     for row in mixtures.to_dict("records"):
         lines += _mixture({str(column): cell for column, cell in row.items()}, hypothesis.metric)
+    return "\n".join(lines) + "\n"
+
+
+def proposal_text(diverse: Proposal, homogeneous: Proposal, *, name: str, training: Training) -> str:
+    """A plan that trains a proposed mixture and its homogeneous counterpart, as a pair."""
+    lines = [
+        "# A plan of `diversity propose`; run it with `diversity grid run PLAN --output DIR`.",
+        "# One pair of mixtures shows how a comparison is run; `diversity design` plans one that can be decided.",
+        "",
+        f"name = {value(name)}",
+        f"model = {value(training.model)}  # a name, a folder, or owner/name@commit",
+        f"targets = {value(catalog.targets('xtreme'))}",
+        f"seeds = {value(range(1, training.seeds + 1))}",
+        '# data = "DIR"  # or --data at the command line',
+        "",
+        "[hypothesis]",
+        f"primary_metric = {value(diverse.metric)}",
+        "",
+        "[train]",
+        f"preset = {value(training.preset)}",
+        f"examples = {training.budget}",
+        "",
+        "[target]  # English only",
+        f"preset = {value(training.preset)}",
+    ]
+    for role, proposal in (("diverse", diverse), ("homogeneous", homogeneous)):
+        shares = ", ".join(f"{value(task)} = {share!r}" for task, share in proposal.weights.items())
+        lines += ["", "[[mixtures]]", f"name = {value(role)}", f"tasks = {{ {shares} }}", f"role = {value(role)}"]
+        lines.append(f"pair = 1  # {proposal.metric} {proposal.value:.4f}")
     return "\n".join(lines) + "\n"
 
 

@@ -7,6 +7,7 @@ from diversity.types.embedding import Memo as Memo
 from diversity.types.embedding import Moments as Moments
 from diversity.types.embedding import Scorer as Scorer
 from diversity.types.embedding import SecondOrder as SecondOrder
+from diversity.types.embedding import Spectral as Spectral
 from diversity.types.embedding import T as T
 from diversity.types.embedding import TaskMoments as TaskMoments
 from diversity.types.errors import BadRow as BadRow

@@ -105,11 +105,26 @@ class TaskMoments:
 
 @dataclass(frozen=True)
 class SecondOrder:
-    """A metric of second order: `value(w'Gw, w'l)` for a matrix G (T, T) and a vector l (T,) of the tasks."""
+    """A metric of second order: `value(w'Gw, w'l)` for a matrix G (T, T) and a vector l (T,) of the tasks.
+
+    The value falls with the form w'Gw. At a fixed value v, the form grows by `slope(v)` with each unit of w'l.
+    """
 
     matrix: Array
     vector: Array
     value: Callable[[Array, Array], Array]
+    slope: Callable[[float], float] = lambda _: 0.0
+
+
+@dataclass(frozen=True)
+class Spectral:
+    """A metric that is a rising function of the entropy of order q of C_w, less w'l: concave in the weights.
+
+    At q = 1 it is exp(Ent(C_w) - w'l); at another order, where l is 0, (sum lambda^q)^(1/(1-q)).
+    """
+
+    order: float
+    vector: Array
 
 
 class Scorer(Protocol):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from diversity.types.array import Array
-from diversity.types.embedding import SecondOrder
+from diversity.types.embedding import SecondOrder, Spectral
 from diversity.types.errors import InputError
 
 INFINITY, FLOAT = float("inf"), sys.float_info.max
@@ -95,7 +95,8 @@ class Metric:
     values without touching a row; where `sampled`, they are means over the rows that `tasks` keeps, exact in all else. A
     metric without it is computed on rows drawn by weight.
     `second_order(tasks, **options)` is the same as a function of two forms in the weights, or None at these options: many
-    relabellings of the tasks are then one product of matrices.
+    relabellings of the tasks are then one product of matrices. `spectral(tasks, **options)` is the same as a function of
+    the spectrum that is concave in the weights, or None: its largest value can be found, and shown to be it.
     `influence(tasks, weights, rows, **options)` gives the influence (k,) of each row of task a on the value of mixture m:
     its variance is the sampling variance of the value (delta method). That of a `sampled` metric has two columns: by way of
     the moments of all rows, and by way of the mean over those that are kept. `options` are the numbers that may stand in the
@@ -118,6 +119,7 @@ class Metric:
     reference: str
     mixtures: Callable[..., Array] | None = None
     second_order: Callable[..., SecondOrder | None] | None = None
+    spectral: Callable[..., Spectral | None] | None = None
     influence: Callable[..., Influence] | None = None
     sampled: bool = False
     options: Mapping[str, Option] = field(default_factory=dict)
