@@ -11,13 +11,13 @@ from diversity.version import __version__
 _API = {
     "Analysis": "stats.analysis",
     "check": "data.check",
-    "compare": "stats.compare",
+    "compare": "reporting.analyses",
     "design": "planning.design",
     "contributions": "scoring.score",
     "distances": "scoring.score",
     "evaluate": "xtreme.evaluate",
     "fetch": "data.hub",
-    "fit": "stats.fit",
+    "fit": "reporting.analyses",
     "from_arrays": "scoring.embedded",
     "grid_status": "grid.run",
     "include": "catalog",
@@ -60,6 +60,8 @@ _API = {
     "Training": "planning.choice",
 }
 
+_WRAPPED = {"compare": "stats.compare", "fit": "stats.fit"}  # where the functions stand that these join with scorers
+
 __all__ = ["__version__", *_API]
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ if TYPE_CHECKING:
     from diversity.planning.choice import Training as Training
     from diversity.planning.design import design as design
     from diversity.planning.plans import read_plan as read_plan
+    from diversity.reporting.analyses import compare as compare
+    from diversity.reporting.analyses import fit as fit
     from diversity.reporting.plot import plot as plot
     from diversity.reporting.report import Presentation as Presentation
     from diversity.reporting.report import report as report
@@ -99,8 +103,6 @@ if TYPE_CHECKING:
     from diversity.scoring.score import score as score
     from diversity.scoring.scorer import scorers as scorers
     from diversity.stats.analysis import Analysis as Analysis
-    from diversity.stats.compare import compare as compare
-    from diversity.stats.fit import fit as fit
     from diversity.training.intermediate import plan_mix as plan_mix
     from diversity.training.intermediate import train_mix as train_mix
     from diversity.training.settings import Settings as Settings
@@ -116,7 +118,7 @@ if TYPE_CHECKING:
 
 def place(name: str) -> str:
     """Where a name of the public API is defined, as `diversity.room.module.name`."""
-    return f"diversity.{_API[name]}.{name}"
+    return f"diversity.{_WRAPPED.get(name, _API[name])}.{name}"
 
 
 def __getattr__(name: str) -> Any:

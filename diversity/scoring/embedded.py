@@ -336,6 +336,8 @@ def load_moments(
             if name not in catalog.names("tasks") and not folder:
                 raise catalog.near(name, catalog.names("tasks"), "task")
             there = f"there are {', '.join(saved)}" if saved else "there are none"
+            if others := [p.parent.relative_to(root).as_posix() for p in sorted(root.rglob(f"{name}.npz"))]:
+                there += f"; {', '.join(others)} has them"
             raise InputError(f"{name}: no moments of it with {encoder} in {root} ({there}): measure it with --data DIR")
         tasks[name] = _load(root / encoder / f"{name}.npz")
     return EmbeddedTasks(encoder, tasks)

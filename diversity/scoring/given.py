@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from diversity import catalog
 from diversity.data import texts, vectors
 from diversity.data.texts import TextFiles
 from diversity.data.vectors import VectorFile
@@ -61,8 +63,9 @@ class Given:
         given: dict[str, str] = {}
         for text in [*files, *embeddings]:
             computed = text in embeddings or vectors.holds_vectors(text)
-            if not computed and not texts.looks_like_files(text):
-                raise InputError(f"expected a file of texts, found {text!r}: name tasks with --tasks {text}")
+            task = difflib.get_close_matches(text, catalog.names("tasks"), 1)
+            if task and not computed and not texts.looks_like_files(text):
+                raise InputError(f"expected a file of texts, found {text!r}: name tasks with --tasks {task[0]}")
             source = VectorFile.parse(text) if computed else TextFiles.parse(text)
             if (first := given.setdefault(source.name, text)) is not text:
                 raise InputError(

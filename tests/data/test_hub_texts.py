@@ -146,6 +146,25 @@ def test_what_is_no_name_of_the_hub():
     assert [HubTexts.parse(name) for name in names] == [None] * len(names)
 
 
+def test_a_plan_and_a_grid_name_the_commit_of_their_model(news, tmp_path, samples, capsys):
+    from diversity.cli import main
+    from diversity.grid.build import Builder
+    from diversity.grid.fingerprints import Fingerprints
+    from diversity.planning.plans import read_plan
+
+    plan = tmp_path / "plan.toml"
+    options = ["--tasks", "mnli,qqp,ccg", "--k", "2", "--scheme", "closed", "--targets", "tatoeba", "--draws", "20"]
+    with pytest.raises(SystemExit) as stop:
+        main(["design", *options, "--model", "somebody/news", "--output", str(plan)])
+    assert not stop.value.code
+    assert f"note: somebody/news is somebody/news@{OLD}\n" in capsys.readouterr().err
+    assert read_plan(plan).model == f"somebody/news@{OLD}"
+    plan.write_text(plan.read_text().replace(f"somebody/news@{OLD}", "somebody/news"))
+    news.head = NEW
+    built = Builder(read_plan(plan), samples, Fingerprints())
+    assert (built.plan.model, built.model.data["model"]) == (f"somebody/news@{OLD}", OLD)
+
+
 SCORE = ["-m", "diversity", "score", "somebody/news:title", "--encoder", "somebody/encoder", "--metrics", "cosine"]
 
 

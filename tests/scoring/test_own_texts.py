@@ -151,6 +151,9 @@ def test_files_stand_beside_tasks_in_one_call(write, tmp_path, capsys):
     ("arguments", "message"),
     [
         (["mnli"], "expected a file of texts, found 'mnli': name tasks with --tasks mnli"),
+        (["mnly"], "expected a file of texts, found 'mnly': name tasks with --tasks mnli"),
+        (["a.cvs"], "a.cvs: expected a file, a folder or a glob of texts, found nothing: did you mean a.csv?"),
+        (["a.csv:body", "--tasks", "mnli", "--encoder", "mini"], "there are none; all-MiniLM-L6-v2 has them"),
         (["no.txt"], "no.txt: expected a file, a folder or a glob of texts, found nothing"),
         (["a.csv:boddy"], "a.csv:2: unknown field 'boddy': did you mean body?"),
         (["a.csv:body", "a=a.csv:title"], "expected one set named a, found a.csv:body and a=a.csv:title: name one"),
