@@ -176,10 +176,12 @@ class Builder:
     def _trained(self, task: str, split: str) -> dict[str, str]:
         """Fingerprints of a task's English training and dev data, and of the rows that are tested on and so left out."""
         hashes, parts = self.fingerprints.task, self._parts(task, split)
-        tested = tested_on(catalog.task(task), Rows.of(self.data, split=split))
+        tested: dict[tuple[str, str], list[str]] = {}
+        for files in tested_on(catalog.task(task), Rows.of(self.data, split=split)):
+            tested.setdefault((files.task.name, files.split), []).append(files.language)
         return {
             **{part: hashes(task, self.data, s, ["en"]) for part, s in parts.items()},
-            **{f"tested on {f.task.name}": hashes(f.task.name, self.data, f.split, ["en"]) for f in tested},
+            **{f"tested on {name}": hashes(name, self.data, s, sides) for (name, s), sides in tested.items()},
         }
 
     def _files(self, task: str, split: str) -> list[str]:

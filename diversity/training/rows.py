@@ -15,6 +15,7 @@ from diversity.data import sources
 from diversity.features.build import label_set
 from diversity.training.sampling import generator
 from diversity.types import Example, InputError, Kind, Rows, Task
+from diversity.types.task import is_english
 
 MLM = "mlm"  # the name of masked language modelling among the tasks
 SHARE = 0.1  # of the rows at most are held out where a task has no dev split
@@ -36,11 +37,17 @@ def tested_on(task: Task, data: Rows) -> list[sources.SplitFiles]:
     """Files of the rows that a model trained on a task is tested on, in the language that it is trained in.
 
     They are those of the targets that are trained on this task, or on one that it contains: XQuAD's English questions are
-    SQuAD's dev rows. Of a target the test split, else the dev split where it is not its own training set's.
+    SQuAD's dev rows. Of a target the test split, else the dev split where it is not its own training set's. Sentences of
+    retrieval are rows of a task of tagging: CCG's of the Parallel Meaning Bank are Tatoeba's.
     """
     language, files = data.languages[0], list[sources.SplitFiles | None]()
     for target in map(catalog.task, catalog.targets()):
-        if target.kind == "retrieval" or target.code(language) not in target.languages:
+        if target.kind == "retrieval":
+            sides = target.languages if is_english(language) else (language,)
+            if task.kind == "tagging":
+                files += [sources.find(target, data, "test", side) for side in sides if side in target.languages]
+            continue
+        if target.code(language) not in target.languages:
             continue
         if target.name == task.name:
             files.append(sources.find(target, data, "test", language))
@@ -67,7 +74,8 @@ def read(task: Task, data: Rows | Path | str, *, dev_examples: int = 500, seed: 
     asked = Rows.of(data)
     files = sources.located(task, asked)
     others = [other for other in tested_on(task, asked) if (other.task.name, other.split) != (task.name, files.split)]
-    tested = {key for other in others for row in sources.read(other, bad=[]) for key in _keys(row)}
+    read_of = (row for other in others for row in sources.read(other, bad=[]))
+    tested = {key for row in read_of if _in_language(row, files.language) for key in _keys(row)}
     train, provenance = _labelled(files, asked, tested)
     if files.split != "dev" and (dev_files := sources.find(task, asked, "dev", files.language)):
         dev, of_dev = _labelled(dev_files, asked, tested)
@@ -98,7 +106,9 @@ def _labelled(files: sources.SplitFiles, asked: Rows, tested: Set[bytes]) -> tup
         raise InputError(f"{where}: expected rows with labels, found {len(everything)} without")
     if sources.placeholder(task, counts, len(kept)):
         raise InputError(f"{where}: expected labels, found {len(kept)} rows all of {next(iter(counts))!r}")
-    unseen = [e for e in kept if tested.isdisjoint(_keys(e))]
+    unseen = [
+        e for e in kept if tested.isdisjoint((*_keys(e), *([_letters(e)] if isinstance(e, types.Tagging) else [])))
+    ]
     if not unseen:
         raise InputError(f"{where}: expected rows that no target is tested on, found none")
     about = {
@@ -180,7 +190,19 @@ def _keys(example: Example) -> tuple[bytes, ...]:
     """What two rows may have in common that makes one of them no unseen one: the content, or the passage of a question."""
     if isinstance(example, types.Span):
         return content(example), content(types.Text("", "", example.context))
-    return (content(example),)
+    return (_letters(example),) if isinstance(example, types.Retrieval) else (content(example),)
+
+
+def _letters(example: Example) -> bytes:
+    """The content of a sentence without blanks, case and punctuation: the same in tokens and as it is written."""
+    letters = "".join(c for c in "".join(inputs(example)).casefold() if c.isalnum())
+    return content(types.Text("", "", f"letters {letters}"))
+
+
+def _in_language(example: Example, language: str) -> bool:
+    """Whether a row is of a language; of retrieval, both sides are read, each in its own."""
+    own = example.language
+    return not isinstance(example, types.Retrieval) or own == language or (is_english(own) and is_english(language))
 
 
 def held_out(examples: Sequence[Example], number: int, seed: int, name: str) -> tuple[list[Example], list[Example]]:

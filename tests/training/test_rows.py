@@ -117,6 +117,23 @@ def test_rows_that_a_target_is_tested_on_neither_train_nor_select(samples, tmp_p
     assert {f.task.name for f in reading.tested_on(catalog.task("squad_v2"), Rows.of(data))} == {"xquad", "mlqa"}
 
 
+def test_a_sentence_that_retrieval_tests_is_no_row_of_tags(samples, tmp_path) -> None:
+    """CCG's sentences are Tatoeba's: 464 of 7,745 training rows were English sentences that Tatoeba tests."""
+    data = shutil.copytree(samples, tmp_path / "data")
+    before = reading.read(catalog.task("ccg"), data)
+    english = data / "tatoeba" / "v1" / "tatoeba.deu-eng.eng"
+    lines = english.read_text("utf8").splitlines()
+    row = before.train[0]
+    lines[0] = " ".join(row.tokens).replace(" .", ".").replace(" ,", ",")  # as it is written, not in tokens
+    english.write_text("\n".join(lines) + "\n", "utf8")
+    after = reading.read(catalog.task("ccg"), data)
+    assert row.tokens not in [e.tokens for e in (*after.train, *after.dev)]
+    assert after.provenance["tested_on"] == before.provenance["tested_on"] + 1
+    assert reading.tested_on(catalog.task("mnli"), Rows.of(data)) != reading.tested_on(
+        catalog.task("ccg"), Rows.of(data)
+    )
+
+
 def test_supertags_are_learnt_from_the_rows(samples) -> None:
     found = reading.read(catalog.task("ccg"), samples)
     assert len(found.labels) > 5
