@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diversity.cli._common import ENCODER, Format, check_writable, names_in, note, show, text_table
+from diversity.cli._common import ENCODER, Format, check_figure, check_writable, names_in, note, show, text_table
 from diversity.cli._options import EstimatorOption, FormatOption, OutOption
 from diversity.cli._source import (
     Cache,
@@ -64,6 +64,9 @@ def propose(
     plan: Annotated[
         Path | None, typer.Option(help="Write a plan with this mixture and the opposite one to train.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Of three tasks: draw the metric over all shares to this .png, .svg or .pdf.")
+    ] = None,
     estimator: EstimatorOption = "auto",
     data: Data = None,
     encoder: OneEncoder = ENCODER,
@@ -100,6 +103,10 @@ def propose(
     once(names_in(tasks))
     names = sorted({*names_in(tasks), *source.own}) or catalog.intermediate()
     proposing.check(metric, estimator)
+    if plot is not None:
+        check_figure("--plot", plot)
+        if len(names) != 3 or target:
+            raise InputError(f"expected three tasks and no --like with --plot, found {len(names)} tasks")
     for path in (p for p in (out, plan) if p is not None):
         check_writable(path)
     (space,) = source.spaces(sorted({*names, *([target] if target else [])}), [encoder])
@@ -107,6 +114,8 @@ def propose(
     proposal = proposing.propose(space, metric, aim=aim, constraints=constraints, estimator=estimator)
     if plan is not None:
         _write_plan(plan, space, proposal, constraints)
+    if plot is not None:
+        _draw(plot, space, proposal)
     shown = [proposal.to_dict()] if format is not Format.csv else _rows(proposal)
     show(shown, format, out, proposal.summary() + "\n\n" + _table(proposal), single=True)
 
@@ -138,6 +147,16 @@ def _write_plan(path: Path, space: EmbeddedTasks, proposal: Proposal, constraint
     ordered = (proposal, opposite) if proposal.aim == "maximise" else (opposite, proposal)
     store.write(path, proposal_text(*ordered, name=path.stem, training=Training()))
     note(f"wrote {path}")
+
+
+def _draw(path: Path, space: EmbeddedTasks, proposal: Proposal) -> None:
+    from diversity.reporting import plots, style
+    from diversity.scoring.propose import surface
+
+    estimator: Any = proposal.estimator if proposal.estimator in ("U", "V") else "auto"
+    with style.theme():
+        over = surface(space, proposal.metric, estimator=estimator)
+        note(f"wrote {plots.save(plots.simplex(over, proposal.weights, label=proposal.metric), path)}")
 
 
 def _rows(proposal: Proposal) -> list[dict[str, Any]]:

@@ -247,6 +247,33 @@ def map_of_texts(points: pd.DataFrame, scores: pd.DataFrame) -> Figure:
     return figure
 
 
+def simplex(surface: pd.DataFrame, weights: Mapping[str, float], *, label: str) -> Figure:
+    """A metric over the shares of three tasks as a triangle with a task at each corner, and a mixture marked in it.
+
+    `surface` as `diversity.scoring.propose.surface` gives it; `weights` are the shares of the mixture.
+    """
+    import numpy as np
+
+    names = [str(column) for column in surface.columns if column != "value"]
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 3**0.5 / 2]])
+    points = surface[names].to_numpy() @ corners
+    figure, ax = _axes(7, 6)
+    drawn = ax.tricontourf(points[:, 0], points[:, 1], surface["value"], levels=24, cmap="cividis")
+    figure.colorbar(drawn, ax=ax, label=label, shrink=0.8)
+    x, y = np.array([weights.get(name, 0.0) for name in names]) @ corners
+    shares = ", ".join(f"{name} {weights.get(name, 0.0):.0%}" for name in names)
+    ax.plot([x], [y], marker="*", markersize=20, color="white", markeredgecolor="black")
+    ax.set_title(f"Marked: {shares}")
+    for name, (left, height) in zip(names, corners, strict=True):
+        ax.annotate(
+            name, (left, height), (0, 6 if height else -6), textcoords="offset points",
+            ha="center", va="bottom" if height else "top",
+        )  # fmt: skip
+    ax.set(aspect="equal", xlim=(-0.12, 1.12), ylim=(-0.08, 0.95))
+    ax.axis("off")
+    return figure
+
+
 # --- Tasks and their distances ---------------------------------------------------------------------
 
 

@@ -218,6 +218,24 @@ def propose(
     return proposal
 
 
+def surface(space: EmbeddedTasks, metric: str, *, estimator: Estimator = "auto", steps: int = 60) -> pd.DataFrame:
+    """A metric of moments over all shares of three tasks: a column of shares for each task, and `value`.
+
+    >>> table = surface(embedded_tasks(["ccg", "mnli", "qqp"]), "cosine", steps=2)
+    >>> list(table.columns), len(table)
+    (['ccg', 'mnli', 'qqp', 'value'], 6)
+    """
+    import pandas as pd
+
+    names = list(space.stacked.names)
+    if len(names) != 3:
+        raise InputError(f"expected three tasks for a surface over their shares, found {len(names)}")
+    asked = check(metric, estimator)
+    shares = np.array([(i, j, steps - i - j) for i in range(steps + 1) for j in range(steps + 1 - i)]) / steps
+    with single_threaded():
+        return pd.DataFrame(shares, columns=names).assign(value=asked.from_moments(space.stacked, shares))
+
+
 def check(metric: str, estimator: Estimator = "auto") -> Asked:
     """What is asked for; raises InputError for a metric that moments are not enough for, and as `Asked.of` does."""
     asked = Asked.of(metric, estimator)

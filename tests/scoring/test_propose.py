@@ -20,7 +20,7 @@ from diversity.planning.plans import read_plan
 from diversity.scoring import embedded, optimum
 from diversity.scoring.asked import Asked
 from diversity.scoring.mixtures import subsets, weights_of
-from diversity.scoring.propose import Constraints, propose
+from diversity.scoring.propose import Constraints, propose, surface
 from diversity.scoring.shares import Feasible, quadratic
 from diversity.types import InputError, SecondOrder
 
@@ -316,6 +316,19 @@ def test_the_command_prints_the_contract_and_writes_a_plan(tmp_path):
     roles = {m.role: m.mixture for m in read.mixtures}
     assert dict(zip(roles["diverse"].tasks, roles["diverse"].weights, strict=True)) == pytest.approx(record["weights"])
     assert set(roles) == {"diverse", "homogeneous"}
+
+
+def test_three_tasks_are_drawn_with_the_optimum(tmp_path):
+    drawn = run("--tasks", "ccg,mnli,qqp", "--plot", str(tmp_path / "three.png"))
+    assert drawn.returncode == 0, drawn.stderr
+    assert (tmp_path / "three.png").stat().st_size > 10_000
+    table = surface(embedded.load_moments(["ccg", "mnli", "qqp"]), "vendi_beta(q=2)")
+    best = propose(["ccg", "mnli", "qqp"], "vendi_beta(q=2)", ties=False)
+    assert table["value"].max() <= best.value * (1 + 1e-12)
+    assert table["value"].max() == pytest.approx(best.value, rel=1e-3)
+    refused = run("--tasks", "ccg,mnli", "--plot", str(tmp_path / "two.png"))
+    assert refused.returncode == 2
+    assert "three tasks" in refused.stderr
 
 
 @pytest.mark.parametrize(
