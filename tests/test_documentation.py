@@ -132,6 +132,7 @@ def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
     ):
         commands = re.findall(r"^(?:\$ )?diversity (.*)$", content, flags=re.MULTILINE)
         if title:
+            Path(title).parent.mkdir(parents=True, exist_ok=True)
             Path(title).write_text(content, "utf8")
         elif kind == "python":
             exec(content, names)
@@ -142,6 +143,13 @@ def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
             assert not stop.value.code, err
             if kind == "console":
                 assert out == content.partition("\n")[2]
+
+
+def test_the_pages_show_the_examples_that_ship():
+    page = (ROOT / "docs" / "howto" / "target.md").read_text("utf8")
+    files = list((ROOT / "data" / "examples" / "tasks").glob("*.toml"))
+    assert len(files) == 3
+    assert all(f'```toml title="mine/tasks/{f.name}"\n{f.read_text("utf8")}```' in page for f in files)
 
 
 def test_the_site_builds_without_a_warning(tmp_path):
