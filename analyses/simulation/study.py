@@ -26,6 +26,7 @@ import pandas as pd
 from diversity import store
 from diversity.stats import matching, paired
 from diversity.stats.calibration import calibrated
+from diversity.stats.interactions import MOST, with_interactions
 from diversity.stats.model import primary_test
 from diversity.stats.multimembership import slopes
 from diversity.stats.paired import PairedTest, Pairs
@@ -82,6 +83,7 @@ DESIGNS: dict[str, Draw] = {
     "60 pairs of 64 tasks": some(subsets(64, (2,)), 60),
     "60 with Dirichlet weights": lambda rng: rng.dirichlet(np.full(9, 0.3), 60),
 }
+INTERACTIONS = "REML with interactions, bootstrap"
 CHOSEN = "8 + 8 triples chosen by diversity + 9 singles"
 
 
@@ -211,10 +213,12 @@ def by_method(y: Outcomes, rng: np.random.Generator, *, others: bool) -> dict[st
         held = last.interval()
         p, sign = (np.append(*pair) for pair in ((first.p(), last.p()), (first.sign, last.sign)))
         lines["task labels"] = p, sign, (held.low <= COVERED) & (held.high >= COVERED)
-    if others or "bootstrap" in choices.values():
-        fitted = calibrated(one.weights, one.z, y.asked, fixed, draws=BOOTSTRAP, rng=rng)
-        lines["REML, bootstrap"] = fitted.p(), fitted.fitted.slope, fitted.p(COVERED)[2 * count :] > 0.05
+    if (others and len(one.weights) <= MOST) or "bootstrap" in choices.values():
+        fitted = with_interactions(one.weights, one.z, y.asked, fixed, draws=BOOTSTRAP, rng=rng)
+        lines[INTERACTIONS] = fitted.p(), fitted.slope, fitted.p(COVERED)[2 * count :] > 0.05
     if others:
+        plain = calibrated(one.weights, one.z, y.asked, fixed, draws=BOOTSTRAP, rng=rng)
+        lines["REML, bootstrap"] = plain.p(), plain.fitted.slope, plain.p(COVERED)[2 * count :] > 0.05
         ordinary = np.zeros_like(one.weights)  # no task is in any mixture
         for name, weights in (("REML, Satterthwaite", one.weights), ("OLS within sizes", ordinary)):
             model = slopes(weights, one.z, y.asked, fixed)
@@ -224,7 +228,7 @@ def by_method(y: Outcomes, rng: np.random.Generator, *, others: bool) -> dict[st
     lines["plain permutation"] = p, slope, np.full(count, math.nan)
     for name, test in choices.items():
         if test != "none":
-            lines[name] = lines["task labels" if test == "labels" else "REML, bootstrap"]
+            lines[name] = lines["task labels" if test == "labels" else INTERACTIONS]
     return lines
 
 
@@ -238,8 +242,8 @@ def given_tasks(y: Outcomes, rng: np.random.Generator) -> tuple[np.ndarray, np.n
     free = int(np.linalg.matrix_rank(fixed)) - sizes.shape[1]
     choice = primary_test(one.weights, relabelled=True, chosen_by_diversity=one.chosen, covariates=free).test
     if choice == "bootstrap":
-        fitted = calibrated(one.weights, one.z, y.none, fixed, draws=BOOTSTRAP, rng=rng)
-        return fitted.p(), fitted.fitted.slope
+        fitted = with_interactions(one.weights, one.z, y.none, fixed, draws=BOOTSTRAP, rng=rng)
+        return fitted.p(), fitted.slope
     test = label_test(y.relabelled, y.none, fixed)
     return test.p(), test.sign
 
@@ -349,7 +353,7 @@ def report(table: pd.DataFrame) -> str:
     sections = []
     for method in (
         "default", "compare, default", "task labels", "plain permutation", "default without relabelled scores",
-        "REML, bootstrap", "REML, Satterthwaite", "OLS within sizes", "compare, bootstrap",
+        INTERACTIONS, "REML, bootstrap", "REML, Satterthwaite", "OLS within sizes", "compare, bootstrap",
     ):  # fmt: skip
         sections += [f"### {method}", "", markdown(table, "level", method), ""]
     return f"""# Level, coverage and power of the tests

@@ -77,12 +77,6 @@ class CalibratedSlopes:
             share[row == r] = draws - np.searchsorted(self.simulated[r], t[row == r] * (1 - 1e-9))
         return np.asarray((share + 1) / (draws + 1))
 
-    def critical_t(self, alpha: float) -> float:
-        """The |t| that the first outcome has to reach to be rejected."""
-        lower, share = self.position(np.zeros((1, self.fitted.slope.size)))
-        below, above = (np.quantile(self.simulated[lower[0, 0] + step], 1 - alpha) for step in (0, 1))
-        return float((1 - share[0, 0]) * below + share[0, 0] * above)
-
     def interval(self, alpha: float = 0.05) -> tuple[Array, Array]:
         """The ends (D,) of the slopes that are not rejected at alpha."""
         sides = np.array([[-1.0], [1.0]])

@@ -166,7 +166,7 @@ def fit(
         low=float(estimate.low[0]),
         high=float(estimate.high[0]),
         p_permutation=p if labels else math.nan,
-        p_reml=p if estimate.reml is not None else reml["p"],
+        p_reml=p if estimate.choice.test == "bootstrap" else reml["p"],
         p_ols_naive=correlation.naive_p(study.x, study.y),
         pearson=correlation.pearson(study.x, study.y),
         spearman=correlation.spearman(study.x, study.y),

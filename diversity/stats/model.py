@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from diversity.stats.analysis import Analysis
-from diversity.stats.calibration import calibrated
+from diversity.stats.interactions import MOST, with_interactions
 from diversity.stats.multimembership import Slopes, basis, slopes
 from diversity.stats.permutation import LabelTest, Partialled, Relabelled, label_test
 from diversity.stats.relabelling import Relabelling
@@ -77,6 +77,10 @@ def primary_test(
             "none",
             "with unequal weights nothing but the scores of relabelled mixtures tells diversity from each task's own "
             "diminishing returns",
+        )
+    if len(weights) > MOST:
+        return TestChoice(
+            "none", f"{len(weights)} mixtures are more than the {MOST} that REML with interactions is fitted to"
         )
     pairs = weights.shape[1] * (weights.shape[1] - 1) // 2
     if (several := int((member.sum(axis=1) > 1).sum())) > pairs:
@@ -146,8 +150,8 @@ def _varies(x: Array, fixed: Array) -> bool:
 class Estimates:
     """Slopes of D outcomes per standard deviation of diversity within sizes, by one test: each field (D,).
 
-    nan where there is no test (`choice.why`). `gaps`: some slopes within the interval are rejected. `reml` is the fit of
-    the multi-membership model, `p_reml` its calibrated p-value; `count` and `exact` are of the relabellings.
+    nan where there is no test (`choice.why`). `gaps`: some slopes within the interval are rejected. `labels` is the test of
+    task labels, where it is that.
     """
 
     choice: TestChoice
@@ -158,7 +162,6 @@ class Estimates:
     p: Array
     p_error: Array
     gaps: Mask
-    reml: Slopes | None = None
     labels: LabelTest | None = None
 
     @property
@@ -281,12 +284,11 @@ def _by_bootstrap(
     study: Study, outcomes: Array, design: DesignMatrix, choice: TestChoice, alpha: float, rng: np.random.Generator,
     few: bool,
 ) -> Estimates:  # fmt: skip
-    draws = 499 if few else 9999
-    fitted = calibrated(study.weights, study.z, outcomes, design.fixed, draws=draws, rng=rng)
+    draws = 499 if few else 1999
+    fitted = with_interactions(study.weights, study.z, outcomes, design.fixed, draws=draws, rng=rng)
     p, (low, high) = fitted.p(), fitted.interval(alpha)
-    error = np.sqrt(p * (1 - p) / draws)
     none = np.zeros(len(p), dtype=bool)
-    return Estimates(choice, fitted.fitted.slope, fitted.fitted.se, low, high, p, error, none, reml=fitted.fitted)
+    return Estimates(choice, fitted.slope, fitted.se, low, high, p, np.sqrt(p * (1 - p) / draws), none)
 
 
 def reml(study: Study, design: DesignMatrix) -> Slopes:

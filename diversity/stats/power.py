@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diversity.stats import paired
-from diversity.stats.calibration import calibrated
+from diversity.stats.interactions import Components, at_components
 from diversity.stats.model import primary_test
 from diversity.stats.multimembership import basis
 from diversity.stats.permutation import Relabelled, SetScores, label_test, labels
@@ -100,10 +101,17 @@ class Setting:
             if self.relabelled is not None:
                 test = label_test(self.relabelled, outcomes, fixed)
                 return np.asarray((test.p() <= alpha) & (test.sign > 0))
-            fitted = calibrated(self.weights, self.z, outcomes, fixed, draws=299, rng=rng)
-            return np.asarray((fitted.p() <= alpha) & (fitted.fitted.slope > 0))
+            if (columns := fixed.shape[1]) not in self._components:
+                self._components[columns] = Components.of(self.weights, self.z, fixed)
+            fitted = at_components(self._components[columns], outcomes, draws=299, rng=rng)
+            return np.asarray((fitted.p() <= alpha) & (fitted.slope > 0))
         except InputError:
             return np.zeros(outcomes.reshape(len(outcomes), -1).shape[1], dtype=bool)
+
+    @cached_property
+    def _components(self) -> dict[int, Components]:
+        """By the number of columns of the fixed effects."""
+        return {}
 
 
 def detectable(

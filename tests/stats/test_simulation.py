@@ -60,8 +60,16 @@ def test_what_the_default_is_for(study, monkeypatch):
 
 def test_designs_chosen_by_diversity_get_the_bootstrap(study):
     rows = pd.DataFrame(list(study.cell(study.CHOSEN, "none", 12))).set_index("method")
-    assert rows.loc["default", "level"] == rows.loc["REML, bootstrap", "level"]
+    assert rows.loc["default", "level"] == rows.loc["REML with interactions, bootstrap", "level"]
     assert rows.loc["default", "level"] == pytest.approx(0.05, abs=error(0.05, 120))
+
+
+def test_interactions_are_no_diversity_where_they_have_a_variance(study, monkeypatch):
+    """Sixty triples of nine tasks share each pair five times: REML without that variance rejects in .10."""
+    monkeypatch.setattr(study, "OTHERS", 20)
+    rows = pd.DataFrame(list(study.cell("60 of 84 triples", "interactions", 20))).set_index("method")
+    assert rows.loc["REML, bootstrap", "level"] > 0.07
+    assert rows.loc["REML with interactions, bootstrap", "level"] <= 0.05 + error(0.05, 400) / 2
 
 
 @pytest.mark.parametrize("design", ["36 pairs + 9 singles", "8 triples + 9 singles"])
