@@ -13,14 +13,14 @@ import os
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from diversity.types import InputError, Metric, Task, unknown_name_error
+from diversity.types import EXAMPLES, InputError, Metric, Role, Task, unknown_name_error
 
 Folder = Literal["tasks", "metrics"]
 VARIABLE = "DIVERSITY_INCLUDE"  # folders, with the separator of paths between them
@@ -152,9 +152,23 @@ def _loaded(kind: Folder, name: str, place: str, digest: str) -> Any:
         raise InputError(f"{place}: expected a {NOUNS[kind].__name__}, found {type(noun).__name__}")
     if noun.name != name:
         raise InputError(f"{place}: expected the name {name!r}, as that of the file, found {noun.name!r}")
-    if isinstance(noun, Task) and noun.benchmark:
-        raise InputError(f"{place}: expected a task of no benchmark, found benchmark={noun.benchmark!r}")
+    if isinstance(noun, Task):
+        _check_task(noun, place)
     return replace(noun, digest=noun.digest or digest)
+
+
+def _check_task(task: Task, place: str) -> None:
+    """Raise InputError for a task whose parts do not fit each other: Python checks none of them."""
+    if task.benchmark:
+        raise InputError(f"{place}: expected a task of no benchmark, found benchmark={task.benchmark!r}")
+    for value, known, what in ((task.kind, tuple(EXAMPLES), "kind"), (task.role, get_args(Role), "role")):
+        if value not in known:
+            raise InputError(f"{place}: {unknown_name_error(value, known, what)}")
+    parts = [f.name for f in fields(EXAMPLES[task.kind]) if f.name not in ("id", "language")]
+    if unknown := [name for name in task.fields if name not in parts]:
+        raise InputError(f"{place}: {unknown_name_error(unknown[0], parts, f'field of a {task.kind} task')}")
+    if not task.fields or not task.splits:
+        raise InputError(f"{place}: expected fields that are embedded and splits, found none")
 
 
 def _with_source(task: Task, place: str) -> Task:

@@ -77,3 +77,10 @@ class Text:
 
 
 Example = Classification | MultipleChoice | Span | Tagging | Retrieval | Text
+EXAMPLES: dict[str, type[Example]] = {
+    "classification": Classification,
+    "multiple_choice": MultipleChoice,
+    "span": Span,
+    "tagging": Tagging,
+    "retrieval": Retrieval,
+}

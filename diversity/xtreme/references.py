@@ -11,7 +11,7 @@ from typing import Protocol
 
 from diversity import catalog
 from diversity.data import sources
-from diversity.types import Classification, Example, InputError, Retrieval, Rows, Span, Tagging
+from diversity.types import Classification, Example, InputError, MultipleChoice, Retrieval, Rows, Span, Tagging
 from diversity.xtreme import layout
 from diversity.xtreme.benchmark import output_type
 from diversity.xtreme.scores import Gold
@@ -105,6 +105,8 @@ class GoldData:
 def _label(task: str, row: Example) -> object:
     if isinstance(row, Classification) and row.label is not None:
         return row.label
+    if isinstance(row, MultipleChoice) and row.label is not None:
+        return str(row.label)
     if isinstance(row, Tagging) and row.tags is not None:
         return row.tags
     if isinstance(row, Span) and row.answers:

@@ -11,6 +11,7 @@ import diversity
 from diversity import catalog, store
 from diversity.cli import main
 from diversity.data import sources
+from diversity.xtreme.references import gold
 
 METRIC = """
 import numpy as np
@@ -54,6 +55,7 @@ def test_each_common_kind_has_an_example_that_reads_rows(examples):
         ("a", "b"),
         1,
     )
+    assert gold("xcopa", examples, "test", "sw") == ["1"]
     names, _ = rows("masakhaner2", examples, "hau")
     assert names.tags == ("B-PER", "O", "O"), "dates count as no name"
     assert {catalog.task(n).train_on for n in ("sib200", "xcopa", "masakhaner2")} == {"", "commonsenseqa", "panx"}

@@ -126,6 +126,12 @@ def test_names_that_cannot_be(mine, write, name, content, message):
             "expected the name 'coded', as that of the file, found 'other'",
         ),
         (PYTHON.replace('url="")', 'url="", benchmark="xtreme")'), "expected a task of no benchmark"),
+        (
+            PYTHON.replace('fields=("text",)', 'fields=("text2",)'),
+            "unknown field of a classification task 'text2': did you",
+        ),
+        (PYTHON.replace('kind="classification"', 'kind="clasification"'), "unknown kind 'clasification': did you mean"),
+        (PYTHON.replace('role="intermediate"', 'role="middle"'), "unknown role 'middle'"),
         (PYTHON.replace('url="")', 'url="", train_on="mnly")'), "unknown task in train_on 'mnly': did you mean mnli"),
         (PYTHON.replace('url="")', 'url="", train_on="panx")'), "train_on to name a task of kind classification"),
     ],
