@@ -120,34 +120,7 @@ def compare(
             f"expected diverse and homogeneous mixtures of the same {' and '.join(match)}, found no such pair"
         )
     relabelling = Relabelling.of(table, study.metric, study.encoder, None if known is not None else asked.scorers)
-    numbers = _numbers(matched, pairs, model.Tester(relabelling, asked))
-    region = (ROPE if study.in_points else math.nan) if asked.rope is None else asked.rope
-    rows = _table(study, pairs, matched.strata)
-    return Comparison(
-        metric=study.metric if known is None else "group",
-        outcome=study.outcome,
-        n_tasks=len(study.tasks),
-        n_pairs=len(pairs),
-        difference=numbers.difference,
-        low=numbers.low,
-        high=numbers.high,
-        low_tasks=numbers.low_tasks,
-        high_tasks=numbers.high_tasks,
-        p_permutation=numbers.p_permutation,
-        p_reml=numbers.p_reml,
-        p_sign_flip=numbers.p_sign_flip,
-        effect_size=numbers.effect_size,
-        rope=region,
-        verdict=_verdict(numbers.low_tasks, numbers.high_tasks, region, study.lower_is_better),
-        primary=numbers.primary,
-        p=numbers.p,
-        alpha=asked.alpha,
-        lower_is_better=study.lower_is_better,
-        in_points=study.in_points,
-        why=numbers.why,
-        tables={"pairs": rows, "strata": _by_stratum(rows), "left_out": study.left_out},
-        notes=(*study.notes, *matched.notes, *_notes(matched.groups(study.x), pairs, study, region)),
-    )
+    return _compared(matched, pairs, model.Tester(relabelling, asked))
 
 
 @dataclass(frozen=True)
@@ -172,22 +145,6 @@ class Matched:
         """Pairs of the mixtures that relabelling makes of the groups given: `side` (M,) is 1, 0.5 or 0."""
         groups = ["diverse" if s > 0.75 else "homogeneous" if s < 0.25 else "" for s in side]
         return matching.pairs(groups, self.strata, side, self.study.weights)
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    difference: float
-    low: float
-    high: float
-    low_tasks: float
-    high_tasks: float
-    p_permutation: float
-    p_reml: float
-    p_sign_flip: float
-    effect_size: float
-    primary: str
-    p: float
-    why: str
 
 
 def _given(groups: Mapping[str, str] | str | None, runs: Outcomes) -> Mapping[str, str] | None:
@@ -235,27 +192,49 @@ def _strata(study: Study, match: Sequence[str]) -> tuple[list[tuple[float, ...]]
     return [tuple(row) for row in np.round(np.column_stack(columns), 9).tolist()], notes
 
 
-def _numbers(matched: Matched, pairs: Pairs, tester: model.Tester) -> _Numbers:
+def _compared(matched: Matched, pairs: Pairs, tester: model.Tester) -> Comparison:
+    """The mean difference of the pairs, its tests and its verdict."""
     study, asked = matched.study, tester.analysis
     diverse, homogeneous = (list(side) for side in zip(*pairs, strict=True))
-    difference = study.y[diverse] - study.y[homogeneous]
-    n, rng = len(pairs), np.random.default_rng(asked.seed)
-    sd = float(difference.std(ddof=1)) if n > 1 else math.nan
-    draws = asked.bootstrap or BOOTSTRAP
-    drawn = rng.choice(difference, (draws, n)).mean(axis=1) if n > 1 else np.array([math.nan])
+    differences = study.y[diverse] - study.y[homogeneous]
+    mean, n, rng = float(differences.mean()), len(pairs), np.random.default_rng(asked.seed)
+    sd = float(differences.std(ddof=1)) if n > 1 else math.nan
+    drawn = (
+        rng.choice(differences, (asked.bootstrap or BOOTSTRAP, n)).mean(axis=1) if n >= FEWEST else np.array([math.nan])
+    )
     ends = [float(q) for q in np.quantile(drawn, [asked.alpha / 2, 1 - asked.alpha / 2])]
     few = f"{sentences.count(n, 'pair')} {'is' if n == 1 else 'are'} too few for an interval that knows of shared tasks"
     by_labels, bootstrap, why = (None, None, few) if n < FEWEST else _tests(matched, pairs, tester, rng)
     primary = by_labels or bootstrap
-    p_reml = math.nan if bootstrap is None else bootstrap.p()
-    p_labels = math.nan if by_labels is None else by_labels.p()
     low, high = (math.nan, math.nan) if primary is None else primary.interval(asked.alpha)
-    return _Numbers(
-        float(difference.mean()), ends[0] if n >= FEWEST else math.nan, ends[1] if n >= FEWEST else math.nan, low, high,
-        p_labels, p_reml, paired.sign_flip_p(difference, asked.permutations, rng), float(difference.mean()) / sd if sd > 0
-        else math.nan, "task-label permutation" if by_labels else "parametric bootstrap" if bootstrap else "no test",
-        p_reml if by_labels is None else p_labels, "" if primary else why,
-    )  # fmt: skip
+    region = (ROPE if study.in_points else math.nan) if asked.rope is None else asked.rope
+    rows = _table(study, pairs, matched.strata)
+    p_permutation, p_reml = (math.nan if test is None else test.p() for test in (by_labels, bootstrap))
+    return Comparison(
+        metric=study.metric if matched.given is None else "group",
+        outcome=study.outcome,
+        n_tasks=len(study.tasks),
+        n_pairs=n,
+        difference=mean,
+        low=ends[0],
+        high=ends[1],
+        low_tasks=low,
+        high_tasks=high,
+        p_permutation=p_permutation,
+        p_reml=p_reml,
+        p_sign_flip=paired.sign_flip_p(differences, asked.permutations, rng),
+        effect_size=mean / sd if sd > 0 else math.nan,
+        rope=region,
+        verdict=_verdict(low, high, region, study.lower_is_better),
+        primary="task-label permutation" if by_labels else "parametric bootstrap" if bootstrap else "no test",
+        p=p_permutation if by_labels else p_reml,
+        alpha=asked.alpha,
+        lower_is_better=study.lower_is_better,
+        in_points=study.in_points,
+        why="" if primary else why,
+        tables={"pairs": rows, "strata": _by_stratum(rows), "left_out": study.left_out},
+        notes=(*study.notes, *matched.notes, *_notes(matched.groups(study.x), pairs, study, region)),
+    )
 
 
 def _tests(
