@@ -45,7 +45,7 @@ def replacing(path: Path | str) -> Iterator[IO[bytes]]:
         with target.open("wb") as stream:
             yield stream
         return
-    target = target.resolve()  # a link stays a link
+    target = Path(os.path.realpath(target))  # a link stays a link
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:

@@ -62,13 +62,18 @@ class Inclusion:
 _folders: list[Path] = []  # in the order in which they were included
 
 
+def _real(folder: Path | str) -> Path:
+    """The folder that a path means. (`Path.resolve` raises RuntimeError for links that go round in a circle.)"""
+    return Path(os.path.realpath(Path(folder).expanduser()))
+
+
 def include(*folders: Path | str) -> Inclusion:
     """Make the tasks and metrics of folders known, beside those of the toolkit, for this process or a `with` block.
 
     A folder has `tasks/NAME.toml`, `tasks/NAME.py` or `metrics/NAME.py`. Raises InputError for one that has none of them,
     and for a name that a task or metric already has.
     """
-    before, wanted = tuple(_folders), tuple(Path(f).expanduser().resolve() for f in folders)
+    before, wanted = tuple(_folders), tuple(map(_real, folders))
     for folder in wanted:
         _check(folder)
     _folders.extend(f for f in dict.fromkeys(wanted) if f not in _folders)
@@ -83,7 +88,7 @@ def include(*folders: Path | str) -> Inclusion:
 
 def folders() -> tuple[Path, ...]:
     """The folders that are included: those of the environment variable, then the others in their order."""
-    given = [Path(p).expanduser().resolve() for p in os.environ.get(VARIABLE, "").split(os.pathsep) if p.strip()]
+    given = [_real(p) for p in os.environ.get(VARIABLE, "").split(os.pathsep) if p.strip()]
     for folder in given:
         _check(folder)
     return tuple(dict.fromkeys([*given, *_folders]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,7 +98,7 @@ def _groups(path: Path) -> dict[str, str]:
 
     rows = tables.read_columns(path, ("mixture", "group"), "groups")
     names, sides = ([tables.text(cell) for cell in rows[column]] for column in ("mixture", "group"))
-    if repeated := next((name for name in names if names.count(name) > 1), None):
+    if repeated := next((name for name, count in Counter(names).items() if count > 1), None):
         raise InputError(f"{path}: expected each mixture once, found {repeated!r} more often")
     return dict(zip(names, sides, strict=True))
 

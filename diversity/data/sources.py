@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import heapq
+import os
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,7 +92,7 @@ def _released(part: Part, data: Path, language: str) -> PartFiles | None:
     # A folder of the task's name is searched at any depth; another one only at its top, for `dev-en.tsv` and the like
     # are names that several data sets use.
     own = [data / f for f in part.folders if (data / f).is_dir()] or (
-        [data] if data.resolve().name in part.folders else []
+        [data] if Path(os.path.realpath(data)).name in part.folders else []
     )
     for layout in part.layouts:
         pattern = layout.glob(language)

@@ -16,6 +16,7 @@ import json
 import lzma
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from diversity.data.hub_texts import HubTexts
 from diversity.data.json_text import decoded, streamed
 from diversity.data.lines import HEAD, MARK, check_head
 from diversity.data.names import FORMS, Fields, divided, form
-from diversity.types import BadRow, InputError
+from diversity.types import BadRow, InputError, listed
 
 OPENERS: Mapping[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 LONGEST = 64 * 2**20  # bytes of a line: a longer one is no line of text
@@ -264,7 +265,7 @@ def _only_text_column(records: Sequence[Record], source: TextFiles) -> tuple[str
         return next(name for name in text if name not in passed), passed
     if len(text) == 1 or len(columns) == 1:
         return next(iter(text or columns)), []
-    what = f"several: {', '.join(text)}" if text else f"none among {', '.join(columns) or 'no columns'}"
+    what = f"several: {listed(text)}" if text else f"none among {listed(columns) or 'no columns'}"
     longest = max(text, key=lambda name: sum(len(str(v)) for v in text[name]), default="")
     hint = f": write {source.files[0]}:{longest}, or several as {'+'.join([*text][:2])}" if text else ""
     raise InputError(f"{source.files[0]}: expected one column of text, found {what}{hint}")
@@ -418,7 +419,7 @@ def _separated(delimiter: str) -> Callable[[Path, Fields], Numbered]:
 
 
 def _check_header(header: Sequence[str], delimiter: str, path: Path) -> None:
-    if twice := [name for name in header if list(header).count(name) > 1]:
+    if twice := [name for name, count in Counter(header).items() if count > 1]:
         raise InputError(f"{path}: expected each column once, found {twice[0]!r} twice in the header")
     others = [d for d in "\t;,|" if d != delimiter and len(header) == 1 and d in header[0]]
     if others:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -242,7 +243,7 @@ def stages_of(plan: Plan, data: Path | str | None = None, fingerprints: Fingerpr
     Raises InputError where the data of a task or target is not there.
     """
     catalog.include(*plan.include)
-    folder = sources.data_folder(data or plan.data).resolve()
+    folder = Path(os.path.realpath(sources.data_folder(data or plan.data)))
     builder = Builder(plan, folder, fingerprints or Fingerprints())
     cells, scores = list[Cell](), list[str]()
     for planned in plan.mixtures:

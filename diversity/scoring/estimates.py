@@ -185,11 +185,16 @@ def _texts(space: EmbeddedTasks, name: str, metric: Metric) -> tuple[str, ...]:
     return texts
 
 
+def check_reference(space: EmbeddedTasks, name: str | None) -> None:
+    """Raise InputError for a reference that is none of the tasks, whether a metric looks at it or not."""
+    if name is not None and name not in space.tasks:
+        raise InputError(f"expected a reference among {', '.join(space.tasks)}, found {name!r}")
+
+
 def _reference(space: EmbeddedTasks, name: str | None) -> Array:
     """The rows of the named task, or as many of every task in the space."""
+    check_reference(space, name)
     if name is not None:
-        if name not in space.tasks:
-            raise InputError(f"expected a reference among {', '.join(space.tasks)}, found {name!r}")
         return space.tasks[name].rows
     least = min(len(rows) for rows in space.rows)
     return np.concatenate([rows[:least] for rows in space.rows])

@@ -73,6 +73,7 @@ def score(
     sizes = sizes_of(rarefy, draws)
     given = [parse_mixture(m) if isinstance(m, str) else m for m in mixtures or ()]
     space = embedded_tasks(tasks, given, data, encoder)
+    estimates.check_reference(space, draws.reference)
     if all_subsets:
         given += subsets(sorted(space.tasks))
     given = given or [Mixture.of(sorted(space.tasks))]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from diversity import catalog
 from diversity.data.texts import READERS
-from diversity.types import InputError
+from diversity.types import InputError, listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +48,9 @@ def read_columns(table: pd.DataFrame | Path | str, expected: Sequence[str], what
         raise InputError(f"{where}: expected each column once, found {frame.columns[twice][0]!r} twice")
     for name in expected:
         if name not in frame.columns:
-            columns = ", ".join(map(str, frame.columns))
-            raise InputError(f"{where}: expected {what} with a column {name!r}, found the columns {columns}")
+            raise InputError(
+                f"{where}: expected {what} with a column {name!r}, found the columns {listed(frame.columns)}"
+            )
     if frame.empty:
         raise InputError(f"{where}: expected {what}, found no rows")
     return frame

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,24 @@ class InputError(ValueError):
     """What a user gave cannot be used; the message says what was expected, found, and where."""
 
 
+MANY = 2000  # names: to look for those that are alike takes seconds beyond
+SHOWN = 100
+
+
+def listed(names: Collection[str]) -> str:
+    """Names at commas; of very many, the first ones and how many more there are.
+
+    >>> listed(["a", "b"]), listed([str(i) for i in range(102)])[-18:]
+    ('a, b', '98, 99 and 2 more')
+    """
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(islice(map(str, names), SHOWN)) + more
+
+
 def unknown_name_error(name: str, known: Sequence[str], what: str) -> InputError:
     """The error for an unknown name: what was found, near matches, else all that is known."""
-    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(close)}?" if close else f"expected one of {', '.join(known)}"
+    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5) if len(known) < MANY else []
+    hint = f"did you mean {', '.join(close)}?" if close else f"expected one of {listed(known)}"
     return InputError(f"unknown {what} {name!r}: {hint}")
 
 

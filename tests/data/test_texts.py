@@ -246,3 +246,24 @@ def test_json_with_a_mark_and_half_a_surrogate_pair_reads_alike(suffix, tmp_path
     path = tmp_path / f"set{suffix}"
     path.write_text(f"\ufeff[{record}]" if suffix == ".json" else f"\ufeff{record}\n", "utf8")
     assert list(TextFiles("set", (path,), ("a",)).texts()) == ["x \N{REPLACEMENT CHARACTER}"]
+
+
+def test_a_million_columns_are_refused_at_once(tmp_path):
+    """Each name was looked for among all others, and all of them stood in the error."""
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"c{i}" for i in range(10**6)) + "\n" + ",".join(["word"] * 10**6) + "\n")
+    with pytest.raises(InputError, match="expected one column of text, found several: c0, c1") as raised:
+        list(TextFiles.parse(str(path)).texts())
+    assert len(str(raised.value)) < 2000
+
+
+def test_a_folder_that_is_a_circle_of_links_is_one_line(tmp_path, run):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    for arguments in (
+        ("tasks", "--include", tmp_path / "a"),
+        ("tasks", "--out", tmp_path / "a"),
+        ("score", tmp_path / "a"),
+    ):
+        code, out, err = run(*arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1), arguments

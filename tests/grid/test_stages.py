@@ -16,6 +16,7 @@ from diversity.grid.driver import Policy
 from diversity.grid.graph import Graph
 from diversity.grid.job import Job, perform
 from diversity.grid.layout import GridFolder
+from diversity.grid.run import run_grid
 from diversity.planning.plans import parse_plan
 from diversity.scoring import embedded
 from diversity.types import InputError, Rows
@@ -152,6 +153,21 @@ def test_more_shards_than_texts_leave_some_empty(samples, tmp_path):
         stages.embed({"data": samples}, {**settings, "shard": shard}, inputs[f"shard{shard}"])
     (tmp_path / "merged").mkdir()
     assert stages.moments(inputs, {"task": "qqp"}, tmp_path / "merged") == [{"task": "qqp", "rows": 2}]
+
+
+def test_one_worker_and_two_leave_the_same_tables(samples, small, tmp_path):
+    """Threads of a worker were a share of the machine's, and scores followed their number: a plan can fix it."""
+    model = small.folder(tmp_path / "model", "bert", initializer_range=0.05)
+    content = {**PLAN, "model": str(model), "targets": ["xquad"], "threads": 1, "data": str(samples)}
+    content["target"] = {**PLAN["target"], "stride": 8, "max_length": 48}
+    plan = parse_plan(content, tmp_path / "plan.toml")
+    for workers in (1, 2):
+        status = run_grid(plan, tmp_path / str(workers), workers=workers)
+        assert not status.failures
+    for name in ("results.csv", "scores.csv"):
+        one, two = ((tmp_path / str(workers) / name).read_bytes() for workers in (1, 2))
+        assert one.count(b"\n") > 2
+        assert one == two
 
 
 def test_shards_of_several_encoders_are_not_merged(tmp_path):

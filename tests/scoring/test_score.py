@@ -455,3 +455,8 @@ def test_intervals_are_the_same_whatever_the_threads(monkeypatch):
     one = score.score(NINE[:3], metrics=["vendi(q=1)"])
     same = table[(table["mixture"] == one["mixture"][0]) & (table["metric"] == "vendi(q=1)")]
     assert same["low"].iloc[0] == pytest.approx(one["low"][0], rel=1e-9)
+
+
+def test_a_reference_that_is_no_task_is_refused_whether_a_metric_looks_at_it_or_not():
+    with pytest.raises(InputError, match="expected a reference among mnli, found 'nan'"):
+        diversity.score(["mnli"], metrics=["cosine"], draws=Draws(reference="nan"))
