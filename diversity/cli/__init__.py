@@ -8,42 +8,53 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from diversity.cli import _headings
 from diversity.cli._include import add_include
 from diversity.types import InputError
+from diversity.version import __version__
 
-# The modules of this folder, in the order in which help lists their commands.
-COMMANDS = (
-    "lists",
-    "data",
-    "score",
-    "distances",
-    "contributions",
-    "propose",
-    "design",
-    "training",
-    "transfer",
-    "retrieve",
-    "xtreme",
-    "grid",
-    "compare",
-    "fit",
-    "report",
-)
+# The modules of this folder by the heading under which help lists their commands.
+COMMANDS = {
+    "Score": ("score", "distances", "contributions", "propose"),
+    "Design": ("design",),
+    "Train": ("training", "transfer", "retrieve", "xtreme", "grid"),
+    "Analyse": ("fit", "compare", "report"),
+    "Data": ("lists", "data"),
+}
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Semantic diversity of the tasks an encoder is trained on, and how it bears on zero-shot transfer.",
 )
-for _module in COMMANDS:
-    app.add_typer(importlib.import_module(f"diversity.cli.{_module}").app)
+for _heading, _modules in COMMANDS.items():
+    for _module in _modules:
+        _part = importlib.import_module(f"diversity.cli.{_module}").app
+        _headings.head(_part, _heading)
+        app.add_typer(_part)
 add_include(app)
+_headings.group_options(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"diversity {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Semantic diversity of the tasks an encoder is trained on, and how it bears on zero-shot transfer."""
+
 
 # Threads that wait should sleep: spinning ones take the processor from those that work when it is shared. Tokenizers warn
 # of processes that are forked after they have worked in threads.
@@ -57,8 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         os.environ.setdefault(variable, value)
     if hasattr(signal, "SIGPIPE"):  # a reader that stops early (`| head`) ends this command quietly
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(args=arguments and list(arguments), prog_name="diversity", standalone_mode=False)
+        code = app(args=given or ["--help"], prog_name="diversity", standalone_mode=False)
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)

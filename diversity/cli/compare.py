@@ -62,7 +62,9 @@ def compare(
     format: Annotated[Format, typer.Option(help="Form of the table of pairs.")] = Format.table,
     out: OutOption = None,
 ) -> None:
-    """Compare diverse with homogeneous mixtures, in pairs matched on the number of tasks and the budget.
+    """Compare diverse with homogeneous mixtures, in pairs.
+
+    Pairs have the same number of tasks and the same budget.
 
     diversity compare --results results.csv --scores scores.csv --metric "vendi(q=2)"
     """

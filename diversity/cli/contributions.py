@@ -79,17 +79,21 @@ def contributions(
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
-    """What each task adds to a mixture's diversity: alone, marginal gain, and Shapley value over all its subsets.
+    """Show what each task adds to a mixture's diversity.
+
+    Its diversity alone, what it adds to the others, and its Shapley value over all subsets.
 
     diversity contributions --tasks squad_v1,mnli,hellaswag --metrics cosine
     """
     from diversity import catalog
-    from diversity.scoring import mixtures, score
+    from diversity.scoring import mixtures, score, shapley
     from diversity.scoring.asked import Draws, each_once
 
     if tasks and mixture:
         raise InputError("expected --tasks or --mixture, found both")
     whole = mixtures.parse_mixture(mixture) if mixture else None
+    if whole:
+        shapley.subset_weights(whole.weights)  # before any text is read
     wanted = metrics_in(metrics) or list(catalog.METRICS)
     each_once(wanted, estimator)
     at_least_two("--rows", rows)

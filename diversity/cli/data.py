@@ -11,7 +11,7 @@ from diversity.cli._common import Format, names_in, note, show, text_table
 from diversity.cli._options import DataOption, FormatOption, OutOption
 
 app = typer.Typer()
-folder = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Bring the rows of tasks, and verify them.")
+folder = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Download tasks, and check their files.")
 app.add_typer(folder, name="data")
 
 
@@ -25,7 +25,10 @@ def check(
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
-    """Read every row of what is here, and verify counts, labels and hashes. Exit status 1 where something is wrong."""
+    """Read every row of your data, and say what is wrong.
+
+    Counts, labels and hashes are compared with the releases. The exit status is 1 where something is wrong.
+    """
     from dataclasses import asdict
 
     from diversity.data.check import check as run
@@ -59,7 +62,10 @@ def fetch(
     data: Annotated[Path, typer.Option(help="Folder to bring them to.")] = Path("data"),
     languages: Annotated[str, typer.Option(help="Languages, separated by commas (default: all).")] = "",
 ) -> None:
-    """Bring tasks from the Hugging Face hub, at the pinned revision; goes on where it was interrupted."""
+    """Download tasks from the Hugging Face hub.
+
+    Each comes at a pinned revision. The same command goes on where it was interrupted.
+    """
     from diversity.data.hub import fetch as run
 
     for result in run(tasks, data=data, languages=names_in(languages) or None, notify=note):

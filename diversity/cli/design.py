@@ -72,7 +72,9 @@ def design(
     draws: Annotated[int, typer.Option(min=20, help="Draws of the simulated power.")] = 400,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all chance here.")] = 0,
 ) -> None:
-    """Choose mixtures for an experiment, say what it can show before anything is trained, and write its plan.
+    """Plan a study: choose its mixtures, see what it can show.
+
+    Mixtures are chosen before anything is trained; the power of the study is simulated, and its plan written.
 
     diversity design --k 3 --mixtures 8 --output plan.toml
     """

@@ -61,7 +61,9 @@ def distances(
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
-    """Distance between each two tasks: mean cosine distance of their texts, or another; a dendrogram where asked for.
+    """Show how far tasks lie from each other.
+
+    The mean cosine distance of two texts, or another distance; `--figure` draws a tree and a map.
 
     diversity distances --tasks squad_v1,mnli,hellaswag --distance frechet
     """

@@ -59,7 +59,9 @@ def fit(
     format: Annotated[Format, typer.Option(help="Form of the table of methods.")] = Format.table,
     out: OutOption = None,
 ) -> None:
-    """Relate the diversity of mixtures to their accuracy; the defaults know that mixtures share tasks.
+    """Test whether more diverse mixtures score higher.
+
+    The default test allows for tasks that several mixtures share.
 
     diversity fit --results results.csv --scores scores.csv --metric "vendi(q=2)" --json fit.json
     """

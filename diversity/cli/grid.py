@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from diversity.grid.run import GridStatus
 
 app = typer.Typer()
-folder = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Run a plan's grid, and see how far it is.")
+folder = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Run a whole plan, and see how far it is.")
 app.add_typer(folder, name="grid")
 
 Planned = Annotated[Path, typer.Argument(help="The plan, a TOML file, such as `diversity design` writes.")]
@@ -42,7 +42,9 @@ def run(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and run nothing.")] = False,
 ) -> None:
-    """Run what is not finished of a plan. Exit status 1 where a stage failed.
+    """Run what is not finished of a plan.
+
+    The exit status is 1 where a stage failed.
 
     Interrupted in any way, the same command goes on from there: what is finished is never done again.
 
@@ -75,7 +77,10 @@ def status(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
-    """Say which stages of a plan are finished, running, failed and missing, who is at work, and the time left."""
+    """Show how far a plan is.
+
+    Which stages are finished, running, failed and missing, who is at work, and the time left.
+    """
     from diversity.grid.run import grid_status
 
     progress = grid_status(plan, output, data=data, workers=workers, verify=verify)

@@ -28,7 +28,10 @@ def tasks(
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
-    """List the intermediate tasks and targets: kind, size, languages, licence, and what is here of them."""
+    """List tasks and targets: kind, size, languages, licence.
+
+    With `--data DIR`, also which of their files are in DIR.
+    """
     from diversity import catalog, store
 
     if check:
@@ -120,7 +123,10 @@ def metrics(
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
-    """List the diversity metrics: formula, range, cost, axioms that hold, and what they do not depend on."""
+    """List metrics: formula, range, cost, what they claim.
+
+    The last columns say which axioms hold, and what a metric does not depend on.
+    """
     from diversity import catalog
 
     if check:

@@ -81,7 +81,9 @@ def propose(
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
-    """The most diverse mixture of tasks, its score, and how much better any other could be.
+    """Find the most diverse mixture of tasks, and prove it.
+
+    Its shares, its score, and how much better any other mixture could be.
 
     diversity propose --tasks mnli,qqp,squad_v1,ccg --maximise "vendi(q=2)" --cap 0.4
     """

@@ -53,7 +53,9 @@ def report(
     remark: Annotated[str, typer.Option(help="What a reader has to know first: stands before the verdict.")] = "",
     exports: Annotated[bool, typer.Option(help="Tables as CSV and LaTeX, figures as PNG, SVG and PDF.")] = True,
 ) -> None:
-    """Write one self-contained HTML report, with its tables and figures beside it.
+    """Write the whole analysis as one HTML page.
+
+    Its tables and figures are written beside it.
 
     diversity report --results results.csv --scores scores.csv --metric "vendi(q=2)" --output report/report.html
     """

@@ -74,7 +74,9 @@ def retrieve(
     format: Annotated[Format, typer.Option(help="Form of the results.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="File for the results, in place of the screen.")] = None,
 ) -> None:
-    """Match sentences across languages by an encoder's vectors: Tatoeba by nearest neighbour, BUCC by margin mining.
+    """Match sentences across languages (Tatoeba, BUCC).
+
+    Tatoeba is matched by nearest neighbours of the encoder's vectors, BUCC by margins.
 
     diversity retrieve --model M --targets tatoeba --data DIR --languages de,sw
     """

@@ -117,7 +117,9 @@ def score(
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
-    """Diversity of texts, tasks and mixtures.
+    """Score the diversity of texts, tasks and mixtures.
+
+    Several files or tasks are scored together, as one mixture.
 
     diversity score reviews.jsonl news=news.csv:headline+body --tasks squad_v1,mnli
     """

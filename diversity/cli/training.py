@@ -115,7 +115,9 @@ def train_mix(
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
-    """Train an encoder on a mixture of intermediate tasks; saves a checkpoint that transformers loads.
+    """Train an encoder on a mixture of tasks.
+
+    The checkpoint that it saves is one that transformers loads.
 
     diversity train-mix --tasks mnli,squad_v1 --data DIR --model FOLDER --output mix --budget 100000
     """

@@ -98,7 +98,9 @@ def transfer(
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
-    """Fine-tune on English, predict every language zero-shot in the leaderboard's layout, and score it.
+    """Fine-tune on English, then test in every language.
+
+    Predictions are written in the leaderboard's layout, and scored.
 
     diversity transfer --model DIR --targets xnli,udpos,tatoeba --data DATA --output RUN
     """

@@ -46,7 +46,9 @@ def evaluate(
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
-    """Official XTREME scores of predictions, and averages without English, token accuracy and intervals beside them.
+    """Score predictions as XTREME does.
+
+    Averages without English, token accuracy and intervals stand beside the official numbers.
 
     diversity evaluate --predictions DIR --labels DIR --json scores.json
     """

@@ -465,7 +465,19 @@ def test_the_shell_completes_commands_and_choices(words, offered):
 
 @pytest.mark.parametrize("command", ["design", "train-mix", "transfer", "retrieve"])
 def test_what_is_for_transfer_to_other_languages_starts_from_the_encoder_of_40_languages(command, run):
-    help_text = " ".join(run(command, "--help")[1].split())
-    assert "mini (40 languages), all- MiniLM-L6-v2 (English), a folder, or owner/name of the hub. [default: mini]" in (
-        help_text.replace("all-MiniLM", "all- MiniLM")
-    )
+    help_text = " ".join(run(command, "--help")[1].replace("│", " ").split()).replace("- ", "-")
+    assert "mini (40 languages), all-MiniLM-L6-v2 (English), a folder, or owner/name of the hub." in help_text
+    assert "[default: mini]" in help_text
+
+
+def test_help_groups_commands_and_options_and_says_the_version(run):
+    status, out, err = run()
+    assert (status, err) == (0, "")
+    for heading in ("Score", "Design", "Train", "Analyse", "Data"):
+        assert f"─ {heading} ─" in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "..." not in out.split("─ Score ─")[1]
+    assert run("--version")[1] == f"diversity {diversity.__version__}\n"
+    options = run("score", "--help")[1]
+    for heading in ("Input", "Encoder", "Uncertainty", "Output"):
+        assert f"─ {heading} ─" in options
