@@ -245,7 +245,8 @@ def _score_table(table: pd.DataFrame) -> str:
         ]
         head = table.iloc[0]
         parts = ", ".join(f"{t} {w:.3g}" for t, w in zip(head["tasks"], head["weights"], strict=True))
-        title = f"{head['mixture']}: {parts} (encoder {head['encoder']})\n\n"
+        what = head["mixture"] if (head["mixture"],) == tuple(head["tasks"]) else f"{head['mixture']}: {parts}"
+        title = f"{what} (encoder {head['encoder']})\n\n"
         return title + text_table(["metric", "value", "95 % interval", "n", "estimator"], rows, right=(1, 2, 3))
     several = table.duplicated(["mixture", "metric"]).any()
     label = table["metric"] + (" n=" + table["n"].astype(str) if several else "")

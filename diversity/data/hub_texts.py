@@ -142,9 +142,9 @@ class HubTexts:
 
     def _unknown(self, configs: Sequence[str]) -> InputError:
         example = f"{self.repository}@{self.revision or 'main'}/{next(iter(configs), 'CONFIG')}"
-        found = f"{self.config!r}" if self.config else "none named"
+        named = f"{self.config!r}" if self.config else "none named"
         return InputError(
-            f"{self.repository}: expected a configuration among {', '.join(configs) or '(it has none)'}, found {found}: "
+            f"{self.repository}: expected a configuration among {', '.join(configs) or '(it has none)'}, found {named}: "
             f"write {example}"
         )
 

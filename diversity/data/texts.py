@@ -346,8 +346,8 @@ def _decoded(raw: bytes, path: Path, number: int) -> str:
     try:
         return raw.rstrip(b"\r\n").decode("utf-8")
     except UnicodeDecodeError as error:
-        found = f"byte 0x{raw[error.start]:02x} at byte {error.start + 1} of the line"
-        raise BadRow(path, number, f"expected text in UTF-8, found {found}") from error
+        byte = f"byte 0x{raw[error.start]:02x} at byte {error.start + 1} of the line"
+        raise BadRow(path, number, f"expected text in UTF-8, found {byte}") from error
 
 
 def _txt(path: Path, _: Fields) -> Numbered:
@@ -360,10 +360,10 @@ def _jsonl(path: Path, _: Fields) -> Numbered:
             try:
                 value = decoded(line, numbers=False)  # a field beside the text may be NaN
             except (ValueError, RecursionError) as error:
-                found = "one nested too deeply" if isinstance(error, RecursionError) else str(error)
+                reason = "one nested too deeply" if isinstance(error, RecursionError) else str(error)
                 if isinstance(error, json.JSONDecodeError):
-                    found = f"{error.msg} at column {error.colno}"
-                raise BadRow(path, number, f"expected a JSON object a line, found {found}") from error
+                    reason = f"{error.msg} at column {error.colno}"
+                raise BadRow(path, number, f"expected a JSON object a line, found {reason}") from error
             yield number, _record(value, path, number)
 
 

@@ -58,8 +58,8 @@ class VectorFile:
         lengths.
         """
         if not self.path.is_file():
-            found = "a directory" if self.path.is_dir() else "nothing"
-            raise InputError(f"{self.path}: expected a {self.path.suffix} file, found {found}")
+            what = "a directory" if self.path.is_dir() else "nothing"
+            raise InputError(f"{self.path}: expected a {self.path.suffix} file, found {what}")
         match self.path.suffix.lower():
             case ".npy":
                 return Vectors(_npy(self.path))
@@ -133,8 +133,8 @@ def _npy(path: Path) -> NDArray[np.floating]:
     with path.open("rb") as stream:
         start = stream.read(len(NPY))
     if start != NPY:
-        found = "an archive of several" if start.startswith(b"PK") else "a file of another form"
-        raise InputError(f"{path}: expected a .npy file of one array, found {found}")
+        other = "an archive of several" if start.startswith(b"PK") else "a file of another form"
+        raise InputError(f"{path}: expected a .npy file of one array, found {other}")
     try:
         loaded: NDArray[np.floating] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError, TypeError, SyntaxError, MemoryError) as error:

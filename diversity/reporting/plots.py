@@ -229,11 +229,10 @@ def map_of_texts(points: pd.DataFrame, scores: pd.DataFrame) -> Figure:
     metric = scores["metric"].iloc[0]
     values = scores[scores["metric"] == metric].drop_duplicates("mixture").iloc[:SHOWN]
     figure, (left, right) = _axes(13, max(5.0, 1.2 + 0.34 * len(values)), ncols=2, width_ratios=(1.2, 1))
+    look = {"s": min(80, max(14, 3000 / len(points))), "alpha": 0.6, "linewidths": 0}
     for place, (name, rows) in enumerate(points.groupby("task", sort=False)):
-        mark = MARKS[place % len(MARKS)]
-        left.scatter(
-            rows["x"], rows["y"], s=14, marker=mark, color=_colour(place % 8), alpha=0.6, linewidths=0, label=name
-        )
+        mark, colour = MARKS[place % len(MARKS)], _colour(place % 8)
+        left.scatter(rows["x"], rows["y"], marker=mark, color=colour, label=name, **look)
     left.set(xticks=[], yticks=[], xlabel="first principal component", ylabel="second principal component")
     left.set_title(f"Texts as points ({points['share'].iloc[0] * 100:.0f} % of their variance is in this plane)")
     left.legend(frameon=False, loc="best", markerscale=2)

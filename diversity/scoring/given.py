@@ -48,8 +48,9 @@ class Given:
             return Given(tuple(sorted({*others} - {*tasks})), tasks)
         if len(set(tasks)) < len(tasks):
             raise InputError(f"expected each task once, found {', '.join(tasks)}")
-        files = Given.of_files([t for t in tasks if texts.looks_like_files(t)])
-        names = {*others, *(t for t in tasks if not texts.looks_like_files(t))} - {*files.own}
+        known = catalog.names("tasks")  # a task's name is its own, though a folder of data be called the same
+        files = Given.of_files([t for t in tasks if t not in known and texts.looks_like_files(t)])
+        names = {*others, *(t for t in tasks if t in known or not texts.looks_like_files(t))} - {*files.own}
         return Given(tuple(sorted(names)), files.sets, files.arrays)
 
     @staticmethod

@@ -119,6 +119,12 @@ def test_files_are_named_in_python_as_in_the_shell(write, encoder, monkeypatch, 
     assert beside["tasks"].tolist() == [("mnli", "news")]
 
 
+def test_the_name_of_a_task_is_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mnli").mkdir()
+    assert diversity.score(["mnli"], metrics=["hill"])["mixture"].tolist() == ["mnli"]
+
+
 def test_a_design_takes_files_and_tasks(write, capsys, monkeypatch, tmp_path):
     folder = write("news.txt", "\n".join(NEWS)).parent
     write("talks.txt", "\n".join(TALKS))
