@@ -280,7 +280,10 @@ def rows(task: Task, data: Rows | Path | str | None, **changes: Unpack[RowChange
 
 def _rows(task: Task, asked: Rows) -> Iterator[Example]:
     for language in map(task.code, asked.languages):
-        if language not in task.languages:
+        trained_on = (
+            p.languages for split in asked.splits for p in task.splits.get(split, ())
+        )  # those of another task
+        if language not in task.languages and not any(language in languages for languages in trained_on):
             raise InputError(f"{task.name}: expected a language among {', '.join(task.languages)}, found {language!r}")
         yield from read(located(task, asked, language), bad=asked.bad)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diversity import catalog
+from diversity.data import sources
 from diversity.training.settings import changed, preset
 from diversity.types import InputError
 
@@ -40,10 +42,23 @@ def costs_of(table: pd.DataFrame, choice: Choice, rate: float | None) -> Costs:
     tuned = len(table) * training.seeds
     examples = trained * training.budget
     for target in sets.values():
-        rows = catalog.task(target).expected("train", "en") or 0
+        rows = training_rows(target, choice.data)
         examples += tuned * preset(training.preset, target).optimisation.length(rows)[1]
     cells = len(table) * len(choice.targets) * training.seeds
     return Costs({"intermediate": trained, "target": tuned * len(sets), "cells": cells}, examples, rate)
+
+
+def training_rows(target: str, data: Path | str | None) -> int:
+    """Rows that a target is fine-tuned on: those of the release, where they are known, else those in the data; else 0."""
+    task = catalog.task(target)
+    source = catalog.task(task.train_on) if task.train_on else task
+    known = task.expected("train", "en") or source.expected("train", "en")
+    if known is not None or data is None:
+        return known or 0
+    files = next(
+        (f for s in ("train", "dev") if s in source.splits and (f := sources.find(source, data, s, "en"))), None
+    )
+    return sum(1 for _ in sources.read(files, bad=[])) if files is not None else 0
 
 
 def measured_rate(tasks: Sequence[str], choice: Choice) -> float:

@@ -11,6 +11,7 @@ import diversity
 from diversity import catalog, store
 from diversity.cli import main
 from diversity.data import sources
+from diversity.planning.costs import training_rows
 from diversity.xtreme.references import gold
 
 METRIC = """
@@ -60,6 +61,19 @@ def test_each_common_kind_has_an_example_that_reads_rows(examples):
     assert names.tags == ("B-PER", "O", "O"), "dates count as no name"
     assert {catalog.task(n).train_on for n in ("sib200", "xcopa", "masakhaner2")} == {"", "commonsenseqa", "panx"}
     assert all(catalog.task(n).role == "target" and catalog.task(n).licence for n in ("sib200", "xcopa", "masakhaner2"))
+
+
+def test_the_english_of_a_target_without_any_is_that_of_the_task_it_is_trained_on(examples, write):
+    choices = [{"label": letter, "text": letter} for letter in "ABCDE"]
+    row = {"answerKey": "B", "id": "q", "question": {"question_concept": "x", "stem": "Why?", "choices": choices}}
+    write("data/commonsenseqa/train_rand_split.jsonl", json.dumps(row) + "\n")
+    (example,) = sources.rows(catalog.task("xcopa"), examples)
+    assert (example.language, example.question) == ("en", "Why?")
+    assert training_rows("xcopa", examples) == 9_741
+    assert training_rows("sib200", examples) == 0
+    write("data/sib200/eng_Latn/train.tsv", "index_id\tcategory\ttext\n1\tsports\tA\n2\tsports\tB\n")
+    assert training_rows("sib200", examples) == 2
+    assert training_rows("sib200", None) == 0
 
 
 def run(capsys, *arguments):
