@@ -262,7 +262,7 @@ def test_a_folder_that_is_a_circle_of_links_is_one_line(tmp_path, run):
     (tmp_path / "b").symlink_to(tmp_path / "a")
     for arguments in (
         ("tasks", "--include", tmp_path / "a"),
-        ("tasks", "--out", tmp_path / "a"),
+        ("data", "check", "--data", tmp_path / "a"),
         ("score", tmp_path / "a"),
     ):
         code, out, err = run(*arguments)
