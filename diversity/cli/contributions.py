@@ -116,11 +116,11 @@ def contributions(
     if out is not None:
         check_writable(out)
     (space,) = source.spaces(names, [encoder])
-    task_notes(space)
     table = score.contributions(
         space, mixture=whole, metrics=wanted, estimator=estimator, empty=empty, intervals=intervals,
         draws=Draws(rows, seed, reference),
     )  # fmt: skip
+    task_notes(space)
     for row in table.drop_duplicates(["metric", "estimator"]).to_dict("records"):
         if row["estimator"] == "V" and catalog.parse_metric(row["metric"])[0].size_dependent:
             note(f"note: {row['metric']} grows with the number of rows, which differs between the subsets")

@@ -88,8 +88,8 @@ def distances(
     if figure is not None:
         _check_figure(figure, names)
     (space,) = source.spaces(names, [encoder])
-    task_notes(space)
     table = score.distances(space, distance=distance)
+    task_notes(space)
     if figure is not None:
         from diversity.reporting.plot import plot
         from diversity.reporting.plots import save
