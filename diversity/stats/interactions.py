@@ -3,7 +3,8 @@
 y = X g + b x + Z u + Q v + e, Z being the shares of the tasks in each mixture, Q the products of the shares of each two.
 Interactions of tasks that have nothing to do with diversity look like an effect of it where mixtures share many pairs, unless
 they have a variance. Both ratios of variances lie on a grid; the t of the best point is compared with its own distribution,
-simulated at the point that is best without diversity (a parametric bootstrap), so the grid may be coarse.
+simulated at the point that is best without diversity (a parametric bootstrap), so the grid may be coarse. Single tasks may
+be noisier than mixtures (fewer seeds, one budget), so their noise has a ratio on the grid, too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from diversity.stats.multimembership import basis
 from diversity.types import Array, InputError
 
 SINGLE, PAIR = 8, 7  # points of the grid for the ratio of each variance to that of noise, 0 among them
+SINGLES = (0.0, 2.0, 8.0, 32.0)  # how much more variance the noise of single tasks has, as a share
 MOST = 250  # mixtures: each point of the grid inverts a matrix of that size
 
 
@@ -58,8 +60,14 @@ class Components:
         for covariance, points in zip(covariances, (SINGLE, PAIR), strict=True):
             size = max(float(np.trace(covariance)) / max(np.linalg.matrix_rank(covariance), 1), 1e-12)
             ratios.append(np.append(0.0, np.logspace(-1.5, 3, points - 1) / size))
-        eye = np.eye(contrasts.shape[1])
-        whole = np.array([eye + a * covariances[0] + b * covariances[1] for a in ratios[0] for b in ratios[1]])
+        single = (weights > 0).sum(axis=1) == 1
+        noisier = (contrasts.T * single) @ contrasts
+        noise = [
+            np.eye(len(along)) + extra * noisier for extra in (SINGLES if single.any() and not single.all() else (0,))
+        ]
+        whole = np.array(
+            [e + a * covariances[0] + b * covariances[1] for e in noise for a in ratios[0] for b in ratios[1]]
+        )
         factor = np.linalg.cholesky(whole)
         logdet = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
         return Components(contrasts, np.linalg.inv(whole), factor, logdet, along)
