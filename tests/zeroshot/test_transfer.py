@@ -311,15 +311,16 @@ def test_a_dry_run_finds_an_output_of_another_run(done, model, samples):
     plan_transfer(model, ["xnli"], data=samples, settings=QUICK, output=done.folder)
 
 
-def test_a_changed_prediction_is_made_again(model, samples, tmp_path):
-    """A file of predictions with a flipped bit counted as finished, in silence."""
-    given = {"data": samples, "output": tmp_path, "languages": ["de"]}
-    first = transfer(model, ["tatoeba"], **given).rows
-    file = tmp_path / "predictions" / "tatoeba" / "test-de.tsv"
-    whole = file.read_text()
-    file.write_text(whole.replace("0", "1", 1))
-    again = transfer(model, ["tatoeba"], **given).rows
-    assert file.read_text() == whole
+@pytest.mark.parametrize("target", ["tatoeba", "xnli"])
+def test_a_changed_prediction_is_made_again(model, samples, tmp_path, target):
+    """A file of predictions with a flipped bit counted as finished, in silence, where a model was trained for it."""
+    given = {"data": samples, "output": tmp_path, "languages": ["de"], "settings": QUICK}
+    first = transfer(model, [target], **given).rows
+    file = tmp_path / "predictions" / target / "test-de.tsv"
+    whole = file.read_bytes()
+    file.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+    again = transfer(model, [target], **given).rows
+    assert file.read_bytes() == whole
     assert again["value"].tolist() == first["value"].tolist()
 
 
