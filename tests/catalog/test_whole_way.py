@@ -105,6 +105,73 @@ def test_a_target_is_fine_tuned_on_its_english_and_predicted_zero_shot(home, tmp
         assert {s.value for s in without if s.metric == "accuracy"} == {values["yor_Latn"]}
 
 
+def test_sentences_of_ones_own_are_matched(home, tmp_path):
+    (home / "mine/tasks/bitext.toml").write_text(
+        'kind = "retrieval"\nrole = "target"\nfiles.test = "{lang}.tsv"\nlanguages = ["sw", "yo"]\n'
+    )
+    (home / "data/bitext").mkdir()
+    for lang in ("sw", "yo"):
+        rows = "".join(f"w{i} w{i + 1}\tw{i} w{i + 1} w{i + 2}\n" for i in range(5, 25))
+        (home / "data/bitext" / f"{lang}.tsv").write_text("text\tenglish\n" + rows)
+    try:
+        with diversity.include(home / "mine"):
+            found = diversity.retrieve(str(home / "model"), ["bitext"], data=home / "data", output=tmp_path / "run")
+            assert set(found["language"]) == {"sw", "yo"}
+            again = diversity.evaluate(tmp_path / "run", data=home / "data")
+            assert {s.value for s in again.scores} == set(found["value"])
+    finally:
+        (home / "mine/tasks/bitext.toml").unlink()
+
+
+BROKEN = [
+    ("mine/tasks/pairs.toml", PAIRS.replace("kind", "knd"), "pairs.toml: unknown key 'knd': did you mean kind"),
+    ("mine/tasks/pairs.toml", PAIRS.replace('"a"', '"A"'), "train.jsonl:1: unknown field 'A': did you mean"),
+    ("mine/metrics/spread.py", METRIC.replace("METRIC = ", "METRICS = "), "spread.py: expected METRIC = Metric(...)"),
+    ("data/pairs/train.jsonl", "", "train.jsonl: expected rows, found an empty file"),
+    (
+        "data/pairs/train.jsonl",
+        '{"a": ["x"], "b": "y", "label": "z"}\n',
+        "train.jsonl:1: expected text in 'a', found list",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), BROKEN)
+def test_what_is_broken_is_one_line_and_nothing_is_half_written(home, tmp_path, capsys, name, content, message):
+    before = (home / name).read_text()
+    (home / name).write_text(content)
+    own = ("--include", home / "mine", "--data", home / "data")
+    commands = [
+        ("score", "--tasks", "pairs,qqp", "--metrics", "spread", "--out", tmp_path / "scores.csv", *own),
+        (
+            "train-mix",
+            "--tasks",
+            "pairs",
+            "--model",
+            home / "model",
+            "--output",
+            tmp_path / "run",
+            "--steps",
+            "1",
+            "--max-length",
+            "32",
+            *own,
+        ),
+    ]
+    try:
+        for command in commands if "metrics" not in name else commands[:1]:
+            with pytest.raises(SystemExit) as stop:
+                main([str(a) for a in command])
+            out, err = capsys.readouterr()
+            assert (stop.value.code, out) == (2, "")
+            assert message in err
+            assert err.strip().count("\n") == 0
+            left = [p for p in tmp_path.rglob("*") if p.is_file() and p.suffix in (".csv", ".safetensors")]
+            assert left == []
+    finally:
+        (home / name).write_text(before)
+
+
 def test_a_plan_includes_them_and_two_workers_run_it(home, capsys):
     run(capsys, "grid", "run", home / "plan.toml", "--output", home / "grid", "--workers", "2")
     results = pd.read_csv(home / "grid" / "results.csv", keep_default_na=False)
