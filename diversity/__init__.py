@@ -16,6 +16,7 @@ _API = {
     "contributions": "scoring.score",
     "distances": "scoring.score",
     "evaluate": "xtreme.evaluate",
+    "evaluate_against": "xtreme.against",
     "fetch": "data.hub",
     "fit": "reporting.analyses",
     "from_arrays": "scoring.embedded",
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
     from diversity.types import Mixture as Mixture
     from diversity.types import Rows as Rows
     from diversity.types import Sampling as Sampling
+    from diversity.xtreme.against import evaluate_against as evaluate_against
     from diversity.xtreme.evaluate import evaluate as evaluate
     from diversity.zeroshot.transfer import TransferSettings as TransferSettings
     from diversity.zeroshot.transfer import plan_transfer as plan_transfer

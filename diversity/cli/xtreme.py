@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diversity.cli._common import Format, check_writable, names_in, note, show, text_table
+from diversity.cli._common import Format, check_writable, names_in, note, records_of, show, text_table
 from diversity.cli._options import FormatOption, OutOption
 from diversity.types import InputError
 
 if TYPE_CHECKING:
+    from diversity.xtreme.against import SystemContrasts
     from diversity.xtreme.evaluate import Evaluation, Score
 
 app = typer.Typer()
@@ -24,6 +25,10 @@ def evaluate(
     predictions: Annotated[
         Path, typer.Option(help="Folder of predictions in the leaderboard's layout: TASK/test-LANG.tsv or .json.")
     ],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of another system's predictions of the same items, to compare; any number of times."),
+    ] = None,
     labels: Annotated[Path | None, typer.Option(help="Folder of gold labels in the same layout.")] = None,
     data: Annotated[
         Path | None, typer.Option(help="In place of --labels: folder of data, whose labels are the gold.")
@@ -60,6 +65,14 @@ def evaluate(
             check_writable(path)
     if split != "test" and data is None:
         raise InputError("expected --data DIR with --split: labels in the leaderboard's layout are of test")
+    if against:
+        if json is not None:
+            raise InputError("expected --json without --against: official numbers are of one system")
+        contrasts = _contrasts([predictions, *against], labels, data, split, languages, version, bootstrap, seed)
+        for remark in contrasts.notes:
+            note(f"note: {remark}")
+        show(records_of(contrasts.to_frame()), format, out, _contrast_table(contrasts))
+        return
     evaluation = report.evaluate(
         predictions, labels, data=data, split=split, languages=names_in(languages), version=version,
         bootstrap=bootstrap, seed=seed,
@@ -73,6 +86,56 @@ def evaluate(
         note(f"wrote {json}")
     records = [s._asdict() for s in (*evaluation.scores, *evaluation.averages)]
     show(records, format, out, _table(evaluation))
+
+
+def _contrasts(
+    folders: list[Path],
+    labels: Path | None,
+    data: Path | None,
+    split: str,
+    languages: str,
+    version: str,
+    bootstrap: int,
+    seed: int,
+) -> SystemContrasts:
+    """The systems are called by the shortest ends of their paths that differ."""
+    from diversity.xtreme.against import evaluate_against
+
+    if len({f.resolve() for f in folders}) < len(folders):
+        raise InputError("expected each folder of predictions once, found one twice")
+    parts = [f.resolve().parts for f in folders]
+    size = next(n for n in range(1, 1000) if len({p[-n:] for p in parts}) == len(parts))
+    systems = {"/".join(p[-size:]): f for p, f in zip(parts, folders, strict=True)}
+    return evaluate_against(
+        systems, labels, data=data, split=split, languages=names_in(languages), version=version,
+        replicates=bootstrap or 2000, seed=seed,
+    )  # fmt: skip
+
+
+def _contrast_table(contrasts: SystemContrasts) -> str:
+    """The averages of each two systems, then who cannot be told apart."""
+    from diversity.xtreme.evaluate import AVERAGE
+
+    averages = [d for d in contrasts.differences if d.language == AVERAGE]
+    rows = [
+        [
+            d.task,
+            d.metric,
+            d.first,
+            d.second,
+            f"{d.difference:+.2f}",
+            f"{d.low:+.2f} to {d.high:+.2f}",
+            f"{d.p_holm:.3g}",
+        ]
+        for d in averages
+    ]
+    header = ["task", "metric", "system", "minus", "points", "95 % interval", "p (Holm)"]
+    lines = [text_table(header, rows, right=(4, 5, 6))]
+    for task, metric in dict.fromkeys((d.task, d.metric) for d in averages):
+        groups = [g for g in contrasts.alike(task, metric) if len(g) > 1]
+        if groups and len(contrasts.systems) > 2:
+            lines.append(f"{task}, {metric}: not told apart at 5 %: {'; '.join(', '.join(g) for g in groups)}")
+    return "\n".join([*lines, "language by language: --format csv or json", ""])
 
 
 def _repeated(score: Score, evaluation: Evaluation) -> bool:

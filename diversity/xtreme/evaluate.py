@@ -160,7 +160,7 @@ def evaluate(
             "at least 0"
         )
         raise InputError(f"expected {least}, found {bootstrap} and {seed}")
-    folder, source = _folder(predictions, "predictions"), _source(labels, data, split)
+    folder, source = _folder(predictions, "predictions"), gold_source(labels, data, split)
     wanted, missing = _plan(whole, folder, source, _known(whole, languages))
     rows, remarks = list[Score](), list[Remark]()
     for task, language, name in _progress(wanted):
@@ -175,6 +175,19 @@ def evaluate(
     return Evaluation(version, tuple(rows), tuple(missing), tuple(notes))
 
 
+def predictions_of(
+    folder: Path | str,
+    labels: Path | str | None,
+    data: Path | str | None,
+    split: str,
+    languages: Sequence[str] | None,
+    version: str,
+) -> list[tuple[str, str, str]]:
+    """What a folder of predictions has that can be scored, as (task, language, split); errors as in `evaluate`."""
+    whole, source = benchmark(version), gold_source(labels, data, split)
+    return _plan(whole, _folder(folder, "predictions"), source, _known(whole, languages))[0]
+
+
 def _folder(path: Path | str, what: str) -> Path:
     folder = Path(path).expanduser()
     if not folder.is_dir():
@@ -182,7 +195,8 @@ def _folder(path: Path | str, what: str) -> Path:
     return folder
 
 
-def _source(labels: Path | str | None, data: Path | str | None, split: str) -> GoldSource:
+def gold_source(labels: Path | str | None, data: Path | str | None, split: str) -> GoldSource:
+    """Where the gold labels come from: a folder in the layout of submissions, or one of data; InputError for both or none."""
     if labels is not None and data is None:
         return GoldFolder(_folder(labels, "labels"))
     if data is not None and labels is None:

@@ -1,0 +1,158 @@
+"""Several systems on the same items: paired intervals and tests against other ways to compute them, and simulations."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+
+import numpy as np
+import pytest
+from statsmodels.stats.contingency_tables import mcnemar as mcnemar_of_statsmodels
+from statsmodels.stats.multitest import multipletests
+
+import diversity
+from diversity.types import InputError
+from diversity.xtreme import scores
+from diversity.xtreme.against import SystemContrasts, SystemDifference, evaluate_against, holm, mcnemar, paired
+from diversity.xtreme.evaluate import AVERAGE
+
+
+@pytest.fixture(name="systems")
+def three_systems(submission, tmp_path):
+    """A system, a copy of it, and one that says the same label everywhere in XNLI; with the gold labels."""
+    predictions, labels = submission.write(tmp_path, "one", "xtreme")
+    kept = {"xnli", "udpos", "xquad"}
+    for task in [p for p in predictions.iterdir() if p.name not in kept]:
+        shutil.rmtree(task)
+    copy, flat = tmp_path / "copy", tmp_path / "flat"
+    shutil.copytree(predictions, copy)
+    shutil.copytree(predictions, flat)
+    for path in (flat / "xnli").iterdir():
+        path.write_text("neutral\n" * len(path.read_text().splitlines()))
+    return {"one": predictions, "copy": copy, "flat": flat}, labels
+
+
+def test_a_system_does_not_differ_from_itself(systems):
+    folders, labels = systems
+    contrasts = evaluate_against({"a": folders["one"], "b": folders["copy"]}, labels, replicates=200)
+    assert contrasts.differences
+    for d in contrasts.differences:
+        assert (d.difference, d.low, d.high, d.p, d.p_holm) == (0, 0, 0, 1, 1)
+
+
+def test_differences_are_those_of_the_scores(systems):
+    folders, labels = systems
+    contrasts = evaluate_against(folders, labels, replicates=200).to_frame()
+    one, flat = (diversity.evaluate(folders[name], labels).to_frame() for name in ("one", "flat"))
+    keys = ["task", "language", "metric"]
+    both = one.merge(flat, on=keys).assign(difference=lambda t: t["value_x"] - t["value_y"])
+    chosen = contrasts[(contrasts["first"] == "one") & (contrasts["second"] == "flat")].merge(both, on=keys)
+    assert len(chosen) > 15
+    assert chosen["difference_x"].to_numpy() == pytest.approx(chosen["difference_y"].to_numpy())
+    assert (chosen["low"] <= chosen["difference_x"]).all()
+    assert (chosen["high"] >= chosen["difference_x"]).all()
+
+
+def test_systems_that_cannot_be_told_apart_are_grouped(systems):
+    folders, labels = systems
+    contrasts = evaluate_against(folders, labels, replicates=1000)
+    assert ("one", "copy") in contrasts.alike("xnli", "accuracy")
+    assert ("one", "copy", "flat") in contrasts.alike("xquad", "f1")
+    made_up = [
+        SystemDifference("t", AVERAGE, "m", a, b, 1, 0, 2, p, p, "exchange", 3)
+        for a, b, p in (("a", "b", 0.5), ("b", "c", 0.5), ("a", "c", 0.01))
+    ]
+    assert SystemContrasts(("a", "b", "c"), tuple(made_up)).alike("t", "m") == [("a", "b"), ("b", "c")]
+
+
+# --- Witnesses ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_mcnemar_and_holm_are_those_of_statsmodels(seed):
+    rng = np.random.default_rng(seed)
+    one, other = rng.integers(0, 2, 60), rng.integers(0, 2, 60)
+    table = [[((one == a) & (other == b)).sum() for b in (1, 0)] for a in (1, 0)]
+    assert mcnemar(one, other) == pytest.approx(mcnemar_of_statsmodels(table, exact=True).pvalue)
+    p = rng.uniform(0, 0.2, 9)
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+
+
+def test_exchanges_agree_with_all_exchanges_of_few_items():
+    rng = np.random.default_rng(5)
+    gold, items = 3.0, 9
+    one = np.stack([rng.integers(0, 4, items), np.full(items, gold), np.full(items, gold)], axis=1).astype(float)
+    other = np.stack([rng.integers(0, 3, items), np.full(items, gold), np.full(items, gold)], axis=1).astype(float)
+    counts = [np.hstack([c, np.zeros((items, 5))]) for c in (one, other)]
+    value = scores.values("tags", counts[0].sum(axis=0))["f1"] - scores.values("tags", counts[1].sum(axis=0))["f1"]
+    as_large = 0
+    for kept in itertools.product([True, False], repeat=items):
+        mask = np.array(kept)[:, None]
+        first, second = np.where(mask, counts[0], counts[1]), np.where(mask, counts[1], counts[0])
+        change = scores.values("tags", first.sum(axis=0))["f1"] - scores.values("tags", second.sum(axis=0))["f1"]
+        as_large += abs(change) >= abs(value) - 1e-9
+    found = paired("tags", *counts, 20_000, np.random.default_rng(1))["f1"]
+    assert found.p == pytest.approx(as_large / 2**items, abs=0.015)
+
+
+def test_the_bootstrap_has_the_variance_of_paired_differences():
+    rng = np.random.default_rng(0)
+    one, other = (rng.random(500) < 0.7).astype(float), (rng.random(500) < 0.6).astype(float)
+    counts = [np.stack([right, np.ones(500)], axis=1) for right in (one, other)]
+    found = paired("labels", *counts, 20_000, np.random.default_rng(1))["accuracy"]
+    assert found.replicates.std() == pytest.approx(100 * (one - other).std() / 500**0.5, rel=0.03)
+
+
+def test_level_and_coverage_by_simulation():
+    """Systems that are right on overlapping items, with and without a true difference; 400 draws, error about .011."""
+    rng = np.random.default_rng(3)
+    rejected = {"accuracy": 0, "f1": 0}
+    covered, draws, items = 0, 400, 300
+    for _ in range(draws):
+        common = rng.random(items) < 0.5
+        right = [np.where(rng.random(items) < 0.6, common, rng.random(items) < p).astype(float) for p in (0.5, 0.5)]
+        labels = [np.stack([r, np.ones(items)], axis=1) for r in right]
+        rejected["accuracy"] += paired("labels", *labels, 200, rng)["accuracy"].p < 0.05
+        spans = [
+            np.hstack([np.stack([2 * r, r + 1, np.full(items, 2.0)], axis=1), np.zeros((items, 5))]) for r in right
+        ]
+        found = paired("tags", *spans, 200, rng)["f1"]
+        rejected["f1"] += found.p < 0.05
+        low, high = np.quantile(found.replicates, [0.025, 0.975])
+        covered += low <= 0 <= high
+    assert rejected["accuracy"] / draws <= 0.07  # exact, so at most .05
+    assert 0.02 <= rejected["f1"] / draws <= 0.085
+    assert 0.92 <= covered / draws <= 0.98
+
+
+# --- Bad use and the command ----------------------------------------------------------------------------
+
+
+def test_bad_use(systems):
+    folders, labels = systems
+    with pytest.raises(InputError, match="at least two systems"):
+        evaluate_against({"one": folders["one"]}, labels)
+    with pytest.raises(InputError, match="replicates"):
+        evaluate_against(folders, labels, replicates=5)
+    shutil.rmtree(folders["flat"] / "udpos")
+    with pytest.raises(InputError, match="flat has no udpos"):
+        evaluate_against(folders, labels, replicates=200)
+
+
+def test_the_command(run, systems, tmp_path):
+    folders, labels = systems
+    common = ("evaluate", "--predictions", folders["one"], "--labels", labels)
+    status, out, err = run(*common, "--against", folders["copy"], "--against", folders["flat"])
+    assert status == 0, err
+    assert "xnli, accuracy: not told apart at 5 %: predictions, copy" in out
+    assert "+0.00" in out
+    status, out, _ = run(*common, "--against", folders["flat"], "--format", "json")
+    assert status == 0
+    records = json.loads(out)
+    assert {"task", "language", "metric", "difference", "low", "high", "p", "p_holm", "test"} <= records[0].keys()
+    refused = [[folders["one"]], [tmp_path / "none"], [folders["flat"], "--json", tmp_path / "x"]]
+    for arguments in refused:
+        status, out, err = run(*common, "--against", *arguments)
+        assert (status, out) == (2, "")
+        assert err.count("\n") == 1
