@@ -3,14 +3,17 @@
 import math
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diversity.stats import sentences
-from diversity.stats.compare import Comparison
-from diversity.stats.fit import Fit
+from diversity.stats.analysis import Analysis
+from diversity.stats.compare import Comparison, compare
+from diversity.stats.fit import Fit, fit
+from diversity.types import InputError
 
 NAN = math.nan
 numbers = st.one_of(
@@ -134,3 +137,46 @@ def test_sentences_of_heterogeneity(p):
     well_formed(sentences.of_heterogeneity(differ))
     assert ("no p-value" in sentences.of_heterogeneity(differ)) == math.isnan(p)
     well_formed(sentences.of_heterogeneity(differ * NAN))
+
+
+@st.composite
+def studies(draw, designs):
+    """Tables of 4 to 40 mixtures of 3 to 8 tasks: ties, constants, tiny and huge values, with all scores or their own."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    tasks = draw(st.integers(3, 8))
+    sizes = draw(st.sampled_from([(1,), (2,), (1, 2), (2, 3), (1, 2, 3)]))
+    whole = designs.subsets(tasks, sizes)
+    weights = whole[rng.permutation(len(whole))[: draw(st.integers(4, 40))]]
+    x, scale = designs.rao(whole, rng), draw(st.sampled_from([1e-9, 1.0, 1e9]))
+    y = draw(st.sampled_from([0.0, 50.0])) + scale * (weights @ rng.normal(size=tasks) + rng.normal(size=len(weights)))
+    shape = draw(st.sampled_from(["plain", "constant outcome", "ties", "singles alike"]))
+    y = np.full(len(y), 50.0) if shape == "constant outcome" else np.round(y / scale) * scale if shape == "ties" else y
+    x = np.where((whole > 0).sum(axis=1) == 1, 1.0, x) if shape == "singles alike" else x
+    scores = designs.scores(whole, scale * x)
+    own = designs.names(weights)
+    table = scores if draw(st.booleans()) else scores[scores["mixture"].isin(own)]
+    results = designs.results(weights, y, targets=("xnli",), languages=("en",))
+    return results.assign(role=draw(st.sampled_from(["", "diverse"]))), table
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_sentences_of_studies(designs, data):
+    """What fit and compare say of drawn studies, from the tables to the last note."""
+    tables = data.draw(studies(designs))
+    analysis = Analysis(outcome="xnli", permutations=100, bootstrap=100)
+    for answer in (
+        lambda: fit(*tables, metric="cosine", analysis=analysis, details=False),
+        lambda: compare(*tables, metric="cosine", analysis=analysis),
+    ):
+        try:
+            found = answer()
+        except InputError:  # such a study cannot be asked
+            continue
+        well_formed(found.sentence)
+        for note in found.notes:
+            assert not re.search(r"\b(nan|inf|None)\b|-0(?![.\d])|[+-]{2}(?![a-z])|  ", note), note
+        if isinstance(found, Fit):
+            assert math.isnan(found.p) == math.isnan(found.low) == (found.primary == "no test")
+            assert not (found.verdict != "not established" and found.p > found.alpha)
+            assert math.isnan(found.p) or found.low <= found.high
