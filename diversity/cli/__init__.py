@@ -8,14 +8,21 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
-import typer
+# Ctrl-C while modules are imported ends the process without a traceback; from `main` on it is answered.
+_handler = signal.getsignal(signal.SIGINT)
+with suppress(ValueError):  # signals are for the main thread alone
+    if _handler is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from diversity.cli import _headings
-from diversity.cli._include import add_include
-from diversity.types import InputError
-from diversity.version import __version__
+import typer  # noqa: E402
+
+from diversity.cli import _headings  # noqa: E402
+from diversity.cli._include import add_include  # noqa: E402
+from diversity.types import InputError  # noqa: E402
+from diversity.version import __version__  # noqa: E402
 
 # The modules of this folder by the heading under which help lists their commands.
 COMMANDS = {
@@ -39,6 +46,8 @@ for _heading, _modules in COMMANDS.items():
         app.add_typer(_part)
 add_include(app)
 _headings.group_options(app)
+with suppress(ValueError):
+    signal.signal(signal.SIGINT, _handler)
 
 
 def _version(wanted: bool) -> None:

@@ -420,6 +420,26 @@ def test_an_interruption_is_one_line_and_leaves_nothing_half_written(tmp_path):
     assert not list(tmp_path.rglob("*.tmp"))
 
 
+INTERRUPTED_IMPORT = """
+import builtins, os, signal
+real = builtins.__import__
+def hooked(name, *more, **options):
+    if name == "typer":
+        builtins.__import__ = real
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(name, *more, **options)
+builtins.__import__ = hooked
+import diversity.cli
+"""
+
+
+def test_an_interruption_while_modules_are_imported_prints_nothing():
+    """Ctrl-C in the first second was a traceback."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_reader_that_stops_early_is_no_error():
     command = f"{sys.executable} -m diversity score --all-subsets --format csv --no-intervals | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
