@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -43,20 +43,22 @@ def read_columns(table: pd.DataFrame | Path | str, expected: Sequence[str], what
     Raises InputError where a column is missing or stands twice, a row has other cells than the header, or there is no row.
     """
     where = _place(table)
-    frame = _from_file(Path(table)) if isinstance(table, Path | str) else table.reset_index(drop=True)
+    frame = _from_file(Path(table), expected, what) if isinstance(table, Path | str) else table.reset_index(drop=True)
     if (twice := frame.columns.duplicated()).any():
         raise InputError(f"{where}: expected each column once, found {frame.columns[twice][0]!r} twice")
-    for name in expected:
-        if name not in frame.columns:
-            raise InputError(
-                f"{where}: expected {what} with a column {name!r}, found the columns {listed(frame.columns)}"
-            )
+    _check_columns(where, frame.columns, expected, what)
     if frame.empty:
         raise InputError(f"{where}: expected {what}, found no rows")
     return frame
 
 
-def _from_file(path: Path) -> pd.DataFrame:
+def _check_columns(where: str, columns: Collection[str], expected: Sequence[str], what: str) -> None:
+    for name in expected:
+        if name not in columns:
+            raise InputError(f"{where}: expected {what} with a column {name!r}, found the columns {listed(columns)}")
+
+
+def _from_file(path: Path, expected: Sequence[str], what: str) -> pd.DataFrame:
     import pandas as pd
 
     try:
@@ -64,10 +66,9 @@ def _from_file(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         if path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{path}: expected a CSV or Parquet table, found an empty file")
-        for _ in READERS[".csv"](
-            path, ()
-        ):  # pandas fills short rows, and takes the first of too many cells for an index
-            pass
+        # pandas fills short rows, and takes the first of too many cells for an index
+        for _, row in READERS[".csv"](path, ()):
+            _check_columns(str(path), row.keys(), expected, what)
         return pd.read_csv(path, keep_default_na=False, encoding="utf-8-sig")  # a language may be called "nan" or "no"
     except (OSError, InputError):
         raise
