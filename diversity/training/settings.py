@@ -21,6 +21,9 @@ LENGTHS = ("steps", "examples", "epochs")  # of which a run has one
 OLD_NAMES = {"batch": "batch_size", "clip": "max_grad_norm", "stride": "doc_stride", "tokens": "max_tokens_per_batch"}
 
 
+LONGEST = 10**9  # training instances of a run
+
+
 @dataclass(frozen=True)
 class Optimisation:
     """What changes the weights that come out.
@@ -62,9 +65,15 @@ class Optimisation:
     def length(self, instances: int) -> tuple[int, int]:
         """Optimiser steps and training instances, for so many instances an epoch; one epoch where no length is given.
 
+        Raises InputError for more than a billion instances, whose schedule no memory holds.
+
         >>> Optimisation(examples=100, batch_size=32).length(1000)
         (4, 100)
         """
+        whole = self.steps * self.batch_size if self.steps is not None else self.examples
+        if (most := whole or (self.epochs or 1) * instances) > LONGEST or self.batch_size > LONGEST:
+            found = f"{most:g} in batches of {self.batch_size:g}"
+            raise InputError(f"expected a run of at most {LONGEST:,} examples, found {found}")
         if self.steps is not None:
             return self.steps, self.steps * self.batch_size
         sampled = self.examples or math.ceil((self.epochs or 1) * instances)

@@ -98,3 +98,12 @@ def test_a_new_target_has_the_settings_of_its_kind() -> None:
     assert preset("xtreme", "qqp").optimisation.epochs == preset("xtreme", "pawsx").optimisation.epochs == 5
     with pytest.raises(InputError, match="tatoeba: expected a target that is fine-tuned on"):
         preset("xtreme", "tatoeba")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"steps": 2**64}, {"examples": 2**64}, {"epochs": 1e308}, {"epochs": 2.0**64}, {"batch_size": 2**64}]
+)
+def test_a_run_that_no_memory_holds_is_one_line(changes):
+    """A length with a digit too many was a MemoryError or an OverflowError."""
+    with pytest.raises(InputError, match="expected a run of at most 1,000,000,000 examples, found"):
+        Settings.of(**changes).optimisation.length(100)
