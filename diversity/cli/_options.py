@@ -33,7 +33,11 @@ MetricsOption = Annotated[
 ]
 OutOption = Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")]
 OutcomeOption = Annotated[
-    str, typer.Option(help="mean9, mean7 (without retrieval), retrieval, mean (of all there are), or a target.")
+    str,
+    typer.Option(
+        help="mean9, mean7 (without retrieval), retrieval, mean, or a target (default: mean9 where all nine are there, "
+        "else mean)."
+    ),
 ]
 PermutationsOption = Annotated[int, typer.Option(min=100, help="Task labels drawn; up to nine tasks, all are used.")]
 ReferenceOption = Annotated[

@@ -43,7 +43,7 @@ def compare(
         typer.Option(help="The groups, in place of scores: CSV with mixture, group (diverse, homogeneous)."),
     ] = None,
     group_column: Annotated[str | None, typer.Option(help="The column of the results that has the groups.")] = None,
-    outcome: OutcomeOption = "mean9",
+    outcome: OutcomeOption = "",
     share: Annotated[float, typer.Option(help="Share of each stratum that is diverse, and that is homogeneous.")] = 1
     / 3,
     match: Annotated[str, typer.Option(help="What pairs have in common: k, budget, columns of numbers.")] = "k,budget",

@@ -41,7 +41,7 @@ def fit(
     results: ResultsOption,
     scores: ScoresOption,
     metric: Annotated[str, typer.Option(help="Metric of the scores, such as cosine or vendi(q=2).")],
-    outcome: OutcomeOption = "mean9",
+    outcome: OutcomeOption = "",
     covariates: CovariatesOption = "",
     encoder: ScoresEncoderOption = None,
     english: EnglishOption = True,

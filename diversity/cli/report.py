@@ -32,7 +32,7 @@ def report(
     scores: ScoresOption,
     metric: Annotated[str, typer.Option(help="The primary metric, chosen before the results were seen.")],
     output: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report/report.html"),
-    outcome: OutcomeOption = "mean9",
+    outcome: OutcomeOption = "",
     covariates: CovariatesOption = "",
     encoder: ScoresEncoderOption = None,
     english: EnglishOption = True,

@@ -89,7 +89,9 @@ def report(
             "alpha": asked.alpha, "rope": "half a point of 100" if asked.rope is None else asked.rope, "seed": asked.seed,
             "version": __version__, "covariates": ", ".join(asked.covariates) or "none",
         }  # fmt: skip
-        facts = _facts({"results": results, "scores": scores}, _settings(metric, asked, known, settings))
+        facts = _facts(
+            {"results": results, "scores": scores}, _settings(metric, _resolved(asked, fitted), known, settings)
+        )
         content = [
             *sections.of(findings, top.note),
             words.methods(fitted, compared, runs.runs, settings),
@@ -101,6 +103,11 @@ def report(
         files = tuple(page.export(content, target.parent)) if top.exports else ()
         bar.update()
     return Report(html, files, fitted, compared)
+
+
+def _resolved(asked: Analysis, fitted: Fit | str) -> Analysis:
+    """The same with the outcome that was analysed, where none was asked for."""
+    return asked if isinstance(fitted, str) else asked.changed(outcome=fitted.outcome)
 
 
 def _next(bar: tqdm[Any], step: str) -> None:

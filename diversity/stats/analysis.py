@@ -15,8 +15,9 @@ Scorers = Callable[[str, str], Scorer | None]  # of a metric and an encoder
 class Analysis:
     """What is asked of a table of results, and how it is tested: the same object for `fit`, `compare` and `report`.
 
-    `outcome` is mean9, mean7 (without retrieval), retrieval, mean (of the targets of the table) or one target; `encoder`
-    that of the scores, where there are several; with `english` false the languages of a target are the others; `where`
+    `outcome` is mean9, mean7 (without retrieval), retrieval, mean (of the targets of the table) or one target; without it,
+    mean9 where all nine targets are there, the target where there is one, else mean. `encoder` is that
+    of the scores, where there are several; with `english` false the languages of a target are the others; `where`
     chooses rows of the results by their columns. `covariates` are k, entropy, log_budget, single_mean, tasks (the shares
     of all of them), numeric columns, or other metrics of the scores. `alpha` is the level of the tests, `permutations`
     the task labels that are drawn (all of them up to nine tasks), `bootstrap` the draws of intervals (1000 of
@@ -33,7 +34,7 @@ class Analysis:
     'retrieval'
     """
 
-    outcome: str = "mean9"
+    outcome: str = ""
     encoder: str | None = None
     english: bool = True
     where: Mapping[str, object] = field(default_factory=dict)

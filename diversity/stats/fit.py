@@ -133,6 +133,7 @@ def fit(
     runs = read_outcomes(results, english=asked.english, where=asked.where, lower_is_better=asked.lower_is_better)
     testers = model.Testers(read_scores(scores), asked)
     study = read_study(runs, testers.scores, metric=metric, outcome=asked.outcome, encoder=asked.encoder)
+    asked = asked.changed(outcome=study.outcome)
     tester = testers.of(study.metric, study.encoder)
     design = model.design_matrix(study, asked.covariates)
     estimate = tester.estimates(study, covariates=asked.covariates)

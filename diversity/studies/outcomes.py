@@ -246,6 +246,17 @@ def _official(target: str, metrics: Sequence[str]) -> tuple[str, ...]:
     raise InputError(f"expected one metric of {target}, found {', '.join(metrics)}: choose with --where metric=NAME")
 
 
+def default_outcome(available: Sequence[str]) -> str:
+    """The outcome where none is asked for: mean9 where all nine targets are there, the target if there is one, else mean.
+
+    >>> default_outcome(["xnli"]), default_outcome(["xnli", "udpos"])
+    ('xnli', 'mean')
+    """
+    if set(catalog.targets("xtreme")) <= set(available):
+        return "mean9"
+    return available[0] if len(available) == 1 else "mean"
+
+
 def targets_of(outcome: str, available: Sequence[str]) -> tuple[str, ...]:
     """The targets that an outcome is the mean of; raises InputError where one of them is not available.
 

@@ -159,7 +159,7 @@ def read_study(
     scores: pd.DataFrame | Path | str | Scores,
     *,
     metric: str,
-    outcome: str = "mean9",
+    outcome: str = "",
     encoder: str | None = None,
 ) -> Study:
     """What is analysed, from a table of results and one of scores (see `fit`), or from both already checked.
@@ -176,7 +176,12 @@ def read_study(
     cells = checked.cells.drop(index=baseline)
     if unknown := [m for m in cells.index if m not in scored.index]:
         raise catalog.near(str(unknown[0]), [str(m) for m in scored.index], "mixture (it has results and no score)")
-    targets = outcomes.targets_of(outcome, list(dict.fromkeys(checked.runs["target"])))
+    available = list(dict.fromkeys(checked.runs["target"]))
+    if not outcome and (outcome := outcomes.default_outcome(available)) == "mean":
+        notes.append(
+            f"the outcome is the mean of the {len(available)} targets of the table: XTREME's nine are not all there"
+        )
+    targets = outcomes.targets_of(outcome, available)
     complete, left_out = _complete(cells, targets, checked.failed)
     names = [str(m) for m in complete.index]
     tasks = tuple(sorted({t for n in names for t, w in shares[n].items() if w > 0}))

@@ -183,8 +183,16 @@ BAD_RESULTS = {
 @pytest.mark.parametrize("message", BAD_RESULTS)
 def test_bad_results_are_one_line(message, results, scores):
     with pytest.raises(InputError, match=message) as caught:
-        read_study(BAD_RESULTS[message](results), scores, metric="cosine")
+        read_study(BAD_RESULTS[message](results), scores, metric="cosine", outcome="mean9")
     assert "\n" not in str(caught.value)
+
+
+def test_without_an_outcome_it_is_the_mean_of_what_is_there(results, scores):
+    assert read_study(results, scores, metric="cosine").outcome == "mean9"
+    eight = read_study(results[results["target"] != "tatoeba"], scores, metric="cosine")
+    assert eight.outcome == "mean"
+    assert any("mean of the 8 targets of the table" in note for note in eight.notes)
+    assert read_study(results[results["target"] == "xnli"], scores, metric="cosine").outcome == "xnli"
 
 
 BAD_SCORES = {
