@@ -18,6 +18,8 @@ REPOSITORY = HERE.parent
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+collect_ignore_glob = ["fuzz_*.py"]  # run by hand; they import each other, as scripts do
+
 # No test asks the real hub for anything. (A test that fetches does so in a process of its own, from the fake one.)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")

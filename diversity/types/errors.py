@@ -20,7 +20,7 @@ SHOWN = 100
 def listed(names: Collection[str]) -> str:
     """Names at commas; of very many, the first ones and how many more there are.
 
-    >>> listed(["a", "b"]), listed([str(i) for i in range(102)])[-18:]
+    >>> listed(["a", "b"]), listed([str(i) for i in range(102)])[-17:]
     ('a, b', '98, 99 and 2 more')
     """
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""

@@ -294,7 +294,7 @@ def test_the_default_encoder_on_tatoeba(real, tmp_path):
         data=Rows(real, "test", ("jv",)), targets=["tatoeba"], vectors=SentenceVectors(layer=-1, cache=tmp_path)
     )
     side = bitext("tatoeba", real, split="test", language="jv")
-    english, foreign = (load_encoder().encode([r.text for r in rows]) for rows in (side.english, side.foreign))
+    english, foreign = (load_encoder("mini").encode([r.text for r in rows]) for rows in (side.english, side.foreign))
     nearest = (english @ foreign.T).argmax(axis=1)
     assert table["value"].iloc[0] == 100 * np.mean(nearest == np.array(side.lines, dtype=int))
     assert 5 < table["value"].iloc[0] < 50
@@ -330,7 +330,7 @@ def test_the_default_encoder_on_bucc(real, tmp_path, folder, language):
     table = table.set_index("metric")["value"]
     side = bitext("bucc2018", data, split="dev", language=language)
     texts = [list(dict.fromkeys(row.text for row in rows)) for rows in (side.foreign, side.english)]
-    vectors = [embed(t, layer_encoder(layer=-1), cache=tmp_path).vectors.astype(float) for t in texts]
+    vectors = [embed(t, layer_encoder("mini", layer=-1), cache=tmp_path).vectors.astype(float) for t in texts]
     x, y = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in vectors)
     assert np.isclose(table["f1"], 100 * best_f1(x @ y.T, side, *texts), atol=1e-9)
     assert table["f1"] > (20 if language == "de" else 0)
