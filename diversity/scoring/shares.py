@@ -169,36 +169,52 @@ def _within_bounds(matrix: Array, gain: Array, feasible: Feasible) -> Array:
 
 
 def _descended(matrix: Array, gain: Array, feasible: Feasible, shares: Array) -> Array:
-    """The active-set method: every step lowers the objective, and puts a share on a bound or sets one free."""
+    """Every round exchanges the two shares that gain most by it, then moves all that are free; each step is downhill."""
     low, high, size = feasible.low, feasible.high, float(np.abs(matrix).max())
-    hessian = 2 * (matrix + 10 * size)
-    hessian[np.diag_indices(len(low))] += 1e-10 * size  # where the matrix is singular, the step is still one downhill
     tolerance = 1e-13 * max(size, float(np.abs(gain).max()))
-    free = (shares > low + EDGE) & (shares < high - EDGE)
     for _ in range(50 * len(low) + ROUNDS):
         slope = 2 * matrix @ shares - gain
-        step = np.zeros_like(shares)
-        if free.sum() > 1:
-            right = np.stack([-slope[free], np.ones(int(free.sum()))], axis=1)
-            solved = scipy.linalg.cho_solve(scipy.linalg.cho_factor(hessian[np.ix_(free, free)], lower=True), right)
-            inner = solved[:, 0] - solved[:, 1] * solved[:, 0].sum() / solved[:, 1].sum()
-            step[free] = inner - inner.mean()
-        if -slope @ step > tolerance * EDGE:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                room = np.where(step > 0, (high - shares) / step, np.where(step < 0, (low - shares) / step, np.inf))
-            blocking = int(np.argmin(room))
-            shares = np.clip(shares + min(1.0, max(float(room[blocking]), 0.0)) * step, low, high)
-            if room[blocking] <= 1:
-                shares[blocking] = high[blocking] if step[blocking] > 0 else low[blocking]
-                free[blocking] = False
-            continue
-        rising = np.where(shares < high - EDGE, slope, np.inf)
-        falling = np.where(shares > low + EDGE, slope, -np.inf)
-        up, down = int(np.argmin(rising)), int(np.argmax(falling))
-        if falling[down] - rising[up] <= tolerance:
+        up = int(np.argmin(np.where(shares < high, slope, np.inf)))
+        down = int(np.argmax(np.where(shares > low, slope, -np.inf)))
+        fall = slope[down] - slope[up]
+        if fall <= tolerance:
             break
-        free[[up, down]] = True
+        curvature = 2 * (matrix[up, up] + matrix[down, down] - 2 * matrix[up, down])
+        most = min(high[up] - shares[up], shares[down] - low[down])
+        move = min(most, fall / curvature) if curvature > 0 else most
+        shares = shares.copy()
+        shares[up] = high[up] if move >= high[up] - shares[up] else shares[up] + move
+        shares[down] = low[down] if move >= shares[down] - low[down] else shares[down] - move
+        shares = _moved(matrix, gain, feasible, shares)
     return _repaired(shares, feasible)
+
+
+def _moved(matrix: Array, gain: Array, feasible: Feasible, shares: Array) -> Array:
+    """Newton's step of the shares between their bounds, as far as it stays within them and is downhill."""
+    low, high, size = feasible.low, feasible.high, float(np.abs(matrix).max())
+    free = (shares > low + EDGE) & (shares < high - EDGE)
+    while free.sum() > 1:
+        slope = 2 * matrix @ shares - gain
+        inner = 2 * (matrix[np.ix_(free, free)] + 10 * size)
+        inner[np.diag_indices(len(inner))] += 1e-10 * size  # where the matrix is singular, the step is still downhill
+        right = np.stack([-slope[free], np.ones(len(inner))], axis=1)
+        solved = scipy.linalg.cho_solve(scipy.linalg.cho_factor(inner, lower=True), right)
+        step = np.zeros_like(shares)
+        step[free] = solved[:, 0] - solved[:, 1] * solved[:, 0].sum() / solved[:, 1].sum()
+        step[free] -= step[free].mean()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            room = np.where(step > 0, (high - shares) / step, np.where(step < 0, (low - shares) / step, np.inf))
+        blocking = int(np.argmin(room))
+        tried = np.clip(shares + min(1.0, float(room[blocking])) * step, low, high)
+        change = tried - shares
+        if not (slope + matrix @ change) @ change < 0:
+            break
+        shares = tried
+        if room[blocking] > 1:
+            break
+        shares[blocking] = high[blocking] if step[blocking] > 0 else low[blocking]
+        free[blocking] = False
+    return shares
 
 
 def _exchanged(matrix: Array, gain: Array, feasible: Feasible) -> tuple[Array, bool]:
