@@ -285,7 +285,7 @@ def in_bytes(content: bytes, rng: random.Random) -> bytes:
             lambda: content.decode("utf-8", "replace").encode("utf-16"),
             lambda: content.decode("utf-8", "replace").encode("latin-1", "replace"),
             lambda: b"PK\x03\x04" + content,
-            lambda: gzip.compress(content),
+            lambda: gzip.compress(content, mtime=0),
             lambda: content + content,
             lambda: rng.randbytes(40),
         ]

@@ -217,7 +217,7 @@ def write(rng: random.Random, tables: Mapping[str, pd.DataFrame], folder: Path) 
             raw = rng.choice(fuzz_readers.SAME)(raw)
         elif name == changed and how == "gzip":
             paths[name] = folder / f"{name}.csv.gz"
-            raw = gzip.compress(raw) if rng.random() < 0.7 else raw
+            raw = gzip.compress(raw, mtime=0) if rng.random() < 0.7 else raw
         paths[name].write_bytes(raw)
     return paths, how
 

@@ -47,7 +47,7 @@ RECORDS = [{"text": t, "label": label} for t, label in EXPECTED]
         (
             'files = "{split}.jsonl"',
             "train.jsonl.gz",
-            gzip.compress("".join(json.dumps(r) + "\n" for r in RECORDS).encode()),
+            gzip.compress("".join(json.dumps(r) + "\n" for r in RECORDS).encode(), mtime=0),
         ),
         ('files = "{split}.json"', "train.json", json.dumps(RECORDS)),
         ('files = "{split}.csv"', "train.csv", 'label,text\nyes,"A man sleeps."\nno,It rains.\n'),

@@ -87,7 +87,7 @@ def test_files_of_another_tasks_folder_are_not_searched(write, tmp_path):
 
 
 def test_a_gzipped_file_is_found(write, tmp_path):
-    write(f"mnli/{MNLI_TRAIN}.gz", gzip.compress(nli("neutral", "entailment").encode()))
+    write(f"mnli/{MNLI_TRAIN}.gz", gzip.compress(nli("neutral", "entailment").encode(), mtime=0))
     assert [e.label for e in read("mnli", tmp_path)] == ["neutral", "entailment"]
 
 
@@ -423,7 +423,7 @@ def test_a_file_without_rows_is_refused(content, message, write, tmp_path):
 
 
 def test_an_empty_gzip_file_is_refused(write, tmp_path):
-    write(f"mnli/{MNLI_TRAIN}.gz", gzip.compress(b""))
+    write(f"mnli/{MNLI_TRAIN}.gz", gzip.compress(b"", mtime=0))
     with pytest.raises(InputError, match="expected rows of mnli in 'en', found none"):
         read("mnli", tmp_path)
 

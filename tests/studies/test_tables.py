@@ -298,7 +298,7 @@ ROW = "mnli,xnli,en,1,accuracy,60\n"
         ((HEADER + ROW).replace(",", "\t"), "expected columns separated by a comma, found a header with a tab"),
         ("version https://git-lfs.github.com/spec/v1\noid x\n", "found a Git LFS pointer"),
         ("<!DOCTYPE html><html></html>\n", "found a page of HTML"),
-        (gzip.compress((HEADER + ROW).encode()), "found gzip in a file whose name does not end in .gz"),
+        (gzip.compress((HEADER + ROW).encode(), mtime=0), "found gzip in a file whose name does not end in .gz"),
         ((HEADER + ROW).encode("utf-16"), "found UTF-16"),
         (HEADER + ROW + ROW.replace("xnli", "xn\0li"), "binary data"),
         (HEADER + ROW + ROW.replace("xnli", "XNLI"), "one spelling of each target, found 'XNLI' and 'xnli'"),
