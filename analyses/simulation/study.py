@@ -26,7 +26,7 @@ import pandas as pd
 from diversity import store
 from diversity.stats import matching, paired
 from diversity.stats.calibration import calibrated
-from diversity.stats.interactions import MOST, with_interactions
+from diversity.stats.interactions import MOST, pair_shares, with_interactions
 from diversity.stats.model import primary_test
 from diversity.stats.multimembership import slopes
 from diversity.stats.paired import PairedTest, Pairs
@@ -126,9 +126,8 @@ class Drawn:
 
 def interactions(one: Drawn, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Effects of pairs of tasks that have nothing to do with diversity."""
-    first, second = np.triu_indices(one.weights.shape[1], 1)
-    products = one.weights[:, first] * one.weights[:, second]
-    return np.asarray(y + 4 * products @ rng.normal(0, 0.5, (len(first), y.shape[1])))
+    shares = pair_shares(one.weights)
+    return np.asarray(y + shares @ rng.normal(0, 0.5, (shares.shape[1], y.shape[1])))
 
 
 def good_are_diverse(one: Drawn, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:

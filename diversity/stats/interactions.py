@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diversity.stats.multimembership import basis
+from diversity.studies.weights import Index
 from diversity.types import Array, InputError
 
 SINGLE, PAIR = 8, 7  # points of the grid for the ratio of each variance to that of noise, 0 among them
@@ -96,7 +96,7 @@ class Components:
         information = self.of_x[1][at]
         return xy[at, column] / information, np.sqrt(rest[at, column] / (self.n - 1) / information)
 
-    def best(self, yy: Array) -> NDArray[np.intp]:
+    def best(self, yy: Array) -> Index:
         """The best point (D,) without diversity, of squares (G, D)."""
         criterion = self.logdet[:, None] + self.n * np.log(np.maximum(yy, 1e-300))
         return np.asarray(criterion.argmin(axis=0))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from diversity.studies.tables import canonical
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
@@ -88,8 +89,6 @@ def given(groups: Mapping[str, str] | pd.Series, mixtures: Sequence[str]) -> lis
 
     Raises InputError for another word than diverse or homogeneous, and where one of the groups is empty.
     """
-    from diversity.studies.tables import canonical
-
     known = {canonical(str(name)): str(group).strip() for name, group in dict(groups).items()}
     if wrong := sorted({g for g in known.values() if g not in (*GROUPS, *NEITHER)}):
         raise InputError(f"expected groups diverse and homogeneous, found {wrong[0]!r}")

@@ -12,8 +12,8 @@ import numpy as np
 
 from diversity.stats.model import DesignMatrix, Estimates
 from diversity.stats.multimembership import basis, slopes
-from diversity.stats.permutation import Index
 from diversity.studies.study import Study
+from diversity.studies.weights import Index
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:

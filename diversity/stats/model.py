@@ -215,7 +215,8 @@ class Tester:
         """Relabelled diversity given other scores, which move with the labels; or why theirs cannot be had."""
         moving = []
         for name in names:
-            own = replace(study, metric=name, x=study.covariate(name), sd=float(study.covariate(name).std()) or 1.0)
+            x = study.covariate(name)
+            own = replace(study, metric=name, x=x, sd=float(x.std()) or 1.0)
             other = self.others.get(name, Relabelling()).moved_with(own, relabelled)
             if isinstance(other, str):
                 return f"of the covariate {name}, {other}"

@@ -78,6 +78,7 @@ class _Variance:
 
     @staticmethod
     def of(weights: Array, groups: Array | None) -> _Variance:
+        """Of mixtures with weights (M, T), less the column `groups` (M,) where it is given."""
         fixed = size_means(weights)
         return _Variance(contrasts(weights, fixed if groups is None else np.column_stack([fixed, groups])), weights)
 
@@ -94,10 +95,9 @@ class _Variance:
         noise = (squares / (1 + theta * eigenvalues[:, None])).sum(axis=0) / counts.sum()
         return theta, noise
 
-    def of_contrasts(self, contrasts: Array, theta: Array | float) -> Array:
-        """The variance of contrasts (B, M) in units of the noise's."""
-        shared = ((contrasts @ self.weights) ** 2).sum(axis=1)
-        return np.asarray(theta * shared + (contrasts**2).sum(axis=1))
+    def of_contrasts(self, contrasts: Array) -> tuple[Array, Array]:
+        """The variance of contrasts (B, M): their tasks' part (B,), in units of the tasks' variance, and the noise's (B,)."""
+        return ((contrasts @ self.weights) ** 2).sum(axis=1), (contrasts**2).sum(axis=1)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class RelabelledPairs:
 
     @cached_property
     def _spread(self) -> tuple[Array, Array]:
-        return ((self.table @ self.variance.weights) ** 2).sum(axis=1), (self.table**2).sum(axis=1)
+        return self.variance.of_contrasts(self.table)
 
     def test(self, y: Array) -> PairedTest:
         """The test of outcomes (M,), exact where labels do not matter to them.
@@ -156,13 +156,13 @@ def by_bootstrap(y: Array, weights: Array, pairs: Pairs, *, draws: int, rng: np.
     if variance.design.n < 3:
         raise InputError(f"{len(y)} mixtures are too few for the variances of tasks and noise")
     theta, noise = (float(v[0]) for v in variance.fitted(y[:, None]))
-    se = math.sqrt(float(variance.of_contrasts(first[None], theta)[0]) * noise)
+    shared, own = (float(part[0]) for part in variance.of_contrasts(first[None]))
+    se = math.sqrt((theta * shared + own) * noise)
     ratios = np.append(0.0, np.logspace(-2, 3.5, RATIOS - 1) / max(float(variance.design.eigenvalues.mean()), 1e-12))
     at = min(int(np.searchsorted(ratios, theta)), RATIOS - 1)
     nearest = ratios[at] if at == 0 or ratios[at] - theta < theta - ratios[at - 1] else ratios[at - 1]
     outcomes = weights @ rng.normal(0, math.sqrt(nearest), (weights.shape[1], draws)) + rng.normal(size=(len(y), draws))
     again, scale = variance.fitted(outcomes)
-    shared, own = float(((first @ weights) ** 2).sum()), float((first**2).sum())
     simulated = (first @ outcomes) ** 2 / ((again * shared + own) * np.maximum(scale, 1e-300))
     difference = float(first @ y)
 

@@ -26,7 +26,6 @@ ALL = 9  # tasks whose labels are permuted in all ways: 9! = 362,880
 CHUNK = 512  # relabellings at a time, so that they stay in the processor's cache
 DIRECT = 20  # tasks up to which the scores of sets stand in a table of all sets
 COARSE = 20_000  # relabellings that the ends of an interval are first looked for with
-Index = NDArray[np.intp]
 Labels = NDArray[np.int8]
 
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from diversity.stats import permutation
 from diversity.stats.analysis import Scorers
-from diversity.stats.permutation import Index, Labels, Relabelled, SetScores
+from diversity.stats.permutation import Labels, Relabelled, SetScores
 from diversity.studies.scores import Scores
 from diversity.studies.study import Study
-from diversity.studies.weights import closed
+from diversity.studies.weights import Index, closed
 from diversity.types import Array, Scorer
 
 SETS = 40_000  # sets of tasks that are looked up or computed one by one

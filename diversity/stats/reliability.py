@@ -82,15 +82,17 @@ def noise_ceiling(study: Study) -> dict[str, float]:
 
     def share(outcomes: Array) -> float:
         total = float(np.var(outcomes, ddof=1)) if len(outcomes) > 1 else 0.0
-        return max(0.0, 1 - variance * float((1 / counts).mean()) / total) if total > 0 else math.nan
+        if math.isnan(variance) or not total > 0:
+            return math.nan
+        return max(0.0, 1 - variance * float((1 / counts).mean()) / total)
 
-    reliability = share(study.y) if math.isfinite(variance) else math.nan
+    reliability = share(study.y)
     return {
-        "seeds": float(counts.mean()) if math.isfinite(variance) else float(counts.max()),
-        "sd_seed": math.sqrt(variance) if math.isfinite(variance) else math.nan,
+        "seeds": float(counts.mean()),
+        "sd_seed": math.sqrt(variance),
         "reliability": reliability,
-        "ceiling": math.sqrt(reliability) if math.isfinite(reliability) else math.nan,
-        "reliability_singles": share(study.y[study.k == 1]) if math.isfinite(variance) else math.nan,
+        "ceiling": math.sqrt(reliability),
+        "reliability_singles": share(study.y[study.k == 1]),
     }
 
 
