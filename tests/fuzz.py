@@ -7,16 +7,46 @@ wrong: a traceback, or something changed, dropped or counted twice in silence. E
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import random
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
+from diversity.cli import main as diversity_main
+from diversity.types import InputError
+
+T = TypeVar("T")
 DOORS = ("readers", "texts", "tables", "submissions", "plans", "options")
+
+
+def answer(call: Callable[[], T]) -> T | str:
+    """What a call returns, or the one line that refuses it; raises AssertionError for a refusal of several lines."""
+    try:
+        return call()
+    except InputError as error:
+        if "\n" in str(error):
+            raise AssertionError(f"several lines: {error!s}") from error
+        return str(error)
+
+
+def command(arguments: Sequence[str]) -> tuple[Any, str, str]:
+    """The exit status, output and errors of a command line in this process; the status is None where it does not exit."""
+    out, err = io.StringIO(), io.StringIO()
+    code: Any = None
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            diversity_main(list(arguments))
+        except SystemExit as stop:
+            code = stop.code
+    return code, out.getvalue(), err.getvalue()
 
 
 def run(door: str, count: int, seed: int = 0) -> list[str]:

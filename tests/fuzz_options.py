@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import random
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import fuzz
 import numpy as np
 
 from diversity import catalog
-from diversity.cli import main
 from diversity.cli._analysis import choices
 from diversity.cli._common import metrics_in, names_in
 from diversity.encoders.hidden_states import SentenceVectors
 from diversity.scoring.mixtures import parse_mixture
-from diversity.types import InputError
 
 PIECES = (
     "", " ", ",", ",,", ":", "::", "=", "+", "(", ")", "()", ";", "|", "/", "nan", "inf", "-1", "0", "1e999", "1e-400",
@@ -41,21 +37,11 @@ def damaged(rng: random.Random, text: str) -> str:
     )
 
 
-def answer(call: Callable[[], Any]) -> Any:
-    """What a call returns; None where one line refuses it."""
-    try:
-        return call()
-    except InputError as error:
-        if "\n" in str(error):
-            raise AssertionError(f"several lines: {error!s}") from error
-        return None
-
-
 def metric(rng: random.Random, folder: Path) -> str:
     """The name that a metric is printed under parses back to the same; its options are those that were written."""
     text = damaged(rng, rng.choice(METRICS))
-    parsed = answer(lambda: catalog.parse_metric(text))
-    if parsed is not None:
+    parsed = fuzz.answer(lambda: catalog.parse_metric(text))
+    if not isinstance(parsed, str):
         known, values = parsed
         printed = known.printed(**values)
         assert catalog.parse_metric(printed) == (known, values), (text, printed)
@@ -74,8 +60,8 @@ def mixture(rng: random.Random, folder: Path) -> str:
         f"{task}:{weight}" if rng.random() < 0.7 or weight != 1 else task for task, weight in weights.items()
     )
     text = damaged(rng, f"name={written}" if rng.random() < 0.5 else written)
-    parsed = answer(lambda: parse_mixture(text))
-    if parsed is not None:
+    parsed = fuzz.answer(lambda: parse_mixture(text))
+    if not isinstance(parsed, str):
         tasks = text.partition("=")[2] if "=" in text else text
         cells = [[part.strip() for part in cell.partition(":")] for cell in tasks.split(",")]
         numbers = {name: float(number) if colon else 1.0 for name, colon, number in cells}
@@ -91,8 +77,8 @@ def mixture(rng: random.Random, folder: Path) -> str:
 def where(rng: random.Random, folder: Path) -> str:
     """The columns and values of --where are those that were written, each column once."""
     texts = [damaged(rng, rng.choice(["seed=1", "model=mini", "metric=f1", "a=b=c"])) for _ in range(rng.randint(1, 2))]
-    parsed = answer(lambda: choices(texts))
-    if parsed is not None:
+    parsed = fuzz.answer(lambda: choices(texts))
+    if not isinstance(parsed, str):
         pairs = [(text[: text.index("=")].strip(), text[text.index("=") + 1 :].strip()) for text in texts]
         assert list(parsed.items()) == pairs, texts
     return "where"
@@ -101,8 +87,8 @@ def where(rng: random.Random, folder: Path) -> str:
 def layer(rng: random.Random, folder: Path) -> str:
     """A layer is the index or the fraction that was written."""
     text = damaged(rng, rng.choice(["14", "-1", "0.58", "1.0", "0"]))
-    parsed = answer(lambda: SentenceVectors.at(text))
-    if parsed is not None:
+    parsed = fuzz.answer(lambda: SentenceVectors.at(text))
+    if not isinstance(parsed, str):
         value = parsed.depth if parsed.layer is None else parsed.layer
         assert float(value) == float(text), text
         assert ("." in text or "e" in text.lower()) == (parsed.layer is None), text
@@ -169,21 +155,15 @@ def command(rng: random.Random, folder: Path) -> str:
     base = rng.choice(COMMANDS)
     value = rng.choice([*NUMBERS, damaged(rng, rng.choice([*METRICS, "mnli,qqp", "a=mnli:2,qqp", "en,de", "2,3"]))])
     arguments = [*base, value]
-    out, err = io.StringIO(), io.StringIO()
-    code: Any = None
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main(arguments)
-        except SystemExit as stop:
-            code = stop.code
-    lines = [line for line in err.getvalue().splitlines() if not line.startswith("note:")]
-    assert code in (0, 2), (arguments, code, err.getvalue())
+    code, out, err = fuzz.command(arguments)
+    lines = [line for line in err.splitlines() if not line.startswith("note:")]
+    assert code in (0, 2), (arguments, code, err)
     if code == 2:
         assert len(lines) == 1, (arguments, lines)
         assert lines[0].startswith("diversity: "), (arguments, lines)
     elif value not in ("", " ") and not value.strip().startswith("-"):
-        assert out.getvalue(), arguments
-        assert "nan" not in value or "nan" in out.getvalue() or base[0] in ("data",), (arguments, out.getvalue()[:300])
+        assert out, arguments
+        assert "nan" not in value or "nan" in out or base[0] in ("data",), (arguments, out[:300])
     return f"command {base[0]}"
 
 

@@ -6,14 +6,14 @@ import copy
 import json
 import random
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import fuzz
 import fuzz_readers
 
 from diversity.planning.plans import Plan, read_plan
-from diversity.types import InputError
 
 TASKS = ("mnli", "qqp", "squad_v1", "ccg", "hellaswag", "cosmosqa")
 VALUES: tuple[Any, ...] = (
@@ -60,16 +60,6 @@ def toml(plan: Mapping[str, Any]) -> str:
     return "".join(f"{json.dumps(str(name))} = {inline(value)}\n" for name, value in plan.items())
 
 
-def read(path: Path) -> Plan | str:
-    """The plan of a file, or the one line that refuses it."""
-    try:
-        return read_plan(path)
-    except InputError as error:
-        if "\n" in str(error):
-            raise AssertionError(f"several lines: {error!s}") from error
-        return str(error)
-
-
 def stated(plan: Plan) -> dict[str, Any]:
     """What a plan says, in the form of its file; shares in place of weights."""
     mixtures = [
@@ -84,19 +74,10 @@ def stated(plan: Plan) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where values stand in a plan."""
-    if at:
-        yield at
-    inside = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in inside:
-        yield from places(item, (*at, key))
-
-
 def changed(plan: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     """The plan with one value gone, twice, under another name or another one."""
     out = copy.deepcopy(plan)
-    *way, key = rng.choice(list(places(out)))
+    *way, key = rng.choice(list(fuzz_readers.paths(out)))
     place: Any = out
     for step in way:
         place = place[step]
@@ -128,7 +109,7 @@ def case(rng: random.Random, folder: Path) -> str:
     elif what in ("lines", "bytes"):
         content = (fuzz_readers.in_lines if what == "lines" else fuzz_readers.in_bytes)(content, rng)
     path.write_bytes(content)
-    known = read(path)
+    known = fuzz.answer(lambda: read_plan(path))
     about = f"{what}\n{content.decode('utf-8', 'replace')}\n{known}"
     if what == "same":
         assert isinstance(known, Plan), about

@@ -16,10 +16,6 @@ import gzip
 import io
 import json
 import random
-import sys
-import tempfile
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -212,7 +208,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def paths(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where values stand in a record."""
+    """Where values stand in a record or plan."""
     if at:
         yield at
     inside = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
@@ -417,20 +413,9 @@ def dropped(kind: Kind, wrote: Any) -> bool:
     return kind.make is None and wrote in (-1, [], "-1")
 
 
-def main(count: int, seed: int = 0) -> None:
-    """Run so many cases, and say how many of each there were."""
-    start, done, wrong = time.monotonic(), Counter[str](), list[str]()
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(count):
-            rng = random.Random(f"{seed}:{number}")
-            try:
-                done[case(rng, Path(folder))] += 1
-            except Exception as error:
-                wrong.append(f"case {seed}:{number}: {type(error).__name__}: {error}")
-    print("\n\n".join(wrong))
-    print(f"{count} inputs in {time.monotonic() - start:.0f} s, {len(wrong)} wrong: {dict(done)}")
-    sys.exit(bool(wrong))
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    import sys
+
+    import fuzz
+
+    fuzz.main("readers", *map(int, sys.argv[1:]))

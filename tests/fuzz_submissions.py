@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import fuzz
 import fuzz_readers
 
-from diversity.types import InputError
 from diversity.xtreme import layout, normalise
 from diversity.xtreme.benchmark import output_type
 from diversity.xtreme.evaluate import Evaluation, evaluate
@@ -121,16 +121,6 @@ def changed(value: Any, task: str, rng: random.Random) -> Any:
     return dict(items) if isinstance(value, dict) else items
 
 
-def scored(folder: Path, task: str, language: str) -> Evaluation | str:
-    """The scores of a task in a language, or the one line that refuses them."""
-    try:
-        return evaluate(folder / "predictions", folder / "labels", languages=[language])
-    except InputError as error:
-        if "\n" in str(error):
-            raise AssertionError(f"several lines: {error!s}") from error
-        return str(error)
-
-
 SAME: tuple[Callable[[bytes], bytes], ...] = (*fuzz_readers.SAME, lambda content: content.replace(b"\n", b"\r"))
 
 
@@ -161,7 +151,7 @@ def case(rng: random.Random, folder: Path) -> str:
         for inner in (folder / name).iterdir():
             if inner.name != task:
                 inner.rmdir()
-    after = scored(folder, task, language)
+    after = fuzz.answer(lambda: evaluate(folder / "predictions", folder / "labels", languages=[language]))
     about = f"{task} {language}: {what} of {which}\n{files}\n{after}"
     if what == "same":
         assert not isinstance(after, str), about

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
-import io
 import random
 import re
 import tempfile
@@ -13,18 +11,16 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import designs
+import fuzz
 import fuzz_readers
 import numpy as np
 import pandas as pd
 
-from diversity.cli import main
 from diversity.studies.outcomes import ENGLISH, read_outcomes
 from diversity.studies.scores import read_scores
 from diversity.studies.study import Study, read_study
-from diversity.types import InputError
 
 TABLES = ("results", "scores")
 NUMBERS = (
@@ -98,14 +94,11 @@ def sorted_name(mixture: str) -> str:
 
 def study(tables: Mapping[str, Path]) -> Study | str:
     """What is analysed, or the one line that refuses it."""
-    try:
-        return read_study(
+    return fuzz.answer(
+        lambda: read_study(
             read_outcomes(tables["results"]), read_scores(tables["scores"]), metric="cosine", outcome="mean"
         )
-    except InputError as error:
-        if "\n" in str(error):
-            raise AssertionError(f"several lines: {error!s}") from error
-        return str(error)
+    )
 
 
 def differences(before: Study, after: Study) -> dict[str, tuple[float, float]]:
@@ -305,13 +298,7 @@ def command(rng: random.Random, paths: Mapping[str, Path], folder: Path, *, refu
     arguments += ["--permutations", "100"] + (["--bootstrap", "100"] if name != "compare" else [])
     if name == "report":
         arguments += ["--output", str(folder / "report" / "report.html"), "--no-exports"]
-    out, err = io.StringIO(), io.StringIO()
-    code: Any = None
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main(arguments)
-        except SystemExit as stop:
-            code = stop.code
+    code, _, err = fuzz.command(arguments)
     # A report is written of what can be said, and says what cannot.
-    assert code in ((2,) if refused and name != "report" else (0, 2)), (arguments, code, err.getvalue())
-    assert code != 2 or (err.getvalue().count("\n") == 1 and err.getvalue().startswith("diversity: ")), err.getvalue()
+    assert code in ((2,) if refused and name != "report" else (0, 2)), (arguments, code, err)
+    assert code != 2 or (err.count("\n") == 1 and err.startswith("diversity: ")), err
