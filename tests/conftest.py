@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -23,6 +24,17 @@ collect_ignore_glob = ["fuzz_*.py"]  # run by hand; they import each other, as s
 # No test asks the real hub for anything. (A test that fetches does so in a process of its own, from the fake one.)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+
+
+def beside(file: str, name: str = "") -> ModuleType:
+    """The module of a file beside this one, by its own name or another (tests are no package)."""
+    specification = importlib.util.spec_from_file_location(name or file, HERE / f"{file}.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module
+    specification.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
@@ -83,11 +95,7 @@ def write(tmp_path):
 @pytest.fixture(scope="session")
 def hub_module():
     """The module `hub.py` beside this file (tests are no package)."""
-    specification = importlib.util.spec_from_file_location("fake_hub", HERE / "hub.py")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["fake_hub"] = module
-    specification.loader.exec_module(module)
-    return module
+    return beside("hub", "fake_hub")
 
 
 @pytest.fixture
@@ -147,11 +155,7 @@ def command(tmp_path):
 @pytest.fixture(scope="session")
 def small():
     """The module `small.py` beside this file."""
-    specification = importlib.util.spec_from_file_location("small", HERE / "small.py")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["small"] = module
-    specification.loader.exec_module(module)
-    return module
+    return beside("small")
 
 
 @pytest.fixture(scope="session")
@@ -169,10 +173,7 @@ def loaded(small, tmp_path_factory):
 @pytest.fixture(scope="session")
 def designs():
     """The module `designs.py` beside this file: designs, made on the spot, for all tests of the statistics."""
-    specification = importlib.util.spec_from_file_location("designs", HERE / "designs.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return beside("designs")
 
 
 @pytest.fixture(autouse=True)

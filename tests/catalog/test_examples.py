@@ -9,7 +9,6 @@ import pytest
 
 import diversity
 from diversity import catalog, store
-from diversity.cli import main
 from diversity.data import sources
 from diversity.planning.costs import training_rows
 from diversity.xtreme.references import gold
@@ -76,37 +75,30 @@ def test_the_english_of_a_target_without_any_is_that_of_the_task_it_is_trained_o
     assert training_rows("sib200", None) == 0
 
 
-def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as stop:
-        main([str(a) for a in arguments])
-    printed = capsys.readouterr()
-    return stop.value.code or 0, printed.out, printed.err
-
-
-def test_check_shows_rows_and_passes(examples, capsys):
-    code, out, _ = run(capsys, "tasks", "--check", "masakhaner2", "--data", examples)
+def test_check_shows_rows_and_passes(examples, run):
+    code, out, _ = run("tasks", "--check", "masakhaner2", "--data", examples)
     assert code == 0
     assert "tagging, target, scored by f1" in out
     assert "Ada | ta | Lahadi" in out
     assert "B-PER | O | O" in out
     assert "0 of 1 sets of rows with something wrong" in out
-    _, out, _ = run(capsys, "tasks", "--check", "sib200", "--data", examples, "--format", "json")
+    _, out, _ = run("tasks", "--check", "sib200", "--data", examples, "--format", "json")
     (seen,) = json.loads(out)
     assert seen["rows"][0]["label"] == "sports"
     assert seen["labels"] == {"sports": 1}
 
 
-def test_check_says_file_line_and_field_of_what_is_wrong(examples, write, capsys):
+def test_check_says_file_line_and_field_of_what_is_wrong(examples, write, run):
     write("data/sib200/yor_Latn/test.tsv", "index_id\tcatgory\ttext\n7\tsports\tx\n")
-    code, out, _ = run(capsys, "tasks", "--check", "sib200", "--data", examples)
+    code, out, _ = run("tasks", "--check", "sib200", "--data", examples)
     assert code == 1
     assert "test.tsv:2: unknown field 'category': did you mean catgory?" in out
-    code, _, err = run(capsys, "tasks", "--check", "xcopa", "--data", examples / "sib200")
+    code, _, err = run("tasks", "--check", "xcopa", "--data", examples / "sib200")
     assert (code, err.count("\n")) == (2, 1)
     assert "expected files of xcopa, such as xcopa/et/val.et.jsonl, found none" in err
-    code, _, err = run(capsys, "tasks", "--check", "xcopa")
+    code, _, err = run("tasks", "--check", "xcopa")
     assert (code, "expected a folder of data (--data DIR)" in err) == (2, True)
-    code, _, err = run(capsys, "tasks", "--check", "xcoppa", "--data", examples)
+    code, _, err = run("tasks", "--check", "xcoppa", "--data", examples)
     assert (code, "did you mean xcopa?" in err) == (2, True)
 
 
@@ -127,10 +119,10 @@ def test_check_says_file_line_and_field_of_what_is_wrong(examples, write, capsys
         (METRIC.replace("{CLAIMS}", ALL).replace("size_dependent=True", ""), "60 rows differ from 10 by"),
     ],
 )
-def test_what_a_metric_claims_is_tested(write, capsys, content, message):
+def test_what_a_metric_claims_is_tested(write, run, content, message):
     content = content.replace("def spread(x):\n", "def spread(x):\n    x = checked(x)\n") + REFUSES
     folder = write("mine/metrics/spread.py", content).parent.parent
-    code, out, err = run(capsys, "metrics", "--check", "spread", "--include", folder)
+    code, out, err = run("metrics", "--check", "spread", "--include", folder)
     assert code == (1 if message else 0), out + err
     assert message in out
 
@@ -146,8 +138,8 @@ def checked(x):
 """
 
 
-def test_a_metric_of_the_toolkit_holds_what_it_claims(capsys):
-    code, out, _ = run(capsys, "metrics", "--check", "vendi")
+def test_a_metric_of_the_toolkit_holds_what_it_claims(run):
+    code, out, _ = run("metrics", "--check", "vendi")
     assert (code, "FAILS" in out) == (0, False)
 
 

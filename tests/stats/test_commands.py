@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diversity.cli import main
-
 
 @pytest.fixture
 def files(designs, rng, tmp_path):
@@ -23,16 +21,9 @@ def files(designs, rng, tmp_path):
     return tmp_path
 
 
-def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as stop:
-        main([str(a) for a in arguments])
-    done = capsys.readouterr()
-    return stop.value.code, done.out, done.err
-
-
-def test_fit_writes_the_contract_and_every_table(files, capsys):
+def test_fit_writes_the_contract_and_every_table(files, run):
     code, out, err = run(
-        capsys, "fit", "--results", files / "r.csv", "--scores", files / "s.csv", "--metric", "cosine",
+        "fit", "--results", files / "r.csv", "--scores", files / "s.csv", "--metric", "cosine",
         "--json", files / "fit.json", "--tables", files / "tables", "--bootstrap", 100,
     )  # fmt: skip
     assert code == 0, err
@@ -44,13 +35,13 @@ def test_fit_writes_the_contract_and_every_table(files, capsys):
     assert pd.read_csv(files / "tables" / "targets.csv")["target"].tolist()[-3:] == ["mean9", "mean7", "retrieval"]
 
 
-def test_compare_by_score_and_by_groups(files, capsys):
+def test_compare_by_score_and_by_groups(files, run):
     common = ("compare", "--results", files / "r.csv", "--json", files / "c.json")
-    code, out, err = run(capsys, *common, "--scores", files / "s.csv", "--metric", "cosine")
+    code, out, err = run(*common, "--scores", files / "s.csv", "--metric", "cosine")
     assert code == 0, err
     assert "pairs of mixtures, 5 tasks: " in out
     assert json.loads((files / "c.json").read_text())["metric"] == "cosine"
-    code, out, err = run(capsys, *common, "--groups", files / "g.csv", "--format", "csv")
+    code, out, err = run(*common, "--groups", files / "g.csv", "--format", "csv")
     assert code == 0, err
     assert out.startswith("diverse,homogeneous,stratum")
     assert "note: the results have no column budget" in err
@@ -66,17 +57,16 @@ def test_compare_by_score_and_by_groups(files, capsys):
         (["--metric", "cosine", "--covariates", "sise"], "unknown covariate 'sise'"),
     ],
 )
-def test_bad_use_is_one_line(arguments, message, files, capsys):
-    code, out, err = run(capsys, "fit", "--results", files / "r.csv", "--scores", files / "s.csv", *arguments)
+def test_bad_use_is_one_line(arguments, message, files, run):
+    code, out, err = run("fit", "--results", files / "r.csv", "--scores", files / "s.csv", *arguments)
     assert (code, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
 
 
-def test_nothing_is_written_where_a_table_is_bad(files, capsys):
+def test_nothing_is_written_where_a_table_is_bad(files, run):
     (files / "r.csv").write_text("mixture,target\na,b\n")
     code, _, err = run(
-        capsys,
         "fit",
         "--results",
         files / "r.csv",
@@ -111,19 +101,19 @@ def test_commands_start_without_torch_and_statsmodels():
         ("mnli,divers\nqqp,homogeneous\n", "expected groups diverse and homogeneous, found 'divers'"),
     ],
 )
-def test_a_table_of_groups_is_read_as_strictly(lines, message, files, capsys):
+def test_a_table_of_groups_is_read_as_strictly(lines, message, files, run):
     frame = pd.read_csv(files / "r.csv")
     names = dict(zip(frame["mixture"].unique(), ("mnli", "qqp"), strict=False))
     frame.assign(mixture=frame["mixture"].replace(names)).to_csv(files / "r.csv", index=False)
     (files / "g.csv").write_text(f"mixture,group\n{lines}")
-    code, out, err = run(capsys, "compare", "--results", files / "r.csv", "--groups", files / "g.csv")
+    code, out, err = run("compare", "--results", files / "r.csv", "--groups", files / "g.csv")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
 
 
-def test_a_column_is_chosen_once(files, capsys):
+def test_a_column_is_chosen_once(files, run):
     twice = ("--where", "seed=1", "--where", "seed=2")
     tables = ("--results", files / "r.csv", "--scores", files / "s.csv", "--metric", "cosine")
-    code, out, err = run(capsys, "fit", *tables, *twice)
+    code, out, err = run("fit", *tables, *twice)
     assert (code, out) == (2, "")
     assert "expected one --where COLUMN=VALUE of each name, found seed more than once" in err

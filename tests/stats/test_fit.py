@@ -326,4 +326,5 @@ def test_all_mixtures_of_nine_tasks_by_all_permutations(designs, rng):
     results = designs.results(weights, 60 + weights @ rng.normal(size=9), targets=("xnli",), languages=("en",))
     fit = diversity.fit(results, designs.scores(weights, x), metric="cosine", outcome="xnli", details=False)
     assert fit.n_mixtures == 511
+    assert fit.primary == "task-label permutation (all 362,880)"
     assert 1 / 362_880 <= fit.p_permutation <= 1
