@@ -37,7 +37,7 @@ def value(given: Value) -> str:
 
 def plan_text(design: Design, name: str) -> str:
     """The plan of a design, under a name."""
-    hypothesis, training, data = design.choice.hypothesis, design.choice.training, design.choice.data
+    hypothesis, training = design.choice.hypothesis, design.choice.training
     metrics = list(dict.fromkeys([hypothesis.metric, "cosine", "vendi(q=2)", "hill(q=1)"]))
     hours = "" if design.hours is None else f", about {design.hours:,.1f} hours"
     runs = "{intermediate:,} intermediate and {target:,} target trainings".format(**design.runs)
@@ -45,12 +45,7 @@ def plan_text(design: Design, name: str) -> str:
         "# A plan of `diversity design`; run it with `diversity grid run PLAN --output DIR`.",
         "# Every value may be changed; what is finished in DIR and does not depend on it is not done again.",
         "",
-        f"name = {value(name)}",
-        f"model = {value(training.model)}  # a name, a folder, or owner/name@commit",
-        f"targets = {value(hypothesis.targets)}",
-        f"seeds = {value(range(1, training.seeds + 1))}",
-        f"data = {value(data)}" if data else '# data = "DIR"  # or --data at the command line',
-        *([f"include = {value(list(map(str, folders())))}  # tasks and metrics of one's own"] if folders() else []),
+        *_head(name, training, hypothesis.targets, design.choice.data),
         "",
         "# Declared before anything is trained: one metric, one outcome.",
         "[hypothesis]",
@@ -87,11 +82,7 @@ def proposal_text(diverse: Proposal, homogeneous: Proposal, *, name: str, traini
         "# A plan of `diversity propose`; run it with `diversity grid run PLAN --output DIR`.",
         "# One pair of mixtures shows how a comparison is run; `diversity design` plans one that can be decided.",
         "",
-        f"name = {value(name)}",
-        f"model = {value(training.model)}  # a name, a folder, or owner/name@commit",
-        f"targets = {value(catalog.targets('xtreme'))}",
-        f"seeds = {value(range(1, training.seeds + 1))}",
-        '# data = "DIR"  # or --data at the command line',
+        *_head(name, training, catalog.targets("xtreme")),
         "",
         "[hypothesis]",
         f"primary_metric = {value(diverse.metric)}",
@@ -108,6 +99,19 @@ def proposal_text(diverse: Proposal, homogeneous: Proposal, *, name: str, traini
         lines += ["", "[[mixtures]]", f"name = {value(role)}", f"tasks = {{ {shares} }}", f"role = {value(role)}"]
         lines.append(f"pair = 1  # {proposal.metric} {proposal.value:.4f}")
     return "\n".join(lines) + "\n"
+
+
+def _head(name: str, training: Training, targets: Sequence[str], data: str | None = None) -> list[str]:
+    """What is trained and on what; folders that are included now are included by the plan."""
+    included = list(map(str, folders()))
+    return [
+        f"name = {value(name)}",
+        f"model = {value(training.model)}  # a name, a folder, or owner/name@commit",
+        f"targets = {value(targets)}",
+        f"seeds = {value(range(1, training.seeds + 1))}",
+        f"data = {value(data)}" if data else '# data = "DIR"  # or --data at the command line',
+        *([f"include = {value(included)}  # tasks and metrics of one's own"] if included else []),
+    ]
 
 
 def _mixture(row: Mapping[str, object], metric: str) -> list[str]:

@@ -185,6 +185,12 @@ def test_a_plan_includes_them_and_two_workers_run_it(home, capsys):
     assert set(outcomes.cells.columns.get_level_values("language")) & {"en", "eng_Latn", "yor_Latn"} == {"yor_Latn"}
 
 
+def test_a_plan_that_is_proposed_includes_them(home, tmp_path, capsys):
+    plan = tmp_path / "two.toml"
+    run(capsys, "propose", "--tasks", "pairs,qqp", "--data", home / "data", "--include", home / "mine", "--plan", plan)
+    assert read_plan(plan).include == (home / "mine",)
+
+
 def test_another_description_or_metric_is_another_stage_and_a_comment_is_none(home):
     def keys():
         return {s.label + s.kind.name: s.key for s in stages_of(read_plan(home / "plan.toml")).graph.stages.values()}
