@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from diversity.data.fields import flag, identity, items, text, whole
-from diversity.data.json_text import decoded, streamed
-from diversity.data.lines import MARK, NotText, file_name, lines, open_bytes
+from diversity.data.json_text import array_items, decoded, streamed
+from diversity.data.lines import NotText, csv_rows, file_name, lines, open_bytes
 from diversity.types import Answer, BadRow, Example, InputError, Reader, Span
 
 Parse = Callable[[Mapping[str, Any], str, str], "Example | tuple[Example, ...] | None"]
@@ -79,11 +79,7 @@ def json_array(parse: Parse) -> Reader:
         number = 0
         try:
             with open_bytes(path) as stream:
-                start = stream.peek(200).removeprefix(MARK).lstrip()
-                if not start.startswith(b"["):
-                    found = start[:12].decode("utf-8", "replace")
-                    raise InputError(f"{path}: expected one JSON array of objects, found {found!r}")
-                for number, record in enumerate(streamed(stream, "item"), 1):
+                for number, record in enumerate(array_items(stream, path, "objects"), 1):
                     yield from example_of(parse, record, path, number, language)
         except (ijson.JSONError, UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             problem = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -160,7 +156,7 @@ def csv_file(parse: Parse, columns: Iterable[str] | None = None, *, separator: s
                 else:
                     yield line + "\n"
 
-        rows = csv.reader(source(), strict=True, delimiter=separator)
+        rows = csv_rows(source(), separator)
         header = fixed
         while True:
             starts.clear()

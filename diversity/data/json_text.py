@@ -6,10 +6,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any, cast
 
 from diversity.data.fields import BYTE_ESCAPES, whole_escapes
 from diversity.data.lines import MARK
+from diversity.types import InputError
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -46,6 +48,15 @@ def streamed(stream: IO[bytes], prefix: str) -> Iterator[Any]:
     if cast(Any, stream).peek(len(MARK)).startswith(MARK):
         stream.read(len(MARK))
     return iter(ijson.items(WholeEscapes(stream), prefix, use_float=True))
+
+
+def array_items(stream: IO[bytes], path: Path, what: str) -> Iterator[Any]:
+    """The items of a file that is one array of JSON, as `streamed` has them; raises InputError for another beginning."""
+    start = cast(Any, stream).peek(200).removeprefix(MARK).lstrip()
+    if not start.startswith(b"["):
+        beginning = start[:12].decode("utf-8", "replace")
+        raise InputError(f"{path}: expected one JSON array of {what}, found {beginning!r}")
+    return streamed(stream, "item")
 
 
 class WholeEscapes:

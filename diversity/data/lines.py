@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diversity.types import BadRow, InputError
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 MARK = b"\xef\xbb\xbf"  # the byte-order mark in UTF-8
 HEAD = 4096  # bytes that say what a file is
@@ -107,6 +111,12 @@ def lines(path: Path) -> Iterator[tuple[int, str | BadRow]]:
                     yield number, BadRow(path, number, f"expected UTF-8, found {byte}")
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError(f"{path}:{number + 1}: expected a whole gzip file, found {error}") from error
+
+
+def csv_rows(text: Iterable[str], separator: str) -> Reader:
+    """Rows of separated values with standard quoting; a cell may be as long as a line, whatever was read before."""
+    csv.field_size_limit(LONGEST)  # it is that of the whole process, and 128 KiB at its start
+    return csv.reader(text, delimiter=separator, strict=True)
 
 
 def blocks(path: Path) -> Iterator[tuple[int, list[str] | BadRow]]:

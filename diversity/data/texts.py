@@ -27,13 +27,12 @@ from diversity import catalog
 from diversity.data import columns
 from diversity.data.fields import SURROGATE
 from diversity.data.hub_texts import HubTexts
-from diversity.data.json_text import decoded, streamed
-from diversity.data.lines import HEAD, MARK, check_head
+from diversity.data.json_text import array_items, decoded
+from diversity.data.lines import HEAD, LONGEST, MARK, check_head, csv_rows
 from diversity.data.names import FORMS, Fields, divided, form
 from diversity.types import BadRow, InputError, listed
 
 OPENERS: Mapping[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-LONGEST = 64 * 2**20  # bytes of a line: a longer one is no line of text
 LOOK = 100  # records that are looked at to see which columns hold text
 NUMBER = re.compile(r"\s*[-+]?(\d[\d.,]*(e[-+]?\d+)?|nan|inf)?\s*", re.IGNORECASE)
 
@@ -380,15 +379,9 @@ def _json(path: Path, _: Fields) -> Numbered:
     import ijson
 
     with _opened(path) as stream:
-        start = stream.read(200).removeprefix(MARK).lstrip()
-    if not start.startswith(b"["):
-        raise InputError(
-            f"{path}: expected one JSON array of texts or objects, found {start[:12].decode('utf-8', 'replace')!r}"
-        )
-    with _opened(path) as stream:
         number = 0
         try:
-            for number, value in enumerate(streamed(stream, "item"), 1):
+            for number, value in enumerate(array_items(stream, path, "texts or objects"), 1):
                 yield number, _record(value, path, number)
         except (ijson.JSONError, UnicodeDecodeError) as error:
             reason = str(error).splitlines()[0] if str(error) else "an incomplete file"
@@ -397,10 +390,9 @@ def _json(path: Path, _: Fields) -> Numbered:
 
 def _separated(delimiter: str) -> Callable[[Path, Fields], Numbered]:
     def read(path: Path, _: Fields) -> Numbered:
-        csv.field_size_limit(LONGEST)
         stream = (line + "\n" for _, line in _lines(path))
         # Quoted cells may hold line ends, so rows are counted by the reader's own lines.
-        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        reader = csv_rows(stream, delimiter)
         try:
             if not (header := next(reader, [])):
                 raise InputError(f"{path}: expected a header with the names of the columns, found none")

@@ -359,6 +359,14 @@ def test_rows_that_cannot_be(described, description, files, message):
     assert "\n" not in str(error.value)
 
 
+def test_a_long_cell_is_read_whatever_was_read_before(described):
+    import csv
+
+    csv.field_size_limit(1 << 17)  # as when Python starts
+    rows = described(CLASS + 'files = "{split}.csv"\n', {"train.csv": f"text,label\n{'x' * 200_000},a\ny,b\n"})
+    assert [len(row.text) for row in rows] == [200_000, 1]
+
+
 def test_a_huge_line_is_no_line(described, monkeypatch):
     from diversity.data import lines
 
