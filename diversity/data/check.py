@@ -85,10 +85,10 @@ def glance(name: str, *, data: Rows | Path | str, show: int = 2) -> Glance:
     Raises InputError where no file of it is there, saying which files were looked for.
     """
     task, folder = catalog.task(name), sources.data_folder(data)
-    found = [r for split in task.splits for r in _check_split(task, folder, split, {}, {}, True)]
-    if not found:
+    checked = [r for split in task.splits for r in _check_split(task, folder, split, {}, {}, True)]
+    if not checked:
         raise InputError(f"{folder}: expected files of {name}, such as {sources.looked_for(task)}, found none")
-    first = next((r for r in found if not r.failed and r.rows), None)
+    first = next((r for r in checked if not r.failed and r.rows), None)
     rows: list[Example] = []
     labels: Counter[str] = Counter()
     if first is not None and (files := sources.find(task, folder, first.split, first.language)):
@@ -96,7 +96,7 @@ def glance(name: str, *, data: Rows | Path | str, show: int = 2) -> Glance:
             if number < show:
                 rows.append(example)
             labels.update(sources.labels_of(example) or ())
-    return Glance(task, found, rows, dict(labels.most_common()))
+    return Glance(task, checked, rows, dict(labels.most_common()))
 
 
 def _check_split(

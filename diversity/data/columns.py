@@ -21,7 +21,7 @@ def schema(path: Path) -> pa.Schema:
     from pyarrow import parquet
 
     with _readable(path):
-        if path.suffix.lower() == ".parquet":
+        if not _is_arrow(path):
             return parquet.read_schema(path)
         with _arrow(path) as reader:
             return reader.schema
@@ -35,7 +35,7 @@ def batches(path: Path, columns: Sequence[str] = ()) -> Iterator[pa.RecordBatch]
     from pyarrow import ipc, parquet
 
     with _readable(path):
-        if path.suffix.lower() == ".parquet":
+        if not _is_arrow(path):
             with parquet.ParquetFile(path) as file:
                 wanted = list(columns) if columns and set(columns) <= set(file.schema_arrow.names) else None
                 yield from file.iter_batches(batch_size=ROWS, columns=wanted)
@@ -49,10 +49,20 @@ def batches(path: Path, columns: Sequence[str] = ()) -> Iterator[pa.RecordBatch]
                     yield from (part.slice(start, ROWS) for start in range(0, part.num_rows, ROWS))
 
 
-def metadata(path: Path) -> Mapping[str, str]:
+def records(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, object]]]:
+    """The rows of `batches` one by one, as objects, numbered from 1."""
+    return enumerate((record for batch in batches(path, columns) for record in batch.to_pylist()), 1)
+
+
+def metadata(schema: pa.Schema) -> Mapping[str, str]:
     """What a file says of itself beside its columns, as text."""
-    pairs = (schema(path).metadata or {}).items()
+    pairs = (schema.metadata or {}).items()
     return {key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in pairs}
+
+
+def _is_arrow(path: Path) -> bool:
+    """Whether a file is read as Arrow; any other is read as Parquet."""
+    return path.suffix.lower() == ".arrow"
 
 
 @contextmanager
@@ -75,7 +85,7 @@ def _arrow(path: Path) -> Iterator[pa.RecordBatchFileReader | pa.RecordBatchStre
 def _readable(path: Path) -> Iterator[None]:
     import pyarrow
 
-    form = "Parquet" if path.suffix.lower() == ".parquet" else "an Arrow file"
+    form = "an Arrow file" if _is_arrow(path) else "Parquet"
     if path.stat().st_size == 0:
         raise InputError(f"{path}: expected {form}, found an empty file")
     try:

@@ -14,7 +14,7 @@ from typing import Any, cast, get_args
 
 from diversity.data.examples import FIELDS, RowParser
 from diversity.data.formats import squad
-from diversity.data.records import FORMATS, SEPARATORS, Columns, Format, Separator, format_of, reader_of
+from diversity.data.records import FORMATS, SEPARATORS, Columns, Format, format_of, reader_of
 from diversity.types import (
     OUTPUTS,
     InputError,
@@ -198,7 +198,7 @@ class Described:
         header = self.content.get("header", format in ("csv", "tsv"))
         names = self.texts("header") if isinstance(header, list) else ()
         quotes = self.content.get("quotes", format == "csv")
-        return Columns(SEPARATORS[cast(Separator, separator)], header is True, names, quotes)
+        return Columns(SEPARATORS[separator], header is True, names, quotes)
 
     def parser(self, split: str) -> RowParser:
         """What makes examples of records of a split; of the test split labels may be withheld."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from diversity.data import columns
 from diversity.data.conll import BOUNDARY, Items, conllu
 from diversity.data.examples import RowParser
-from diversity.data.formats import csv_file, example_of, json_array, jsonl, tsv
+from diversity.data.formats import NAMES, csv_file, example_of, json_array, jsonl, tsv
 from diversity.data.lines import blocks, file_name
 from diversity.types import BadRow, InputError, Kind, Reader, Tagging
 
 Format = Literal["jsonl", "json", "csv", "tsv", "columns", "conllu", "parquet", "squad"]
-Separator = Literal["tab", "space", "comma", "semicolon"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-SEPARATORS: dict[Separator, str] = {"tab": "\t", "space": " ", "comma": ",", "semicolon": ";"}
+SEPARATORS = {name: mark for mark, name in NAMES.items()}
 SUFFIXES: dict[str, Format] = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "tsv", ".txt": "tsv",
     ".conllu": "conllu", ".conll": "columns", ".bio": "columns", ".parquet": "parquet",
@@ -48,12 +48,11 @@ def format_of(pattern: str, kind: Kind) -> Format | None:
 
 def reader_of(format: Format, table: Columns, parser: RowParser) -> Reader:
     """The reader of a format whose records `parser` makes examples of."""
-    columns = None if table.header else table.columns
     readers: dict[Format, Callable[[], Reader]] = {
         "jsonl": lambda: jsonl(parser),
         "json": lambda: json_array(parser),
-        "csv": lambda: _separated(parser, table, columns),
-        "tsv": lambda: _separated(parser, table, columns),
+        "csv": lambda: _separated(parser, table),
+        "tsv": lambda: _separated(parser, table),
         "columns": lambda: _columns(parser, table),
         "conllu": lambda: _conllu(parser),
         "parquet": lambda: _parquet(parser),
@@ -61,25 +60,23 @@ def reader_of(format: Format, table: Columns, parser: RowParser) -> Reader:
     return readers[format]()
 
 
-def _separated(parser: RowParser, table: Columns, columns: tuple[str, ...] | None) -> Reader:
-    if table.quotes:
-        return csv_file(parser, columns, separator=table.separator)
-    return tsv(parser, columns, separator=table.separator)
+def _separated(parser: RowParser, table: Columns) -> Reader:
+    read = csv_file if table.quotes else tsv
+    return read(parser, None if table.header else table.columns, separator=table.separator)
 
 
 def _columns(parser: RowParser, table: Columns) -> Reader:
     """A word a line with its tag, a blank line between sentences; the first column and the last, where none is named."""
-    token, tag = (parser.names[n] for n in ("tokens", "tags"))
     names = {name: i for i, name in enumerate(table.columns)}
     places = []
-    for given, default, what in ((token, "tokens", "tokens"), (tag, "tags", "tags")):
-        name = str(given)
+    for what, default in (("tokens", 0), ("tags", -1)):
+        name = str(parser.names[what])
         if name in names:
             places.append(names[name])
         elif name.isdecimal() and int(name):
             places.append(int(name) - 1)
-        elif name == default:
-            places.append(0 if what == "tokens" else -1)
+        elif name == what:
+            places.append(default)
         else:
             raise InputError(f"expected fields.{what} to be the number of a column, 1 for the first, found {name!r}")
 
@@ -109,13 +106,12 @@ def _columns(parser: RowParser, table: Columns) -> Reader:
 
 def _wrong(rows: list[list[str]], places: list[int], withheld: bool, separator: str) -> tuple[int, str] | None:
     """The line of a block that cannot be, counted from its first, and what is wrong with it; None where nothing is."""
-    name = next(name for name, mark in SEPARATORS.items() if mark == separator)
     width = len(rows[0])
     for number, row in enumerate(rows):
         if len(row) == 1 and (not withheld or len(row[0].split()) > 1):
             other = "space" if " " in row[0] else "tab" if "\t" in row[0] else ""
             hint = f': is it separator = "{other}"?' if other else ""
-            return number, f"expected a word and its tag with a {name} between them, found {row[0]!r}{hint}"
+            return number, f"expected a word and its tag with a {NAMES[separator]} between them, found {row[0]!r}{hint}"
         if len(row) != width:
             return number, f"expected {width} columns, as in the sentence's first line, found {len(row)}"
         if len(row) > 1:
@@ -142,21 +138,7 @@ def _conllu(parser: RowParser) -> Reader:
 
 def _parquet(parser: RowParser) -> Reader:
     def read(path: Path, language: str) -> Items:
-        import pyarrow
-        from pyarrow import parquet
-
-        def numbered() -> Iterator[tuple[int, dict[str, object]]]:
-            number = 0
-            with parquet.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=1024):
-                    for record in batch.to_pylist():
-                        number += 1
-                        yield number, record
-
-        try:
-            for number, record in numbered():
-                yield from example_of(parser, record, path, number, language)
-        except (pyarrow.ArrowInvalid, OSError) as error:
-            raise InputError(f"{path}: expected Parquet, found {str(error).splitlines()[0]}") from error
+        for number, record in columns.records(path):
+            yield from example_of(parser, record, path, number, language)
 
     return read

@@ -422,8 +422,7 @@ def _check_header(header: Sequence[str], delimiter: str, path: Path) -> None:
 
 def _columns(path: Path, fields: Fields) -> Numbered:
     """The rows of a Parquet or Arrow file; of its columns only the fields are read, where it has them."""
-    records = (record for batch in columns.batches(path, fields) for record in batch.to_pylist())
-    return enumerate(records, 1)
+    return columns.records(path, fields)
 
 
 READERS: Mapping[str, Callable[[Path, Fields], Numbered]] = {
