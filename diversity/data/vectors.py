@@ -66,13 +66,14 @@ class VectorFile:
             case ".safetensors":
                 return _safetensors(self.path, self.column)
             case _:
-                name = self.column or _only(vector_columns(self.path), self.path, "column")
-                return Vectors(_column(self.path, name), _encoder(columns.metadata(self.path), self.path))
+                schema = columns.schema(self.path)
+                name = self.column or _only(_vector_columns(schema), self.path, "column")
+                return Vectors(_column(self.path, schema, name), _encoder(columns.metadata(schema), self.path))
 
 
-def vector_columns(path: Path) -> list[str]:
+def _vector_columns(schema: pa.Schema) -> list[str]:
     """The columns of a Parquet or Arrow file that hold lists of numbers."""
-    return [f.name for f in columns.schema(path) if _holds_vectors(f.type)]
+    return [f.name for f in schema if _holds_vectors(f.type)]
 
 
 def holds_vectors(spec: str) -> bool:
@@ -85,10 +86,11 @@ def holds_vectors(spec: str) -> bool:
     suffix = Path(path).suffix.lower()
     if suffix not in columns.FORMS or not Path(path).is_file():
         return suffix in FORMS and suffix not in columns.FORMS
-    known = vector_columns(Path(path))
+    schema = columns.schema(Path(path))
+    known = _vector_columns(schema)
     if fields:
         return len(fields) == 1 and fields[0] in known
-    return bool(known) and not any(_holds_text(f.type) for f in columns.schema(Path(path)))
+    return bool(known) and not any(_holds_text(f.type) for f in schema)
 
 
 def _holds_vectors(kind: pa.DataType) -> bool:
@@ -157,15 +159,12 @@ def _safetensors(path: Path, column: str) -> Vectors:
         raise InputError(f"{path}: expected safetensors of numbers, found {str(error).splitlines()[0]}") from error
 
 
-def _column(path: Path, name: str) -> NDArray[np.floating]:
-    known = vector_columns(path)
+def _column(path: Path, schema: pa.Schema, name: str) -> NDArray[np.floating]:
+    known = _vector_columns(schema)
     if name not in known:
-        every = columns.schema(path).names
-        if name in every:
-            raise InputError(
-                f"{path}: expected lists of numbers in {name!r}, found {columns.schema(path).field(name).type}"
-            )
-        raise InputError(f"{path}: {catalog.near(name, known or every, 'column')}")
+        if name in schema.names:
+            raise InputError(f"{path}: expected lists of numbers in {name!r}, found {schema.field(name).type}")
+        raise InputError(f"{path}: {catalog.near(name, known or schema.names, 'column')}")
     blocks = list(_blocks(path, name))
     if not blocks:
         raise InputError(f"{path}: expected vectors, found no rows")
