@@ -37,13 +37,14 @@ def covariates(
     """
     import pandas as pd
 
-    names = space.stacked.names
-    released = [catalog.task(n).expected("train", "en") if n in catalog.names("tasks") else None for n in names]
-    examples = [known or space.tasks[n].moments.n for n, known in zip(names, released, strict=True)]
+    names, known = space.stacked.names, catalog.names("tasks")
+    tasks = {n: catalog.task(n) for n in names if n in known}  # the others are sets of texts
+    released = [tasks[n].expected("train", "en") if n in tasks else None for n in names]
+    examples = [count or space.tasks[n].moments.n for n, count in zip(names, released, strict=True)]
     members: dict[str, list[float]] = {"log10 examples": [math.log10(n) for n in examples]}
     if all(space.tasks[n].texts for n in names):
         members["words"] = [float(catalog.metric("mean_length")(space.tasks[n].texts or ())) for n in names]
-    kinds = [catalog.task(n).kind if n in catalog.names("tasks") else "other" for n in names]
+    kinds = [tasks[n].kind if n in tasks else "other" for n in names]
     if len(set(kinds)) > 1:
         members |= {f"{FORMAT}{kind}": [float(k == kind) for k in kinds] for kind in sorted(set(kinds))}
     if strength:

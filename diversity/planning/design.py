@@ -29,7 +29,7 @@ from diversity.planning.costs import Costs, costs_of, measured_rate
 from diversity.scoring import score
 from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks
 from diversity.scoring.given import Given, Tasks
-from diversity.scoring.mixtures import weights_of
+from diversity.scoring.mixtures import overlaps, weights_of
 from diversity.types import Array, InputError, Mixture, Rows
 
 if TYPE_CHECKING:
@@ -401,16 +401,14 @@ def _costs(table: pd.DataFrame, names: Sequence[str], choice: Choice, notes: lis
 
 def _overlaps(table: pd.DataFrame) -> list[str]:
     """Mixtures whose tasks share rows."""
-    notes = []
-    for name, tasks in zip(table["mixture"], table["tasks"], strict=True):
-        known = [t for t in tasks if t in catalog.names("tasks")]
-        notes += [f"{name}: {a} contains {b}" for a in known for b in catalog.task(a).contains if b in known]
-    return notes
+    mixtures = zip(table["mixture"], table["tasks"], strict=True)
+    return [f"{name}: {pair}" for name, tasks in mixtures for pair in overlaps(Mixture.of(tasks))]
 
 
 def _unknown(names: Sequence[str]) -> list[str]:
     """What a plan needs before it can be trained, where texts alone are given of some of its tasks."""
-    unknown = [name for name in names if name not in catalog.names("tasks")]
+    known = catalog.names("tasks")
+    unknown = [name for name in names if name not in known]
     what = "is a set of texts" if len(unknown) == 1 else "are sets of texts"
     return [f"{', '.join(unknown)} {what}, and no task: the plan runs when tasks of that name are described"] * bool(
         unknown
