@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from diversity.types import Array, InputError, OutputType
-from diversity.xtreme import intervals, layout, scores
+from diversity.xtreme import intervals, scores
 from diversity.xtreme.benchmark import OFFICIAL, output_type
-from diversity.xtreme.evaluate import AVERAGE, gold_source, predictions_of
+from diversity.xtreme.evaluate import AVERAGE, counted, files_of, gold_source, predictions_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +106,9 @@ def evaluate_against(
         raise InputError(f"expected at least two systems to compare, found {len(systems)}")
     if not intervals.LEAST <= replicates <= intervals.MOST:
         raise InputError(f"expected {intervals.LEAST} to {intervals.MOST:,} replicates, found {replicates}")
-    plans = {name: predictions_of(folder, labels, data, split, languages, version) for name, folder in systems.items()}
+    source = gold_source(labels, data, split)
+    folders = {name: predictions_folder(folder) for name, folder in systems.items()}
+    plans = {name: files_of(folder, source, languages, version)[0] for name, folder in folders.items()}
     first = next(iter(plans))
     for name, plan in plans.items():
         if other := sorted(set(plan) ^ set(plans[first])):
@@ -115,20 +117,15 @@ def evaluate_against(
             raise InputError(
                 f"expected predictions of the same files from every system, {lacking} has no {task} in {language}"
             )
-    source, known = gold_source(labels, data, split), dict[tuple[str, str], dict[str, Array]]()
-    notes = []
+    known, notes = dict[tuple[str, str], dict[str, Array]](), list[str]()
     for task, language, name in plans[first]:
-        form = output_type(task)
-        if form == "pairs":
+        if output_type(task) == "pairs":
             notes.append(f"{task}: not compared, for each system mines pairs of its own")
             continue
-        gold, counted = source.gold(task, language), dict[str, Array]()
-        for system, folder in systems.items():
-            predicted = layout.read_predictions(Path(folder), task, language, split=name)
-            if form == "labels":
-                predicted = layout.as_long_as(len(gold), predicted)
-            counted[system] = scores.counts(task, language, gold, predicted)
-        known[task, language] = counted
+        gold = source.gold(task, language)
+        known[task, language] = {
+            system: counted(folder, source, gold, task, language, name)[1] for system, folder in folders.items()
+        }
     rows = [
         row
         for task in dict.fromkeys(task for task, _ in known)

@@ -20,7 +20,7 @@ from diversity.xtreme.sentences import differences
 if TYPE_CHECKING:
     import pandas as pd
 
-    from diversity.types import Predicted
+    from diversity.types import Array, Predicted
     from diversity.xtreme.scores import Gold
 
 AVERAGE, WITHOUT_ENGLISH = "average", "average without en"
@@ -160,14 +160,13 @@ def evaluate(
             "at least 0"
         )
         raise InputError(f"expected {least}, found {bootstrap} and {seed}")
-    folder, source = _folder(predictions, "predictions"), gold_source(labels, data, split)
-    wanted, missing = _plan(whole, folder, source, _known(whole, languages))
+    folder, source = predictions_folder(predictions), gold_source(labels, data, split)
+    wanted, missing = files_of(folder, source, languages, version)
     rows, remarks = list[Score](), list[Remark]()
     for task, language, name in _progress(wanted):
-        gold, predicted = source.gold(task, language), layout.read_predictions(folder, task, language, split=name)
-        path = layout.file_of(folder, task, language, name)
-        differing = _differences(path, source, task, language)
-        rows += _scores(path, task, language, gold, predicted, bootstrap, seed, differing)
+        gold = source.gold(task, language)
+        predicted, counts, differing = counted(folder, source, gold, task, language, name)
+        rows += _scores(task, language, counts, bootstrap, seed)
         if differing:
             remarks.append(Remark(task, f"the words are not the gold's: {differing}", language))
         remarks += remarks_on(task, language, gold, predicted)
@@ -175,17 +174,20 @@ def evaluate(
     return Evaluation(version, tuple(rows), tuple(missing), tuple(notes))
 
 
-def predictions_of(
-    folder: Path | str,
-    labels: Path | str | None,
-    data: Path | str | None,
-    split: str,
-    languages: Sequence[str] | None,
-    version: str,
-) -> list[tuple[str, str, str]]:
-    """What a folder of predictions has that can be scored, as (task, language, split); errors as in `evaluate`."""
-    whole, source = benchmark(version), gold_source(labels, data, split)
-    return _plan(whole, _folder(folder, "predictions"), source, _known(whole, languages))[0]
+def files_of(
+    folder: Path, source: GoldSource, languages: Sequence[str] | None, version: str
+) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """The files of a folder of predictions that can be scored, as (task, language, split), and what is missing in words.
+
+    Raises InputError for unknown languages, where a task lacks one, and where there is nothing to score.
+    """
+    whole = benchmark(version)
+    return _plan(whole, folder, source, _known(whole, languages))
+
+
+def predictions_folder(path: Path | str) -> Path:
+    """A folder of predictions; InputError where it is none."""
+    return _folder(path, "predictions")
 
 
 def _folder(path: Path | str, what: str) -> Path:
@@ -295,21 +297,26 @@ def _progress(plan: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, str, 
     return bar
 
 
-def _scores(
-    path: Path, task: str, language: str, gold: Gold, predicted: Predicted, replicates: int, seed: int, differing: str
-) -> list[Score]:
-    """The scores of one file; InputError, with its path, where gold and predictions do not fit.
+def counted(
+    folder: Path, source: GoldSource, gold: Gold, task: str, language: str, split: str
+) -> tuple[Predicted, Array, str]:
+    """The predictions of a file, what each item adds to the scores, and the sentences that are not the gold's, in words.
 
-    `differing` are the sentences that are not the gold's, where both say their words.
+    These are known where both say their words. Raises InputError, with the path, where gold and predictions do not fit.
     """
-    form = output_type(task)
-    if form == "labels":
-        predicted = layout.as_long_as(len(gold), predicted)
+    predicted = layout.read_predictions(folder, task, language, split=split)
+    path = layout.file_of(folder, task, language, split)
+    differing = _differences(path, source, task, language)
+    fitted = layout.as_long_as(len(gold), predicted) if output_type(task) == "labels" else predicted
     try:
-        counts = scores.counts(task, language, gold, predicted)
+        return predicted, scores.counts(task, language, gold, fitted), differing
     except InputError as error:
         problem = f"expected predictions of the gold's sentences, found others: {differing}" if differing else error
         raise InputError(f"{path}: {problem}") from None
+
+
+def _scores(task: str, language: str, counts: Array, replicates: int, seed: int) -> list[Score]:
+    form = output_type(task)
     metrics = scores.values(form, counts.sum(axis=0))
     ends = dict[str, tuple[float, float]]()
     if replicates:

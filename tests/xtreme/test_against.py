@@ -135,6 +135,12 @@ def test_bad_use(systems):
         evaluate_against({"one": folders["one"]}, labels)
     with pytest.raises(InputError, match="replicates"):
         evaluate_against(folders, labels, replicates=5)
+    path = folders["flat"] / "xnli" / "test-sw.tsv"
+    lines = path.read_text()
+    path.write_text(lines + "neutral\n" * 3)
+    with pytest.raises(InputError, match=f"^{path}: "):
+        evaluate_against(folders, labels, replicates=200)
+    path.write_text(lines)
     shutil.rmtree(folders["flat"] / "udpos")
     with pytest.raises(InputError, match="flat has no udpos"):
         evaluate_against(folders, labels, replicates=200)
