@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diversity.types import InputError
+from diversity.cli._common import pairs
 
 if TYPE_CHECKING:
     from diversity.scoring.scorer import MomentScorer
@@ -37,7 +37,7 @@ Embeddings = Annotated[
 
 def choices(where: list[str] | None) -> dict[str, object]:
     """The columns and values of `--where COLUMN=VALUE`."""
-    return dict(_pairs(where, "--where COLUMN=VALUE"))
+    return dict(pairs(where, "--where COLUMN=VALUE"))
 
 
 def scorers_of(
@@ -46,17 +46,5 @@ def scorers_of(
     """What computes the scores of relabelled mixtures: vectors, saved moments, or the shipped ones."""
     from diversity.scoring.scorer import scorers
 
-    files = {name: Path(str(file)) for name, file in _pairs(embeddings, "--embeddings NAME=FILE.npy")}
+    files = {name: Path(str(file)) for name, file in pairs(embeddings, "--embeddings NAME=FILE.npy").items()}
     return scorers(scores, moments=moments, embeddings=files)
-
-
-def _pairs(items: list[str] | None, form: str) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for item in items or []:
-        name, equals, value = item.partition("=")
-        if not equals or not name.strip():
-            raise InputError(f"expected {form}, found {item!r}")
-        if name.strip() in (earlier for earlier, _ in pairs):
-            raise InputError(f"expected one {form} of each name, found {name.strip()} more than once")
-        pairs.append((name.strip(), value.strip()))
-    return pairs

@@ -33,6 +33,19 @@ def names_in(values: str | None) -> list[str]:
     return [v for v in (s.strip() for s in (values or "").split(",")) if v]
 
 
+def pairs(items: Sequence[str] | None, form: str) -> dict[str, str]:
+    """Names and values of options such as `--where COLUMN=VALUE`, which is their `form`; each name once."""
+    values: dict[str, str] = {}
+    for item in items or []:
+        name, equals, value = (part.strip() for part in item.partition("="))
+        if not equals or not name:
+            raise InputError(f"expected {form}, found {item!r}")
+        if name in values:
+            raise InputError(f"expected one {form} of each name, found {name} more than once")
+        values[name] = value
+    return values
+
+
 def metrics_in(values: str) -> list[str]:
     """Names at the commas outside parentheses: `a,b(q=1)`."""
     return [v.strip() for v in re.split(r",(?![^()]*\))", values) if v.strip()]

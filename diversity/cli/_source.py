@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -50,18 +53,30 @@ OneEncoder = Annotated[
 class Source:
     """The options that say where tasks come from, and how their texts are embedded."""
 
-    given: Given
-    data: Path | None = None
-    moments: Path | None = None
-    sample: int | None = None
-    seed: int = 0
-    split: str = "train"
-    languages: str = "en"
-    cache: Path | None = None
+    files: Files = None
+    data: Data = None
+    sample: Sample = None
+    seed: Seed = 0
+    split: Split = "train"
+    languages: Languages = "en"
+    embeddings: Embeddings = None
+    same_encoder: SameEncoder = False
+    moments: Saved = None
+    cache: Cache = None
     precision: Precision = "fp32"
     long: Long = "truncate"
     max_tokens: int | None = None
-    same_encoder: bool = False
+
+    @cached_property
+    def given(self) -> Given:
+        """The files of texts and of vectors; where they come from the hub, that is said."""
+        from diversity.scoring.given import Given
+
+        given = Given.of_files(self.files or (), self.embeddings or ())
+        for name, source in given.sets.items():
+            if origin := getattr(source, "origin", ""):
+                note(f"note: {name} is {origin}")
+        return given
 
     def check(self) -> None:
         """InputError where the options contradict each other."""
@@ -99,15 +114,28 @@ class Source:
         )
 
 
-def files_given(files: Sequence[str] | None, embeddings: Sequence[str] | None = None) -> Given:
-    """The files of texts and of vectors that a command is given."""
-    from diversity.scoring.given import Given
+EMBEDDING = ("precision", "long", "max_tokens")  # what one command alone offers, by options of its own
 
-    given = Given.of_files(files or (), embeddings or ())
-    for name, source in given.sets.items():
-        if origin := getattr(source, "origin", ""):
-            note(f"note: {name} is {origin}")
-    return given
+
+def with_source(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a Source, in place of its parameter `source`."""
+    options = [f for f in fields(Source) if f.name not in EMBEDDING]
+    types = get_type_hints(Source, include_extras=True)
+
+    @functools.wraps(command)
+    def sourced(**given: Any) -> None:
+        source = Source(**{option.name: given.pop(option.name) for option in options})
+        command(source=source, **given)
+
+    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "source"]
+    shared = [
+        inspect.Parameter(o.name, inspect.Parameter.KEYWORD_ONLY, default=o.default, annotation=types[o.name])
+        for o in options
+    ]
+    parameters = [*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *shared]
+    sourced.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    sourced.__annotations__ = {p.name: p.annotation for p in parameters}
+    return sourced
 
 
 def once(tasks: Sequence[str]) -> None:

@@ -28,23 +28,7 @@ from diversity.cli._options import (
     ReferenceOption,
     RowsOption,
 )
-from diversity.cli._source import (
-    Cache,
-    Data,
-    Embeddings,
-    Files,
-    Languages,
-    OneEncoder,
-    SameEncoder,
-    Sample,
-    Saved,
-    Seed,
-    Source,
-    Split,
-    files_given,
-    once,
-    task_notes,
-)
+from diversity.cli._source import OneEncoder, Source, once, task_notes, with_source
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -54,8 +38,9 @@ app = typer.Typer()
 
 
 @app.command()
+@with_source
 def contributions(
-    files: Files = None,
+    source: Source,
     tasks: Annotated[
         str, typer.Option(help="Tasks of the mixture, separated by commas (default: the nine intermediate ones).")
     ] = "",
@@ -66,16 +51,7 @@ def contributions(
     intervals: IntervalsOption = True,
     rows: RowsOption = 1000,
     reference: ReferenceOption = None,
-    data: Data = None,
     encoder: OneEncoder = ENCODER,
-    sample: Sample = None,
-    seed: Seed = 0,
-    split: Split = "train",
-    languages: Languages = "en",
-    embeddings: Embeddings = None,
-    same_encoder: SameEncoder = False,
-    moments: Saved = None,
-    cache: Cache = None,
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
@@ -99,17 +75,6 @@ def contributions(
     at_least_two("--rows", rows)
     if not math.isfinite(empty):
         raise InputError(f"expected --empty to be a finite number, found {empty!r}")
-    source = Source(
-        files_given(files, embeddings),
-        data,
-        moments,
-        sample,
-        seed,
-        split,
-        languages,
-        cache,
-        same_encoder=same_encoder,
-    )
     once(names_in(tasks))
     named = list(whole.tasks) if whole else names_in(tasks)
     names = sorted({*named, *source.own}) or catalog.intermediate()
@@ -118,7 +83,7 @@ def contributions(
     (space,) = source.spaces(names, [encoder])
     table = score.contributions(
         space, mixture=whole, metrics=wanted, estimator=estimator, empty=empty, intervals=intervals,
-        draws=Draws(rows, seed, reference),
+        draws=Draws(rows, source.seed, reference),
     )  # fmt: skip
     task_notes(space)
     for row in table.drop_duplicates(["metric", "estimator"]).to_dict("records"):

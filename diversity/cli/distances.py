@@ -9,23 +9,7 @@ import typer
 
 from diversity.cli._common import ENCODER, Format, check_figure, check_writable, distances_table, names_in, note, show
 from diversity.cli._options import Distance, FormatOption, OutOption
-from diversity.cli._source import (
-    Cache,
-    Data,
-    Embeddings,
-    Files,
-    Languages,
-    OneEncoder,
-    SameEncoder,
-    Sample,
-    Saved,
-    Seed,
-    Source,
-    Split,
-    files_given,
-    once,
-    task_notes,
-)
+from diversity.cli._source import OneEncoder, Source, once, task_notes, with_source
 
 app = typer.Typer()
 
@@ -39,8 +23,9 @@ def _distance(name: str) -> str:
 
 
 @app.command()
+@with_source
 def distances(
-    files: Files = None,
+    source: Source,
     tasks: Annotated[str, typer.Option(help="Tasks, separated by commas (default: the nine intermediate ones).")] = "",
     distance: Annotated[
         Distance, typer.Option(parser=_distance, metavar="NAME", help="cosine, centroid, mmd, frechet or cka.")
@@ -48,16 +33,7 @@ def distances(
     figure: Annotated[
         Path | None, typer.Option(help="File of a dendrogram beside the heat map to write: .png, .svg or .pdf.")
     ] = None,
-    data: Data = None,
     encoder: OneEncoder = ENCODER,
-    sample: Sample = None,
-    seed: Seed = 0,
-    split: Split = "train",
-    languages: Languages = "en",
-    embeddings: Embeddings = None,
-    same_encoder: SameEncoder = False,
-    moments: Saved = None,
-    cache: Cache = None,
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
@@ -70,17 +46,6 @@ def distances(
     from diversity import catalog
     from diversity.scoring import score
 
-    source = Source(
-        files_given(files, embeddings),
-        data,
-        moments,
-        sample,
-        seed,
-        split,
-        languages,
-        cache,
-        same_encoder=same_encoder,
-    )
     once(names_in(tasks))
     names = sorted({*names_in(tasks), *source.own}) or catalog.intermediate()
     if out is not None:

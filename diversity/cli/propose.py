@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diversity.cli._common import ENCODER, Format, check_figure, check_writable, names_in, note, show, text_table
-from diversity.cli._options import EstimatorOption, FormatOption, OutOption
-from diversity.cli._source import (
-    Cache,
-    Data,
-    Embeddings,
-    Files,
-    Languages,
-    OneEncoder,
-    SameEncoder,
-    Sample,
-    Saved,
-    Seed,
-    Source,
-    Split,
-    files_given,
-    once,
+from diversity.cli._common import (
+    ENCODER,
+    Format,
+    check_figure,
+    check_writable,
+    names_in,
+    note,
+    pairs,
+    records_of,
+    show,
+    text_table,
 )
+from diversity.cli._options import EstimatorOption, FormatOption, OutOption
+from diversity.cli._source import OneEncoder, Source, once, task_notes, with_source
 from diversity.types import InputError, number
 
 if TYPE_CHECKING:
-    from diversity.scoring.embedded import EmbeddedTasks
-    from diversity.scoring.propose import Aim, Constraints, Proposal
+    import pandas as pd
+
+    from diversity.scoring.propose import Aim, Proposal
 
 app = typer.Typer()
 
@@ -38,8 +35,9 @@ METRIC = "vendi_beta(q=2)"
 
 
 @app.command()
+@with_source
 def propose(
-    files: Files = None,
+    source: Source,
     tasks: Annotated[
         str, typer.Option(help="Tasks to choose from, separated by commas (default: the nine intermediate ones).")
     ] = "",
@@ -68,16 +66,7 @@ def propose(
         Path | None, typer.Option(help="Of three tasks: draw the metric over all shares to this .png, .svg or .pdf.")
     ] = None,
     estimator: EstimatorOption = "auto",
-    data: Data = None,
     encoder: OneEncoder = ENCODER,
-    sample: Sample = None,
-    seed: Seed = 0,
-    split: Split = "train",
-    languages: Languages = "en",
-    embeddings: Embeddings = None,
-    same_encoder: SameEncoder = False,
-    moments: Saved = None,
-    cache: Cache = None,
     format: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
@@ -92,16 +81,11 @@ def propose(
 
     if maximise and minimise:
         raise InputError("expected --maximise or --minimise, found both")
-    target, least = _equation("--like", like) if like else (None, None)
+    ((target, least),) = _numbers("--like", [like]).items() if like else ((None, None),)
     constraints = proposing.Constraints(
-        cap, floor, dict(_equation("--fix", text) for text in fix or []), at_most, _sizes(sizes), repeats, budget,
-        target, least,
-    )  # fmt: skip
+        cap, floor, _numbers("--fix", fix), at_most, _sizes(sizes), repeats, budget, target, least
+    )
     metric = maximise or minimise or METRIC
-    source = Source(
-        files_given(files, embeddings), data, moments, sample, seed, split, languages, cache,
-        same_encoder=same_encoder,
-    )  # fmt: skip
     once(names_in(tasks))
     names = sorted({*names_in(tasks), *source.own}) or catalog.intermediate()
     proposing.check(metric, estimator)
@@ -114,63 +98,57 @@ def propose(
     (space,) = source.spaces(sorted({*names, *([target] if target else [])}), [encoder])
     aim: Aim = "minimise" if minimise else "maximise"
     proposal = proposing.propose(space, metric, aim=aim, constraints=constraints, estimator=estimator)
+    task_notes(space)
     if plan is not None:
-        _write_plan(plan, space, proposal, constraints)
+        opposite: Aim = "minimise" if aim == "maximise" else "maximise"
+        other = proposing.propose(space, metric, aim=opposite, constraints=constraints, estimator=estimator, ties=False)
+        _write_plan(plan, *((proposal, other) if aim == "maximise" else (other, proposal)))
     if plot is not None:
-        _draw(plot, space, proposal)
-    shown = [proposal.to_dict()] if format is not Format.csv else _rows(proposal)
+        _draw(plot, proposing.surface(space, metric, estimator=estimator), proposal)
+    shown = [proposal.to_dict()] if format is not Format.csv else records_of(proposal.to_frame())
     show(shown, format, out, proposal.summary() + "\n\n" + _table(proposal), single=True)
 
 
-def _equation(option: str, text: str) -> tuple[str, float]:
-    name, equals, value = (s.strip() for s in text.partition("="))
-    known = number(value)
-    if not name or not equals or known is None or not math.isfinite(known):
-        raise InputError(f"expected {option} NAME=NUMBER, found {text!r}")
-    return name, known
+def _numbers(option: str, items: list[str] | None) -> dict[str, float]:
+    named = {}
+    for name, text in pairs(items, f"{option} NAME=NUMBER").items():
+        known = number(text)
+        if known is None or not math.isfinite(known):
+            raise InputError(f"expected {option} NAME=NUMBER, found {name}={text}")
+        named[name] = known
+    return named
 
 
 def _sizes(text: str) -> dict[str, int] | None:
-    pairs = [_equation("--sizes", item) for item in names_in(text)]
-    if wrong := [f"{name}={size:g}" for name, size in pairs if size < 1 or size != int(size)]:
+    sizes = _numbers("--sizes", names_in(text))
+    if wrong := [f"{name}={size:g}" for name, size in sizes.items() if size < 1 or size != int(size)]:
         raise InputError(f"expected whole numbers of at least 1 in --sizes, found {wrong[0]}")
-    return {name: int(size) for name, size in pairs} or None
+    return {name: int(size) for name, size in sizes.items()} or None
 
 
-def _write_plan(path: Path, space: EmbeddedTasks, proposal: Proposal, constraints: Constraints) -> None:
-    """A plan with the mixture and the one that is best for the opposite aim, to be compared when trained."""
+def _write_plan(path: Path, diverse: Proposal, homogeneous: Proposal) -> None:
+    """A plan with both mixtures, to be compared when trained."""
     from diversity import store
     from diversity.planning.choice import Training
     from diversity.planning.toml import proposal_text
-    from diversity.scoring.propose import propose as again
 
-    aim: Aim = "minimise" if proposal.aim == "maximise" else "maximise"
-    opposite = again(space, proposal.metric, aim=aim, constraints=constraints, ties=False)
-    ordered = (proposal, opposite) if proposal.aim == "maximise" else (opposite, proposal)
-    store.write(path, proposal_text(*ordered, name=path.stem, training=Training()))
+    store.write(path, proposal_text(diverse, homogeneous, name=path.stem, training=Training()))
     note(f"wrote {path}")
 
 
-def _draw(path: Path, space: EmbeddedTasks, proposal: Proposal) -> None:
+def _draw(path: Path, surface: pd.DataFrame, proposal: Proposal) -> None:
     from diversity.reporting import plots, style
-    from diversity.scoring.propose import surface
 
-    estimator: Any = proposal.estimator if proposal.estimator in ("U", "V") else "auto"
     with style.theme():
-        over = surface(space, proposal.metric, estimator=estimator)
-        note(f"wrote {plots.save(plots.simplex(over, proposal.weights, label=proposal.metric), path)}")
-
-
-def _rows(proposal: Proposal) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in proposal.to_frame().to_dict("records")]
+        note(f"wrote {plots.save(plots.simplex(surface, proposal.weights, label=proposal.metric), path)}")
 
 
 def _table(proposal: Proposal) -> str:
     rows = []
-    for row in _rows(proposal):
-        without = row.get("without", math.nan)
-        said = "" if math.isnan(without) else f"{without:.5g}"
+    for row in records_of(proposal.to_frame()):
+        without = row.get("without")
+        said = "" if without is None else f"{without:.5g}"
         rows.append([row["task"], f"{row['share']:.4f}", said, "yes" if row.get("exchangeable") is True else ""])
     header = ["task", "share", "best without it", "exchangeable"]
-    note_ = "" if not len(proposal.ties) else "\nExchangeable: without it, the best score stays within the interval.\n"
-    return text_table(header, rows, right=(1, 2)) + note_
+    explained = "\nExchangeable: without it, the best score stays within the interval.\n" if len(proposal.ties) else ""
+    return text_table(header, rows, right=(1, 2)) + explained

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,22 +34,7 @@ from diversity.cli._options import (
     ReferenceOption,
     RowsOption,
 )
-from diversity.cli._source import (
-    Cache,
-    Data,
-    Embeddings,
-    Files,
-    Languages,
-    SameEncoder,
-    Sample,
-    Saved,
-    Seed,
-    Source,
-    Split,
-    files_given,
-    once,
-    task_notes,
-)
+from diversity.cli._source import Source, once, task_notes, with_source
 from diversity.types import BadRow, InputError
 
 if TYPE_CHECKING:
@@ -60,8 +46,9 @@ app = typer.Typer()
 
 
 @app.command()
+@with_source
 def score(
-    files: Files = None,
+    source: Source,
     tasks: Annotated[str, typer.Option(help="Tasks of the mixture, separated by commas.")] = "",
     mixture: Annotated[
         list[str] | None, typer.Option(help="A mixture with weights, NAME=a,b:2,c; any number of times.")
@@ -78,7 +65,6 @@ def score(
     rarefy: Annotated[str, typer.Option(help="Score N rows of each mixture, the mean of 20 draws: N or N,N,N.")] = "",
     rows: RowsOption = 1000,
     reference: ReferenceOption = None,
-    data: Data = None,
     encoder: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,13 +73,6 @@ def score(
         ),
     ] = None,
     centred: Annotated[bool, typer.Option("--centred", help="Score the vectors minus their common mean, too.")] = False,
-    sample: Sample = None,
-    seed: Seed = 0,
-    split: Split = "train",
-    languages: Languages = "en",
-    embeddings: Embeddings = None,
-    same_encoder: SameEncoder = False,
-    moments: Saved = None,
     distances: Annotated[
         bool, typer.Option("--distances", help="Below the scores, the mean cosine distance of each two tasks.")
     ] = False,
@@ -110,7 +89,6 @@ def score(
         Long, typer.Option(help="Texts beyond the encoder's limit: truncate, or chunk (and average).")
     ] = "truncate",
     max_tokens: Annotated[int | None, typer.Option(help="A lower limit on a text's tokens.")] = None,
-    cache: Cache = None,
     skip_bad_rows: Annotated[
         bool, typer.Option("--skip-bad-rows", help="Count and report broken rows, and go on.")
     ] = False,
@@ -134,17 +112,14 @@ def score(
     each_once(wanted, estimator)
     sizes = [at_least_two("--rarefy", n) for n in names_in(rarefy)]
     at_least_two("--rows", rows)
-    draws = Draws(rows, seed, reference, bootstrap)
+    draws = Draws(rows, source.seed, reference, bootstrap)
     if bootstrap and (rarefy or not intervals):
         raise InputError(f"expected --bootstrap without {'--rarefy' if rarefy else '--no-intervals'}, found both")
     scoring.sizes_of(sizes, draws)
     if distances and format is not Format.table:
         raise InputError("expected --format table with --distances: diversity distances has other forms")
-    source = Source(
-        files_given(files, embeddings), data, moments, sample, seed, split, languages, cache, precision, long, max_tokens,
-        same_encoder,
-    )  # fmt: skip
-    names = _task_names(names_in(tasks), mixtures, source.own, all_subsets, each=bool(files))
+    source = replace(source, precision=precision, long=long, max_tokens=max_tokens)
+    names = _task_names(names_in(tasks), mixtures, source.own, all_subsets, each=bool(source.files))
     if out is not None:
         check_writable(out)
     if plot is not None:

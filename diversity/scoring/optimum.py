@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from diversity.scoring.shares import Feasible, Optimum, quadratic
+from diversity.scoring.shares import Feasible, Mask, Optimum, quadratic
 from diversity.types import Array, SecondOrder, Spectral, TaskMoments
 
 Values = Callable[[Array], Array]  # of shares (M, T)
@@ -39,12 +39,20 @@ class Extreme:
 def greatest_of_form(form: SecondOrder, feasible: Feasible) -> Extreme:
     """Where a metric of second order is greatest; the bound is its value to rounding where the form is convex."""
     if not form.matrix.any():  # it depends on w'l alone, rising or falling
-        ends = [feasible_extreme(sign * form.vector, feasible) for sign in (1.0, -1.0)]
-        values = _values(form, np.stack(ends))
-        return Extreme(ends[int(values.argmax())], float(values.max()), float(values.max()))
+        ends = [quadratic(form.matrix, sign * form.vector, feasible) for sign in (1.0, -1.0)]
+        values = _values(form, np.stack([end.shares for end in ends]))
+        means = np.array(
+            [sign * (sign * form.vector @ e.shares + e.gap) for sign, e in zip((1.0, -1.0), ends, strict=True)]
+        )
+        bound = float(form.value(np.zeros(2), means).max())
+        return Extreme(ends[int(values.argmax())].shares, float(values.max()), max(bound, float(values.max())))
     concave = max(-_least_curvature(form.matrix), 0.0)
     best = Extreme(np.empty(0), -np.inf, np.inf)
-    starts = [feasible.middle()] if not concave else [feasible.middle(), *_corners_of(form.vector, feasible)]
+    starts = [feasible.middle()]
+    if concave:
+        size = len(form.vector)
+        drawn = np.random.default_rng(0).standard_normal((min(STARTS, 1 + 2000 // size), size))
+        starts += _extremes(np.vstack([form.vector, drawn]), feasible)
     for start in starts:
         reached = _at_each_level(form, feasible, start, concave)
         if reached.value > best.value:
@@ -113,15 +121,10 @@ def _values(form: SecondOrder, shares: Array) -> Array:
     return np.asarray(form.value(np.einsum("ma,ab,mb->m", shares, form.matrix, shares), shares @ form.vector))
 
 
-def feasible_extreme(gain: Array, feasible: Feasible) -> Array:
-    """The feasible shares where gain @ shares is greatest."""
-    return quadratic(np.zeros((len(gain), len(gain))), gain, feasible).shares
-
-
-def _corners_of(vector: Array, feasible: Feasible) -> list[Array]:
-    rng = np.random.default_rng(0)
-    gains = [vector, *rng.standard_normal((min(STARTS, 1 + 2000 // len(vector)), len(vector)))]
-    return [feasible_extreme(gain, feasible) for gain in gains]
+def _extremes(gains: Array, feasible: Feasible) -> list[Array]:
+    """The feasible shares where each of some sums gain @ shares is greatest."""
+    none = np.zeros((gains.shape[1], gains.shape[1]))
+    return [quadratic(none, gain, feasible).shares for gain in gains]
 
 
 # --- Functions of the spectrum -------------------------------------------------------------------------
@@ -129,7 +132,7 @@ def _corners_of(vector: Array, feasible: Feasible) -> list[Array]:
 
 def greatest_of_spectrum(tasks: TaskMoments, form: Spectral, feasible: Feasible, tolerance: float = 1e-10) -> Extreme:
     """Where a function of the spectrum is greatest, and a bound of its value there, by Newton's method."""
-    seconds = _on_their_span(tasks)
+    seconds = _on_their_span(tasks.seconds, feasible.high > 0)
     shares = feasible.middle()
     current = _entropy(seconds, form, shares)
     for _ in range(STEPS):
@@ -151,21 +154,27 @@ def greatest_of_spectrum(tasks: TaskMoments, form: Spectral, feasible: Feasible,
     return Extreme(shares, _number(current, form.order), _number(current + gap, form.order))
 
 
-def _on_their_span(tasks: TaskMoments) -> Array:
-    """The second moments (T, k, k) in a basis of what they span together, where that is less than all."""
-    values, vectors = np.linalg.eigh(tasks.seconds.mean(axis=0))
+def _on_their_span(seconds: Array, allowed: Mask) -> Array:
+    """The second moments (T, k, k) in a basis of what those that may have a share span, where that is less than all."""
+    values, vectors = np.linalg.eigh(seconds[allowed].mean(axis=0))
     kept = values > 1e-13 * values[-1]
-    if kept.all():
-        return tasks.seconds
-    return np.asarray(vectors[:, kept].T @ tasks.seconds @ vectors[:, kept])
+    return seconds if kept.all() else np.asarray(vectors[:, kept].T @ seconds @ vectors[:, kept])
 
 
 def _entropy(seconds: Array, form: Spectral, shares: Array) -> float:
-    """The concave function: the entropy at order 1, else the sum of powers, negative above order 1; less w'l."""
-    values = np.maximum(np.linalg.eigvalsh(np.tensordot(shares, seconds, axes=1)), SMALL)
-    q = form.order
-    whole = -(values * np.log(values)).sum() if q == 1 else np.sign(1 - q) * (values**q).sum()
-    return float(whole - form.vector @ shares)
+    """The concave function: the entropy at order 1, else the sum of powers, negative above order 1; less w'l.
+
+    Below SMALL it goes on as a line, which lies above: its slope stays finite, and a bound of it is one of the function.
+    """
+    values, q = np.linalg.eigvalsh(np.tensordot(shares, seconds, axes=1)), form.order
+    above = np.maximum(values, SMALL)
+    whole = -(above * np.log(above)) if q == 1 else np.sign(1 - q) * above**q
+    return float((whole + _slopes(above, q) * (values - above)).sum() - form.vector @ shares)
+
+
+def _slopes(values: Array, q: float) -> Array:
+    """The derivative of the concave function by each eigenvalue."""
+    return np.asarray(-np.log(values) - 1 if q == 1 else np.sign(1 - q) * q * values ** (q - 1))
 
 
 def _number(entropy: float, q: float) -> float:
@@ -188,12 +197,11 @@ def _derivatives(seconds: Array, form: Spectral, shares: Array) -> tuple[Array, 
 
 def _by_eigenvalue(values: Array, q: float) -> tuple[Array, Array]:
     """phi' (k,) at each eigenvalue and its divided differences (k, k), which are those of a matrix function."""
-    scale = np.sign(1 - q) * q
-    first: Array = -np.log(values) - 1 if q == 1 else scale * values ** (q - 1)
+    first = _slopes(values, q)
     apart = values[:, None] - values
     near = np.abs(apart) <= 1e-7 * np.maximum(values[:, None], values)
     middle = (values[:, None] + values) / 2
-    second: Array = -1 / middle if q == 1 else scale * (q - 1) * middle ** (q - 2)
+    second: Array = -1 / middle if q == 1 else np.sign(1 - q) * q * (q - 1) * middle ** (q - 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         divided: Array = (first[:, None] - first) / apart
     return first, np.asarray(np.where(near, second, divided))
@@ -202,13 +210,13 @@ def _by_eigenvalue(values: Array, q: float) -> tuple[Array, Array]:
 # --- Any metric ----------------------------------------------------------------------------------------
 
 
-def greatest_from_starts(values: Values, feasible: Feasible, *, seed: int = 0) -> Extreme:
+def greatest_from_starts(values: Values, feasible: Feasible) -> Extreme:
     """The greatest of the local optima that are reached from many starts; nothing bounds what others there are."""
     from scipy.optimize import minimize
 
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     number = len(feasible.low)
-    starts = [feasible.middle(), *(feasible_extreme(g, feasible) for g in rng.standard_normal((STARTS // 2, number)))]
+    starts = [feasible.middle(), *_extremes(rng.standard_normal((STARTS // 2, number)), feasible)]
     starts = [0.9 * s + 0.1 * starts[0] for s in starts]
     limits = [{"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones_like(w)}]
     if feasible.likeness is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,6 +29,7 @@ Solve = Callable[[Feasible], Extreme]
 EXACT = 16  # tasks: of more, the best few are chosen greedily
 TIES_TO = 64  # tasks of a mixture for which it is tried how it would do without each
 NONE = 1e-9  # a smaller share is no share
+ROUNDING = 1e-12  # of a value: no gap is known to more
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Constraints:
     """What a proposed mixture must keep to.
 
     `cap` and `floor` bound every task's share; `fixed` are shares that are given. At most `tasks` tasks have a share. Of
-    `sizes` rows each, a task's rows are used at most `repeats` times in a budget of `budget` rows. The mean likeness of the
+    `sizes` rows each (those that are embedded, where none are given), a task's rows are used at most `repeats` times in a
+    budget of `budget` rows. The mean likeness of the
     tasks to the task `target` (cosine of the mean vectors, weighted by the shares) is at least `least`.
 
     Raises InputError for shares that are not between 0 and 1, and for constraints that need one another.
@@ -78,11 +80,11 @@ class Constraints:
         names = list(tasks.names)
         low, high = np.full(len(names), self.floor), np.full(len(names), self.cap)
         if self.budget is not None and self.repeats is not None:
-            rows = self.sizes or dict(zip(names, tasks.n, strict=True))
+            rows = {**dict(zip(names, tasks.n, strict=True)), **(self.sizes or {})}
             high = np.minimum(high, [self.repeats * rows[name] / self.budget for name in names])
+        if unknown := [name for name in (*self.fixed, *(self.sizes or ())) if name not in names]:
+            raise catalog.near(unknown[0], names, "task")
         for name, share in self.fixed.items():
-            if name not in names:
-                raise catalog.near(name, names, "task")
             low[names.index(name)] = high[names.index(name)] = share
         return Feasible(low, high, likeness, -np.inf if self.least is None else self.least)
 
@@ -134,7 +136,8 @@ class Proposal:
         if self.gap is None:
             lines.append("It is the best of many starts; nothing proves that no other mixture is better.")
         elif self.proven:
-            lines.append(f"Proven: no other mixture that is allowed scores {better} (to {max(self.gap, 1e-12):.0e}).")
+            to = max(self.gap, ROUNDING * abs(self.value))
+            lines.append(f"Proven: no other mixture that is allowed scores {better} (to {to:.0e}).")
         else:
             lines.append(f"No other mixture that is allowed scores {better} by over {self.gap:.3g}.")
         return "\n".join(lines)
@@ -192,30 +195,29 @@ def propose(
     stacked = proposed.stacked
     feasible = constraints.feasible(stacked, likeness)
     with single_threaded():
-        solve = _solver(asked, stacked, aim)
-        best = _of_at_most(constraints.tasks, solve, feasible) if constraints.tasks else solve(feasible)
+        solve, sign = _solver(asked, stacked, aim), 1.0 if aim == "maximise" else -1.0
+        best = _of_at_most(constraints.tasks, solve, sign, feasible) if constraints.tasks else solve(feasible)
         weights = _shares(stacked.names, best.shares)
         row = score(proposed, mixtures=[Mixture.of(weights, "proposed")], metrics=[metric], estimator=estimator).iloc[0]
-        sign = 1.0 if aim == "maximise" else -1.0
-        gap = max(sign * (best.bound - best.value), 0.0)
-        equal = asked.from_moments(stacked, np.full((1, len(stacked.names)), 1 / len(stacked.names)))[0]
-        proposal = Proposal(
+        value, low, high = (float(row[column]) for column in ("value", "low", "high"))
+        gap = max(
+            sign * (best.bound - value), 0.0
+        )  # from the score that is given, whatever the way to the shares counts
+        tried = ties and constraints.tasks is None and 1 < len(weights) <= TIES_TO
+        return Proposal(
             metric=asked.name,
             aim=aim,
             encoder=space.encoder,
             estimator=str(row["estimator"]),
-            value=float(row["value"]),
-            low=float(row["low"]),
-            high=float(row["high"]),
+            value=value,
+            low=low,
+            high=high,
             gap=gap if np.isfinite(gap) else None,
             weights=weights,
-            equal=float(equal),
-            ties=_tie_table([]),
+            equal=float(asked.from_moments(stacked, np.full((1, len(stacked.names)), 1 / len(stacked.names)))[0]),
+            ties=_ties(weights if tried else {}, (low, high), stacked.names, feasible, solve),
             likeness=None if likeness is None else float(likeness @ best.shares),
         )
-        if ties and constraints.tasks is None and 1 < len(weights) <= TIES_TO:
-            proposal = replace(proposal, ties=_ties(proposal, stacked.names, feasible, solve))
-    return proposal
 
 
 def surface(space: EmbeddedTasks, metric: str, *, estimator: Estimator = "auto", steps: int = 60) -> pd.DataFrame:
@@ -288,15 +290,17 @@ def _solver(asked: Asked, tasks: TaskMoments, aim: Aim) -> Solve:
     return greatest if aim == "maximise" else least
 
 
-def _of_at_most(number: int, solve: Solve, feasible: Feasible) -> Extreme:
-    """The best shares of at most so many tasks: by branch and bound, or greedily with the bound of all tasks."""
+def _of_at_most(number: int, solve: Solve, sign: float, feasible: Feasible) -> Extreme:
+    """The best shares of at most so many tasks: by branch and bound, or greedily with the bound of all tasks.
+
+    `sign` is 1 where larger values are better, else -1.
+    """
     whole = solve(feasible)
-    sign = 1.0 if whole.bound >= whole.value else -1.0
     if (whole.shares > NONE).sum() <= number:
         return whole
     if len(feasible.low) > EXACT or not np.isfinite(whole.bound):
         return _greedy(number, solve, feasible, whole)
-    best = Extreme(whole.shares, -sign * np.inf, whole.bound)
+    best, bound = Extreme(whole.shares, -sign * np.inf, whole.bound), -sign * np.inf  # `bound` of what was not cut off
     pending = [(np.zeros(len(feasible.low), dtype=bool), np.zeros(len(feasible.low), dtype=bool))]
     while pending:
         out, kept = pending.pop()
@@ -307,7 +311,8 @@ def _of_at_most(number: int, solve: Solve, feasible: Feasible) -> Extreme:
             continue
         shares = np.where(reached.shares > NONE, reached.shares, 0.0)
         if np.count_nonzero(shares) <= number:
-            best = reached
+            best = reached if sign * reached.value > sign * best.value else best
+            bound = sign * max(sign * bound, sign * reached.bound)
             continue
         task = int(np.argmax(np.where(kept, -1.0, shares)))
         leaving, keeping = out.copy(), kept.copy()
@@ -315,7 +320,7 @@ def _of_at_most(number: int, solve: Solve, feasible: Feasible) -> Extreme:
         pending += [(leaving, kept), (out, keeping)]
     if not np.isfinite(best.value):
         raise InputError(f"expected constraints that {number} tasks can keep, found that more are needed")
-    return replace(best, bound=best.bound if sign * best.bound >= sign * best.value else best.value)
+    return replace(best, bound=sign * max(sign * bound, sign * best.value))
 
 
 def _solved(solve: Solve, feasible: Feasible, out: Mask) -> Extreme | None:
@@ -351,21 +356,23 @@ def _shares(names: tuple[str, ...], shares: Array) -> dict[str, float]:
     return {name: float(share) for name, share in zip(names, kept, strict=True) if share > 0}
 
 
-def _ties(proposal: Proposal, names: tuple[str, ...], feasible: Feasible, solve: Solve) -> pd.DataFrame:
-    """How the best mixture without each task would do."""
+def _ties(
+    weights: Mapping[str, float],
+    interval: tuple[float, float],
+    names: tuple[str, ...],
+    feasible: Feasible,
+    solve: Solve,
+) -> pd.DataFrame:
+    """How the best mixture without each task of one would do."""
+    import pandas as pd
+
     rows: list[tuple[object, ...]] = []
-    for name in proposal.weights:
+    for name in weights:
         reached = _solved(solve, feasible, np.array([other == name for other in names]))
         if reached is None:
             rows.append((name, np.nan, False, ()))
             continue
         shares = _shares(names, reached.shares)
-        larger = tuple(task for task in shares if shares[task] > proposal.weights.get(task, 0.0) + 0.01)
-        rows.append((name, reached.value, bool(proposal.low <= reached.value <= proposal.high), larger))
-    return _tie_table(rows)
-
-
-def _tie_table(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
-    import pandas as pd
-
+        larger = tuple(task for task in shares if shares[task] > weights.get(task, 0.0) + 0.01)
+        rows.append((name, reached.value, bool(interval[0] <= reached.value <= interval[1]), larger))
     return pd.DataFrame(rows, columns=["task", "without", "exchangeable", "instead"])

@@ -47,11 +47,6 @@ class Feasible:
                     f"expected a likeness that these tasks can reach, at most {most:.4f}, found {self.least:g}"
                 )
 
-    @property
-    def box(self) -> Feasible:
-        """The same without the likeness."""
-        return replace(self, likeness=None, least=-np.inf)
-
     def without(self, tasks: Mask) -> Feasible:
         """The same with no share for some tasks, given as a mask (T,)."""
         return replace(self, low=np.where(tasks, 0.0, self.low), high=np.where(tasks, 0.0, self.high))

@@ -6,6 +6,7 @@ import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,6 +223,54 @@ def test_corners_are_all_the_corners(tasks, seed):
     assert (((corners > low + 1e-12) & (corners < high - 1e-12)).sum(axis=1) <= 1).all()
 
 
+def test_at_most_so_many_tasks_of_the_least_diverse_mixture(rng):
+    """Three narrow tasks with a cap, and a wide one: two tasks cannot do without the wide one."""
+    centres = np.eye(8)[:3]
+    narrow = {f"narrow{i}": c + 0.2 * rng.standard_normal((60, 8)) for i, c in enumerate(centres)}
+    space = embedded.from_arrays({**narrow, "wide": rng.standard_normal((60, 8))})
+    sizes = dict.fromkeys(narrow, 340) | {"wide": 1000}
+    constraints = Constraints(repeats=1, budget=1000, sizes=sizes)
+    whole = propose(space, "vendi(q=2)", aim="minimise", constraints=constraints, ties=False)
+    assert len(whole.weights) > 2
+    two = propose(space, "vendi(q=2)", aim="minimise", constraints=replace(constraints, tasks=2), ties=False)
+    corners = constraints.feasible(space.stacked).corners()
+    allowed = corners[(corners > 1e-9).sum(axis=1) <= 2]
+    assert two.value == pytest.approx(Asked.of("vendi(q=2)").from_moments(space.stacked, allowed).min())
+    assert two.proven
+
+
+@pytest.mark.parametrize("q", [0.05, 0.5, 1.0])
+def test_tasks_without_a_share_do_not_count_by_directions_of_their_own(rng, q):
+    rows = {"flat": rng.standard_normal((30, 2)) @ rng.standard_normal((2, 12)), "wide": rng.standard_normal((9, 12))}
+    space = embedded.from_arrays(rows)
+    singles = Asked.of(f"vendi(q={q})").from_moments(space.stacked, np.eye(2))
+    one = propose(space, f"vendi(q={q})", constraints=Constraints(tasks=1), ties=False)
+    fixed = propose(space, f"vendi(q={q})", constraints=Constraints(fixed={"wide": 0.0}), ties=False)
+    assert one.value == pytest.approx(singles.max())
+    assert fixed.value == pytest.approx(singles[0])
+    assert fixed.proven
+
+
+def test_a_gap_counts_from_the_score_that_is_given(rng):
+    """A bound is of every mixture, and so no less than any score."""
+    space = embedded.from_arrays({n: rng.standard_normal((4, 12)) for n in "abc"})
+    for q in (0.05, 0.3, 0.9, 1.0, 1.1, 3.0):
+        asked = Asked.of(f"vendi(q={q})", "V")
+        proposal = propose(space, asked.name, estimator="V", constraints=Constraints(cap=0.5), ties=False)
+        drawn = np.random.default_rng(0).dirichlet(np.ones(3), 3000)
+        best = asked.from_moments(space.stacked, drawn[drawn.max(axis=1) <= 0.5]).max()
+        assert proposal.gap is not None
+        assert proposal.value + proposal.gap >= best * (1 - 1e-12)
+
+
+def test_sizes_may_be_given_of_some_tasks(nine):
+    few = propose(nine, "cosine", constraints=Constraints(repeats=1, budget=4000, sizes={"mnli": 40}), ties=False)
+    assert few.weights.get("mnli", 0) <= 0.01 + 1e-12
+    assert max(few.weights.values()) <= 2900 / 4000 + 1e-12
+    with pytest.raises(InputError, match="did you mean mnli"):
+        propose(nine, "cosine", constraints=Constraints(repeats=1, budget=4000, sizes={"mnl": 40}), ties=False)
+
+
 def test_the_least_diverse_mixture_is_a_single_task(nine):
     proposal = propose(nine, "vendi(q=2)", aim="minimise", ties=False)
     singles = Asked.of("vendi(q=2)").from_moments(nine.stacked, np.eye(9))
@@ -316,6 +365,9 @@ def test_the_command_prints_the_contract_and_writes_a_plan(tmp_path):
     roles = {m.role: m.mixture for m in read.mixtures}
     assert dict(zip(roles["diverse"].tasks, roles["diverse"].weights, strict=True)) == pytest.approx(record["weights"])
     assert set(roles) == {"diverse", "homogeneous"}
+    assert run("--tasks", "ccg,mnli", "--maximise", "cosine", "--estimator", "V", "--plan", str(plan)).returncode == 0
+    least = propose(["ccg", "mnli"], "cosine", aim="minimise", estimator="V", ties=False)
+    assert f"cosine {least.value:.4f}" in plan.read_text()
 
 
 def test_three_tasks_are_drawn_with_the_optimum(tmp_path):
@@ -337,6 +389,8 @@ def test_three_tasks_are_drawn_with_the_optimum(tmp_path):
         ("--maximise", "cosine", "--minimise", "cosine"),
         ("--fix", "mnli"),
         ("--fix", "mnli=x"),
+        ("--fix", "mnli=0.2", "--fix", "mnli=0.3"),
+        ("--sizes", "mnli=5,mnli=6", "--repeats", "2", "--budget", "5"),
         ("--like", "mnli"),
         ("--sizes", "mnli=1.5", "--repeats", "2", "--budget", "5"),
         ("--tasks", "mnli,mnli"),
