@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from diversity.cli._common import pairs
+from diversity.cli._options import (
+    AlphaOption,
+    EnglishOption,
+    OutcomeOption,
+    PermutationsOption,
+    ScoresEncoderOption,
+    SeedOption,
+    WhereOption,
+    with_options,
+)
 
 if TYPE_CHECKING:
     from diversity.scoring.scorer import MomentScorer
+    from diversity.stats.analysis import Analysis
     from diversity.studies.scores import Scores
 
 LowerIsBetter = Annotated[
@@ -35,16 +47,46 @@ Embeddings = Annotated[
 ]
 
 
-def choices(where: list[str] | None) -> dict[str, object]:
-    """The columns and values of `--where COLUMN=VALUE`."""
-    return dict(pairs(where, "--where COLUMN=VALUE"))
+@dataclass(frozen=True)
+class AnalysisOptions:
+    """What all three commands ask of the results, and how they test it."""
+
+    outcome: OutcomeOption = ""
+    encoder: ScoresEncoderOption = None
+    english: EnglishOption = True
+    where: WhereOption = None
+    lower_is_better: LowerIsBetter = None
+    chosen_by_diversity: Chosen = None
+    moments: Moments = None
+    embeddings: Embeddings = None
+    permutations: PermutationsOption = 10_000
+    alpha: AlphaOption = 0.05
+    seed: SeedOption = 0
+
+    def of(self, scores: Scores | None, **own: Any) -> Analysis:
+        """The analysis of these scores; `own` are options that not all commands have."""
+        from diversity.stats.analysis import Analysis
+
+        return Analysis(
+            outcome=self.outcome,
+            encoder=self.encoder,
+            english=self.english,
+            where=dict(pairs(self.where, "--where COLUMN=VALUE")),
+            lower_is_better=self.lower_is_better,
+            chosen_by_diversity=self.chosen_by_diversity,
+            permutations=self.permutations,
+            alpha=self.alpha,
+            seed=self.seed,
+            scorers=None if scores is None else self._scorers(scores),
+            **own,
+        )
+
+    def _scorers(self, scores: Scores) -> Callable[[str, str], MomentScorer | None]:
+        """What computes the scores of relabelled mixtures: vectors, saved moments, or the shipped ones."""
+        from diversity.scoring.scorer import scorers
+
+        files = {name: Path(file) for name, file in pairs(self.embeddings, "--embeddings NAME=FILE.npy").items()}
+        return scorers(scores, moments=self.moments, embeddings=files)
 
 
-def scorers_of(
-    scores: Scores, moments: Path | None, embeddings: list[str] | None
-) -> Callable[[str, str], MomentScorer | None]:
-    """What computes the scores of relabelled mixtures: vectors, saved moments, or the shipped ones."""
-    from diversity.scoring.scorer import scorers
-
-    files = {name: Path(str(file)) for name, file in pairs(embeddings, "--embeddings NAME=FILE.npy").items()}
-    return scorers(scores, moments=moments, embeddings=files)
+with_analysis = with_options("options", AnalysisOptions)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -53,3 +57,30 @@ ScoresOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything drawn.")]
 WhereOption = Annotated[list[str] | None, typer.Option(help="Use the results with COLUMN=VALUE; any number of times.")]
+
+Command = Callable[..., None]
+
+
+def with_options(name: str, kind: type[Any], *, without: Sequence[str] = ()) -> Callable[[Command], Command]:
+    """Give a command an option for each field of a dataclass, in place of its parameter `name`, which gets the whole."""
+    options = [field for field in fields(kind) if field.name not in without]
+
+    def give(command: Command) -> Command:
+        types = get_type_hints(kind, include_extras=True)
+
+        @functools.wraps(command)
+        def whole(**given: Any) -> None:
+            one = kind(**{option.name: given.pop(option.name) for option in options})
+            command(**{name: one}, **given)
+
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != name]
+        shared = [
+            inspect.Parameter(o.name, inspect.Parameter.KEYWORD_ONLY, default=o.default, annotation=types[o.name])
+            for o in options
+        ]
+        parameters = [*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *shared]
+        whole.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        whole.__annotations__ = {p.name: p.annotation for p in parameters}
+        return whole
+
+    return give

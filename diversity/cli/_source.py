@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diversity.cli._common import MODELS, names_in, note, pinned
-from diversity.cli._options import Long, Precision
+from diversity.cli._options import Long, Precision, with_options
 from diversity.types import WHOLE, BadRow, InputError, Rows
 
 if TYPE_CHECKING:
@@ -114,28 +112,8 @@ class Source:
         )
 
 
-EMBEDDING = ("precision", "long", "max_tokens")  # what one command alone offers, by options of its own
-
-
-def with_source(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a Source, in place of its parameter `source`."""
-    options = [f for f in fields(Source) if f.name not in EMBEDDING]
-    types = get_type_hints(Source, include_extras=True)
-
-    @functools.wraps(command)
-    def sourced(**given: Any) -> None:
-        source = Source(**{option.name: given.pop(option.name) for option in options})
-        command(source=source, **given)
-
-    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "source"]
-    shared = [
-        inspect.Parameter(o.name, inspect.Parameter.KEYWORD_ONLY, default=o.default, annotation=types[o.name])
-        for o in options
-    ]
-    parameters = [*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *shared]
-    sourced.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    sourced.__annotations__ = {p.name: p.annotation for p in parameters}
-    return sourced
+# What one command alone offers, by options of its own, stays out.
+with_source = with_options("source", Source, without=("precision", "long", "max_tokens"))
 
 
 def once(tasks: Sequence[str]) -> None:

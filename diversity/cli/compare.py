@@ -9,18 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diversity.cli import _analysis as options
+from diversity.cli._analysis import AnalysisOptions, Rope, with_analysis
 from diversity.cli._common import Format, check_writable, emit, names_in, note, show, text_table
 from diversity.cli._options import (
-    AlphaOption,
-    EnglishOption,
-    OutcomeOption,
     OutOption,
-    PermutationsOption,
     ResultsOption,
-    ScoresEncoderOption,
-    SeedOption,
-    WhereOption,
 )
 from diversity.cli.fit import number
 from diversity.types import InputError
@@ -32,7 +25,9 @@ app = typer.Typer()
 
 
 @app.command()
+@with_analysis
 def compare(
+    options: AnalysisOptions,
     results: ResultsOption,
     scores: Annotated[Path | None, typer.Option(help="Diversity, as `diversity score` writes it.")] = None,
     metric: Annotated[
@@ -43,21 +38,10 @@ def compare(
         typer.Option(help="The groups, in place of scores: CSV with mixture, group (diverse, homogeneous)."),
     ] = None,
     group_column: Annotated[str | None, typer.Option(help="The column of the results that has the groups.")] = None,
-    outcome: OutcomeOption = "",
     share: Annotated[float, typer.Option(help="Share of each stratum that is diverse, and that is homogeneous.")] = 1
     / 3,
     match: Annotated[str, typer.Option(help="What pairs have in common: k, budget, columns of numbers.")] = "k,budget",
-    rope: options.Rope = None,
-    encoder: ScoresEncoderOption = None,
-    english: EnglishOption = True,
-    where: WhereOption = None,
-    lower_is_better: options.LowerIsBetter = None,
-    chosen_by_diversity: options.Chosen = None,
-    moments: options.Moments = None,
-    embeddings: options.Embeddings = None,
-    permutations: PermutationsOption = 10_000,
-    alpha: AlphaOption = 0.05,
-    seed: SeedOption = 0,
+    rope: Rope = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for the numbers, as JSON.")] = None,
     format: Annotated[Format, typer.Option(help="Form of the table of pairs.")] = Format.table,
     out: OutOption = None,
@@ -69,7 +53,6 @@ def compare(
     diversity compare --results results.csv --scores scores.csv --metric "vendi(q=2)"
     """
     from diversity.stats import compare as comparing
-    from diversity.stats.analysis import Analysis
     from diversity.studies.scores import read_scores
 
     for file in (f for f in (json_file, out) if f is not None):
@@ -77,12 +60,7 @@ def compare(
     if groups is not None and group_column is not None:
         raise InputError("expected --groups or --group-column, found both")
     known = None if scores is None else read_scores(scores)
-    analysis = Analysis(
-        rope=rope,
-        outcome=outcome, encoder=encoder, english=english, where=options.choices(where), alpha=alpha, seed=seed,
-        permutations=permutations, lower_is_better=lower_is_better, chosen_by_diversity=chosen_by_diversity,
-        scorers=None if known is None else options.scorers_of(known, moments, embeddings),
-    )  # fmt: skip
+    analysis = options.of(known, rope=rope)
     compared = comparing.compare(
         results, known, metric=metric, groups=_groups(groups) if groups is not None else group_column, share=share,
         match=names_in(match), analysis=analysis,

@@ -10,21 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diversity.cli import _analysis as options
+from diversity.cli._analysis import AnalysisOptions, with_analysis
 from diversity.cli._common import Format, check_writable, emit, metrics_in, note, show, text_table
 from diversity.cli._options import (
-    AlphaOption,
     BootstrapOption,
     CovariatesOption,
-    EnglishOption,
-    OutcomeOption,
     OutOption,
-    PermutationsOption,
     ResultsOption,
-    ScoresEncoderOption,
     ScoresOption,
-    SeedOption,
-    WhereOption,
 )
 from diversity.types import InputError
 
@@ -37,23 +30,14 @@ app = typer.Typer()
 
 
 @app.command()
+@with_analysis
 def fit(
+    options: AnalysisOptions,
     results: ResultsOption,
     scores: ScoresOption,
     metric: Annotated[str, typer.Option(help="Metric of the scores, such as cosine or vendi(q=2).")],
-    outcome: OutcomeOption = "",
     covariates: CovariatesOption = "",
-    encoder: ScoresEncoderOption = None,
-    english: EnglishOption = True,
-    where: WhereOption = None,
-    lower_is_better: options.LowerIsBetter = None,
-    chosen_by_diversity: options.Chosen = None,
-    moments: options.Moments = None,
-    embeddings: options.Embeddings = None,
-    permutations: PermutationsOption = 10_000,
     bootstrap: BootstrapOption = 1000,
-    alpha: AlphaOption = 0.05,
-    seed: SeedOption = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for the numbers of the fit, as JSON.")] = None,
     tables: Annotated[Path | None, typer.Option(help="Folder to write every table to, as CSV.")] = None,
     format: Annotated[Format, typer.Option(help="Form of the table of methods.")] = Format.table,
@@ -66,7 +50,6 @@ def fit(
     diversity fit --results results.csv --scores scores.csv --metric "vendi(q=2)" --json fit.json
     """
     from diversity.stats import fit as fitting
-    from diversity.stats.analysis import Analysis
     from diversity.studies.scores import read_scores
 
     for file in (f for f in (json_file, out) if f is not None):
@@ -74,12 +57,7 @@ def fit(
     if tables is not None and (tables.is_file() or not tables.absolute().parent.is_dir()):
         raise InputError(f"{tables}: expected a folder to write to")
     known = read_scores(scores)
-    analysis = Analysis(
-        outcome=outcome, encoder=encoder, english=english, where=options.choices(where),
-        covariates=tuple(metrics_in(covariates)), alpha=alpha, permutations=permutations, bootstrap=bootstrap, seed=seed,
-        lower_is_better=lower_is_better, chosen_by_diversity=chosen_by_diversity,
-        scorers=options.scorers_of(known, moments, embeddings),
-    )  # fmt: skip
+    analysis = options.of(known, covariates=tuple(metrics_in(covariates)), bootstrap=bootstrap)
     fitted = fitting.fit(results, known, metric=metric, analysis=analysis)
     if json_file is not None:
         emit(json.dumps(fitted.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n", json_file)

@@ -127,7 +127,8 @@ class Proposal:
         """What was found, in sentences."""
         what = "most" if self.aim == "maximise" else "least"
         tasks = ", ".join(f"{name} {share:.1%}" for name, share in self._by_share())
-        lines = [f"The {what} diverse mixture by {self.metric}: {tasks}."]
+        known = "" if self.proven else " that was found"
+        lines = [f"The {what} diverse mixture{known} by {self.metric}: {tasks}."]
         interval = (
             f" (95 % interval {self.low:.4g} to {self.high:.4g})" if np.isfinite([self.low, self.high]).all() else ""
         )
