@@ -11,8 +11,7 @@ import fuzz
 import numpy as np
 
 from diversity import catalog
-from diversity.cli._analysis import choices
-from diversity.cli._common import metrics_in, names_in
+from diversity.cli._common import metrics_in, names_in, pairs
 from diversity.encoders.hidden_states import SentenceVectors
 from diversity.scoring.mixtures import parse_mixture
 
@@ -77,10 +76,10 @@ def mixture(rng: random.Random, folder: Path) -> str:
 def where(rng: random.Random, folder: Path) -> str:
     """The columns and values of --where are those that were written, each column once."""
     texts = [damaged(rng, rng.choice(["seed=1", "model=mini", "metric=f1", "a=b=c"])) for _ in range(rng.randint(1, 2))]
-    parsed = fuzz.answer(lambda: choices(texts))
+    parsed = fuzz.answer(lambda: pairs(texts, "--where COLUMN=VALUE"))
     if not isinstance(parsed, str):
-        pairs = [(text[: text.index("=")].strip(), text[text.index("=") + 1 :].strip()) for text in texts]
-        assert list(parsed.items()) == pairs, texts
+        written = [(text[: text.index("=")].strip(), text[text.index("=") + 1 :].strip()) for text in texts]
+        assert list(parsed.items()) == written, texts
     return "where"
 
 
@@ -127,19 +126,19 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("score", "--tasks", "mnli,qqp", "--metrics", "cosine", "--no-intervals", "--seed"),
     ("score", "--tasks", "mnli,qqp", "--metrics", "cosine", "--no-intervals", "--rarefy"),
     ("score", "--tasks", "mnli,qqp", "--metrics", "cosine", "--bootstrap"),
-    ("score", "--tasks", "mnli,qqp", "--metrics", "cosine", "--no-intervals", "--sample"),
+    ("score", "--tasks", "mnli,qqp", "--metrics", "cosine", "--no-intervals", "--limit"),
     ("score", "--tasks", "mnli,qqp", "--metrics", "cosine", "--no-intervals", "--reference"),
     ("score", "--metrics", "cosine", "--no-intervals", "--tasks"),
     ("score", "--metrics", "cosine", "--no-intervals", "--mixture"),
     ("score", "--tasks", "mnli,qqp", "--no-intervals", "--metrics"),
     ("distances", "--tasks", "mnli,qqp,ccg", "--distance"),
     ("contributions", "--tasks", "mnli,qqp", "--metric"),
-    ("design", "--tasks", "mnli,qqp,ccg", "--targets", "xnli", "--sizes"),
-    ("design", "--tasks", "mnli,qqp,ccg", "--targets", "xnli", "--pairs"),
+    ("design", "--tasks", "mnli,qqp,ccg", "--targets", "xnli", "--size"),
+    ("design", "--tasks", "mnli,qqp,ccg", "--targets", "xnli", "--mixtures"),
     ("evaluate", "--predictions", "nowhere", "--labels", "nowhere", "--bootstrap"),
     ("evaluate", "--predictions", "nowhere", "--data", "nowhere", "--languages"),
     ("retrieve", "--data", "nowhere", "--dry-run", "--layer"),
-    ("retrieve", "--data", "nowhere", "--dry-run", "--k"),
+    ("retrieve", "--data", "nowhere", "--dry-run", "--neighbours"),
     ("transfer", "--model", "mini", "--targets", "xnli", "--data", "nowhere", "--output", "out", "--dry-run", "--batch"),
     ("train-mix", "--tasks", "mnli", "--data", "nowhere", "--dry-run", "--learning-rate"),
     ("train-mix", "--tasks", "mnli,qqp", "--data", "nowhere", "--dry-run", "--weights"),

@@ -19,7 +19,7 @@ with suppress(ValueError):  # signals are for the main thread alone
 
 import typer  # noqa: E402
 
-from diversity.cli import _headings  # noqa: E402
+from diversity.cli import _headings, _spellings  # noqa: E402
 from diversity.cli._include import add_include  # noqa: E402
 from diversity.types import InputError  # noqa: E402
 from diversity.version import __version__  # noqa: E402
@@ -46,6 +46,7 @@ for _heading, _modules in COMMANDS.items():
         app.add_typer(_part)
 add_include(app)
 _headings.group_options(app)
+_spellings.keep_old(app)
 with suppress(ValueError):
     signal.signal(signal.SIGINT, _handler)
 

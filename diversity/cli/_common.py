@@ -1,8 +1,7 @@
-"""What the commands share: forms of output, lists in options, checks of options."""
+"""What the commands share: lists in options, checks of options, tables of text."""
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
@@ -66,52 +65,10 @@ def pinned(model: str) -> str:
     return full
 
 
-def emit(text: str, out: Path | None) -> None:
-    """Text to the screen, or to a file at once."""
-    from diversity import store
-
-    if out is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    else:
-        store.write(out, text)
-        note(f"wrote {out}")
-
-
 def records_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table; what is missing is None."""
     plain = table.astype(object).where(table.notna(), None)
     return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
-
-
-def show(
-    records: Sequence[dict[str, Any]], format: Format, out: Path | None, table: str, *, single: bool = False
-) -> None:
-    """Records in the form asked for; `table` is their text. As JSON, a `single` record is an object, not a list."""
-    if format is Format.json:
-        clean = [
-            {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in r.items()} for r in records
-        ]
-        emit(json.dumps(clean[0] if single else clean, indent=1, ensure_ascii=False, allow_nan=False) + "\n", out)
-    elif format is Format.csv:
-        import csv
-        import io
-
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, list(records[0]) if records else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({k: _cell(v) for k, v in r.items()} for r in records)
-        emit(stream.getvalue(), out)
-    else:
-        emit(table, out)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return "+".join(_cell(v) for v in value)
-    if isinstance(value, float):
-        return "" if math.isnan(value) else repr(value)
-    return "" if value is None else str(value)
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:

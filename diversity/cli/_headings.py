@@ -10,13 +10,13 @@ from typer.models import OptionInfo
 
 OPTIONS = {
     "Encoder": (
-        "encoder", "precision", "long", "max_tokens", "max_length", "centred", "same_encoder", "cache", "layer", "pooling",
+        "encoder", "precision", "long", "max_length", "centred", "same_encoder", "cache", "layer", "pooling",
     ),
     "Uncertainty": ("intervals", "bootstrap", "rarefy", "permutations", "alpha", "estimator", "seed", "seeds"),
-    "Output": ("format", "out", "output", "plot", "figure", "plan", "json", "save_moments", "save_vectors", "tables"),
+    "Output": ("format", "output", "plot", "plan", "as_json", "save_moments", "save_vectors"),
     "Input": (
-        "tasks", "mixture", "all_subsets", "data", "sample", "limit", "split", "languages", "embeddings", "moments",
-        "skip_bad_rows", "include", "results", "scores", "where", "predictions", "labels", "version", "targets", "model",
+        "tasks", "mixture", "all_subsets", "data", "limit", "split", "languages", "embeddings", "moments",
+        "skip_bad_rows", "include", "results", "scores", "where", "predictions", "labels", "benchmark", "targets", "model",
     ),
 }  # fmt: skip
 HEADING = {name: heading for heading, names in OPTIONS.items() for name in names}

@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from diversity.cli._common import Format
-
 # Choices; those of the modules that compute, written here so that --help loads nothing heavy.
 Estimator = Literal["auto", "U", "V"]
 Precision = Literal["fp32", "bf16"]
@@ -30,12 +28,11 @@ EnglishOption = Annotated[bool, typer.Option(help="Whether English counts among 
 EstimatorOption = Annotated[
     Estimator, typer.Option(help="U leaves out the pairs of a row with itself; V does not; auto: U if any.")
 ]
-FormatOption = Annotated[Format, typer.Option(help="Form of the output.")]
 IntervalsOption = Annotated[bool, typer.Option(help="95 % intervals for the sampling of rows.")]
 MetricsOption = Annotated[
-    str, typer.Option(help="Metrics, such as cosine,vendi(q=1),rao_beta; see `diversity metrics`.")
+    str,
+    typer.Option("--metrics", "--metric", help="Metrics, such as cosine,vendi(q=1),rao_beta; see `diversity metrics`."),
 ]
-OutOption = Annotated[Path | None, typer.Option(help="File to write, in place of the screen.")]
 OutcomeOption = Annotated[
     str,
     typer.Option(

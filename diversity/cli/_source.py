@@ -28,10 +28,12 @@ Files = Annotated[
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of the tasks' data; without it, the shipped moments.")]
-Sample = Annotated[int | None, typer.Option("--limit", "--sample", help="Texts of each task or file, drawn at random.")]
+Limit = Annotated[int | None, typer.Option("--limit", "--sample", help="Texts of each task or file, drawn at random.")]
 Seed = Annotated[int, typer.Option(min=0, max=WHOLE, help="Seed of the sample.")]
 Split = Annotated[str, typer.Option(help="Split to read, or several in order of preference: train,dev.")]
-Languages = Annotated[str, typer.Option(help="Languages of the rows, separated by commas.")]
+Languages = Annotated[
+    str, typer.Option("--languages", "--language", help="Languages of the rows, separated by commas.")
+]
 Embeddings = Annotated[
     list[str] | None, typer.Option(help="A task from its vectors: NAME=FILE[:COLUMN]; any number of times.")
 ]
@@ -53,7 +55,7 @@ class Source:
 
     files: Files = None
     data: Data = None
-    sample: Sample = None
+    limit: Limit = None
     seed: Seed = 0
     split: Split = "train"
     languages: Languages = "en"
@@ -63,7 +65,7 @@ class Source:
     cache: Cache = None
     precision: Precision = "fp32"
     long: Long = "truncate"
-    max_tokens: int | None = None
+    max_length: int | None = None
 
     @cached_property
     def given(self) -> Given:
@@ -79,11 +81,11 @@ class Source:
     def check(self) -> None:
         """InputError where the options contradict each other."""
         own = self.given.sets
-        if self.sample is not None and self.data is None and not own:
+        if self.limit is not None and self.data is None and not own:
             raise InputError("expected --data DIR with --limit: the shipped moments are of a fixed sample")
         if self.data is not None and self.moments is not None:
             raise InputError("expected --data or --moments, found both")
-        embedding = () if self.data is not None or own else ("precision", "long", "max_tokens")
+        embedding = () if self.data is not None or own else ("precision", "long", "max_length")
         for option in (*embedding, *(() if self.data is not None else ("split", "languages"))):
             if getattr(self, option) != getattr(Source, option):
                 name = option.replace("_", "-")
@@ -104,8 +106,8 @@ class Source:
 
         self.check()
         given = replace(self.given, names=tuple(n for n in names if n not in self.own))
-        rows = Rows(self.data, self.split, tuple(names_in(self.languages)), self.sample, self.seed, bad)
-        load = partial(load_encoder, precision=self.precision, long=self.long, max_tokens=self.max_tokens)
+        rows = Rows(self.data, self.split, tuple(names_in(self.languages)), self.limit, self.seed, bad)
+        load = partial(load_encoder, precision=self.precision, long=self.long, max_tokens=self.max_length)
         named = [pinned(name) for name in encoders] if given.sets or self.data is not None else encoders
         return given.embedded(
             named, rows, moments=self.moments, cache=self.cache, load=load, same_encoder=self.same_encoder
@@ -113,7 +115,7 @@ class Source:
 
 
 # What one command alone offers, by options of its own, stays out.
-with_source = with_options("source", Source, without=("precision", "long", "max_tokens"))
+with_source = with_options("source", Source, without=("precision", "long", "max_length"))
 
 
 def once(tasks: Sequence[str]) -> None:

@@ -24,7 +24,9 @@ StepsOption = Annotated[int | None, typer.Option(min=1, help="Steps to train for
 EpochsOption = Annotated[float | None, typer.Option(help="Epochs, in place of --budget.")]
 LearningRateOption = Annotated[float | None, typer.Option(help="Peak learning rate.")]
 BatchOption = Annotated[int | None, typer.Option(min=1, help="Examples a step, over all processes.")]
-MaxLengthOption = Annotated[int | None, typer.Option(min=8, help="Tokens of a sequence at most.")]
+MaxLengthOption = Annotated[
+    int | None, typer.Option("--max-length", "--max-tokens", min=8, help="Tokens of a sequence at most.")
+]
 StrideOption = Annotated[int | None, typer.Option(min=1, help="Tokens from one window of a passage to the next.")]
 WarmupOption = Annotated[float | None, typer.Option(help="Warm-up: steps, or below 1 a share of them.")]
 ClipOption = Annotated[float | None, typer.Option(help="Norm that gradients are clipped to; 0: not.")]
@@ -42,7 +44,10 @@ PrecisionOption = Annotated[Precision | None, typer.Option(help="Precision of th
 PackingOption = Annotated[Packing | None, typer.Option(help="Several sequences in a row of tokens.")]
 AttentionOption = Annotated[Attention | None, typer.Option(help="Attention in training.")]
 TokensOption = Annotated[
-    int | None, typer.Option(min=8, help="Tokens at once in the model at most; lower it to save memory.")
+    int | None,
+    typer.Option(
+        "--batch-tokens", "--tokens", min=8, help="Tokens at once in the model at most; lower it to save memory."
+    ),
 ]
 SaveEveryOption = Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints.")]
 TrackersOption = Annotated[str, typer.Option(help="tensorboard, mlflow, wandb: those installed.")]

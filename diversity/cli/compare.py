@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diversity.cli._analysis import AnalysisOptions, Rope, with_analysis
-from diversity.cli._common import Format, check_writable, emit, names_in, note, show, text_table
+from diversity.cli._common import names_in, note, text_table
 from diversity.cli._options import (
-    OutOption,
     ResultsOption,
 )
+from diversity.cli._output import TablesWriter, json_text, with_tables_writer
 from diversity.cli.fit import number
 from diversity.types import InputError
 
@@ -25,26 +24,30 @@ app = typer.Typer()
 
 
 @app.command()
+@with_tables_writer
 @with_analysis
 def compare(
+    writer: TablesWriter,
     options: AnalysisOptions,
     results: ResultsOption,
     scores: Annotated[Path | None, typer.Option(help="Diversity, as `diversity score` writes it.")] = None,
     metric: Annotated[
-        str | None, typer.Option(help="Metric of the scores that tells diverse from homogeneous.")
+        str | None,
+        typer.Option("--metric", "--metrics", help="Metric of the scores that tells diverse from homogeneous."),
     ] = None,
     groups: Annotated[
-        Path | None,
-        typer.Option(help="The groups, in place of scores: CSV with mixture, group (diverse, homogeneous)."),
+        str | None,
+        typer.Option(
+            "--groups",
+            "--group-column",
+            help="The groups, in place of scores: a column of the results, or a CSV with mixture, group "
+            "(diverse, homogeneous).",
+        ),
     ] = None,
-    group_column: Annotated[str | None, typer.Option(help="The column of the results that has the groups.")] = None,
     share: Annotated[float, typer.Option(help="Share of each stratum that is diverse, and that is homogeneous.")] = 1
     / 3,
     match: Annotated[str, typer.Option(help="What pairs have in common: k, budget, columns of numbers.")] = "k,budget",
     rope: Rope = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for the numbers, as JSON.")] = None,
-    format: Annotated[Format, typer.Option(help="Form of the table of pairs.")] = Format.table,
-    out: OutOption = None,
 ) -> None:
     """Compare diverse with homogeneous mixtures, in pairs.
 
@@ -55,27 +58,27 @@ def compare(
     from diversity.stats import compare as comparing
     from diversity.studies.scores import read_scores
 
-    for file in (f for f in (json_file, out) if f is not None):
-        check_writable(file)
-    if groups is not None and group_column is not None:
-        raise InputError("expected --groups or --group-column, found both")
     known = None if scores is None else read_scores(scores)
     analysis = options.of(known, rope=rope)
     compared = comparing.compare(
-        results, known, metric=metric, groups=_groups(groups) if groups is not None else group_column, share=share,
+        results, known, metric=metric, groups=_groups(groups), share=share,
         match=names_in(match), analysis=analysis,
     )  # fmt: skip
-    if json_file is not None:
-        emit(json.dumps(compared.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n", json_file)
+    document = json_text(compared.to_dict())
+    writer.save("compare", compared.tables, document)
     pairs = [{str(k): v for k, v in r.items()} for r in compared.tables["pairs"].to_dict("records")]
-    show(pairs, format, out, _text(compared))
+    writer.show(pairs, _text(compared), document=document)
     for line in compared.notes:
         note(f"note: {line}")
 
 
-def _groups(path: Path) -> dict[str, str]:
+def _groups(given: str | None) -> dict[str, str] | str | None:
+    """The groups of a file by mixture; a column's name, and nothing, as they are."""
     from diversity.studies import tables
 
+    if given is None or not (Path(given).suffix or Path(given).is_file()):
+        return given
+    path = Path(given)
     rows = tables.read_columns(path, ("mixture", "group"), "groups")
     names, sides = ([tables.text(cell) for cell in rows[column]] for column in ("mixture", "group"))
     if repeated := next((name for name, count in Counter(names).items() if count > 1), None):

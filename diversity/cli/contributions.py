@@ -9,25 +9,21 @@ import typer
 
 from diversity.cli._common import (
     ENCODER,
-    Format,
     at_least_two,
-    check_writable,
     interval_text,
     metrics_in,
     names_in,
     note,
-    show,
     text_table,
 )
 from diversity.cli._options import (
     EstimatorOption,
-    FormatOption,
     IntervalsOption,
     MetricsOption,
-    OutOption,
     ReferenceOption,
     RowsOption,
 )
+from diversity.cli._output import Writer, with_writer
 from diversity.cli._source import OneEncoder, Source, once, task_notes, with_source
 from diversity.types import InputError
 
@@ -38,8 +34,10 @@ app = typer.Typer()
 
 
 @app.command()
+@with_writer
 @with_source
 def contributions(
+    writer: Writer,
     source: Source,
     tasks: Annotated[
         str, typer.Option(help="Tasks of the mixture, separated by commas (default: the nine intermediate ones).")
@@ -52,8 +50,6 @@ def contributions(
     rows: RowsOption = 1000,
     reference: ReferenceOption = None,
     encoder: OneEncoder = ENCODER,
-    format: FormatOption = Format.table,
-    out: OutOption = None,
 ) -> None:
     """Show what each task adds to a mixture's diversity.
 
@@ -78,8 +74,6 @@ def contributions(
     once(names_in(tasks))
     named = list(whole.tasks) if whole else names_in(tasks)
     names = sorted({*named, *source.own}) or catalog.intermediate()
-    if out is not None:
-        check_writable(out)
     (space,) = source.spaces(names, [encoder])
     table = score.contributions(
         space, mixture=whole, metrics=wanted, estimator=estimator, empty=empty, intervals=intervals,
@@ -90,7 +84,7 @@ def contributions(
         if row["estimator"] == "V" and catalog.parse_metric(row["metric"])[0].size_dependent:
             note(f"note: {row['metric']} grows with the number of rows, which differs between the subsets")
     records = [{str(k): v for k, v in r.items()} for r in table.to_dict("records")]
-    show(records, format, out, _table(table))
+    writer.show(records, _table(table))
 
 
 VALUES = ("alone", "gain", "shapley")

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from diversity.cli._common import Format, names_in, note, show, text_table
-from diversity.cli._options import DataOption, FormatOption, OutOption
+from diversity.cli._common import names_in, note, text_table
+from diversity.cli._options import DataOption
+from diversity.cli._output import Writer, with_writer
 
 app = typer.Typer()
 folder = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Download tasks, and check their files.")
@@ -16,14 +17,14 @@ app.add_typer(folder, name="data")
 
 
 @folder.command()
+@with_writer
 def check(
+    writer: Writer,
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks (default: all found in the data).")] = None,
     data: DataOption = Path("data"),
     lock: Annotated[
         bool, typer.Option("--lock", help="Record the files' hashes, to be verified the next time.")
     ] = False,
-    format: FormatOption = Format.table,
-    out: OutOption = None,
 ) -> None:
     """Read every row of your data, and say what is wrong.
 
@@ -51,7 +52,7 @@ def check(
     header = ["task", "split", "language", "origin", "rows", "release", "status", "detail"]
     failed = sum(r.failed for r in results)
     summary = f"\n{len(results)} sets of rows read, {failed} with something wrong\n"
-    show(records, format, out, text_table(header, rows, right=(4, 5)) + summary)
+    writer.show(records, text_table(header, rows, right=(4, 5)) + summary)
     if failed:
         raise typer.Exit(1)
 
@@ -60,7 +61,9 @@ def check(
 def fetch(
     tasks: Annotated[list[str], typer.Argument(help="Tasks to bring.")],
     data: Annotated[Path, typer.Option(help="Folder to bring them to.")] = Path("data"),
-    languages: Annotated[str, typer.Option(help="Languages, separated by commas (default: all).")] = "",
+    languages: Annotated[
+        str, typer.Option("--languages", "--language", help="Languages, separated by commas (default: all).")
+    ] = "",
 ) -> None:
     """Download tasks from the Hugging Face hub.
 

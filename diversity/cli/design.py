@@ -32,7 +32,9 @@ def design(
     files: Files = None,
     *,
     output: Annotated[Path, typer.Option(help="The plan to write, a TOML file.")],
-    k: Annotated[str, typer.Option(help="Tasks of each mixture; with --scheme closed several: 2,3.")] = "3",
+    size: Annotated[
+        str, typer.Option("--size", "--k", help="Tasks of each mixture; with --scheme closed several: 2,3.")
+    ] = "3",
     scheme: Annotated[
         Scheme,
         typer.Option(
@@ -47,7 +49,7 @@ def design(
     ] = "",
     targets: Annotated[str, typer.Option(help="Targets, separated by commas (default: all of XTREME).")] = "",
     metric: Annotated[
-        str, typer.Option(help="The primary metric of diversity, declared in the plan.")
+        str, typer.Option("--metric", "--metrics", help="The primary metric of diversity, declared in the plan.")
     ] = "vendi_beta(q=2)",
     outcome: Annotated[
         str, typer.Option(help="The outcome declared: mean9, mean7, retrieval, mean, or a target.")
@@ -62,10 +64,14 @@ def design(
     preset: Annotated[str, typer.Option(help="Published settings of training: phang2020 or xtreme.")] = "phang2020",
     data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data; else the shipped moments.")] = None,
     encoder: Annotated[str, typer.Option(help="Sentence encoder that diversity is measured with.")] = ENCODER,
-    sample: Annotated[int, typer.Option(min=2, help="Texts of each task that are measured from --data.")] = SAMPLE,
+    limit: Annotated[
+        int, typer.Option("--limit", "--sample", min=2, help="Texts of each task that are measured from --data.")
+    ] = SAMPLE,
     results: Annotated[Path | None, typer.Option(help="Results with the single tasks, for their strength.")] = None,
     rate: Annotated[float | None, typer.Option(help="Examples trained a second, for the hours.")] = None,
-    measure: Annotated[bool, typer.Option("--measure", help="Measure the rate of training here, on --data.")] = False,
+    measure_rate: Annotated[
+        bool, typer.Option("--measure-rate", "--measure", help="Measure the rate of training here, on --data.")
+    ] = False,
     sd_task: Annotated[float | None, typer.Option(help="Standard deviation of the outcome between tasks.")] = None,
     sd_noise: Annotated[float | None, typer.Option(help="Standard deviation of one mixture's outcome besides.")] = None,
     sd_seed: Annotated[float | None, typer.Option(help="Standard deviation of the outcome between seeds.")] = None,
@@ -76,21 +82,21 @@ def design(
 
     Mixtures are chosen before anything is trained; the power of the study is simulated, and its plan written.
 
-    diversity design --k 3 --mixtures 8 --output plan.toml
+    diversity design --size 3 --mixtures 8 --output plan.toml
     """
     from diversity.planning import design as planning
     from diversity.planning.choice import Assumptions, Hypothesis, Training
 
     check_writable(output)
-    sizes = names_in(k)
+    sizes = names_in(size)
     if not sizes or not all(s.isdigit() for s in sizes):
-        raise InputError(f"expected --k as a number or several, such as 3 or 2,3, found {k!r}")
+        raise InputError(f"expected --size as a number or several, such as 3 or 2,3, found {size!r}")
     study = planning.design(
         [*names_in(tasks), *(files or [])], k=[int(s) for s in sizes], scheme=scheme, mixtures=mixtures,
         hypothesis=Hypothesis(metric, outcome, tuple(names_in(targets))),
-        training=Training(pinned(model), budget, seeds, sampling, preset, rate, measure),
+        training=Training(pinned(model), budget, seeds, sampling, preset, rate, measure_rate),
         assumptions=Assumptions(results, sd_task, sd_noise, draws, sd_seed),
-        data=None if data is None else Rows(data, planning.SPLITS, limit=sample, seed=seed), encoder=encoder, seed=seed,
+        data=None if data is None else Rows(data, planning.SPLITS, limit=limit, seed=seed), encoder=encoder, seed=seed,
     )  # fmt: skip
     print(_text(study), end="")
     for text in study.notes:

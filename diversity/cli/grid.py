@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -75,7 +75,8 @@ def status(
     verify: Annotated[
         bool, typer.Option("--verify", help="Read what finished stages left, and compare it with their records.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    format: Annotated[Literal["table", "json"], typer.Option(help="How the answer is printed.")] = "table",
+    as_json: Annotated[bool, typer.Option("--json", hidden=True, help="Old: --format json.")] = False,
 ) -> None:
     """Show how far a plan is.
 
@@ -84,7 +85,7 @@ def status(
     from diversity.grid.run import grid_status
 
     progress = grid_status(plan, output, data=data, workers=workers, verify=verify)
-    if as_json:
+    if as_json or format == "json":
         print(json.dumps(progress.to_dict(), indent=1, ensure_ascii=False))
     else:
         print(_text(progress), end="")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diversity.cli._common import ENCODER, Format, show, text_table
-from diversity.cli._options import FormatOption, OutOption
+from diversity.cli._common import ENCODER, Format, text_table
+from diversity.cli._output import Writer, with_writer
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ AXIOMS = {"monotonicity": "monotone", "uniqueness": "unique", "continuity": "con
 
 
 @app.command()
+@with_writer
 def tasks(
+    writer: Writer,
     data: Annotated[Path | None, typer.Option(help="Folder of data: say what of it is there.")] = None,
     check: Annotated[
         str, typer.Option(help="Read every row of this task in --data, show two, say what is wrong.")
     ] = "",
-    format: FormatOption = Format.table,
-    out: OutOption = None,
 ) -> None:
     """List tasks and targets: kind, size, languages, licence.
 
@@ -35,7 +35,7 @@ def tasks(
     from diversity import catalog, store
 
     if check:
-        _check_task(check, data, format, out)
+        _check_task(check, data, writer)
         return
     shipped = {p.stem for p in (store.shipped() / "moments" / ENCODER).glob("*.npz")}
     records, rows = list[dict[str, Any]](), list[list[str]]()
@@ -63,10 +63,10 @@ def tasks(
         rows.append([name, task.role, task.kind, task.metric, *counts, ",".join(available) or "-", licence])
     header = ["task", "role", "kind", "metric", "train rows", "languages", "here", "licence"]
     notes = "".join(f"{r['task']}: {r['note']}\n" for r in records if r["note"])
-    show(records, format, out, text_table(header, rows, right=(4, 5)) + "\n" + notes)
+    writer.show(records, text_table(header, rows, right=(4, 5)) + "\n" + notes)
 
 
-def _check_task(name: str, data: Path | None, format: Format, out: Path | None) -> None:
+def _check_task(name: str, data: Path | None, writer: Writer) -> None:
     """What a task is, its files with what is wrong in them, two rows; exit status 1 where something is wrong."""
     from dataclasses import asdict
 
@@ -90,9 +90,9 @@ def _check_task(name: str, data: Path | None, format: Format, out: Path | None) 
         text += text_table(["row", row.id], [[k, _short(v)] for k, v in asdict(row).items() if k != "id"]) + "\n"
     text += f"{len(wrong)} of {len(seen.checked)} sets of rows with something wrong\n"
     records = [{"task": name, **asdict(r)} for r in seen.checked]
-    if format is Format.json:
+    if writer.format is Format.json:
         records = [{"task": name, "files": records, "labels": seen.labels, "rows": [asdict(row) for row in seen.rows]}]
-    show(records, format, out, text)
+    writer.show(records, text)
     if wrong:
         raise typer.Exit(1)
 
@@ -118,10 +118,10 @@ def _available(task: Task, data: Path) -> list[str]:
 
 
 @app.command()
+@with_writer
 def metrics(
+    writer: Writer,
     check: Annotated[str, typer.Option(help="Test what this metric claims: yours, or one of the toolkit's.")] = "",
-    format: FormatOption = Format.table,
-    out: OutOption = None,
 ) -> None:
     """List metrics: formula, range, cost, what they claim.
 
@@ -130,7 +130,7 @@ def metrics(
     from diversity import catalog
 
     if check:
-        _check_metric(check, format, out)
+        _check_metric(check, writer)
         return
     records = []
     for name in catalog.names("metrics"):
@@ -160,10 +160,10 @@ def metrics(
     note = (
         "\nmonotone, unique, continuous: the axioms of Mironov & Prokhorenkova 2024, of sets of rows (-: not stated)\n"
     )
-    show(records, format, out, text_table(header, shown) + note)
+    writer.show(records, text_table(header, shown) + note)
 
 
-def _check_metric(name: str, format: Format, out: Path | None) -> None:
+def _check_metric(name: str, writer: Writer) -> None:
     """A line for each claim of a metric; exit status 1 where one does not hold."""
     from dataclasses import asdict
 
@@ -172,6 +172,6 @@ def _check_metric(name: str, format: Format, out: Path | None) -> None:
     claims = check_claims(name)
     answers = {True: "holds", False: "FAILS", None: "-"}
     rows = [[claim.claim, answers[claim.holds], claim.detail] for claim in claims]
-    show([asdict(c) for c in claims], format, out, text_table([f"claim of {name}", "", ""], rows))
+    writer.show([asdict(c) for c in claims], text_table([f"claim of {name}", "", ""], rows))
     if any(claim.holds is False for claim in claims):
         raise typer.Exit(1)

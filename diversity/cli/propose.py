@@ -10,17 +10,16 @@ import typer
 
 from diversity.cli._common import (
     ENCODER,
-    Format,
     check_figure,
     check_writable,
     names_in,
     note,
     pairs,
     records_of,
-    show,
     text_table,
 )
-from diversity.cli._options import EstimatorOption, FormatOption, OutOption
+from diversity.cli._options import EstimatorOption
+from diversity.cli._output import Writer, with_writer
 from diversity.cli._source import OneEncoder, Source, once, task_notes, with_source
 from diversity.types import InputError, number
 
@@ -35,8 +34,10 @@ METRIC = "vendi_beta(q=2)"
 
 
 @app.command()
+@with_writer
 @with_source
 def propose(
+    writer: Writer,
     source: Source,
     tasks: Annotated[
         str, typer.Option(help="Tasks to choose from, separated by commas (default: the nine intermediate ones).")
@@ -67,8 +68,6 @@ def propose(
     ] = None,
     estimator: EstimatorOption = "auto",
     encoder: OneEncoder = ENCODER,
-    format: FormatOption = Format.table,
-    out: OutOption = None,
 ) -> None:
     """Find the most diverse mixture of tasks, and prove it.
 
@@ -93,8 +92,8 @@ def propose(
         check_figure("--plot", plot)
         if len(names) != 3 or target:
             raise InputError(f"expected three tasks and no --like with --plot, found {len(names)} tasks")
-    for path in (p for p in (out, plan) if p is not None):
-        check_writable(path)
+    if plan is not None:
+        check_writable(plan)
     (space,) = source.spaces(sorted({*names, *([target] if target else [])}), [encoder])
     aim: Aim = "minimise" if minimise else "maximise"
     proposal = proposing.propose(space, metric, aim=aim, constraints=constraints, estimator=estimator)
@@ -105,8 +104,8 @@ def propose(
         _write_plan(plan, *((proposal, other) if aim == "maximise" else (other, proposal)))
     if plot is not None:
         _draw(plot, proposing.surface(space, metric, estimator=estimator), proposal)
-    shown = [proposal.to_dict()] if format is not Format.csv else records_of(proposal.to_frame())
-    show(shown, format, out, proposal.summary() + "\n\n" + _table(proposal), single=True)
+    text = proposal.summary() + "\n\n" + _table(proposal)
+    writer.show(records_of(proposal.to_frame()), text, single=proposal.to_dict())
 
 
 def _numbers(option: str, items: list[str] | None) -> dict[str, float]:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from diversity.cli._analysis import AnalysisOptions, Rope, with_analysis
-from diversity.cli._common import metrics_in, note
+from diversity.cli._common import metrics_in
+from diversity.cli._common import note as say
 from diversity.cli._options import (
     BootstrapOption,
     CovariatesOption,
@@ -25,16 +26,23 @@ def report(
     options: AnalysisOptions,
     results: ResultsOption,
     scores: ScoresOption,
-    metric: Annotated[str, typer.Option(help="The primary metric, chosen before the results were seen.")],
+    metric: Annotated[
+        str, typer.Option("--metric", "--metrics", help="The primary metric, chosen before the results were seen.")
+    ],
     output: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report/report.html"),
     covariates: CovariatesOption = "",
     title: Annotated[str, typer.Option(help="Title of the report.")] = "",
     rope: Rope = None,
     bootstrap: BootstrapOption = 1000,
-    group_column: Annotated[
-        str | None, typer.Option(help="Column of the results with declared groups, such as the grid's role.")
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            "--groups", "--group-column", help="Column of the results with declared groups, such as the grid's role."
+        ),
     ] = None,
-    remark: Annotated[str, typer.Option(help="What a reader has to know first: stands before the verdict.")] = "",
+    note: Annotated[
+        str, typer.Option("--note", "--remark", help="What a reader has to know first: stands before the verdict.")
+    ] = "",
     exports: Annotated[bool, typer.Option(help="Tables as CSV and LaTeX, figures as PNG, SVG and PDF.")] = True,
 ) -> None:
     """Write the whole analysis as one HTML page.
@@ -48,12 +56,12 @@ def report(
 
     known = read_scores(scores)
     analysis = options.of(known, rope=rope, covariates=tuple(metrics_in(covariates)), bootstrap=bootstrap)
-    presentation = reporting.Presentation(title or reporting.TITLE, remark, exports)
+    presentation = reporting.Presentation(title or reporting.TITLE, note, exports)
     written = reporting.report(
-        results, scores, metric=metric, output=output, groups=group_column, analysis=analysis,
+        results, scores, metric=metric, output=output, groups=groups, analysis=analysis,
         presentation=presentation,
     )  # fmt: skip
     print(written.html)
     if written.files:
-        note(f"wrote {len(written.files)} tables and figures beside it")
+        say(f"wrote {len(written.files)} tables and figures beside it")
     print(written.fit if isinstance(written.fit, str) else written.fit.sentence)

@@ -10,16 +10,14 @@ import typer
 from diversity.cli._common import (
     MINI,
     MODELS,
-    Format,
-    check_writable,
     names_in,
     note,
     pinned,
     records_of,
-    show,
     text_table,
 )
 from diversity.cli._options import DataOption
+from diversity.cli._output import Printer, with_printer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +31,9 @@ Repeated = Literal["drop", "expand"]
 
 
 @app.command()
+@with_printer
 def retrieve(
+    writer: Printer,
     model: Annotated[
         str,
         typer.Option(help=f"Encoder: {MODELS}."),
@@ -41,7 +41,8 @@ def retrieve(
     targets: Annotated[str, typer.Option(help="Targets, separated by commas.")] = "tatoeba,bucc2018",
     data: DataOption = Path("data"),
     languages: Annotated[
-        str, typer.Option(help="Languages, separated by commas (default: all found in the data).")
+        str,
+        typer.Option("--languages", "--language", help="Languages, separated by commas (default: all in the data)."),
     ] = "",
     split: Annotated[str, typer.Option(help="Split, or several in order of preference: test,dev.")] = "test",
     layer: Annotated[
@@ -49,8 +50,13 @@ def retrieve(
     ] = "0.58",
     pooling: Annotated[Pooling, typer.Option(help="mean over the tokens, or cls: the first token.")] = "mean",
     precision: Annotated[Precision, typer.Option(help="fp32, or bf16 where the processor has it.")] = "fp32",
-    max_tokens: Annotated[int | None, typer.Option(help="Tokens that are read of a sentence (default: 512).")] = None,
-    k: Annotated[int, typer.Option(help="Neighbours in each direction that a margin is taken over.")] = 4,
+    max_length: Annotated[
+        int | None,
+        typer.Option("--max-length", "--max-tokens", help="Tokens that are read of a sentence (default: 512)."),
+    ] = None,
+    neighbours: Annotated[
+        int, typer.Option("--neighbours", "--k", help="Neighbours in each direction that a margin is taken over.")
+    ] = 4,
     margin: Annotated[Margin, typer.Option(help="ratio, distance or absolute.")] = "ratio",
     retrieval: Annotated[Candidates, typer.Option(help="Pairs by max, intersect, forward or backward.")] = "max",
     repeated: Annotated[
@@ -71,8 +77,6 @@ def retrieve(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be matched, and how long it would take.")
     ] = False,
-    format: Annotated[Format, typer.Option(help="Form of the results.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="File for the results, in place of the screen.")] = None,
 ) -> None:
     """Match sentences across languages (Tatoeba, BUCC).
 
@@ -86,16 +90,14 @@ def retrieve(
     from diversity.retrieval import retrieve as retrieving
     from diversity.types import Rows
 
-    if out is not None:
-        check_writable(out)
     rows = Rows(data.expanduser(), split, tuple(names_in(languages)) or Rows.languages)
     model = pinned(model)
     at = SentenceVectors.at(layer)
-    vectors = replace(at, pooling=pooling, precision=precision, max_tokens=max_tokens, cache=cache)
-    mining = retrieving.Mining(k, margin, retrieval, repeated, threshold)
+    vectors = replace(at, pooling=pooling, precision=precision, max_tokens=max_length, cache=cache)
+    mining = retrieving.Mining(neighbours, margin, retrieval, repeated, threshold)
     if dry_run:
         table = retrieving.plan(model, names_in(targets), data=rows, vectors=vectors, mining=mining)
-        show(records_of(table), format, out, _planned(table))
+        writer.show(records_of(table), _planned(table))
         return
     lineage = None if seed is None else replace(retrieving.model_lineage(model), seed=seed)
     table = retrieving.retrieve(
@@ -103,7 +105,7 @@ def retrieve(
     )
     if output is not None:
         note(f"wrote predictions to {output}")
-    show(records_of(table), format, out, _results(table))
+    writer.show(records_of(table), _results(table))
 
 
 def _results(table: pd.DataFrame) -> str:

@@ -14,26 +14,23 @@ from diversity.cli._common import (
     Format,
     at_least_two,
     check_figure,
-    check_writable,
     distances_table,
     interval_text,
     metrics_in,
     names_in,
     note,
-    show,
     text_table,
 )
 from diversity.cli._options import (
     EstimatorOption,
-    FormatOption,
     IntervalsOption,
     Long,
     MetricsOption,
-    OutOption,
     Precision,
     ReferenceOption,
     RowsOption,
 )
+from diversity.cli._output import Writer, with_writer
 from diversity.cli._source import Source, once, task_notes, with_source
 from diversity.types import BadRow, InputError
 
@@ -46,8 +43,10 @@ app = typer.Typer()
 
 
 @app.command()
+@with_writer
 @with_source
 def score(
+    writer: Writer,
     source: Source,
     tasks: Annotated[str, typer.Option(help="Tasks of the mixture, separated by commas.")] = "",
     mixture: Annotated[
@@ -88,12 +87,12 @@ def score(
     long: Annotated[
         Long, typer.Option(help="Texts beyond the encoder's limit: truncate, or chunk (and average).")
     ] = "truncate",
-    max_tokens: Annotated[int | None, typer.Option(help="A lower limit on a text's tokens.")] = None,
+    max_length: Annotated[
+        int | None, typer.Option("--max-length", "--max-tokens", help="A lower limit on a text's tokens.")
+    ] = None,
     skip_bad_rows: Annotated[
         bool, typer.Option("--skip-bad-rows", help="Count and report broken rows, and go on.")
     ] = False,
-    format: FormatOption = Format.table,
-    out: OutOption = None,
 ) -> None:
     """Score the diversity of texts, tasks and mixtures.
 
@@ -116,12 +115,10 @@ def score(
     if bootstrap and (rarefy or not intervals):
         raise InputError(f"expected --bootstrap without {'--rarefy' if rarefy else '--no-intervals'}, found both")
     scoring.sizes_of(sizes, draws)
-    if distances and format is not Format.table:
+    if distances and writer.format is not Format.table:
         raise InputError("expected --format table with --distances: diversity distances has other forms")
-    source = replace(source, precision=precision, long=long, max_tokens=max_tokens)
+    source = replace(source, precision=precision, long=long, max_length=max_length)
     names = _task_names(names_in(tasks), mixtures, source.own, all_subsets, each=bool(source.files))
-    if out is not None:
-        check_writable(out)
     if plot is not None:
         check_figure("--plot", plot)
     bad: list[BadRow] | None = [] if skip_bad_rows else None
@@ -152,7 +149,7 @@ def score(
             note(f"wrote {plots.save(plots.map_of_texts(plane(spaces[0]), tables[0]), plot)}")
     records = [{str(k): v for k, v in r.items()} for table in tables for r in table.to_dict("records")]
     apart = "".join("\n" + distances_table(scoring.distances(s), "cosine", s.encoder) for s in spaces if distances)
-    show(records, format, out, "\n".join(map(_score_table, tables)) + apart + _agreement(tables))
+    writer.show(records, "\n".join(map(_score_table, tables)) + apart + _agreement(tables))
 
 
 def _agreement(tables: Sequence[pd.DataFrame]) -> str:

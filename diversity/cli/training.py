@@ -12,15 +12,13 @@ from diversity.cli._common import (
     ENCODER,
     MINI,
     MODELS,
-    Format,
-    check_writable,
     names_in,
     note,
     pinned,
-    show,
     text_table,
 )
-from diversity.cli._options import FormatOption, Heads, OutOption
+from diversity.cli._options import Heads
+from diversity.cli._output import Printer, with_printer
 from diversity.cli._training import (
     AttentionOption,
     BatchOption,
@@ -57,7 +55,9 @@ app = typer.Typer()
 
 
 @app.command()
+@with_printer
 def train_mix(
+    writer: Printer,
     output: Annotated[
         Path | None, typer.Option(help="Folder for the checkpoint; the same call goes on with it.")
     ] = None,
@@ -67,9 +67,13 @@ def train_mix(
         typer.Option(help=f"Encoder to train: {MODELS}."),
     ] = MINI,
     data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
-    language: Annotated[str, typer.Option(help="Language of the rows.")] = "en",
+    languages: Annotated[
+        str, typer.Option("--languages", "--language", help="Languages of the rows, separated by commas.")
+    ] = "en",
     split: Annotated[str, typer.Option(help="Split to train on, or several in order of preference.")] = "train,dev",
-    limit: Annotated[int | None, typer.Option(min=2, help="Rows of each task, drawn at random.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "--sample", min=2, help="Rows of each task, drawn at random.")
+    ] = None,
     mlm: Annotated[
         list[Path] | None,
         typer.Option(
@@ -101,7 +105,7 @@ def train_mix(
     precision: PrecisionOption = None,
     packing: PackingOption = None,
     attention: AttentionOption = None,
-    tokens: TokensOption = None,
+    batch_tokens: TokensOption = None,
     save_every: SaveEveryOption = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="The same weights again on a GPU, too.")
@@ -112,8 +116,6 @@ def train_mix(
     cache: CacheOption = None,
     skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Count and report broken rows.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, and show the plan.")] = False,
-    format: FormatOption = Format.table,
-    out: OutOption = None,
 ) -> None:
     """Train an encoder on a mixture of tasks.
 
@@ -125,26 +127,24 @@ def train_mix(
     from diversity.training.settings import changed
     from diversity.training.settings import preset as preset_of
 
-    if out is not None:
-        check_writable(out)
     names, shares = _tasks_and_weights(names_in(tasks), weights)
     settings = changed(
         preset_of(preset), examples=budget, steps=steps, epochs=epochs, learning_rate=learning_rate, batch=batch,
         max_length=max_length, stride=stride, warmup=warmup, clip=clip, weight_decay=weight_decay, dev_every=dev_every,
         dev_examples=dev_examples, patience=patience, precision=precision, packing=packing,
-        attention=attention, tokens=tokens, dropout=dropout,
+        attention=attention, tokens=batch_tokens, dropout=dropout,
         save_every=save_every, deterministic=deterministic or None, seed=seed,
     )  # fmt: skip
     rule = "weights" if shares else sampling
     mixture = Mixture.of(shares or names, sampling=Sampling(rule, cap, temperature, mixed=mixed))
     bad: list[BadRow] | None = [] if skip_bad_rows else None
     model = pinned(model)
-    rows = Rows.of(data, split=split, languages=[language], limit=limit, bad=bad)
+    rows = Rows.of(data, split=split, languages=names_in(languages), limit=limit, bad=bad)
     if dry_run:
         if output is not None:
             intermediate.check_output(output)
         plan = intermediate.plan_mix(mixture, model=model, data=rows, settings=settings, mlm=mlm or (), cache=cache)
-        _show_plan(plan, format, out)
+        _show_plan(plan, writer)
     else:
         if output is None:
             raise InputError("expected --output DIR, or --dry-run, found neither")
@@ -152,7 +152,7 @@ def train_mix(
             mixture, model=model, data=rows, output=output, settings=settings, mlm=mlm or (), heads=heads,
             trackers=names_in(trackers), describe=_diversity, cache=cache,
         )  # fmt: skip
-        _show_trained(trained, format, out)
+        _show_trained(trained, writer)
     if bad:
         note(f"note: {len(bad)} bad rows were passed over, the first: {bad[0]}")
 
@@ -193,7 +193,7 @@ def _diversity(mixture: Mixture) -> str:
     return f"With the shares of examples as weights, from texts encoded with {ENCODER}.\n\n" + "\n".join(lines)
 
 
-def _show_plan(plan: TrainingPlan, format: Format, out: Path | None) -> None:
+def _show_plan(plan: TrainingPlan, writer: Printer) -> None:
     from diversity.retrieval.retrieve import duration
 
     records = [{**asdict(t), "epochs": t.epochs} for t in plan.tasks]
@@ -208,12 +208,12 @@ def _show_plan(plan: TrainingPlan, format: Format, out: Path | None) -> None:
     if plan.seconds is not None and plan.memory is not None:
         cost += [f"about {duration(plan.seconds)} and {plan.memory / 2**30:.1f} GiB, measured on the first steps here"]
     text = f"{plan.mixture} on {plan.model} ({plan.parameters:,} parameters with heads)\n\n"
-    show(records, format, out, text + text_table(header, rows, right=range(2, 9)) + "\n" + "\n".join(cost) + "\n")
+    writer.show(records, text + text_table(header, rows, right=range(2, 9)) + "\n" + "\n".join(cost) + "\n")
     for line in plan.notes:
         note(f"note: {line}")
 
 
-def _show_trained(trained: Trained, format: Format, out: Path | None) -> None:
+def _show_trained(trained: Trained, writer: Printer) -> None:
     import os
 
     from diversity.retrieval.retrieve import duration
@@ -229,6 +229,6 @@ def _show_trained(trained: Trained, format: Format, out: Path | None) -> None:
     done = f"{trained.mixture}: {trained.steps:,} steps, {trained.examples:,} examples, {trained.tokens:,} tokens, "
     title = f"{done}{duration(trained.seconds)}; loss {trained.loss:.4f}\n\n"
     table = text_table(header, rows, right=(2, 3, 4, 5)) if rows else "no dev rows\n"
-    show(records, format, out, f"{title}{table}\n{trained.folder}\n")
+    writer.show(records, f"{title}{table}\n{trained.folder}\n")
     for line in trained.notes:
         note(f"note: {line}")

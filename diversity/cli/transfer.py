@@ -10,16 +10,13 @@ import typer
 from diversity.cli._common import (
     MINI,
     MODELS,
-    Format,
-    check_writable,
     names_in,
     note,
     pinned,
     records_of,
-    show,
     text_table,
 )
-from diversity.cli._options import FormatOption, OutOption
+from diversity.cli._output import Printer, with_printer
 from diversity.cli._training import (
     BatchOption,
     BudgetOption,
@@ -51,7 +48,9 @@ Pooling = Literal["mean", "cls"]
 
 
 @app.command()
+@with_printer
 def transfer(
+    writer: Printer,
     targets: Annotated[str, typer.Option(help="Targets, separated by commas; all: every target.")],
     data: Annotated[Path, typer.Option(help="Folder of the tasks' data.")],
     output: Annotated[Path, typer.Option(help="Folder for predictions, models and results.csv.")],
@@ -60,11 +59,20 @@ def transfer(
         typer.Option(help=f"Checkpoint to start from: {MODELS}."),
     ] = MINI,
     preset: PresetOption = "phang2020",
-    languages: Annotated[str, typer.Option(help="Languages to predict (default: all found in the data).")] = "",
+    languages: Annotated[
+        str, typer.Option("--languages", "--language", help="Languages to predict (default: all in the data).")
+    ] = "",
     split: Annotated[str, typer.Option(help="Split to predict, in order of preference.")] = "test,dev",
     train_split: Annotated[str, typer.Option(help="Split to train on, in order of preference.")] = "train,dev",
-    source_language: Annotated[str, typer.Option(help="Language of the training rows.")] = "en",
-    limit: Annotated[int | None, typer.Option(min=1, help="Training rows of each target, drawn at random.")] = None,
+    train_languages: Annotated[
+        str,
+        typer.Option(
+            "--train-languages", "--source-language", help="Languages of the training rows, separated by commas."
+        ),
+    ] = "en",
+    limit: Annotated[
+        int | None, typer.Option("--limit", "--sample", min=1, help="Training rows of each target, drawn at random.")
+    ] = None,
     steps: StepsOption = None,
     budget: BudgetOption = None,
     epochs: EpochsOption = None,
@@ -80,7 +88,7 @@ def transfer(
     patience: PatienceOption = None,
     precision: PrecisionOption = None,
     packing: PackingOption = None,
-    tokens: TokensOption = None,
+    batch_tokens: TokensOption = None,
     save_every: SaveEveryOption = None,
     layer: Annotated[
         str,
@@ -95,8 +103,6 @@ def transfer(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, say what would be done and how long, and do nothing.")
     ] = False,
-    format: FormatOption = Format.table,
-    out: OutOption = None,
 ) -> None:
     """Fine-tune on English, then test in every language.
 
@@ -111,13 +117,11 @@ def transfer(
     from diversity.types import Rows
     from diversity.zeroshot import transfer as zeroshot
 
-    if out is not None:
-        check_writable(out)
     wanted = catalog.targets() if targets == "all" else names_in(targets)
     given = dict(
         steps=steps, examples=budget, epochs=epochs, learning_rate=learning_rate, batch=batch, max_length=max_length,
         stride=stride, warmup=warmup, weight_decay=weight_decay, dev_every=dev_every, dev_examples=dev_examples,
-        patience=patience, precision=precision, packing=packing, tokens=tokens, save_every=save_every,
+        patience=patience, precision=precision, packing=packing, tokens=batch_tokens, save_every=save_every,
         dropout=dropout,
     )  # fmt: skip
     model = pinned(model)
@@ -125,19 +129,19 @@ def transfer(
     settings = zeroshot.TransferSettings(
         preset, given, split=split, vectors=vectors, cache=cache, trackers=tuple(names_in(trackers))
     )
-    rows = Rows(data.expanduser(), train_split, (source_language,), limit)
+    rows = Rows(data.expanduser(), train_split, tuple(names_in(train_languages)), limit)
     shown = names_in(languages) or None
     if dry_run:
         table = zeroshot.plan_transfer(
             model, wanted, data=rows, settings=settings, languages=shown, seed=seed, output=output
         )
-        show(records_of(table), format, out, _planned(table))
+        writer.show(records_of(table), _planned(table))
         return
     transferred = zeroshot.transfer(
         model, wanted, data=rows, output=output, settings=settings, languages=shown, seed=seed,
         notify=lambda text: note(f"note: {text}"),
     )  # fmt: skip
-    show(records_of(transferred.rows), format, out, _text(transferred.rows))
+    writer.show(records_of(transferred.rows), _text(transferred.rows))
     note(f"wrote {transferred.folder / zeroshot.RESULTS} and {transferred.folder / zeroshot.PREDICTIONS}")
 
 

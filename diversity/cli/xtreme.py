@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json as json_module
+import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diversity.cli._common import Format, check_writable, names_in, note, records_of, show, text_table
-from diversity.cli._options import FormatOption, OutOption
+from diversity.cli._common import names_in, note, records_of, text_table
+from diversity.cli._output import TablesWriter, with_tables_writer
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ app = typer.Typer()
 
 
 @app.command()
+@with_tables_writer
 def evaluate(
+    writer: TablesWriter,
     predictions: Annotated[
         Path, typer.Option(help="Folder of predictions in the leaderboard's layout: TASK/test-LANG.tsv or .json.")
     ],
@@ -36,8 +38,12 @@ def evaluate(
     split: Annotated[
         str, typer.Option(help="Split of --data, or several in order of preference; predictions are SPLIT-LANG.tsv.")
     ] = "test",
-    languages: Annotated[str, typer.Option(help="Score these languages only, separated by commas.")] = "",
-    version: Annotated[str, typer.Option(help="xtreme, or xtreme-r for the seven tasks that it shares.")] = "xtreme",
+    languages: Annotated[
+        str, typer.Option("--languages", "--language", help="Score these languages only, separated by commas.")
+    ] = "",
+    benchmark: Annotated[
+        str, typer.Option("--benchmark", "--version", help="xtreme, or xtreme-r for the seven tasks that it shares.")
+    ] = "xtreme",
     bootstrap: Annotated[
         int,
         typer.Option(
@@ -45,47 +51,41 @@ def evaluate(
         ),
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
-    json: Annotated[
-        Path | None, typer.Option(help="File for the official numbers, under the benchmark's keys.")
-    ] = None,
-    format: FormatOption = Format.table,
-    out: OutOption = None,
 ) -> None:
     """Score predictions as XTREME does.
 
     Averages without English, token accuracy and intervals stand beside the official numbers.
 
-    diversity evaluate --predictions DIR --labels DIR --json scores.json
+    diversity evaluate --predictions DIR --labels DIR --output scores.json
     """
-    from diversity import store
+    import pandas as pd
+
     from diversity.xtreme import evaluate as report
 
-    for path in (json, out):
-        if path is not None:
-            check_writable(path)
     if split != "test" and data is None:
         raise InputError("expected --data DIR with --split: labels in the leaderboard's layout are of test")
     if against:
-        if json is not None:
+        if writer.json_file is not None:
             raise InputError("expected --json without --against: official numbers are of one system")
-        contrasts = _contrasts([predictions, *against], labels, data, split, languages, version, bootstrap, seed)
+        contrasts = _contrasts([predictions, *against], labels, data, split, languages, benchmark, bootstrap, seed)
         for remark in contrasts.notes:
             note(f"note: {remark}")
-        show(records_of(contrasts.to_frame()), format, out, _contrast_table(contrasts))
+        rows = contrasts.to_frame()
+        writer.save("contrasts", {"contrasts": rows})
+        writer.show(records_of(rows), _contrast_table(contrasts))
         return
     evaluation = report.evaluate(
-        predictions, labels, data=data, split=split, languages=names_in(languages), version=version,
+        predictions, labels, data=data, split=split, languages=names_in(languages), version=benchmark,
         bootstrap=bootstrap, seed=seed,
     )  # fmt: skip
     for remark in evaluation.notes:
         note(f"note: {remark}")
     if evaluation.missing:
         note(f"missing: {'; '.join(evaluation.missing)}")
-    if json is not None:
-        store.write(json, json_module.dumps(evaluation.as_json(), indent=2) + "\n")
-        note(f"wrote {json}")
     records = [s._asdict() for s in (*evaluation.scores, *evaluation.averages)]
-    show(records, format, out, _table(evaluation))
+    document = json.dumps(evaluation.as_json(), indent=2) + "\n"
+    writer.save("scores", {"scores": pd.DataFrame(records)}, document)
+    writer.show(records, _table(evaluation), document=document)
 
 
 def _contrasts(
@@ -94,7 +94,7 @@ def _contrasts(
     data: Path | None,
     split: str,
     languages: str,
-    version: str,
+    benchmark: str,
     bootstrap: int,
     seed: int,
 ) -> SystemContrasts:
@@ -107,7 +107,7 @@ def _contrasts(
     size = next(n for n in range(1, 1000) if len({p[-n:] for p in parts}) == len(parts))
     systems = {"/".join(p[-size:]): f for p, f in zip(parts, folders, strict=True)}
     return evaluate_against(
-        systems, labels, data=data, split=split, languages=names_in(languages), version=version,
+        systems, labels, data=data, split=split, languages=names_in(languages), version=benchmark,
         replicates=bootstrap or 2000, seed=seed,
     )  # fmt: skip
 

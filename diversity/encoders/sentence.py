@@ -153,7 +153,7 @@ def load_encoder(
         check_tokenizer(name, folder, len(model.tokenizer), len(network.get_input_embeddings().weight))
     limit = min(model.max_seq_length or 512, positions_of(model) or 512)
     if max_tokens is not None and not 8 <= max_tokens <= limit:
-        raise InputError(f"expected --max-tokens from 8 to {limit} for {name}, found {max_tokens}")
+        raise InputError(f"expected --max-length from 8 to {limit} for {name}, found {max_tokens}")
     model.max_seq_length = max_tokens or limit
     pooling = "+".join(type(m).__name__ + str(getattr(m, "pooling_mode", "") or "") for m in list(model)[1:])
     settings = {

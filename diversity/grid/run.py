@@ -59,7 +59,7 @@ class GridStatus:
         return not any(self.total(state) for state in ("running", "failed", "blocked", "missing"))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values: what `grid status --json` prints."""
+        """Plain values: what `grid status --format json` prints."""
         totals = {state: self.total(state) for state in STATES}
         return {**asdict(self), "cells": dict(zip(("finished", "all"), self.cells, strict=True)), "stages": totals}
 

@@ -181,7 +181,7 @@ def design(
     costs = _costs(table, space.stacked.names, choice, notes)
     notes += [*_overlaps(table), *_one_sided(table), *_unlike(balance), *_unknown(space.stacked.names)]
     if costs.hours is None:
-        notes.append("hours are known with a rate: --rate, or --measure")
+        notes.append("hours are known with a rate: --rate, or --measure-rate")
     return Design(table, balance, power, choice, costs, tuple(notes))
 
 

@@ -177,12 +177,12 @@ def export(sections: Sequence[Section], folder: Path | str) -> Iterator[Path]:
                 tables = Path(folder) / "tables"
                 tables.mkdir(parents=True, exist_ok=True)
                 yield store.write(tables / f"{block.slug}.csv", block.frame.to_csv(index=False))
-                yield store.write(tables / f"{block.slug}.tex", _latex(block))
+                yield store.write(tables / f"{block.slug}.tex", latex(block))
             elif isinstance(block, Figure):
                 yield from _export_figure(block, Path(folder) / "figures")
 
 
-def _latex(table: Table) -> str:
+def latex(table: Table) -> str:
     """The table for a paper that loads booktabs, its numbers as on the page."""
     frame = table.frame.astype(object)
     for place, name in enumerate(table.frame.columns):

@@ -319,5 +319,5 @@ def check_fits(data: Mapping[str, Features], tokens: int, limit: int) -> None:
             raise InputError(f"{task}: expected sequences of at most {limit} tokens, found one of {longest}")
         if (largest := int(instance_tokens(features).max(initial=0))) > tokens:
             raise InputError(
-                f"{task}: expected --tokens of at least {largest}, its longest training instance, found {tokens}"
+                f"{task}: expected --batch-tokens of at least {largest}, its longest training instance, found {tokens}"
             )

@@ -288,7 +288,7 @@ def _memory(settings: Settings, number: int, batch: Batch) -> Iterator[None]:
             raise
         largest = max((p.ids.numel() for p in batch.micro_batches), default=0)
         raise InputError(
-            f"out of memory at step {number + 1}, in micro-batches of up to {largest:,} tokens: lower --tokens (now "
+            f"out of memory at step {number + 1}, in micro-batches of up to {largest:,} tokens: lower --batch-tokens (now "
             f"{settings.computation.max_tokens_per_batch:,}), which leaves the result as it is, or --max-length"
         ) from error
 

@@ -142,7 +142,7 @@ def test_what_is_broken_is_one_line_and_nothing_is_half_written(home, tmp_path, 
     (home / name).write_text(content)
     own = ("--include", home / "mine", "--data", home / "data")
     commands = [
-        ("score", "--tasks", "pairs,qqp", "--metrics", "spread", "--out", tmp_path / "scores.csv", *own),
+        ("score", "--tasks", "pairs,qqp", "--metrics", "spread", "--output", tmp_path / "scores.csv", *own),
         (
             "train-mix",
             "--tasks",

@@ -135,7 +135,7 @@ def test_the_table_of_metrics_says_which_axioms_hold(run):
 
 def test_distances_in_three_forms_and_a_dendrogram(run, vectors, tmp_path):
     given = [a for n, p in vectors.items() for a in ("--embeddings", f"{n}={p}")]
-    status, out, err = run("distances", *given, "--distance", "mmd", "--figure", tmp_path / "tree.svg")
+    status, out, err = run("distances", *given, "--distance", "mmd", "--plot", tmp_path / "tree.svg")
     assert status == 0
     assert out.startswith("mmd distance of tasks (encoder precomputed)\n")
     assert re.search(r"\na +0\.0000 +\d\.\d{4} +\d\.\d{4}\n", out)
@@ -181,7 +181,7 @@ def test_check_reads_the_samples(run):
 
 def test_texts_are_encoded_scored_and_their_moments_kept(run, tmp_path):
     arguments = ["--data", SAMPLES, "--cache", tmp_path / "cache", "--metrics", "cosine", "--format", "json"]
-    status, out, err = run("score", "--tasks", "qqp,ccg", "--sample", 12, *arguments, "--save-moments", tmp_path / "m")
+    status, out, err = run("score", "--tasks", "qqp,ccg", "--limit", 12, *arguments, "--save-moments", tmp_path / "m")
     assert status == 0
     live = json.loads(out)[0]
     assert live["n"] == 24
@@ -264,7 +264,7 @@ def one_line(result):
         (["--rarefy", "10²"], "expected --rarefy of at least 2 rows"),
         (["--bootstrap", "1" + "0" * 30], "at most 1,000,000 resamples"),
         (["--split", "dev"], "expected --data DIR with --split"),
-        (["--max-tokens", "9"], "expected --data DIR with --max-tokens"),
+        (["--max-length", "9"], "expected --data DIR with --max-length"),
         (["--data", "DIR", "--moments", "DIR"], "expected --data or --moments, found both"),
         (["--embeddings", "a=a.npy", "--embeddings", "a=b.npy"], "one set named a, found a=a.npy and a=b.npy"),
     ],
@@ -290,19 +290,19 @@ def test_a_seed_is_at_most_63_bits(run, command):
         (["score", "--tasks", "mnli", "--metrics", "vendy"], "unknown metric 'vendy': did you mean vendi"),
         (["score", "--mixture", "a=mnli:-1,qqp"], "at least 0, found -1 for mnli"),
         (["score", "--mixture", "a=mnli:0"], "found only zeros"),
-        (["score", "--tasks", "mnli", "--sample", "5"], "expected --data DIR with --limit"),
+        (["score", "--tasks", "mnli", "--limit", "5"], "expected --data DIR with --limit"),
         (["score", "--tasks", "mnli", "--data", "/no/such"], "/no/such: expected a folder of data, found nothing"),
         (["score", "--tasks", "mnli", "--data", __file__], "expected a folder of data, found a file"),
         (["score", "--tasks", "xnli"], "no moments of it with all-MiniLM-L6-v2"),
         (["score", "--tasks", "mnli", "--encoder", "nothing"], "no moments of it with nothing"),
         (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--encoder", "nothing"], "unknown encoder 'nothing'"),
-        (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--sample", "0"], "at least 1 row, found 0"),
+        (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--limit", "0"], "at least 1 row, found 0"),
         (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--split", "test"], "expected files of mnli (test, en)"),
         (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--split", "tset"], "unknown split 'tset' of mnli"),
         (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--languages", "fr"], "mnli"),
-        (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--max-tokens", "4"], "--max-tokens from 8 to 256"),
+        (["score", "--tasks", "mnli", "--data", str(SAMPLES), "--max-length", "4"], "--max-length from 8 to 256"),
         (["score", "--tasks", "mnli", "--precision", "fp8"], "--precision to be one of fp32, bf16, found 'fp8'"),
-        (["score", "--tasks", "mnli", "--out", "/no/such/file"], "/no/such/file: expected a file that can be written"),
+        (["score", "--tasks", "mnli", "--output", "/no/such/file.csv"], "file.csv: expected a file that can be written"),
         (["score", "--tasks", "mnli", "--out", "/"], "found a directory"),
         (["score", "--tasks", "mnli", "--centred"], "expected the vectors of mnli to centre them"),
         (["score", "--tasks", "mnli", "--rarefy", "1"], "expected --rarefy of at least 2 rows, found '1'"),
@@ -310,10 +310,10 @@ def test_a_seed_is_at_most_63_bits(run, command):
         (["score", "--tasks", "mnli", "--metrics", "distinct_n"], "there are none of mnli here: use --data DIR"),
         (["distances", "--distance", "cosin"], "unknown distance 'cosin': did you mean cosine"),
         (["distances", "--tasks", "mnli,mnli"], "each task once in --tasks"),
-        (["distances", "--tasks", "mnli", "--figure", "a.png"], "at least two tasks for a figure"),
-        (["distances", "--figure", "a.txt"], "ends in .png, .svg or .pdf, found 'a.txt'"),
-        (["distances", "--figure", "/no/such/a.png"], "expected a file that can be written"),
-        (["distances", "--sample", "5"], "expected --data DIR with --limit"),
+        (["distances", "--tasks", "mnli", "--plot", "a.png"], "at least two tasks for a figure"),
+        (["distances", "--plot", "a.txt"], "ends in .png, .svg or .pdf, found 'a.txt'"),
+        (["distances", "--plot", "/no/such/a.png"], "expected a file that can be written"),
+        (["distances", "--limit", "5"], "expected --data DIR with --limit"),
         (["contributions", "--tasks", "mnli", "--mixture", "a=mnli"], "expected --tasks or --mixture, found both"),
         (["contributions", "--mixture", "a=mnli:0,qqp"], "expected weights above 0"),
         (["contributions", "--empty", "nan"], "--empty to be a finite number, found nan"),
@@ -370,7 +370,9 @@ def test_damaged_files_are_one_line_and_nothing_is_written(run, tmp_path, kind, 
     shutil.copytree(SAMPLES / "mnli", tmp_path / "data" / "mnli")
     damage(kind, tmp_path / "data" / "mnli" / "multinli_1.0" / "multinli_1.0_train.jsonl")
     out = tmp_path / "scores.csv"
-    result = run("score", "--tasks", "mnli", "--data", tmp_path / "data", "--out", out, "--cache", tmp_path / "cache")
+    result = run(
+        "score", "--tasks", "mnli", "--data", tmp_path / "data", "--output", out, "--cache", tmp_path / "cache"
+    )
     assert message in one_line(result)
     assert not out.exists()
     assert not (tmp_path / "cache").exists()
@@ -402,7 +404,7 @@ def test_a_full_disk_is_one_line():
 
 def test_an_interruption_is_one_line_and_leaves_nothing_half_written(tmp_path):
     out = tmp_path / "scores.csv"
-    command = ["score", "--tasks", "squad_v1,cosmosqa", "--data", str(SAMPLES), "--out", str(out)]
+    command = ["score", "--tasks", "squad_v1,cosmosqa", "--data", str(SAMPLES), "--output", str(out)]
     command += ["--cache", str(tmp_path / "cache")]
     process = subprocess.Popen(
         [sys.executable, "-m", "diversity", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -153,7 +153,7 @@ def test_a_plan_and_a_grid_name_the_commit_of_their_model(news, tmp_path, sample
     from diversity.planning.plans import read_plan
 
     plan = tmp_path / "plan.toml"
-    options = ["--tasks", "mnli,qqp,ccg", "--k", "2", "--scheme", "closed", "--targets", "tatoeba", "--draws", "20"]
+    options = ["--tasks", "mnli,qqp,ccg", "--size", "2", "--scheme", "closed", "--targets", "tatoeba", "--draws", "20"]
     with pytest.raises(SystemExit) as stop:
         main(["design", *options, "--model", "somebody/news", "--output", str(plan)])
     assert not stop.value.code

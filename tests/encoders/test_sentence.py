@@ -333,5 +333,5 @@ def test_the_roberta_family_reads_two_tokens_less_than_it_has_positions(small, t
     encoder = sentence.load_encoder(folder)
     assert encoder.settings["max_tokens"] == 62
     assert np.isfinite(encoder.encode(["w5 " * 200])).all()
-    with pytest.raises(InputError, match="expected --max-tokens from 8 to 62"):
+    with pytest.raises(InputError, match="expected --max-length from 8 to 62"):
         sentence.load_encoder(folder, max_tokens=64)

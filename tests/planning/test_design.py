@@ -310,7 +310,7 @@ def test_designs_that_cannot_be_are_told(options, message):
 def test_the_command_prints_the_design_and_writes_the_plan(tmp_path, capsys):
     path = tmp_path / "plan.toml"
     with pytest.raises(SystemExit) as stop:
-        main(["design", "--k", "2", "--mixtures", "3", "--targets", "xnli", "--draws", "20", "--output", str(path)])
+        main(["design", "--size", "2", "--mixtures", "3", "--targets", "xnli", "--draws", "20", "--output", str(path)])
     assert not stop.value.code
     printed = capsys.readouterr().out
     for text in ("homogeneous", "minimum detectable slope", "effective sample size", "smd"):
@@ -320,7 +320,7 @@ def test_the_command_prints_the_design_and_writes_the_plan(tmp_path, capsys):
 
 
 def test_a_bad_command_writes_nothing(tmp_path, capsys):
-    for arguments in (["--k", "two"], ["--scheme", "no"], ["--k", "30"]):
+    for arguments in (["--size", "two"], ["--scheme", "no"], ["--size", "30"]):
         with pytest.raises(SystemExit) as stop:
             main(["design", *arguments, "--output", str(tmp_path / "plan.toml")])
         assert stop.value.code == 2

@@ -214,7 +214,7 @@ def run(*arguments: str) -> int:
 
 def test_the_command_writes_rows_and_predictions(data, model, tmp_path, capsys):
     options = ["--model", model, "--data", str(data), "--languages", "de", "--cache", str(tmp_path / "cache")]
-    assert run(*options, "--output", str(tmp_path / "out"), "--format", "csv", "--layer", "1", "--k", "2") == 0
+    assert run(*options, "--output", str(tmp_path / "out"), "--format", "csv", "--layer", "1", "--neighbours", "2") == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     assert [(r["target"], r["metric"]) for r in rows] == [
         ("tatoeba", "accuracy"), ("bucc2018", "f1"), ("bucc2018", "precision"), ("bucc2018", "recall"),

@@ -130,7 +130,7 @@ def test_a_design_takes_files_and_tasks(write, capsys, monkeypatch, tmp_path):
     write("talks.txt", "\n".join(TALKS))
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DIVERSITY_CACHE", str(tmp_path / "cache"))
-    arguments = ["design", "news.txt", "talks.txt", "--tasks", "mnli,ccg", "--k", "2", "--scheme", "closed"]
+    arguments = ["design", "news.txt", "talks.txt", "--tasks", "mnli,ccg", "--size", "2", "--scheme", "closed"]
     assert status(*arguments, "--targets", "xnli", "--draws", "20", "--output", "plan.toml") == 0
     out, err = capsys.readouterr()
     assert "news+talks" in out
@@ -141,7 +141,7 @@ def test_files_stand_beside_tasks_in_one_call(write, tmp_path, capsys):
     news = write("news.csv", "title,body\n" + "".join(f'{i},"{text}"\n' for i, text in enumerate(NEWS)))
     talks = write("talks.jsonl", "\n".join(json.dumps({"text": t, "n": 1}) for t in [*TALKS, "", TALKS[0]]))
     out = tmp_path / "s.json"
-    assert status("score", f"{news}:body", f"speech={talks}", "--tasks", "mnli", "--format", "json", "--out", str(out),
+    assert status("score", f"{news}:body", f"speech={talks}", "--tasks", "mnli", "--output", str(out),
                   "--plot", str(tmp_path / "s.png"),
                   "--cache", str(tmp_path / "cache")) == 0  # fmt: skip
     err = capsys.readouterr().err
@@ -229,7 +229,7 @@ def test_vectors_stand_beside_texts_where_they_say_the_same_encoder(write, tmp_p
     assert status("score", "--tasks", "mnli", str(tmp_path / "v" / "talks.safetensors"), *shared) == 0
     assert "mnli+talks" in capsys.readouterr().out
     # another encoder, and none that is known
-    arguments = ["score", both[0], str(tmp_path / "v" / "talks.safetensors"), *shared, "--max-tokens", "16"]
+    arguments = ["score", both[0], str(tmp_path / "v" / "talks.safetensors"), *shared, "--max-length", "16"]
     assert status(*arguments) == 2
     assert "expected vectors of one encoder, found news with max_tokens 16" in capsys.readouterr().err
     np.save(tmp_path / "talks.npy", np.random.default_rng(0).normal(size=(9, 384)))

@@ -24,7 +24,7 @@ def files(designs, rng, tmp_path):
 def test_fit_writes_the_contract_and_every_table(files, run):
     code, out, err = run(
         "fit", "--results", files / "r.csv", "--scores", files / "s.csv", "--metric", "cosine",
-        "--json", files / "fit.json", "--tables", files / "tables", "--bootstrap", 100,
+        "--json", files / "fit.json", "--output", files / "tables", "--bootstrap", 100,
     )  # fmt: skip
     assert code == 0, err
     assert out.startswith("25 mixtures, 5 tasks: one standard deviation of cosine within mixtures of one size")
@@ -36,7 +36,7 @@ def test_fit_writes_the_contract_and_every_table(files, run):
 
 
 def test_compare_by_score_and_by_groups(files, run):
-    common = ("compare", "--results", files / "r.csv", "--json", files / "c.json")
+    common = ("compare", "--results", files / "r.csv", "--output", files / "c.json")
     code, out, err = run(*common, "--scores", files / "s.csv", "--metric", "cosine")
     assert code == 0, err
     assert "pairs of mixtures, 5 tasks: " in out
@@ -53,7 +53,7 @@ def test_compare_by_score_and_by_groups(files, run):
         (["--metric", "cosin"], "unknown metric of the scores 'cosin': did you mean cosine?"),
         (["--metric", "cosine", "--outcome", "mean8"], "unknown outcome 'mean8': did you mean mean"),
         (["--metric", "cosine", "--where", "model"], "expected --where COLUMN=VALUE, found 'model'"),
-        (["--metric", "cosine", "--json", "/nowhere/x.json"], "/nowhere/x.json: expected a file that can be written"),
+        (["--metric", "cosine", "--output", "/nowhere/x.json"], "/nowhere/x.json: expected a file that can be written"),
         (["--metric", "cosine", "--covariates", "sise"], "unknown covariate 'sise'"),
     ],
 )
@@ -74,7 +74,7 @@ def test_nothing_is_written_where_a_table_is_bad(files, run):
         files / "s.csv",
         "--metric",
         "cosine",
-        "--json",
+        "--output",
         files / "f",
     )
     assert code == 2

@@ -292,5 +292,5 @@ def test_an_instance_that_does_not_fit_is_told(small) -> None:
     batching.check_fits(data, longest, longest)
     with pytest.raises(InputError, match=f"mnli: expected sequences of at most {longest - 1} tokens, found one of"):
         batching.check_fits(data, longest, longest - 1)
-    with pytest.raises(InputError, match="--tokens of at least"):
+    with pytest.raises(InputError, match="--batch-tokens of at least"):
         batching.check_fits(data, longest - 1, longest)

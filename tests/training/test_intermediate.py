@@ -271,7 +271,7 @@ def test_the_plan_is_what_a_run_does(given, tmp_path) -> None:
         (["mnli"], {"model": "nothing"}, "unknown encoder 'nothing'"),
         (["mnli"], {"data": None}, "expected a folder of data"),
         (["mnli"], {"settings": Settings.of(max_length=65)}, "at most 64 tokens"),
-        (["mnli"], {"settings": Settings.of(max_length=48, tokens=8)}, "expected --tokens of at least"),
+        (["mnli"], {"settings": Settings.of(max_length=48, tokens=8)}, "expected --batch-tokens of at least"),
         (Mixture.of({"mnli": 1}), {"mlm": [__file__]}, "expected weights of mlm, mnli, found mnli"),
         (["mnli"], {"data": Rows(languages=["sw"])}, "expected a folder of data"),
         (["tatoeba"], {}, "expected a task that a head can be trained on"),

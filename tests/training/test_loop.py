@@ -359,7 +359,7 @@ def test_too_little_memory_says_what_to_lower(small, folder, monkeypatch, error)
         raise error
 
     monkeypatch.setattr(loop, "backward", full)
-    with pytest.raises(InputError, match=r"out of memory at step 1, .*: lower --tokens \(now 16,384\)"):
+    with pytest.raises(InputError, match=r"out of memory at step 1, .*: lower --batch-tokens \(now 16,384\)"):
         train(job(small, folder, steps=2), None)
 
 

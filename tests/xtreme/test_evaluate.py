@@ -181,9 +181,7 @@ def test_one_clear_line_for_what_is_wrong(name, content, message, whole, tmp_pat
     with pytest.raises(InputError, match=message):
         diversity.evaluate(predictions, labels)
     out = tmp_path / "scores.json"
-    status, printed, errors = run(
-        "--predictions", predictions, "--labels", labels, "--json", out, "--out", tmp_path / "x"
-    )
+    status, printed, errors = run("--predictions", predictions, "--labels", labels, "--output", out)
     assert status == 2
     assert not printed
     assert errors.startswith("diversity: ")
@@ -200,7 +198,7 @@ def test_one_clear_line_for_what_is_wrong(name, content, message, whole, tmp_pat
         (["--predictions", "{predictions}", "--labels", "{labels}", "--data", "{labels}"], "found both"),
         (["--predictions", "{predictions}/bucc2018", "--labels", "{labels}"], "expected folders such as pawsx"),
         (["--predictions", "{predictions}", "--labels", "{predictions}/bucc2018"], "expected gold labels of bucc2018"),
-        (["--predictions", "{predictions}", "--labels", "{labels}", "--version", "xtrem"], "did you mean xtreme"),
+        (["--predictions", "{predictions}", "--labels", "{labels}", "--benchmark", "xtrem"], "did you mean xtreme"),
         (["--predictions", "{predictions}", "--labels", "{labels}", "--languages", "xx"], "expected languages among"),
         (
             ["--predictions", "{predictions}", "--labels", "{labels}", "--split", "dev"],
@@ -212,7 +210,7 @@ def test_one_clear_line_for_what_is_wrong(name, content, message, whole, tmp_pat
             ["--predictions", "{predictions}", "--labels", "{labels}", "--bootstrap", "1000000000000"],
             "at most 1,000,000",
         ),
-        (["--predictions", "{predictions}", "--labels", "{labels}", "--json", "{here}/no/x.json"], "expected a file"),
+        (["--predictions", "{predictions}", "--labels", "{labels}", "--output", "{here}/no/x.json"], "expected a file"),
     ],
 )
 def test_bad_use_is_told(arguments, message, small, run):
@@ -314,7 +312,7 @@ def test_the_bootstrap_is_that_over_rows_one_by_one(rng):
 
 def test_the_command_writes_the_benchmarks_json(whole, tmp_path, run, golden):
     predictions, labels = whole
-    status, out, errors = run("--predictions", predictions, "--labels", labels, "--json", tmp_path / "scores.json")
+    status, out, errors = run("--predictions", predictions, "--labels", labels, "--output", tmp_path / "scores.json")
     assert status == 0
     written = json.loads((tmp_path / "scores.json").read_text())
     assert numbers(written) == pytest.approx(numbers(golden["xtreme"]), abs=1e-9)
