@@ -23,7 +23,7 @@ COLUMNS = (
 ALWAYS = COLUMNS[: COLUMNS.index("split") + 1]
 WHOLE = ("budget", "n", "seed", "steps", "examples", "layer", "max_tokens", "k")  # whole numbers, which may be missing
 COMPUTATION = (  # settings that change a result by rounding alone
-    "computation", "packing", "attention", "tokens", "save_every", "deterministic",
+    "computation", "packing", "attention", "vocabulary", "tokens", "save_every", "deterministic",
 )  # fmt: skip
 TRAINED = "training.json"  # what `train_mix` writes beside a checkpoint
 

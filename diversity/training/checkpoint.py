@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from diversity import store
 from diversity.training.request import Identity, differences
+from diversity.training.vocabulary import UsedVocabulary
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 AGAIN = "remove the folder of the checkpoint to begin anew"
 MODEL, OPTIMISER, STATE = "model.safetensors", "optimiser.safetensors", "state.json"
+TOKENS = "tokens"  # of which the moments of the embedding table are, where they are not of all
 
 
 def tensors(network: torch.nn.Module) -> dict[str, Tensor]:
@@ -33,24 +35,34 @@ def tensors(network: torch.nn.Module) -> dict[str, Tensor]:
     return dict(unique.values())
 
 
-def moments(network: torch.nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def moments(
+    network: torch.nn.Module, optimiser: torch.optim.Optimizer, vocabulary: UsedVocabulary | None = None
+) -> dict[str, Tensor]:
     """The optimiser's state, each tensor under its own name and that of its parameter."""
-    return {
-        f"{key}/{name}": value
-        for name, parameter in network.named_parameters()
-        for key, value in optimiser.state.get(parameter, {}).items()
-    }
+    kept: dict[str, Tensor] = {} if vocabulary is None else {TOKENS: vocabulary.tokens}
+    for name, parameter in network.named_parameters():
+        owner = parameter if vocabulary is None else vocabulary.trained(parameter)
+        kept |= {f"{key}/{name}": value for key, value in optimiser.state.get(owner, {}).items()}
+    return kept
 
 
 def save(
-    folder: Path, step: int, network: torch.nn.Module, optimiser: torch.optim.Optimizer, state: Mapping[str, Any]
+    folder: Path,
+    step: int,
+    network: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    state: Mapping[str, Any],
+    vocabulary: UsedVocabulary | None = None,
 ) -> None:
-    """Write a checkpoint, and only when it is whole and on the disk remove the one before."""
+    """Write a checkpoint, and only when it is whole and on the disk remove the one before.
+
+    Of the embedding table it has all rows, and the moments of those that are trained.
+    """
     final, temporary = folder / f"step-{step:08d}", folder / f".step-{step:08d}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     write(temporary / MODEL, tensors(network))
-    write(temporary / OPTIMISER, moments(network, optimiser))
+    write(temporary / OPTIMISER, moments(network, optimiser, vocabulary))
     whole = {
         **state,
         "step": step,
@@ -132,8 +144,17 @@ def load_weights(path: Path, network: torch.nn.Module, sha256: str | None = None
         tensor.copy_(weights[name])  # state_dict's tensors are detached: this writes the parameters
 
 
-def load(path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer, identity: Identity) -> dict[str, Any]:
-    """Read a checkpoint into network and optimiser, and give its state; InputError where it is of another run."""
+def load(
+    path: Path,
+    network: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    identity: Identity,
+    vocabulary: UsedVocabulary | None = None,
+) -> dict[str, Any]:
+    """Read a checkpoint into network and optimiser, and give its state; InputError where it is of another run.
+
+    It may have been written with the whole embedding table trained, or the rows alone that are used.
+    """
     try:
         state: dict[str, Any] = json.loads((path / STATE).read_text())
         if other := differences(state["identity"], identity):
@@ -141,9 +162,16 @@ def load(path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer,
         hashes = state.get("sha256", {})
         load_weights(path / MODEL, network, hashes.get(MODEL))
         parameters = dict(network.named_parameters())
-        for name, tensor in read(path / OPTIMISER, hashes.get(OPTIMISER)).items():
+        kept = read(path / OPTIMISER, hashes.get(OPTIMISER))
+        tokens = kept.pop(TOKENS, None)
+        for name, tensor in kept.items():
             key, _, parameter = name.partition("/")
             owner = parameters[parameter]
+            if tokens is not None and tensor.ndim and tensor.shape != owner.shape:
+                tensor = tensor.new_zeros(owner.shape).index_copy_(0, tokens, tensor)
+            if vocabulary is not None and owner is vocabulary.whole:
+                tensor = tensor[vocabulary.tokens.to(tensor.device)] if tensor.ndim else tensor
+                owner = vocabulary.rows
             optimiser.state[owner][key] = tensor.to(owner.device)
     except (OSError, ValueError, KeyError) as error:
         if isinstance(error, InputError):

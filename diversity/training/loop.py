@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from diversity.training.log import TrainingLog
 from diversity.training.request import Identity
 from diversity.training.sampling import BatchSchedule, generator
 from diversity.training.settings import Settings
+from diversity.training.vocabulary import UsedVocabulary, used_vocabulary
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -138,8 +139,9 @@ def train(
     accelerator = _accelerator(folder, trackers)
     settings, steps = run.settings, run.schedule.steps
     network = run.network.to(accelerator.device).train()
-    optimiser = adamw(network, settings)
-    state = _resumed(run, folder, network, optimiser)
+    table = _table(run)
+    optimiser = adamw(network, settings, table)
+    state = _resumed(run, folder, optimiser, table)
     accelerator.wait_for_everyone()
     if trackers:
         accelerator.init_trackers(log.PROJECT, config={k: v for k, v in settings.values.items() if v is not None})
@@ -149,6 +151,7 @@ def train(
         _ahead(run, accelerator) as batch_of,
         attending(heads.encoder_of(network), settings.attends(accelerator.device.type)),
         _deterministic(settings, accelerator.device.type),
+        _training(table, state),
         torch.random.fork_rng(devices=[accelerator.device] if accelerator.device.type == "cuda" else []),
     ):
         begin, pending = time.perf_counter() - state.seconds, None
@@ -166,10 +169,11 @@ def train(
             kept = folder is not None and (over or state.step % settings.computation.save_every == 0)
             if scored or kept or state.step == last:
                 state.loss, pending = _read(run, done, record, hooks), None
-            if scored and evaluate is not None:
-                _score(state, network, evaluate, folder, record)
-            if folder is not None and (kept or state.stale >= settings.selection.patience):
-                _save(folder, state, run, optimiser, accelerator)
+            with _whole(table, state) if scored or kept else nullcontext():
+                if scored and evaluate is not None:
+                    _score(state, network, evaluate, folder, record)
+                if folder is not None and (kept or state.stale >= settings.selection.patience):
+                    _save(folder, state, run, optimiser, table, accelerator)
     if trackers:
         accelerator.end_training()
     if folder is not None:
@@ -262,18 +266,63 @@ def _sum_over_processes(parameters: Sequence[torch.nn.Parameter], loss: Tensor) 
         wait.wait()
 
 
-def adamw(network: torch.nn.ModuleDict, settings: Settings) -> torch.optim.AdamW:
-    """Fused AdamW; weights decay, biases and norms do not."""
+def adamw(network: torch.nn.ModuleDict, settings: Settings, table: UsedVocabulary | None = None) -> torch.optim.AdamW:
+    """Fused AdamW; weights decay, biases and norms do not. Of the embeddings it trains the rows of `table`, if given."""
     import torch
 
     decayed, plain = list[torch.nn.Parameter](), list[torch.nn.Parameter]()
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
-            without = parameter.ndim < 2 or any(part in name.lower() for part in NO_DECAY)
-            (plain if without else decayed).append(parameter)
+            trained = parameter if table is None else table.trained(parameter)
+            (decayed if _decays(name, parameter) else plain).append(trained)
     chosen = settings.optimisation
     groups = [{"params": decayed, "weight_decay": chosen.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=chosen.learning_rate, fused=True)
+
+
+def _decays(name: str, parameter: torch.nn.Parameter) -> bool:
+    return parameter.ndim >= 2 and not any(part in name.lower() for part in NO_DECAY)
+
+
+# --- The rows of the embedding table that are used ----------------------------------------------------
+
+
+def _table(run: TrainingRun) -> UsedVocabulary | None:
+    """The embeddings that are trained in place of the whole table, if any."""
+    if run.settings.computation.vocabulary == "whole":
+        return None
+    optimisation, steps = run.settings.optimisation, run.schedule.steps
+    table = used_vocabulary(run.network, run.data, run.pad, lambda first, end: optimisation.decay(first, end, steps))
+    if table is not None and not all(_decays(n, p) for n, p in run.network.named_parameters() if p is table.whole):
+        table.decay = lambda first, end: 1.0
+    return table
+
+
+@contextmanager
+def _training(table: UsedVocabulary | None, state: State) -> Iterator[None]:
+    """The network with the rows that are trained; afterwards with the whole table, trained as far as the state says."""
+    if table is None:
+        yield
+        return
+    table.step = state.step
+    table.attach()
+    try:
+        yield
+    finally:
+        table.detach(state.step)
+
+
+@contextmanager
+def _whole(table: UsedVocabulary | None, state: State) -> Iterator[None]:
+    """Amid training, the network with the whole table."""
+    if table is None:
+        yield
+        return
+    table.detach(state.step)
+    try:
+        yield
+    finally:
+        table.attach()
 
 
 @contextmanager
@@ -366,7 +415,7 @@ def _read(run: TrainingRun, done: Done, record: TrainingLog, hooks: Hooks) -> fl
 
 
 def _resumed(
-    run: TrainingRun, folder: Path | None, network: torch.nn.ModuleDict, optimiser: torch.optim.Optimizer
+    run: TrainingRun, folder: Path | None, optimiser: torch.optim.Optimizer, table: UsedVocabulary | None
 ) -> State:
     """The state of the last checkpoint, read into network and optimiser; a new one where there is none."""
     if folder is not None:
@@ -374,15 +423,21 @@ def _resumed(
     path = checkpoint.latest(folder) if folder is not None else None
     if path is None:
         return State()
-    kept = checkpoint.load(path, network, optimiser, run.identity)
+    kept = checkpoint.load(path, run.network, optimiser, run.identity, table)
     return State(**{k: v for k, v in kept.items() if k in State.__dataclass_fields__})
 
 
 def _save(
-    folder: Path, state: State, run: TrainingRun, optimiser: torch.optim.Optimizer, accelerator: Accelerator
+    folder: Path,
+    state: State,
+    run: TrainingRun,
+    optimiser: torch.optim.Optimizer,
+    table: UsedVocabulary | None,
+    accelerator: Accelerator,
 ) -> None:
     if accelerator.is_main_process:
-        checkpoint.save(folder, state.step, run.network, optimiser, {**state.saved, "identity": dict(run.identity)})
+        known = {**state.saved, "identity": dict(run.identity)}
+        checkpoint.save(folder, state.step, run.network, optimiser, known, table)
     accelerator.wait_for_everyone()
 
 

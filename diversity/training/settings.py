@@ -14,6 +14,7 @@ from diversity.types import InputError
 Precision = Literal["fp32", "bf16"]
 Packing = Literal["auto", "on", "off"]
 Attention = Literal["auto", "sdpa", "eager"]
+Vocabulary = Literal["used", "whole"]
 Value = float | str | None  # of a setting; whole numbers and bools are floats to a type checker
 LENGTHS = ("steps", "examples", "epochs")  # of which a run has one
 
@@ -92,6 +93,16 @@ class Optimisation:
             return self.learning_rate * (step + 1) / warm
         return self.learning_rate * max(0.0, min(1.0, (steps - step) / max(1.0, steps - warm)))
 
+    def decay(self, first: int, end: int, steps: int) -> float:
+        """What AdamW's weight decay multiplies a weight without a gradient by, from step `first` to before `end`.
+
+        >>> Optimisation(learning_rate=1.0, weight_decay=0.5, warmup=2).decay(0, 2, steps=4)
+        0.375
+        """
+        if not self.weight_decay:
+            return 1.0
+        return math.prod(1 - self.learning_rate_at(step, steps) * self.weight_decay for step in range(first, end))
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -116,12 +127,14 @@ class Computation:
 
     At most `max_tokens_per_batch` tokens, padding included, go through the model at once: a larger step is divided into
     micro-batches, and less memory is used. `packing` of several sequences in one row (`auto`: where it is tested to give
-    the same outputs); `attention` of transformers (`auto`: whichever is faster, `Settings.attends`); a checkpoint every
-    `save_every` steps; `deterministic` kernels on a GPU (a processor's are).
+    the same outputs); `attention` of transformers (`auto`: whichever is faster, `Settings.attends`). Of the token
+    embeddings those are trained that the run's data use (`vocabulary`; the others decay, as they would), or the `whole`
+    table. A checkpoint every `save_every` steps; `deterministic` kernels on a GPU (a processor's are).
     """
 
     packing: Packing = "auto"
     attention: Attention = "auto"
+    vocabulary: Vocabulary = "used"
     max_tokens_per_batch: int = 16_384
     save_every: int = 1000
     deterministic: bool = False
