@@ -231,10 +231,15 @@ def by_method(y: Outcomes, rng: np.random.Generator, *, others: bool) -> dict[st
     return lines
 
 
+def members_known(one: Drawn) -> bool:
+    """Are all single tasks among the mixtures, and mixtures beside them?"""
+    return one.weights.shape[1] <= (one.k == 1).sum() < len(one.weights)
+
+
 def given_tasks(y: Outcomes, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
     """p and slope (D,) of the default given what each task is worth; None where it is not asked."""
     one = y.one
-    if len(one.weights) == (one.k == 1).sum() or (one.k == 1).sum() < one.weights.shape[1]:
+    if not members_known(one):
         return None
     sizes = size_means(one.weights)
     fixed = np.column_stack([sizes, one.weights])
@@ -247,9 +252,12 @@ def given_tasks(y: Outcomes, rng: np.random.Generator) -> tuple[np.ndarray, np.n
     return test.p(), test.sign
 
 
-def pairs_tested(
-    one: Drawn, relabelled: Relabelled, y: np.ndarray, rng: np.random.Generator
-) -> dict[str, list[PairedTest]]:
+Tests = dict[
+    str, list[tuple[PairedTest, PairedTest | None]]
+]  # of each outcome: the test, and that given what tasks are worth
+
+
+def pairs_tested(one: Drawn, relabelled: Relabelled, y: np.ndarray, rng: np.random.Generator) -> Tests:
     """Tests of `compare` of each outcome, groups and pairs by diversity, formed again for each relabelling."""
     strata, formed = one.k.tolist(), dict[bytes, Pairs]()
 
@@ -258,20 +266,35 @@ def pairs_tested(
             formed[x.tobytes()] = matching.pairs(matching.split(x, strata), strata, x, one.weights)
         return formed[x.tobytes()]
 
-    pairs, tests = pairs_of(one.z), dict[str, list[PairedTest]]()
+    pairs, tests = pairs_of(one.z), Tests()
     if len(pairs) < 3:
         return tests
+    asked = bool((one.k > 1).any())
     with contextlib.suppress(InputError):
+        plain = paired.PairedComponents.of(one.weights, pairs)
+        given = paired.PairedComponents.of(one.weights, pairs, given_tasks=True) if asked else None
         tests["compare, bootstrap"] = [
-            paired.by_bootstrap(column, one.weights, pairs, draws=BOOTSTRAP, rng=rng) for column in y.T
+            (
+                plain.test(column, draws=BOOTSTRAP, rng=rng),
+                given.test(column, draws=BOOTSTRAP, rng=rng) if given else None,
+            )
+            for column in y.T
         ]
     test = primary_test(one.weights, relabelled=True, chosen_by_diversity=one.chosen).test
     if test == "labels":
         again = paired.RelabelledPairs.of(relabelled, pairs, pairs_of)
-        tests["compare, task labels"] = [again.test(column) for column in y.T]
+        with contextlib.suppress(InputError):
+            tests["compare, task labels"] = [
+                (again.test(column), again.given_tasks(column) if asked else None) for column in y.T
+            ]
     if (name := f"compare, {'task labels' if test == 'labels' else test}") in tests:
         tests["compare, default"] = tests[name]
     return tests
+
+
+def decided(test: PairedTest, given: PairedTest | None) -> bool:
+    """Does `compare` find a difference, where any difference counts?"""
+    return test.p() <= 0.05 and (given is None or (given.p() <= 0.05 and given.difference * test.difference > 0))
 
 
 @dataclass(frozen=True)
@@ -317,7 +340,8 @@ def cell(design: str, disturbance: str, draws: int, seed: int = 0) -> Iterator[d
             p, sign = (part[:EACH] for part in numbers["default"][:2])
             shares.add("default", "verdict", (p <= 0.05) & (again[0] <= 0.05) & (sign * again[1] > 0))
         for method, tests in pairs_tested(one, relabelled, y[:, :COMPARED], rng).items():
-            shares.add(method, "level", np.array([t.p() for t in tests]) <= 0.05)
+            shares.add(method, "level", np.array([t.p() for t, _ in tests]) <= 0.05)
+            shares.add(method, "verdict", np.array([decided(*both) for both in tests]))
     yield from shares.rows({"design": design, "disturbance": disturbance, "draws": draws, "outcomes": draws * EACH})
 
 
@@ -384,6 +408,10 @@ second condition of the verdict is for that, below.
 Where all single tasks are in the design: rejected, and so given what each task is worth.
 
 {markdown(table, "verdict", "default")}
+
+Of `compare`, where any difference counts (`--rope 0`), always given what each task is worth:
+
+{markdown(table, "verdict", "compare, default")}
 
 ## Coverage of 95 % intervals of a slope of {COVERED:g} by the default test
 

@@ -21,7 +21,7 @@ from diversity.studies.outcomes import Outcomes, read_outcomes
 from diversity.studies.scores import Scores, read_scores
 from diversity.studies.study import Study, read_study
 from diversity.studies.tables import BASELINES, canonical
-from diversity.studies.weights import closed
+from diversity.studies.weights import closed, size_means
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ Judgement = Literal["better", "equal", "worse", "undecided"]
 BOOTSTRAP = 10_000  # draws of pairs
 ROPE = 0.5  # points of accuracy
 FEWEST = 3  # pairs: two have no interval
+SIMULATED = 1999  # draws of the parametric bootstrap
 RELABELLINGS = 1999  # for each of which groups and pairs are formed again
 
 
@@ -45,8 +46,10 @@ class Comparison(Result):
     `p_sign_flip` exchanges the members of each pair as if pairs were independent. `effect_size` is the mean difference
     over its standard deviation. `verdict`: is the difference practically `better`, `equal` or `worse`, its interval being
     wholly above, within or below the region of practical equivalence +-`rope`, or `undecided`; where `lower_is_better`, a
-    negative difference is better. `rope` is nan where the outcomes are not in points of 100 and none was given: then
-    `better` and `worse` are by the interval alone and nothing is `equal`. `why` says why there is no test.
+    negative difference is better. `better` and `worse` must hold given what each task is worth, too
+    (table `members`): that diverse mixtures do well for the good tasks in them is no effect of mixing. `rope`
+    is nan where the outcomes are not in points of 100 and none was given: then `better` and `worse` are by the interval
+    alone and nothing is `equal`. `why` says why there is no test.
     """
 
     metric: str
@@ -203,11 +206,14 @@ def _compared(matched: Matched, pairs: Pairs, tester: model.Tester) -> Compariso
         rng.choice(differences, (asked.bootstrap or BOOTSTRAP, n)).mean(axis=1) if n >= FEWEST else np.array([math.nan])
     )
     ends = [float(q) for q in np.quantile(drawn, [asked.alpha / 2, 1 - asked.alpha / 2])]
-    few = f"{sentences.count(n, 'pair')} {'is' if n == 1 else 'are'} too few for an interval that knows of shared tasks"
-    by_labels, bootstrap, why = (None, None, few) if n < FEWEST else _tests(matched, pairs, tester, rng)
+    region = (ROPE if study.in_points else math.nan) if asked.rope is None else asked.rope
+    tests = _tests(matched, pairs, tester, rng)
+    by_labels, bootstrap = tests.by_labels, tests.bootstrap
     primary = by_labels or bootstrap
     low, high = (math.nan, math.nan) if primary is None else primary.interval(asked.alpha)
-    region = (ROPE if study.in_points else math.nan) if asked.rope is None else asked.rope
+    verdict = _verdict(low, high, region, study.lower_is_better)
+    if primary is not None and verdict in ("better", "worse") and not tests.holds(primary.difference, asked.alpha):
+        verdict = "undecided"
     rows = _table(study, pairs, matched.strata)
     p_permutation, p_reml = (math.nan if test is None else test.p() for test in (by_labels, bootstrap))
     return Comparison(
@@ -225,34 +231,118 @@ def _compared(matched: Matched, pairs: Pairs, tester: model.Tester) -> Compariso
         p_sign_flip=paired.sign_flip_p(differences, asked.permutations, rng),
         effect_size=mean / sd if sd > 0 else math.nan,
         rope=region,
-        verdict=_verdict(low, high, region, study.lower_is_better),
+        verdict=verdict,
         primary="task-label permutation" if by_labels else "parametric bootstrap" if bootstrap else "no test",
         p=p_permutation if by_labels else p_reml,
         alpha=asked.alpha,
         lower_is_better=study.lower_is_better,
         in_points=study.in_points,
-        why="" if primary else why,
-        tables={"pairs": rows, "strata": _by_stratum(rows), "left_out": study.left_out},
-        notes=(*study.notes, *matched.notes, *_notes(matched.groups(study.x), pairs, study, region)),
+        why="" if primary else tests.why,
+        tables={
+            "pairs": rows,
+            "strata": _by_stratum(rows),
+            "members": tests.table(asked.alpha),
+            "left_out": study.left_out,
+        },
+        notes=(
+            *study.notes,
+            *matched.notes,
+            *_notes(matched.groups(study.x), pairs, study, region),
+            *tests.notes(asked.alpha),
+        ),
     )
 
 
-def _tests(
-    matched: Matched, pairs: Pairs, tester: model.Tester, rng: np.random.Generator
-) -> tuple[PairedTest | None, PairedTest | None, str]:
-    """The test by task labels and the parametric bootstrap, where they can be had; and why there is none."""
-    study, by_labels, bootstrap = matched.study, None, None
+@dataclass(frozen=True)
+class _Tests:
+    """The tests of one mean difference: by task labels and by the bootstrap, where they can be had (else `why`), and the
+    primary one given what each task is worth: None where it is not asked, else with the reason `untested` if it is None."""
+
+    by_labels: PairedTest | None = None
+    bootstrap: PairedTest | None = None
+    given_tasks: PairedTest | None = None
+    why: str = ""
+    untested: str = ""
+
+    def holds(self, difference: float, alpha: float) -> bool:
+        """Is a difference that the primary test shows also one given what each task is worth, where that is asked?"""
+        given = self.given_tasks
+        if given is None:
+            return not self.untested
+        return given.p() <= alpha and given.difference * difference > 0
+
+    def table(self, alpha: float) -> pd.DataFrame:
+        """The difference by the primary test, given nothing and given what each task is worth."""
+        import pandas as pd
+
+        rows = [("nothing", self.by_labels or self.bootstrap), ("what each task is worth", self.given_tasks)]
+        numbers = [(given, t.difference, *t.interval(alpha), t.p()) for given, t in rows if t is not None]
+        return pd.DataFrame(numbers, columns=["given", "difference", "low", "high", "p"])
+
+    def notes(self, alpha: float) -> list[str]:
+        """What a reader of the verdict must know of the second condition."""
+        primary, given = self.by_labels or self.bootstrap, self.given_tasks
+        if primary is None or primary.p() > alpha or self.holds(primary.difference, alpha):
+            return []
+        if given is None:
+            return [
+                f"the difference cannot be told apart from what the tasks are worth, so none is decided: {self.untested}"
+            ]
+        numbers = f"{sentences.signed(given.difference)}, {sentences.p_value(given.p())}"
+        return [f"the difference does not hold given what each task is worth ({numbers}), so none is decided"]
+
+
+def _tests(matched: Matched, pairs: Pairs, tester: model.Tester, rng: np.random.Generator) -> _Tests:
+    """The tests of the mean difference of the pairs, and why there are none."""
+    study, n = matched.study, len(pairs)
+    if n < FEWEST:
+        verb = "is" if n == 1 else "are"
+        return _Tests(why=f"{sentences.count(n, 'pair')} {verb} too few for an interval that knows of shared tasks")
     relabelled, pairs_of = _relabelled(matched, tester)
     choice = model.primary_test(
         study.weights, relabelled=isinstance(relabelled, Relabelled), chosen_by_diversity=tester.chosen(study)
     )
+    again = None
     if choice.test == "labels" and isinstance(relabelled, Relabelled):
-        by_labels = paired.RelabelledPairs.of(relabelled.fewer(RELABELLINGS, rng), pairs, pairs_of).test(study.y)
+        again = paired.RelabelledPairs.of(relabelled.fewer(RELABELLINGS, rng), pairs, pairs_of)
+    by_labels, bootstrap, why = None if again is None else again.test(study.y), None, choice.why
     try:
-        bootstrap = paired.by_bootstrap(study.y, study.weights, pairs, draws=9999, rng=rng)
+        components = paired.PairedComponents.of(study.weights, pairs)
+        if again or choice.test == "bootstrap":
+            bootstrap = components.test(study.y, draws=SIMULATED, rng=rng)
     except InputError as error:
-        return by_labels, None, str(error)
-    return by_labels, bootstrap if by_labels or choice.test == "bootstrap" else None, choice.why
+        why = why or str(error)
+    if (by_labels or bootstrap) is None:
+        return _Tests(why=why)
+    given, untested = _given_tasks(study, pairs, again, chosen=tester.chosen(study), rng=rng)
+    return _Tests(by_labels, bootstrap, given, untested=untested)
+
+
+def _given_tasks(
+    study: Study, pairs: Pairs, again: paired.RelabelledPairs | None, *, chosen: bool, rng: np.random.Generator
+) -> tuple[PairedTest | None, str]:
+    """The primary test given what each task is worth; or why there is none, where it is asked.
+
+    Good tasks that happen to be diverse make diverse mixtures good, and that is no effect of mixing: so it is asked of all
+    studies of mixtures. Where single tasks were not trained, what they are worth is fitted to the mixtures alone.
+    """
+    if not (study.k > 1).any():
+        return None, ""
+    sizes = size_means(study.weights)
+    free = int(np.linalg.matrix_rank(np.column_stack([sizes, study.weights]))) - sizes.shape[1]
+    choice = model.primary_test(
+        study.weights, relabelled=again is not None, chosen_by_diversity=chosen, covariates=free
+    )
+    if choice.test == "none":
+        return None, choice.why
+    try:
+        if again is not None:
+            return again.given_tasks(study.y), ""
+        return paired.PairedComponents.of(study.weights, pairs, given_tasks=True).test(
+            study.y, draws=SIMULATED, rng=rng
+        ), ""
+    except InputError as error:
+        return None, str(error)
 
 
 def _relabelled(matched: Matched, tester: model.Tester) -> tuple[Relabelled | str, Callable[[Array], Pairs]]:

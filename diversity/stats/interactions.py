@@ -87,14 +87,18 @@ class Components:
         """Squares (G, D) of outcomes (n, D) by each inverse."""
         return np.array([np.einsum("nd,nd->d", y, inverse @ y) for inverse in self.inverse])
 
-    def fitted(self, xy: Array, yy: Array) -> tuple[Array, Array]:
-        """Slopes and standard errors (D,) at the best point of each outcome, of products with x and squares (G, D)."""
+    def noise(self, xy: Array, yy: Array) -> tuple[Index, Array]:
+        """The best point (D,) of each outcome and the variance of its noise (D,), of products with x and squares (G, D)."""
         xx = self.of_x[1][:, None]
         rest = np.maximum(yy - xy**2 / xx, 1e-14 * yy + 1e-300)
         at = (self.logdet[:, None] + np.log(xx) + (self.n - 1) * np.log(rest)).argmin(axis=0)
-        column = np.arange(xy.shape[1])
+        return np.asarray(at), rest[at, np.arange(xy.shape[1])] / (self.n - 1)
+
+    def fitted(self, xy: Array, yy: Array) -> tuple[Array, Array]:
+        """Slopes and standard errors (D,) at the best point of each outcome, of products with x and squares (G, D)."""
+        at, noise = self.noise(xy, yy)
         information = self.of_x[1][at]
-        return xy[at, column] / information, np.sqrt(rest[at, column] / (self.n - 1) / information)
+        return xy[at, np.arange(xy.shape[1])] / information, np.sqrt(noise / information)
 
     def best(self, yy: Array) -> Index:
         """The best point (D,) without diversity, of squares (G, D)."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from diversity.stats.multimembership import Contrasts, contrasts, variance_ratio
+from diversity.stats.interactions import Components
+from diversity.stats.multimembership import Contrasts, basis, contrasts, variance_ratio
 from diversity.stats.permutation import Relabelled
-from diversity.studies.weights import size_means
+from diversity.studies.weights import Index, size_means
 from diversity.types import Array, InputError
 
 Pairs = Sequence[tuple[int, int]]  # of mixtures: the diverse and the homogeneous one
 FLIPS = 14  # pairs up to which all signs are tried
-RATIOS = 13  # values of theta that the statistic is simulated for
 
 
 @dataclass(frozen=True)
@@ -67,49 +67,15 @@ def contrast(pairs: Pairs, mixtures: int) -> Array:
 
 
 @dataclass(frozen=True)
-class _Variance:
-    """The variance of contrasts of outcomes whose mixtures share tasks, as a study's mixtures show it.
-
-    Fitted to the outcomes less the groups and a mean for each size, over all mixtures, the single tasks above all.
-    """
-
-    design: Contrasts
-    weights: Array
-
-    @staticmethod
-    def of(weights: Array, groups: Array | None) -> _Variance:
-        """Of mixtures with weights (M, T), less the column `groups` (M,) where it is given."""
-        fixed = size_means(weights)
-        return _Variance(contrasts(weights, fixed if groups is None else np.column_stack([fixed, groups])), weights)
-
-    def fitted(self, outcomes: Array) -> tuple[Array, Array]:
-        """The ratio of the variances of tasks and noise (D,) and the variance of noise (D,) of outcomes (M, D)."""
-        left = self.design.residual(outcomes)
-        squares = np.maximum(self.design.products(left, left), 0)
-        return self.fitted_to(squares)
-
-    def fitted_to(self, squares: Array) -> tuple[Array, Array]:
-        """The same of squares (r + 1, D) along the directions in which mixtures share tasks, and in the rest."""
-        eigenvalues, counts = self.design.spectrum
-        theta = variance_ratio(eigenvalues, counts, squares)
-        noise = (squares / (1 + theta * eigenvalues[:, None])).sum(axis=0) / counts.sum()
-        return theta, noise
-
-    def of_contrasts(self, contrasts: Array) -> tuple[Array, Array]:
-        """The variance of contrasts (B, M): their tasks' part (B,), in units of the tasks' variance, and the noise's (B,)."""
-        return ((contrasts @ self.weights) ** 2).sum(axis=1), (contrasts**2).sum(axis=1)
-
-
-@dataclass(frozen=True)
 class RelabelledPairs:
     """The pairs of each relabelling: `table` (B, M) has the weights of mixtures in their mean differences, the study first.
 
     Groups and pairs are formed again from the diversity of each relabelling, as they were of the first. Relabellings without
-    a pair are left out.
+    a pair are left out. `weights` (M, T) are the mixtures' shares.
     """
 
     table: Array
-    variance: _Variance
+    weights: Array
     exact: bool
 
     @staticmethod
@@ -118,75 +84,146 @@ class RelabelledPairs:
         mixtures = len(relabelled.weights)
         formed = [pairs_of(x) for part in relabelled.chunks() for x in part][1:]  # the first is the study itself
         table = np.array([contrast(pairs, mixtures), *(contrast(p, mixtures) for p in formed if p)])
-        return RelabelledPairs(table, _Variance.of(relabelled.weights, None), relabelled.exact)
+        return RelabelledPairs(table, relabelled.weights, relabelled.exact)
 
     @cached_property
-    def _spread(self) -> tuple[Array, Array]:
-        return self.variance.of_contrasts(self.table)
+    def side(self) -> Array:
+        """What a difference of 1 adds to each mixture (M,): half up, half down."""
+        return np.asarray(np.sign(self.table[0]) / 2)
+
+    @cached_property
+    def _contrasts(self) -> Contrasts:
+        return contrasts(self.weights, size_means(self.weights))
 
     def test(self, y: Array) -> PairedTest:
         """The test of outcomes (M,), exact where labels do not matter to them.
 
-        The variance is that of outcomes without the groups, so that relabelling keeps the test exact.
+        The variance is that of outcomes whose mixtures share tasks, less a mean for each size, over all mixtures, the single
+        tasks above all. It is fitted without the groups, so that relabelling keeps the test exact.
         """
-        side = np.sign(self.table[0]) / 2  # a difference of 1 is half up, half down
-        on_y, on_side = self.table @ y, self.table @ side
-        shared, own = self._spread
-        parts = self.variance.design.residual(np.column_stack([y, side]))
-        yy, ys, ss = (self.variance.design.products(parts[:, a], parts[:, b]) for a, b in ((0, 0), (0, 1), (1, 1)))
+        design = self._contrasts
+        on_y, on_side = self.table @ y, self.table @ self.side
+        shared, own = ((self.table @ self.weights) ** 2).sum(axis=1), (self.table**2).sum(axis=1)
+        parts = design.residual(np.column_stack([y, self.side]))
+        yy, ys, ss = (design.products(parts[:, a], parts[:, b]) for a, b in ((0, 0), (0, 1), (1, 1)))
+        eigenvalues, counts = design.spectrum
+
+        def spread(difference: float) -> Array:
+            squares = np.maximum(yy - 2 * difference * ys + difference**2 * ss, 0)[:, None]
+            theta = variance_ratio(eigenvalues, counts, squares)
+            noise = float((squares / (1 + theta * eigenvalues[:, None])).sum() / counts.sum())
+            return np.asarray((theta[0] * shared + own) * max(noise, 1e-300))
 
         def values(difference: float) -> Array:
-            squares = np.maximum(yy - 2 * difference * ys + difference**2 * ss, 0)[:, None]
-            theta, noise = self.variance.fitted_to(squares)
-            spread = (theta[0] * shared + own) * max(float(noise[0]), 1e-300)
-            return np.asarray((on_y - difference * on_side) ** 2 / spread)
+            return np.asarray((on_y - difference * on_side) ** 2 / spread(difference))
 
-        theta, noise = self.variance.fitted_to(np.maximum(yy, 0)[:, None])
-        se = math.sqrt(float((theta[0] * shared[0] + own[0]) * noise[0]))
+        se = math.sqrt(float(spread(0.0)[0]))
         return PairedTest(float(on_y[0]), se, lambda d: float(values(d)[0]), values, self.exact)
 
+    def given_tasks(self, y: Array) -> PairedTest:
+        """The same given what each task is worth: its shares are fixed effects, which relabelling leaves as they are.
 
-def by_bootstrap(y: Array, weights: Array, pairs: Pairs, *, draws: int, rng: np.random.Generator) -> PairedTest:
-    """The variance of the difference from all mixtures of the study, its t simulated under the fitted model.
+        What is left of the outcomes has one variance, which all relabellings share, so it cancels. Raises InputError where
+        the groups are a function of the tasks' shares.
+        """
+        q = basis(np.column_stack([size_means(self.weights), self.weights]))
+        table = self.table - (self.table @ q) @ q.T
+        own, size = (table**2).sum(axis=1), (self.table**2).sum(axis=1)
+        alike = own <= 1e-9 * size  # a relabelling whose groups the shares explain says nothing
+        if alike[0]:
+            raise InputError("the groups are a function of what tasks the mixtures have")
+        on_y, on_side = table @ y, table @ self.side
 
-    Raises InputError where there are too few mixtures to fit the variances of tasks and noise.
+        def values(difference: float) -> Array:
+            return np.where(alike, 0.0, (on_y - difference * on_side) ** 2 / np.where(alike, 1.0, own))
+
+        scale, left = float(on_side[0]), y - q @ (q.T @ y)
+        free = max(len(y) - q.shape[1] - 1, 1)
+        se = math.sqrt(float(own[0]) * float(left @ left) / free) / scale
+        return PairedTest(float(on_y[0]) / scale, se, lambda d: float(values(d)[0]), values, self.exact)
+
+
+@dataclass(frozen=True)
+class PairedComponents:
+    """The mean difference of pairs where tasks, pairs of tasks and noise have variances, as a study's mixtures show them.
+
+    `contrast` (n,) has the weights of the difference along the error contrasts of `components`, whose x is what a difference
+    of 1 adds to each mixture. `known` has what was simulated, by draws and point.
     """
-    first = contrast(pairs, len(y))
-    variance = _Variance.of(weights, np.sign(first))
-    if variance.design.n < 3:
-        raise InputError(f"{len(y)} mixtures are too few for the variances of tasks and noise")
-    theta, noise = (float(v[0]) for v in variance.fitted(y[:, None]))
-    shared, own = (float(part[0]) for part in variance.of_contrasts(first[None]))
-    se = math.sqrt((theta * shared + own) * noise)
-    ratios = np.append(0.0, np.logspace(-2, 3.5, RATIOS - 1) / max(float(variance.design.eigenvalues.mean()), 1e-12))
-    at = min(int(np.searchsorted(ratios, theta)), RATIOS - 1)
-    nearest = ratios[at] if at == 0 or ratios[at] - theta < theta - ratios[at - 1] else ratios[at - 1]
-    outcomes = weights @ rng.normal(0, math.sqrt(nearest), (weights.shape[1], draws)) + rng.normal(size=(len(y), draws))
-    again, scale = variance.fitted(outcomes)
-    simulated = (first @ outcomes) ** 2 / ((again * shared + own) * np.maximum(scale, 1e-300))
-    difference = float(first @ y)
 
-    def statistic(d: float) -> float:
-        if se == 0:
-            return math.inf if abs(difference - d) > 1e-12 * max(abs(difference), 1e-300) else 0.0
-        return (difference - d) ** 2 / se**2
+    components: Components
+    contrast: Array
+    known: dict[tuple[int, int], Array] = field(default_factory=dict, repr=False)
 
-    return PairedTest(difference, se, statistic, lambda _: np.append(simulated, math.inf), False)
+    @staticmethod
+    def of(weights: Array, pairs: Pairs, *, given_tasks: bool = False) -> PairedComponents:
+        """Of mixtures with shares (M, T); given what each task is worth, the shares are fixed effects.
+
+        Raises InputError where there are too few mixtures for the variances, or too many.
+        """
+        first, sizes = contrast(pairs, len(weights)), size_means(weights)
+        fixed = np.column_stack([sizes, weights]) if given_tasks else sizes
+        components = Components.of(weights, np.sign(first) / 2, fixed)
+        along = components.contrasts.T @ first
+        return PairedComponents(components, along / (along @ components.x))
+
+    @cached_property
+    def _spread(self) -> Array:
+        """The variance (G,) of the difference at each point, in units of noise."""
+        return np.asarray(((self.components.factor.swapaxes(1, 2) @ self.contrast) ** 2).sum(axis=1))
+
+    def fitted(self, y: Array) -> tuple[Array, Array, Index]:
+        """Differences, standard errors and best points (D,) of outcomes (n, D) along the error contrasts."""
+        at, noise = self.components.noise(self.components.of_x[0] @ y, self.components.squares(y))
+        return self.contrast @ y, np.sqrt(self._spread[at] * noise), at
+
+    def simulated(self, point: int, draws: int, rng: np.random.Generator) -> Array:
+        """The squared t of no difference (draws,), of outcomes with the variances of a point."""
+        if (point, draws) not in self.known:
+            y = self.components.factor[point] @ rng.normal(size=(self.components.n, draws))
+            difference, se, _ = self.fitted(y)
+            self.known[point, draws] = (difference / se) ** 2
+        return self.known[point, draws]
+
+    def test(self, y: Array, *, draws: int, rng: np.random.Generator) -> PairedTest:
+        """The test of outcomes (M,): t is compared with its own distribution under the fitted variances."""
+        differences, errors, at = self.fitted(self.components.contrasts.T @ y[:, None])
+        difference, se = float(differences[0]), float(errors[0])
+        reference = np.append(self.simulated(int(at[0]), draws, rng), math.inf)
+
+        def statistic(d: float) -> float:
+            if se <= 1e-150:
+                return math.inf if abs(difference - d) > 1e-12 * max(abs(difference), 1e-300) else 0.0
+            return (difference - d) ** 2 / se**2
+
+        return PairedTest(difference, se, statistic, lambda _: reference, False)
 
 
 def detectable_difference(
-    weights: Array, pairs: Pairs, outcomes: Array, *, power: float = 0.8, alpha: float = 0.05, rng: np.random.Generator
+    weights: Array,
+    pairs: Pairs,
+    outcomes: Array,
+    *,
+    given_tasks: bool,
+    power: float = 0.8,
+    alpha: float = 0.05,
+    rng: np.random.Generator,
 ) -> float:
     """The mean difference of pairs that the parametric bootstrap shows with that power.
 
     `outcomes` (M, D) are simulated ones without a difference. A difference that is added leaves the variance as it is, for
-    the groups are taken out of it: so each outcome says from which difference on it is shown. nan where there is no test.
+    the groups are taken out of it: so each outcome says from which difference on it is shown, also given what each task is
+    worth where that is asked. nan where there is no test.
     """
-    try:
-        tests = [by_bootstrap(y, weights, pairs, draws=199, rng=rng) for y in outcomes.T]
-    except InputError:
-        return math.nan
-    least = [math.sqrt(float(np.quantile(t.reference(0.0), 1 - alpha))) * t.se - t.difference for t in tests]
+    least = np.full(outcomes.shape[1], -math.inf)
+    for given in (False, True) if given_tasks else (False,):
+        try:
+            model = PairedComponents.of(weights, pairs, given_tasks=given)
+        except InputError:
+            return math.nan
+        differences, errors, points = model.fitted(model.components.contrasts.T @ outcomes)
+        critical = {p: float(np.quantile(model.simulated(p, 1999, rng), 1 - alpha)) for p in set(points.tolist())}
+        least = np.maximum(least, np.sqrt([critical[p] for p in points.tolist()]) * errors - differences)
     return float(np.quantile(least, power))
 
 

@@ -209,7 +209,8 @@ def detectable_difference(
         return math.nan
     rng = rng or np.random.default_rng(0)
     none = outcomes(weights, sd_task=sd_task, sd_noise=sd_noise, draws=draws, rng=rng)
-    return paired.detectable_difference(weights, pairs, none, alpha=alpha, rng=rng)
+    several = bool(((weights > 0).sum(axis=1) > 1).any())
+    return paired.detectable_difference(weights, pairs, none, given_tasks=several, alpha=alpha, rng=rng)
 
 
 def effective_sample_size(weights: Array, score: Array, *, sd_task: float, sd_noise: float) -> float:

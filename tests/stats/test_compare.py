@@ -112,8 +112,83 @@ def test_level_of_few_pairs(designs):
         y = weights @ rng.normal(size=9) + 0.25 * rng.normal(size=19)
         side = matching.split(x, [(k,) for k in (weights > 0).sum(axis=1)])
         pairs = matching.pairs(side, (weights > 0).sum(axis=1).tolist(), x, weights)
-        rejected.append(paired.by_bootstrap(y, weights, pairs, draws=399, rng=rng).p() <= 0.05)
+        model = paired.PairedComponents.of(weights, pairs)
+        rejected.append(model.test(y, draws=399, rng=rng).p() <= 0.05)
     assert np.mean(rejected) == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 150))
+
+
+def test_difference_given_tasks_is_that_of_regression(designs, rng):
+    """Given what each task is worth: the coefficient of the groups beside the shares of all tasks (least squares)."""
+    weights = designs.subsets(6, [1, 2, 3])
+    k = (weights > 0).sum(axis=1)
+    x = designs.rao(weights, rng)
+    side = matching.split(x, k.tolist())
+    pairs = matching.pairs(side, k.tolist(), x, weights)
+    y = 60 + weights @ rng.normal(size=6) + 0.3 * rng.normal(size=len(k))
+    group = np.sign(paired.contrast(pairs, len(k))) / 2
+    sizes = (k[:, None] == [1, 2, 3]).astype(float)
+    expected, *_ = np.linalg.lstsq(np.column_stack([group, sizes, weights]), y, rcond=None)
+    relabelled = Relabelled(weights, labels(6, 0, rng)[0], True, SetScores.of(weights > 0, x))
+
+    def pairs_of(moved):
+        return matching.pairs(matching.split(moved, k.tolist()), k.tolist(), moved, weights)
+
+    by_labels = paired.RelabelledPairs.of(relabelled.fewer(50, rng), pairs, pairs_of).given_tasks(y)
+    bootstrap = paired.PairedComponents.of(weights, pairs, given_tasks=True).test(y, draws=50, rng=rng)
+    assert by_labels.difference == pytest.approx(expected[0])
+    assert bootstrap.difference == pytest.approx(expected[0])
+
+
+def test_variance_of_the_difference_by_dense_matrices(designs, rng):
+    """The standard error is that of the fitted covariance: tasks, pairs of tasks and noise at the best point of the grid."""
+    weights = designs.subsets(6, [1, 2, 3])
+    k = (weights > 0).sum(axis=1)
+    x = designs.rao(weights, rng)
+    pairs = matching.pairs(matching.split(x, k.tolist()), k.tolist(), x, weights)
+    y = weights @ rng.normal(size=6) + 0.3 * rng.normal(size=len(k))
+    model = paired.PairedComponents.of(weights, pairs)
+    c, parts = paired.contrast(pairs, len(k)), model.components
+    difference, se, (at,) = model.fitted(parts.contrasts.T @ y[:, None])
+    covariance = parts.contrasts @ parts.factor[at] @ parts.factor[at].T @ parts.contrasts.T
+    fixed = np.column_stack([(k[:, None] == [1, 2, 3]).astype(float), np.sign(c)])
+    inside = np.linalg.qr(fixed, mode="complete")[0][:, 4:]
+    within = inside.T @ (covariance + fixed @ fixed.T) @ inside
+    noise = (inside.T @ y) @ np.linalg.solve(within, inside.T @ y) / inside.shape[1]
+    assert difference[0] == pytest.approx(c @ y)
+    assert se[0] == pytest.approx(np.sqrt(c @ covariance @ c * noise))
+
+
+@pytest.mark.parametrize("sizes", [(1, 2), (3,)])
+def test_good_tasks_that_are_diverse_are_no_effect_of_mixing(sizes, designs, monkeypatch):
+    """Mixtures are worth the mean of their tasks, the good ones being far from all: half were false differences before."""
+    monkeypatch.setattr("diversity.stats.compare.RELABELLINGS", 199)
+    rng, decided, plain = np.random.default_rng(8), [], []
+    weights = designs.subsets(7, sizes)
+    for _ in range(30):
+        distances = rng.random((7, 7))
+        distances += distances.T
+        far = distances.mean(axis=1)
+        x = np.einsum("mi,ij,mj->m", weights, distances, weights)
+        y = 60 + weights @ (2 * (far - far.mean()) / far.std() + rng.normal(size=7))
+        y += 0.25 * rng.normal(size=len(y))
+        found = diversity.compare(
+            designs.results(weights, y, languages=("en",)), designs.scores(weights, x), metric="cosine",
+            analysis=diversity.Analysis(permutations=499, bootstrap=100, rope=0.0),
+        )  # fmt: skip
+        decided.append(found.verdict in ("better", "worse"))
+        plain.append(found.p <= 0.05)
+        if plain[-1] and not decided[-1]:
+            assert any("does not hold given what each task is worth" in note for note in found.notes)
+    assert np.mean(plain) > 0.2
+    assert np.mean(decided) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 30)
+
+
+def test_an_effect_of_mixing_holds_given_what_tasks_are_worth(designs, rng):
+    results, scores, _ = tables(designs, rng, 3.0, sizes=(1, 2, 3))
+    found = diversity.compare(results, scores, metric="cosine")
+    assert found.verdict == "better"
+    assert list(found.tables["members"]["given"]) == ["nothing", "what each task is worth"]
+    assert found.tables["members"]["p"].max() < 0.05
 
 
 def test_losses_are_better_where_lower(designs, rng):

@@ -197,7 +197,7 @@ def test_interval_is_the_slopes_not_rejected(seed, shift):
     grid = np.linspace(low - (high - low), high + (high - low), 301)
     kept = test.p(grid[:, None])[:, 0] > 0.05
     assert kept[(grid < low) | (grid > high)].mean() < 0.03  # p is a step function: islands of the width of a step
-    assert interval.gaps[0] or kept[(grid > low) & (grid < high)].all()
+    assert interval.gaps[0] or kept[(grid > low) & (grid < high)].mean() > 0.97  # and gaps of the width of a step
     moved = label_test(in_table(weights, x), y + shift * x)
     ends = moved.interval()
     assert [ends.low[0], ends.high[0]] == pytest.approx([low + shift, high + shift], abs=1e-3 * (high - low))
