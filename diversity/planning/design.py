@@ -178,6 +178,7 @@ def design(
     balance = _balance(table, choice.metric)
     spread = _spread(assumed, strength, choice, notes)
     power = _power(table, candidates.names, choice.metric, spread, assumed.draws, seed)
+    notes.append(_test(table, candidates.names))
     costs = _costs(table, space.stacked.names, choice, notes)
     notes += [*_overlaps(table), *_one_sided(table), *_unlike(balance), *_unknown(space.stacked.names)]
     if costs.hours is None:
@@ -345,6 +346,26 @@ def _sd_seed(assumed: Assumptions, outcome: str, notes: list[str]) -> float:
     return 0.0
 
 
+def _trained(table: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, Array]:
+    """The mixtures that are trained on something, and their weights (M, T)."""
+    trained = table[table["k"] > 0]
+    return trained, weights_of([Mixture.of(list(tasks)) for tasks in trained["tasks"]], names)
+
+
+def _by_diversity(table: pd.DataFrame) -> bool:
+    return not table["role"].isin(("closed", "single", "baseline")).all()
+
+
+def _test(table: pd.DataFrame, names: Sequence[str]) -> str:
+    """The test that `fit` will give these mixtures, for a note."""
+    from diversity.stats import power
+
+    choice = power.promised(_trained(table, names)[1], chosen_by_diversity=_by_diversity(table))
+    if choice.test == "none":
+        return f"fit will give these mixtures no verdict: {choice.why}"
+    return f"fit will test these mixtures by {choice.name}"
+
+
 def _power(
     table: pd.DataFrame, names: Sequence[str], metric: str, spread: Spread, draws: int, seed: int
 ) -> pd.DataFrame:
@@ -354,15 +375,19 @@ def _power(
     from diversity.stats import power
     from diversity.studies.study import sd_within
 
-    trained = table[table["k"] > 0]
-    weights = weights_of([Mixture.of(list(tasks)) for tasks in trained["tasks"]], names)
+    trained, weights = _trained(table, names)
     scores, several = trained[metric].to_numpy(float), (trained["k"] > 1).to_numpy()
     n, (sd_task, sd_noise) = int(several.sum()), spread
     effective = power.effective_sample_size(weights[several], scores[several], sd_task=sd_task, sd_noise=sd_noise)
     rng = np.random.default_rng(seed)
-    chosen = not table["role"].isin(("closed", "single", "baseline")).all()
     least = power.minimum_detectable(
-        weights, scores, sd_task=sd_task, sd_noise=sd_noise, chosen_by_diversity=chosen, draws=draws, rng=rng
+        weights,
+        scores,
+        sd_task=sd_task,
+        sd_noise=sd_noise,
+        chosen_by_diversity=_by_diversity(table),
+        draws=draws,
+        rng=rng,
     )
     unit = f"points of outcome per sd of diversity within sizes ({sd_within(scores, weights):.4g}), 80 % power"
     rows = [

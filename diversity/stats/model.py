@@ -44,6 +44,12 @@ class TestChoice:
 
     __test__ = False  # no class of tests
 
+    @property
+    def name(self) -> str:
+        """The test in words."""
+        words = {"labels": "task-label permutation", "bootstrap": "multi-membership REML, parametric bootstrap"}
+        return words.get(self.test, "no test")
+
 
 def primary_test(
     weights: Array, *, relabelled: bool, chosen_by_diversity: bool = False, covariates: int = 0, moved: bool = False
@@ -169,8 +175,8 @@ class Estimates:
         """The test in words."""
         if self.labels is not None:
             count = self.labels.count
-            return f"task-label permutation ({'all' if self.labels.exact else 'drawn,'} {count:,})"
-        return "multi-membership REML, parametric bootstrap" if self.choice.test == "bootstrap" else "no test"
+            return f"{self.choice.name} ({'all' if self.labels.exact else 'drawn,'} {count:,})"
+        return self.choice.name
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diversity.stats import paired
 from diversity.stats.interactions import Components, at_components
-from diversity.stats.model import primary_test
+from diversity.stats.model import TestChoice, primary_test
 from diversity.stats.multimembership import basis
 from diversity.stats.permutation import Relabelled, SetScores, label_test, labels
 from diversity.studies.study import sd_within
@@ -147,6 +147,15 @@ def detectable(
     return high
 
 
+def promised(weights: Array, *, chosen_by_diversity: bool) -> TestChoice:
+    """The test that `fit` will give a design of mixtures with weights (M, T), by the design alone.
+
+    >>> promised(np.eye(9), chosen_by_diversity=False).name
+    'task-label permutation'
+    """
+    return primary_test(weights, relabelled=closed(weights), chosen_by_diversity=chosen_by_diversity)
+
+
 def minimum_detectable(
     weights: Array,
     score: Array,
@@ -182,7 +191,7 @@ def minimum_detectable(
         orders, exact = labels(weights.shape[1], 4 * RELABELLINGS, rng)
         sets = SetScores.of(weights > 0, score)
         relabelled = Relabelled(weights, orders, exact, sets, centre=float(score.mean()), scale=sd)
-    choice = primary_test(weights, relabelled=relabelled is not None, chosen_by_diversity=chosen_by_diversity)
+    choice = promised(weights, chosen_by_diversity=chosen_by_diversity)
     if choice.test == "none":
         return math.nan
     single = (weights > 0).sum(axis=1) == 1

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import diversity
 from diversity import Assumptions, Hypothesis, InputError, Training, design
 from diversity.cli import main
 from diversity.moments import moments
@@ -326,3 +327,21 @@ def test_a_bad_command_writes_nothing(tmp_path, capsys):
         assert stop.value.code == 2
         assert capsys.readouterr().err.startswith("diversity: ")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("scheme", "k", "mixtures"),
+    [("closed", 2, 8), ("closed", (2, 3), 8), ("matched", 3, 8), ("matched", 3, 2), ("space-filling", 3, 14)],
+)
+def test_fit_gives_the_test_that_the_design_promised(scheme, k, mixtures, designs, rng):
+    study = design(TASKS, k=k, scheme=scheme, mixtures=mixtures, hypothesis=Hypothesis(targets=("xnli",)))
+    trained = study.mixtures[study.mixtures["k"] > 0]
+    rows = [
+        {"mixture": row["mixture"], "role": row["role"], "pair": row["pair"], "target": "xnli", "language": language,
+         "seed": 0, "metric": "accuracy", "value": 60 + rng.normal()}
+        for row in trained.to_dict("records") for language in ("en", "de")
+    ]  # fmt: skip
+    scores = diversity.score(TASKS, all_subsets=True, metrics=[study.metric], intervals=False)
+    found = diversity.fit(pd.DataFrame(rows), scores, metric=study.metric, outcome="xnli", details=False)
+    test = found.primary.partition(" (")[0].replace("no test", "no verdict")
+    assert [test in note for note in study.notes if note.startswith("fit will ")] == [True], (test, study.notes)
