@@ -1,4 +1,4 @@
-"""Gold labels there and back: `python analyses/decoding.py DATA --vocabulary vocab.txt` writes docs/decoding.md.
+"""Gold labels there and back: `python analyses/decoding.py DATA --vocabulary vocab.txt` writes docs/reference/decoding.md.
 
 Every question and every sentence of the span and tagging tasks in DATA is turned into features, its gold labels become
 one-hot logits, and these are decoded to text and tags again. What does not come back is counted by its cause.
@@ -40,7 +40,7 @@ CAUSES = {
     "other": "another cause",
 }
 LENGTH, TAG_LENGTH, WIDTH = 384, 128, 30
-OUT = Path(__file__).parent.parent / "docs" / "decoding.md"
+OUT = Path(__file__).parent.parent / "docs" / "reference" / "decoding.md"
 
 
 # --- Tokenizers of four families ---------------------------------------------------------------------
@@ -196,7 +196,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     return [*lines, *("| " + " | ".join(map(str, r)) + " |" for r in rows), ""]
 
 
-HEAD = """# Decoding, there and back
+HEAD = """# Which answers and tags survive tokenization
 
 Written by `analyses/decoding.py` from real data. Gold labels are turned into features, the labels into one-hot logits, and
 these are decoded again: what does not come back cannot be predicted by any model with that tokenizer. Sequences of {length}

@@ -1,4 +1,4 @@
-"""Time and memory of every metric as the number of rows grows: docs/growth.md, docs/growth.csv and docs/growth.png, .svg.
+"""Time and memory of every metric as the number of rows grows: docs/reference/growth.md, docs/reference/growth.csv and docs/reference/growth.png, .svg.
 
     python benchmarks/growth.py                                   # n = 1,000 to 1,000,000; about twenty minutes
     python benchmarks/growth.py --sizes 1000 4000 --budget 5      # a try
@@ -31,7 +31,7 @@ import numpy as np
 from diversity import catalog, store
 from diversity.types import Metric
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parent.parent / "docs" / "reference"
 DIMENSION, REFERENCE, TASKS, GROUPS = 384, 1000, 4, 20
 BEGUN_TO = 100_000  # rows: a larger cell beyond the budget is not begun
 FAMILIES = ("rows, no pairs", "pairs of rows", "rows and a reference", "texts")
@@ -190,7 +190,7 @@ def page(cells: Sequence[Cell], sizes: Sequence[int], budget: float, threads: st
     """The page of the documentation."""
     head = ["metric", *(f"n = {n:,}" for n in sizes), "exponent"]
     lines = [
-        "<!-- Written by benchmarks/growth.py: run it. -->\n\n# How time and memory grow\n",
+        "<!-- Written by benchmarks/growth.py: run it. -->\n\n# Time and memory of every metric\n",
         f"One call of each metric on n rows of {DIMENSION} dimensions (single precision, from a file; a reference has "
         f"{REFERENCE:,} rows, a partition {TASKS} tasks) or n texts of ten words, in a process of its "
         f"own (BLAS threads: {threads}): processor seconds, and peak memory above what the process held before. The "

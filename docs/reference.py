@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -103,7 +104,21 @@ def api() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"api.md": api, "metrics.md": metrics, "tasks.md": tasks, "commands.md": commands}
+def analysis(folder: str, title: str) -> str:
+    """The README of an analysis as a page; links to files that the site has no page of become their names."""
+    text = (FOLDER.parent.parent / "analyses" / folder / "README.md").read_text("utf8")
+    text = re.sub(r"\[([^]]*)\]\((?!http)[^)]*\)", r"\1", text)
+    return re.sub(r"^# .*", f"# {title}", text, count=1)
+
+
+PAGES = {
+    "api.md": api,
+    "metrics.md": metrics,
+    "tasks.md": tasks,
+    "commands.md": commands,
+    "simulations.md": lambda: analysis("simulation", "Simulations: do the tests keep their level?"),
+    "grid.md": lambda: analysis("grid", "Results of a small real grid"),
+}
 
 
 def main(check: bool) -> int:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,21 @@ from diversity.cli import main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf8")
-EXAMPLES = re.findall(r"^\$ \.venv/bin/diversity (.*)\n((?:(?!```).*\n)+)", README, flags=re.MULTILINE)
+sys.path.insert(0, str(ROOT / "docs"))
+
+import blocks  # noqa: E402  (docs/blocks.py)
 
 
-@pytest.mark.parametrize(("arguments", "shown"), EXAMPLES)
-def test_outputs_in_the_readme_are_the_commands_own(arguments, shown, capsys):
-    with pytest.raises(SystemExit):
-        main(shlex.split(arguments))
-    assert capsys.readouterr().out == shown
+@pytest.mark.parametrize("page", blocks.pages(), ids=lambda page: page.stem)
+def test_what_a_page_shows_runs_and_prints_that(page):
+    text = page.read_text("utf8")
+    assert blocks.run(text) == text, "python docs/blocks.py writes the outputs anew"
 
 
-def test_the_readme_shows_an_output():
-    assert len(EXAMPLES) == 1
+def test_the_readme_shows_an_output_and_a_picture():
+    assert len(re.findall("^```console", README, flags=re.MULTILINE)) == 1
+    (picture,) = re.findall(r"!\[[^]]+\]\((.*?)\)", README)
+    assert (ROOT / picture).stat().st_size < 100_000
 
 
 @pytest.mark.parametrize("page", ["README.md", "data/README.md", "CONTRIBUTING.md"])
@@ -58,20 +62,6 @@ def test_what_contributing_names_is_there():
     assert all((ROOT / path).exists() for path in named)
 
 
-def test_python_in_the_readme_runs(rng):
-    import diversity
-
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    texts = {
-        "texts": ["Good food.", "Slow service.", "Lovely view."],
-        "headlines": ["Rain in Oslo", "Rates rise", "A bridge opens"],
-    }
-    names = {"x": rng.normal(size=(30, 5)), "y": rng.normal(size=(20, 5)), **texts}
-    exec(code, names)
-    assert names["table"].shape[0] == names["own"].shape[0] == 5
-    assert isinstance(names["space"], diversity.EmbeddedTasks)
-
-
 def shown_options(text):
     """The options that are shown of each command: {("grid", "run"): {"--output", ...}}."""
     found = {}
@@ -90,61 +80,6 @@ def test_commands_in_the_readme_have_the_options_that_are_shown(name, options, c
     assert options <= set(re.findall(r"--[a-z][a-z-]*", capsys.readouterr().out))
 
 
-# Pages that are run from top to bottom in one folder: their blocks with a title are files.
-WHOLE = sorted(p for p in (ROOT / "docs" / "howto").glob("*.md") if ' title="' in p.read_text("utf8"))
-PAGES = sorted(p for p in (ROOT / "docs").rglob("*.md") if "reference" not in p.parts and p not in WHOLE)
-SHOWN = [
-    pytest.param(command, shown, id=f"{page.stem}-{n}")
-    for page in PAGES
-    for n, (command, shown) in enumerate(
-        re.findall(r"^```console\n\$ diversity (.*)\n((?:(?!```).*\n)*)```", page.read_text("utf8"), flags=re.MULTILINE)
-    )
-]
-CODE = [
-    pytest.param(code, id=f"{page.stem}-{n}")
-    for page in PAGES
-    for n, code in enumerate(
-        re.findall(r"^```python\n(.*?)^```", page.read_text("utf8"), flags=re.MULTILINE | re.DOTALL)
-    )
-]
-
-
-@pytest.mark.parametrize(("arguments", "shown"), SHOWN)
-def test_outputs_in_the_pages_are_the_commands_own(arguments, shown, capsys):
-    with pytest.raises(SystemExit):
-        main(shlex.split(arguments))
-    assert capsys.readouterr().out == shown
-
-
-@pytest.mark.parametrize("code", CODE)
-def test_python_in_the_pages_runs(code, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    exec(code, {"__name__": "page"})
-
-
-@pytest.mark.parametrize("page", WHOLE, ids=lambda page: page.stem)
-def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DIVERSITY_CACHE", str(tmp_path / "cache"))
-    names = {"__name__": "page"}
-    for kind, title, content in re.findall(
-        r"^```(\w+)(?: title=\"(.*?)\")?\n(.*?)^```", page.read_text("utf8"), flags=re.MULTILINE | re.DOTALL
-    ):
-        commands = re.findall(r"^(?:\$ )?diversity (.*)$", content, flags=re.MULTILINE)
-        if title:
-            Path(title).parent.mkdir(parents=True, exist_ok=True)
-            Path(title).write_text(content, "utf8")
-        elif kind == "python":
-            exec(content, names)
-        for command in commands if kind in ("sh", "console") else ():
-            with pytest.raises(SystemExit) as stop:
-                main(shlex.split(command))
-            out, err = capsys.readouterr()
-            assert not stop.value.code, err
-            if kind == "console":
-                assert out == content.partition("\n")[2]
-
-
 def test_the_pages_show_the_examples_that_ship():
     page = (ROOT / "docs" / "howto" / "target.md").read_text("utf8")
     files = list((ROOT / "data" / "examples" / "tasks").glob("*.toml"))
@@ -154,7 +89,6 @@ def test_the_pages_show_the_examples_that_ship():
 
 def test_the_site_builds_without_a_warning(tmp_path):
     import subprocess
-    import sys
 
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -165,7 +99,6 @@ def test_the_site_builds_without_a_warning(tmp_path):
 
 def test_the_reference_is_what_the_code_says():
     import subprocess
-    import sys
 
     done = subprocess.run([sys.executable, ROOT / "docs" / "reference.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
