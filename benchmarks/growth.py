@@ -1,4 +1,4 @@
-"""Time and memory of every metric as the number of rows grows: docs/reference/growth.md, docs/reference/growth.csv and docs/reference/growth.png, .svg.
+"""Time and memory of every metric as the number of rows grows: growth.md, .csv, .png and .svg in docs/reference.
 
     python benchmarks/growth.py                                   # n = 1,000 to 1,000,000; about twenty minutes
     python benchmarks/growth.py --sizes 1000 4000 --budget 5      # a try

@@ -1,7 +1,8 @@
-"""Run what the pages show: `python docs/blocks.py [PAGE ...]` writes the outputs anew (or `--check`: status 1 if any differs).
+"""Run what the pages show: `python docs/blocks.py [PAGE ...]` writes the outputs anew (`--check`: status 1 if any differs).
 
-A page is run from top to bottom in a folder of its own, which has `data/samples` and `analyses` as a clone has them. A block with a title is a file, `python` is executed, and of `sh` and `console` the lines that call `diversity`
-are run; `console` shows the output, too. `bash` is for what cannot be run here: installing, clusters, hours of training.
+A page is run from top to bottom in a folder of its own, which has `data/samples` and `analyses` as a clone has them. A block
+with a title is a file, `python` is executed, and of `sh` and `console` the lines that call `diversity` are run; `console`
+shows the output, too. `bash` is for what cannot be run here: installing, clusters, hours of training.
 """
 
 from __future__ import annotations
