@@ -31,12 +31,14 @@ _API = {
     "propose": "scoring.propose",
     "plot": "reporting.plot",
     "read_plan": "planning.plans",
+    "read_wide": "studies.wide",
     "retrieve": "retrieval.retrieve",
     "published": "data.shipped",
     "save_moments": "scoring.embedded",
     "save_vectors": "scoring.embedded",
     "score": "scoring.score",
     "scorers": "scoring.scorer",
+    "scores_of_weights": "scoring.scorer",
     "task": "catalog",
     "TransferSettings": "zeroshot.transfer",
     "train_mix": "training.intermediate",
@@ -103,7 +105,9 @@ if TYPE_CHECKING:
     from diversity.scoring.score import distances as distances
     from diversity.scoring.score import score as score
     from diversity.scoring.scorer import scorers as scorers
+    from diversity.scoring.scorer import scores_of_weights as scores_of_weights
     from diversity.stats.analysis import Analysis as Analysis
+    from diversity.studies.wide import read_wide as read_wide
     from diversity.training.intermediate import plan_mix as plan_mix
     from diversity.training.intermediate import train_mix as train_mix
     from diversity.training.settings import Settings as Settings

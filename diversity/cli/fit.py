@@ -10,13 +10,9 @@ import typer
 
 from diversity.cli._analysis import AnalysisOptions, with_analysis
 from diversity.cli._common import metrics_in, note, text_table
-from diversity.cli._options import (
-    BootstrapOption,
-    CovariatesOption,
-    ResultsOption,
-    ScoresOption,
-)
+from diversity.cli._options import BootstrapOption, CovariatesOption, ResultsOption
 from diversity.cli._output import TablesWriter, check_folder, json_text, with_tables_writer, write_tables
+from diversity.cli._wide import AnyMetric, AnyScores, WideOptions, scores_for, with_wide
 
 if TYPE_CHECKING:
     from diversity.stats.fit import Fit
@@ -27,14 +23,14 @@ app = typer.Typer()
 @app.command()
 @with_tables_writer
 @with_analysis
+@with_wide
 def fit(
     writer: TablesWriter,
     options: AnalysisOptions,
+    wide: WideOptions,
     results: ResultsOption,
-    scores: ScoresOption,
-    metric: Annotated[
-        str, typer.Option("--metric", "--metrics", help="Metric of the scores, such as cosine or vendi(q=2).")
-    ],
+    scores: AnyScores = None,
+    metric: AnyMetric = "",
     covariates: CovariatesOption = "",
     bootstrap: BootstrapOption = 1000,
     tables: Annotated[Path | None, typer.Option(hidden=True, help="Old: --output FOLDER.")] = None,
@@ -44,15 +40,17 @@ def fit(
     The default test allows for tasks that several mixtures share.
 
     diversity fit --results results.csv --scores scores.csv --metric "vendi(q=2)" --output fit.json
+
+    diversity fit --results runs.csv --weights "train_*" --outcomes "valid_*" --lower-is-better
     """
     from diversity.stats import fit as fitting
-    from diversity.studies.scores import read_scores
 
     if tables is not None:
         check_folder(tables)
-    known = read_scores(scores)
+    runs = wide.read(results, options)
+    known, metric = scores_for(runs, scores, metric, options)
     analysis = options.of(known, covariates=tuple(metrics_in(covariates)), bootstrap=bootstrap)
-    fitted = fitting.fit(results, known, metric=metric, analysis=analysis)
+    fitted = fitting.fit(runs, known, metric=metric, analysis=analysis)
     document = json_text(fitted.to_dict())
     writer.save("fit", fitted.tables, document)
     if tables is not None:

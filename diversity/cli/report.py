@@ -10,25 +10,21 @@ import typer
 from diversity.cli._analysis import AnalysisOptions, Rope, with_analysis
 from diversity.cli._common import metrics_in
 from diversity.cli._common import note as say
-from diversity.cli._options import (
-    BootstrapOption,
-    CovariatesOption,
-    ResultsOption,
-    ScoresOption,
-)
+from diversity.cli._options import BootstrapOption, CovariatesOption, ResultsOption
+from diversity.cli._wide import AnyMetric, AnyScores, WideOptions, scores_for, with_wide
 
 app = typer.Typer()
 
 
 @app.command()
 @with_analysis
+@with_wide
 def report(
     options: AnalysisOptions,
+    wide: WideOptions,
     results: ResultsOption,
-    scores: ScoresOption,
-    metric: Annotated[
-        str, typer.Option("--metric", "--metrics", help="The primary metric, chosen before the results were seen.")
-    ],
+    scores: AnyScores = None,
+    metric: AnyMetric = "",
     output: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report/report.html"),
     covariates: CovariatesOption = "",
     title: Annotated[str, typer.Option(help="Title of the report.")] = "",
@@ -47,18 +43,20 @@ def report(
 ) -> None:
     """Write the whole analysis as one HTML page.
 
-    Its tables and figures are written beside it.
+    Its tables and figures are written beside it. The metric is the primary one, chosen before the results were seen.
 
     diversity report --results results.csv --scores scores.csv --metric "vendi(q=2)" --output report/report.html
+
+    diversity report --results runs.csv --weights "train_*" --outcomes "valid_*" --lower-is-better
     """
     from diversity.reporting import report as reporting
-    from diversity.studies.scores import read_scores
 
-    known = read_scores(scores)
+    runs = wide.read(results, options)
+    known, metric = scores_for(runs, scores, metric, options)
     analysis = options.of(known, rope=rope, covariates=tuple(metrics_in(covariates)), bootstrap=bootstrap)
     presentation = reporting.Presentation(title or reporting.TITLE, note, exports)
     written = reporting.report(
-        results, scores, metric=metric, output=output, groups=groups, analysis=analysis,
+        runs, known, metric=metric, output=output, groups=groups, analysis=analysis,
         presentation=presentation,
     )  # fmt: skip
     print(written.html)

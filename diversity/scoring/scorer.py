@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from diversity.encoders import registry
 from diversity.moments import single_threaded
 from diversity.scoring.asked import Asked
 from diversity.scoring.embedded import EmbeddedTasks, from_arrays, load_moments
-from diversity.studies.scores import Scores
+from diversity.studies.outcomes import Outcomes
+from diversity.studies.scores import Scores, read_scores
 from diversity.types import Array, InputError, SecondOrder
 
+HILL = "hill(q=1)"  # of the weights: the score that every mixture has
 NUMBERS = 1 << 24  # of weights that are valued at once: 134 MB
 
 
@@ -115,6 +117,49 @@ def scorers(
             return None
 
     return scorer
+
+
+def scores_of_weights(
+    results: Outcomes,
+    metrics: Sequence[str] = (HILL,),
+    *,
+    encoder: str | None = None,
+    moments: Path | str | None = None,
+    embeddings: Mapping[str, ArrayLike | Path] | None = None,
+) -> Scores:
+    """The scores of the mixtures of checked results, where there is no table of them: from their weights.
+
+    The Hill number of the weights is always among them; other metrics need moments of the tasks, or their vectors, as for
+    `scorers`. Raises InputError where a task has none, and for a metric of rows.
+    """
+    import pandas as pd
+
+    asked = [Asked.of(name) for name in dict.fromkeys([*metrics, HILL])]
+    shares = {name: given for name, given in results.shares.items() if given}
+    tasks = sorted({task for given in shares.values() for task in given})
+    weights = np.array([[given.get(task, 0.0) for task in tasks] for given in shares.values()])
+    about = pd.DataFrame(
+        {
+            "mixture": list(shares),
+            "tasks": ["+".join(given) for given in shares.values()],
+            "weights": ["+".join(repr(float(w)) for w in given.values()) for given in shares.values()],
+        }
+    )
+    space = None
+    if any(a.metric.takes != "weights" for a in asked):
+        space = from_arrays({t: embeddings[t] for t in tasks if t in embeddings}) if embeddings else None
+        space = space or load_moments(tasks, moments, encoder or registry.DEFAULT)
+        if missing := [t for t in tasks if t not in space.stacked.names]:
+            raise InputError(f"expected vectors of each task, found none of {', '.join(missing[:3])}")
+    parts = []
+    for a in asked:
+        if a.metric.takes == "weights":
+            values = np.array([a.metric.function(row, **a.options) for row in weights])
+        else:
+            assert space is not None
+            values = MomentScorer(space, a).values(weights[:, [tasks.index(t) for t in space.stacked.names]])
+        parts.append(about.assign(metric=a.name, value=values, encoder=space.encoder if space else ""))
+    return read_scores(pd.concat(parts, ignore_index=True))
 
 
 def _relabelled_forms(weights: Array, permutations: NDArray[np.intp], form: SecondOrder) -> Array:

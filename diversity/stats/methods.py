@@ -19,6 +19,7 @@ from diversity.types import Array, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST = 50  # targets of the mixed model, whose time grows with them
 SHARED = "ignores that mixtures share tasks"
 
 
@@ -139,9 +140,11 @@ def _mixed(study: Study, design: DesignMatrix, alpha: float) -> list[Method]:
     """Mixed model of mixture x target outcomes, a random slope for each target (statsmodels)."""
     if len(study.targets) < 3 or np.ptp(study.y) == 0:
         return []
+    name = "mixed model, slope by target"
+    if len(study.targets) > MOST:
+        return [Method(name, note=f"not fitted to more than {MOST} targets")]
     from statsmodels.regression.mixed_linear_model import MixedLM
 
-    name = "mixed model, slope by target"
     y = study.by_target[list(study.targets)].to_numpy(float)
     targets = y.shape[1]
     columns = np.tile(np.column_stack([study.z, basis(design.fixed)]), (targets, 1))

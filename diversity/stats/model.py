@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from diversity import catalog
 from diversity.stats.analysis import Analysis
 from diversity.stats.interactions import MOST, with_interactions
 from diversity.stats.multimembership import Slopes, basis, slopes
@@ -32,6 +33,9 @@ Test = Literal["labels", "bootstrap", "none"]
 FEW = 1999  # relabellings for the tables of many outcomes
 LEAST_TASKS = 5  # for the bootstrap of REML: with fewer, the variance between tasks is a guess
 TASKS = "tasks"  # the covariate that is the shares of all tasks
+WEIGHTS_ALONE = (
+    "is of the weights alone, whichever task bears which: nothing tells it from each task's own diminishing returns"
+)
 LEAST_CONTRASTS = 6  # mixtures beyond one of each size and the slope, for the same
 
 
@@ -198,6 +202,8 @@ class Tester:
         design = design_matrix(study, covariates)
         if not design.varies:
             return _untested(given, TestChoice("none", design.notes[-1]))
+        if _of_weights_alone(study.metric):
+            return _untested(given, TestChoice("none", f"{study.metric} {WEIGHTS_ALONE}"))
         rng = np.random.default_rng(self.analysis.seed)
         relabelled = self.relabelled(study, few=few)
         moved: Relabelled | Partialled | str = relabelled
@@ -270,6 +276,14 @@ class Testers:
     @cached_property
     def _known(self) -> dict[tuple[str, str], Tester]:
         return {}
+
+
+def _of_weights_alone(metric: str) -> bool:
+    """Is a metric a function of the weights, so that relabelling the tasks leaves it as it is?"""
+    try:
+        return catalog.parse_metric(metric)[0].takes == "weights"
+    except InputError:  # a score of the user's
+        return False
 
 
 def _untested(outcomes: Array, choice: TestChoice) -> Estimates:

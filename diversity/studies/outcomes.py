@@ -222,7 +222,9 @@ def _scales(target: str, used: pd.DataFrame) -> list[str]:
                 f"expected F1 of at least exact match, found {below.iloc[0]['f1']:g} and "
                 f"{below.iloc[0]['exact_match']:g} of {target} at {place}: are the scales one?"
             )
-    notes = []
+    notes = list[str]()
+    if used["metric"].map(lambda metric: LOSSES.search(metric.lower()) is not None).all():
+        return notes  # losses have no scale that 0 to 1 would be a part of
     for column in ("metric", "mixture", "seed"):
         groups = used.groupby(column, sort=False)["value"].agg(["min", "max"])
         shares = (groups["min"] >= 0) & (groups["max"] <= 1) & (groups["max"] > 0)

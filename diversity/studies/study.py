@@ -178,9 +178,8 @@ def read_study(
         raise catalog.near(str(unknown[0]), [str(m) for m in scored.index], "mixture (it has results and no score)")
     available = list(dict.fromkeys(checked.runs["target"]))
     if not outcome and (outcome := outcomes.default_outcome(available)) == "mean":
-        notes.append(
-            f"the outcome is the mean of the {len(available)} targets of the table: XTREME's nine are not all there"
-        )
+        some = "" if not {*catalog.targets("xtreme")} & {*available} else ": XTREME's nine are not all there"
+        notes.append(f"the outcome is the mean of the {len(available)} targets of the table{some}")
     targets = outcomes.targets_of(outcome, available)
     complete, left_out = _complete(cells, targets, checked.failed)
     names = [str(m) for m in complete.index]

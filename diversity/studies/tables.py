@@ -55,7 +55,17 @@ def read_columns(table: pd.DataFrame | Path | str, expected: Sequence[str], what
 def _check_columns(where: str, columns: Collection[str], expected: Sequence[str], what: str) -> None:
     for name in expected:
         if name not in columns:
-            raise InputError(f"{where}: expected {what} with a column {name!r}, found the columns {listed(columns)}")
+            hint = (
+                ": of a table with a row a run, name the columns by --weights and --outcomes" if wide(columns) else ""
+            )
+            raise InputError(
+                f"{where}: expected {what} with a column {name!r}, found the columns {listed(columns)}{hint}"
+            )
+
+
+def wide(columns: Collection[str]) -> bool:
+    """Does a table look like one with a row a run: are its columns many, and none of them those of a long one?"""
+    return len(columns) > 5 and not {"mixture", "target", "metric", "value"} & {*columns}
 
 
 def _from_file(path: Path, expected: Sequence[str], what: str) -> pd.DataFrame:
