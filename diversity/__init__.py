@@ -26,6 +26,7 @@ _API = {
     "load_moments": "scoring.embedded",
     "measure": "scoring.given",
     "metric": "catalog",
+    "mixed_membership": "stats.mixed_membership",
     "run_grid": "grid.run",
     "plan_mix": "training.intermediate",
     "propose": "scoring.propose",
@@ -107,6 +108,7 @@ if TYPE_CHECKING:
     from diversity.scoring.scorer import scorers as scorers
     from diversity.scoring.scorer import scores_of_weights as scores_of_weights
     from diversity.stats.analysis import Analysis as Analysis
+    from diversity.stats.mixed_membership import mixed_membership as mixed_membership
     from diversity.studies.wide import read_wide as read_wide
     from diversity.training.intermediate import plan_mix as plan_mix
     from diversity.training.intermediate import train_mix as train_mix

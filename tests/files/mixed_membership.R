@@ -1,0 +1,16 @@
+# The oracle of tests/stats/test_mixed_membership.py: lme4's REML with the shares in place of its random-effect matrix, two
+# covariates, shares that are not equal. Rscript mixed_membership.R < mixed_membership.csv   (R 4.2.2, lme4 1.1-31)
+suppressMessages(library(lme4))
+data <- read.csv(file("stdin"))
+shares <- as.matrix(data[grep("^w_", names(data))])
+groups <- ncol(shares)
+data$group <- factor(rep_len(seq_len(groups), nrow(data)))  # only so that there are as many random effects as groups
+form <- lFormula(y ~ size + age + (1 | group), data, REML = TRUE)
+form$reTrms$Zt <- as(t(shares), "CsparseMatrix")
+deviance <- do.call(mkLmerDevfun, form)
+optimum <- optimizeLmer(deviance, control = list(xtol_rel = 1e-12, ftol_rel = 1e-15))
+fit <- mkMerMod(environment(deviance), optimum, form$reTrms, fr = form$fr)
+cat("term,estimate,se\n")
+cat(sprintf("%s,%.9f,%.9f\n", names(fixef(fit)), fixef(fit), sqrt(diag(as.matrix(vcov(fit))))), sep = "")
+cat(sprintf("sd_group,%.9f,\nsd_noise,%.9f,\nreml,%.9f,\n", attr(VarCorr(fit)$group, "stddev"), sigma(fit), REMLcrit(fit)))
+cat(sprintf("effect_%d,%.9f,\n", seq_len(groups), getME(fit, "b")[, 1]), sep = "")
