@@ -51,8 +51,8 @@ def metrics() -> str:
     for m in found:
         lines += ["", f"## {m.name}", "", f"`{m.formula}`", "", *prose(inspect.cleandoc(m.function.__doc__ or ""))]
         lines += ["", f"Source: {m.reference}."]
-        if m.note:
-            lines += ["", m.note]
+        if m.caveats:
+            lines += ["", m.caveats]
     return "\n".join(lines) + "\n"
 
 

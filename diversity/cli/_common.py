@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +80,24 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequ
     for row in (header, *rows):
         cells = (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
         lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def columns() -> int:
+    """The width that text is wrapped to: the terminal's, from 60 to 100."""
+    return min(max(shutil.get_terminal_size((80, 24)).columns, 60), 100)
+
+
+def page(title: str, sentence: str, facts: Mapping[str, str]) -> str:
+    """A page about one thing: its name, a sentence, and named facts, those that are empty left out."""
+    width = max(map(len, facts)) + 2
+    lines = [title, "", *textwrap.wrap(sentence, columns()), *([""] if sentence else [])]
+    for name, fact in facts.items():
+        if fact:
+            lines += textwrap.wrap(
+                fact, columns(), initial_indent=f"{name:{width}}", subsequent_indent=" " * width,
+                break_long_words=False, break_on_hyphens=False,
+            )  # fmt: skip
     return "\n".join(lines) + "\n"
 
 

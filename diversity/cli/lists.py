@@ -1,18 +1,20 @@
-"""`diversity tasks` and `diversity metrics`: what there is."""
+"""`diversity tasks` and `diversity metrics`: a list that fits a terminal, and a page for each."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diversity.cli._common import ENCODER, Format, text_table
+from diversity.cli._common import ENCODER, Format, columns, page, text_table
 from diversity.cli._output import Writer, with_writer
 from diversity.types import InputError
 
 if TYPE_CHECKING:
-    from diversity.types import Task
+    from diversity.types import Metric, Takes, Task
 
 app = typer.Typer()
 
@@ -23,47 +25,92 @@ AXIOMS = {"monotonicity": "monotone", "uniqueness": "unique", "continuity": "con
 @with_writer
 def tasks(
     writer: Writer,
-    data: Annotated[Path | None, typer.Option(help="Folder of data: say what of it is there.")] = None,
+    name: Annotated[str, typer.Argument(help="Show one page about this task.", show_default=False)] = "",
+    data: Annotated[Path | None, typer.Option(help="Folder of data: show which splits are in it.")] = None,
     check: Annotated[
         str, typer.Option(help="Read every row of this task in --data, show two, say what is wrong.")
     ] = "",
 ) -> None:
-    """List tasks and targets: kind, size, languages, licence.
+    """List tasks and targets, or describe one.
 
     With `--data DIR`, also which of their files are in DIR.
+
+    diversity tasks
+
+    diversity tasks mnli
     """
-    from diversity import catalog, store
+    from diversity import catalog
 
     if check:
         _check_task(check, data, writer)
         return
-    shipped = {p.stem for p in (store.shipped() / "moments" / ENCODER).glob("*.npz")}
-    records, rows = list[dict[str, Any]](), list[list[str]]()
-    for name in sorted(catalog.names("tasks"), key=lambda n: (catalog.task(n).role, n)):
+    if name:
         task = catalog.task(name)
-        available = (_available(task, data) if data is not None else []) + (["moments"] if name in shipped else [])
-        size = task.expected("train", "en")
-        records.append(
-            {
-                "task": name,
-                "role": task.role,
-                "kind": task.kind,
-                "metric": task.metric,
-                "train_rows": size,
-                "languages": list(task.languages),
-                "here": available,
-                "licence": task.licence,
-                "citation": task.citation,
-                "url": task.url,
-                "note": task.note,
-            }
-        )
-        licence = task.licence if len(task.licence) <= 44 else task.licence[:43] + "…"
-        counts = [f"{size:,}" if size else "-", str(len(task.languages))]
-        rows.append([name, task.role, task.kind, task.metric, *counts, ",".join(available) or "-", licence])
-    header = ["task", "role", "kind", "metric", "train rows", "languages", "here", "licence"]
-    notes = "".join(f"{r['task']}: {r['note']}\n" for r in records if r["note"])
-    writer.show(records, text_table(header, rows, right=(4, 5)) + "\n" + notes)
+        record = _task_record(task, data)
+        writer.show([record], _task_page(task, record["here"]), single=record)
+        return
+    found = [catalog.task(n) for n in catalog.names("tasks")]
+    found.sort(key=lambda task: (task.role, task.name))
+    records = [_task_record(task, data) for task in found]
+    parts = []
+    for role in dict.fromkeys(r["role"] for r in records):
+        rows = [
+            [r["task"], r["kind"].replace("_", " "), r["metric"], _count(r["train_rows"]), str(len(r["languages"])),
+             ",".join(r["here"]) or "-"]
+            for r in records if r["role"] == role
+        ]  # fmt: skip
+        header = [ROLES[role], "kind", "scored by", "train rows", "languages", "here"]
+        parts.append(text_table(header, rows, right=(3, 4)))
+    hint = "diversity tasks NAME: one page about a task, with its licence and source\n"
+    writer.show(records, "\n".join([*parts, hint]))
+
+
+ROLES = {"intermediate": "to train on", "target": "target"}
+
+
+def _count(number: int | None) -> str:
+    return f"{number:,}" if number else "-"
+
+
+def _task_record(task: Task, data: Path | None) -> dict[str, Any]:
+    """A task's facts; `here` are the splits in a folder of data, and `moments` where the shipped ones have it."""
+    from diversity import store
+
+    shipped = (store.shipped() / "moments" / ENCODER / f"{task.name}.npz").is_file()
+    return {
+        "task": task.name,
+        "role": task.role,
+        "kind": task.kind,
+        "metric": task.metric,
+        "train_rows": task.expected("train", "en"),
+        "languages": list(task.languages),
+        "here": (_available(task, data) if data is not None else []) + (["moments"] if shipped else []),
+        "licence": task.licence,
+        "citation": task.citation,
+        "url": task.url,
+        "note": task.note,
+    }
+
+
+def _task_page(task: Task, available: Sequence[str]) -> str:
+    rows = task.expected("train", "en")
+    hubs = sorted({part.hub.source for parts in task.splits.values() for part in parts if part.hub})
+    facts = {
+        "what it is": f"{task.kind.replace('_', ' ')}, {ROLES[task.role]}, scored by {task.metric}",
+        "English rows to train on": _count(rows),
+        "languages": " ".join(task.languages),
+        "splits": ", ".join(task.splits),
+        "text that is embedded": " + ".join(task.fields),
+        "labels": ", ".join(task.labels),
+        "trained on": task.train_on,
+        "here": ", ".join(available) or "nothing (diversity tasks --data DIR looks in DIR)",
+        "beware": task.note,
+        "licence": task.licence,
+        "download": ", ".join(hubs),
+        "citation": task.citation,
+        "more": task.url,
+    }
+    return page(task.name, f"{task.title}.", facts)
 
 
 def _check_task(name: str, data: Path | None, writer: Writer) -> None:
@@ -121,46 +168,102 @@ def _available(task: Task, data: Path) -> list[str]:
 @with_writer
 def metrics(
     writer: Writer,
+    name: Annotated[str, typer.Argument(help="Show one page about this metric.", show_default=False)] = "",
     check: Annotated[str, typer.Option(help="Test what this metric claims: yours, or one of the toolkit's.")] = "",
 ) -> None:
-    """List metrics: formula, range, cost, what they claim.
+    """List metrics by the question they answer, or describe one.
 
-    The last columns say which axioms hold, and what a metric does not depend on.
+    The other forms have all columns: formula, range, cost, axioms, and what a metric does not depend on.
+
+    diversity metrics
+
+    diversity metrics vendi_beta
+
+    diversity metrics --output metrics.csv
     """
     from diversity import catalog
+    from diversity.types import QUESTIONS
 
     if check:
         _check_metric(check, writer)
         return
-    records = []
-    for name in catalog.names("metrics"):
-        metric = catalog.get("metrics", name)
-        records.append(
-            {
-                "metric": metric.printed(),
-                "formula": metric.formula,
-                "range": metric.range,
-                "cost": metric.cost,
-                "takes": metric.takes,
-                "grows_with_n": metric.size_dependent,
-                "unbiased": bool(metric.unbiased(**dict.fromkeys(metric.options, 2.0))),
-                "invariant_to": sorted(metric.invariant_to),
-                **{column: metric.axioms.get(axiom) for axiom, column in AXIOMS.items()},
-                "reference": metric.reference,
-            }
-        )
-    flags = {"grows_with_n": "grows with n", **{column: column for column in AXIOMS.values()}}
-    answers = {None: "-", True: "yes", False: "no"}
-    words = ("formula", "range", "cost")
-    shown = [
-        [r["metric"], *(answers[r[f]] for f in flags), *(r[w] for w in words), ", ".join(r["invariant_to"])]
-        for r in records
-    ]
-    header = ["metric", *flags.values(), *words, "invariant to"]
-    note = (
-        "\nmonotone, unique, continuous: the axioms of Mironov & Prokhorenkova 2024, of sets of rows (-: not stated)\n"
+    if name:
+        metric = catalog.parse_metric(name)[0]
+        record = _metric_record(metric)
+        writer.show([record], _metric_page(metric), single=record)
+        return
+    known = [catalog.get("metrics", n) for n in catalog.names("metrics")]
+    first = {catalog.parse_metric(text)[0].name for text in catalog.METRICS}
+    width = max(len(metric.name) for metric in known) + 4
+    lines = []
+    for key, question in QUESTIONS.items():
+        if group := [metric for metric in known if metric.question == key]:
+            lines += [question, *(_entry(metric, width, metric.name in first) for metric in group), ""]
+    lines += ["* start with these; diversity metrics NAME: one page about a metric", ""]
+    writer.show([_metric_record(metric) for metric in known], "\n".join(lines))
+
+
+def _entry(metric: Metric, width: int, first: bool) -> str:
+    """A metric in the list: its name, and its sentence beside it."""
+    start = f"{'*' if first else ' '} {metric.name} ".ljust(width)
+    return textwrap.fill(
+        metric.measures or metric.formula, columns(), initial_indent=start, subsequent_indent=" " * width
     )
-    writer.show(records, text_table(header, shown) + note)
+
+
+def _metric_record(metric: Metric) -> dict[str, Any]:
+    return {
+        "metric": metric.printed(),
+        "formula": metric.formula,
+        "range": metric.range,
+        "cost": metric.cost,
+        "takes": metric.takes,
+        "grows_with_n": metric.size_dependent,
+        "unbiased": bool(metric.unbiased(**dict.fromkeys(metric.options, 2.0))),
+        "invariant_to": sorted(metric.invariant_to),
+        **{column: metric.axioms.get(axiom) for axiom, column in AXIOMS.items()},
+        "reference": metric.reference,
+        "measures": metric.measures,
+        "question": metric.question,
+        "use": metric.use,
+        "large": metric.large,
+        "larger": metric.larger,
+        "caveats": metric.caveats,
+    }
+
+
+def _metric_page(metric: Metric) -> str:
+    record = _metric_record(metric)
+    answers = {None: "not stated", True: "yes", False: "no"}
+    corrected = "; at q=2 --estimator U corrects it" if "q" in metric.options else "; --estimator U corrects it"
+    unbiased = corrected if record["unbiased"] and metric.size_dependent else ""
+    options = [f"{name} (default {option.printed(option.default)})" for name, option in metric.options.items()]
+    facts = {
+        "use": metric.use,
+        "what is large": metric.large,
+        "range": f"{metric.range}; larger is {metric.larger}",
+        "beware": metric.caveats,
+        "changes with n alone": answers[metric.size_dependent] + unbiased,
+        "does not change with": ", ".join(record["invariant_to"]),
+        "axioms": ", ".join(f"{column}: {answers[record[column]]}" for column in AXIOMS.values() if metric.axioms),
+        "computed from": TAKES[metric.takes],
+        "options": ", ".join(options),
+        "cost": metric.cost,
+        "formula": metric.formula,
+        "source": metric.reference,
+    }
+    return page(metric.printed(), metric.measures, facts)
+
+
+TAKES: dict[Takes, str] = {
+    "rows": "vectors of texts",
+    "partition": "vectors of texts, and the task of each",
+    "weights": "the shares of a mixture's tasks",
+    "texts": "texts",
+    "labelled": "vectors of texts, and a label of each",
+    "reference": "vectors of texts, and those of a reference (--reference)",
+    "reference_texts": "texts, and those of a reference (--reference)",
+}
 
 
 def _check_metric(name: str, writer: Writer) -> None:

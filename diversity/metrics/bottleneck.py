@@ -32,4 +32,9 @@ METRIC = Metric(
     size_dependent=True,
     aggregate="extreme",
     axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+    measures="How far apart the two most similar texts are.",
+    question="texts",
+    use="To check a set for exact or near duplicates: 0 says that there is one.",
+    large="Any value well above 0 means that no two texts are nearly the same.",
+    caveats="A single pair decides, and it falls as texts are added.",
 )

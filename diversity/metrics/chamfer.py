@@ -31,4 +31,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale"}),
     size_dependent=True,
     axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+    measures="How far each text is from the text most like it, on average.",
+    question="texts",
+    use="To find near-duplicates: they pull it towards 0.",
+    large="0 means that every text has a double.",
+    caveats="It falls as texts are added, so compare equal numbers with --rarefy.",
 )

@@ -33,5 +33,10 @@ METRIC = Metric(
     reference="Shaib et al. 2024",
     size_dependent=True,
     takes="texts",
-    note="higher is more repetitive; depends on the order of the texts",
+    measures="How much shorter the texts get when repeated passages are written once.",
+    question="words",
+    use="A fast first look at repetition, without an encoder.",
+    large="Larger is more repetitive: 1 would mean that nothing repeats.",
+    larger="less diverse",
+    caveats="Higher is more repetitive; depends on the order of the texts. Longer sets compress better.",
 )

@@ -54,4 +54,12 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale"}),
     axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
     unbiased=lambda **_: True,
+    measures="How different two texts drawn at random are, on average.",
+    question="texts",
+    use="Start here: fast, unbiased at any number of texts, exact for every mixture.",
+    large=(
+        "0 means all texts are alike, about 1 that they are unrelated. The nine tasks: 0.895 (cosmosqa) to 0.979 "
+        "(squad_v1); their 511 mixtures: 0.895 to 0.987."
+    ),
+    caveats="It looks at pairs, so many near-duplicates and a few outliers can hide each other.",
 )

@@ -32,5 +32,10 @@ METRIC = Metric(
     size_dependent=True,
     takes="reference",
     axioms={"monotonicity": False, "uniqueness": False, "continuity": True},
-    note="rotation: of the rows and the reference together",
+    measures="How well the texts stand for all texts of a reference.",
+    question="reference",
+    use="To choose texts that represent a target set.",
+    large="1 means that every reference text has a double among the texts.",
+    larger="neither more nor less diverse",
+    caveats="Larger sets cover more: compare equal numbers. Rotation: of the rows and the reference together.",
 )

@@ -34,5 +34,10 @@ METRIC = Metric(
     size_dependent=True,
     takes="reference",
     axioms={"monotonicity": False, "uniqueness": False, "continuity": False},
-    note="rotation: of the rows and the reference together",
+    measures="The share of the reference's texts that have one of your texts nearby.",
+    question="reference",
+    use="To find out how much of a target is reached at all.",
+    large="1 means that all of the reference is reached.",
+    larger="neither more nor less diverse",
+    caveats="Larger sets reach more. Rotation: of the rows and the reference together.",
 )

@@ -44,4 +44,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
     axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+    measures="How well each text can be told from all others by its similarity alone.",
+    question="texts",
+    use="To compare with published results on generated data.",
+    large="With tau=1 it lies between 1 and 2.72; smaller tau spreads the values.",
+    caveats="At tau=1 nearly all sets look alike: choose tau first, and report it.",
 )

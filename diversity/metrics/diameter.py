@@ -31,4 +31,9 @@ METRIC = Metric(
     size_dependent=True,
     aggregate="extreme",
     axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+    measures="How far apart the two most different texts are.",
+    question="texts",
+    use="To see whether a set reaches far out in any direction.",
+    large="Above 1 the two texts point away from each other.",
+    caveats="A single pair decides, and it grows as texts are added.",
 )

@@ -42,4 +42,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order"}),
     size_dependent=True,
     takes="texts",
+    measures="How many different short word sequences there are, as a share of all of them.",
+    question="words",
+    use="To spot templates and stock phrases, without an encoder.",
+    large="1 means that no sequence of n words occurs twice.",
+    caveats="It falls as texts are added: compare equal numbers.",
 )

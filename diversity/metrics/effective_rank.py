@@ -72,5 +72,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
     axioms={"monotonicity": False, "uniqueness": False, "continuity": False},
-    note="blind to the size of the spread; not continuous where all rows coincide",
+    measures="How many directions the texts vary in, after their common centre is taken away.",
+    question="number",
+    use="To compare the richness of sets whose encoder puts all texts in one narrow cone.",
+    large="1 means that they vary in one direction only; at most the encoder's dimensions.",
+    caveats="Blind to the size of the spread; not continuous where all rows coincide.",
 )

@@ -46,4 +46,9 @@ METRIC = Metric(
     reference="Mironov, Prokhorenkova 2024",
     invariant_to=frozenset({"order", "rotation", "row scale"}),
     axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+    measures="How strongly texts would repel each other if each were an electric charge; near-duplicates cost most.",
+    question="texts",
+    use="To punish near-duplicates hard while still counting all pairs.",
+    large="Values are negative; closer to -1 is more diverse.",
+    caveats="A few near-duplicates decide the value.",
 )

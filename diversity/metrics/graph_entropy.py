@@ -40,4 +40,9 @@ METRIC = Metric(
     size_dependent=True,
     aggregate="sum",
     axioms={"monotonicity": False, "uniqueness": False, "continuity": False},
+    measures="How evenly the distances from each text to the others are spread.",
+    question="texts",
+    use="To compare with published results only.",
+    large="It is close to n log(n - 1) for n texts.",
+    caveats="In practice it counts texts: their content hardly moves it.",
 )

@@ -46,5 +46,12 @@ METRIC = Metric(
     size_dependent=True,
     takes="reference",
     axioms={"monotonicity": False, "uniqueness": False, "continuity": False},
-    note="rotation: of the rows and the reference together; the reference may be left out: then it is the rows",
+    measures="How evenly texts fill the cells of a grid on the two main axes of a reference.",
+    question="number",
+    use="For a quick picture-like measure of even spread.",
+    large="0 means all texts in one cell; at most the logarithm of the number of cells.",
+    caveats=(
+        "Two axes show little of an encoder's space. Rotation: of the rows and the reference together; the reference "
+        "may be left out: then it is the rows."
+    ),
 )

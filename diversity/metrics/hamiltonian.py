@@ -97,5 +97,12 @@ METRIC = Metric(
     size_dependent=True,
     aggregate="sum",
     axioms={"monotonicity": False, "uniqueness": False, "continuity": False},
-    note="a heuristic upper bound: the shortest circuit is invariant to order, rotation and row scale, monotone, continuous",
+    measures="How long a short round trip through all texts is.",
+    question="texts",
+    use="To compare with published results that use it; mst says much the same at less cost.",
+    large="It grows with the number of texts, so only sets of one size compare.",
+    caveats=(
+        "A heuristic upper bound: the shortest circuit is invariant to order, rotation and row scale, monotone, "
+        "continuous."
+    ),
 )

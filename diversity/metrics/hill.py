@@ -48,4 +48,9 @@ METRIC = Metric(
     reference="Hill 1973",
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     takes="weights",
+    measures="How many tasks a mixture has, counted by their shares, whatever the tasks say.",
+    question="covariate",
+    use="As the baseline: a score of meaning should explain more than this count does.",
+    large="1 for one task, k for k tasks in equal shares. The 511 mixtures of the nine tasks: 1 to 9.",
+    caveats="It knows nothing of the texts.",
 )

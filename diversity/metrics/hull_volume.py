@@ -50,5 +50,12 @@ METRIC = Metric(
     size_dependent=True,
     takes="reference",
     axioms={"monotonicity": False, "uniqueness": False, "continuity": True},
-    note="rotation: of the rows and the reference together; the reference may be left out: then it is the rows",
+    measures="How large the region is that the texts enclose on the main axes of a reference.",
+    question="number",
+    use="To see outer limits rather than typical texts.",
+    large="Larger is wider; only values of one reference compare.",
+    caveats=(
+        "A few outliers decide it. Rotation: of the rows and the reference together; the reference may be left out: "
+        "then it is the rows."
+    ),
 )

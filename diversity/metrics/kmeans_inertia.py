@@ -33,5 +33,10 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     takes="reference",
     axioms={"monotonicity": False, "uniqueness": False, "continuity": True},
-    note="rotation: of the rows and the reference together",
+    measures="How far texts lie from the nearest cluster centre of a reference.",
+    question="reference",
+    use="To see whether texts bring what the reference does not have.",
+    large="0 means that every text sits on a centre of the reference.",
+    larger="neither more nor less diverse",
+    caveats="Depends on the number of clusters. Rotation: of the rows and the reference together.",
 )

@@ -37,4 +37,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale"}),
     size_dependent=True,
     axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+    measures="How far each text is from the few texts most like it, on average.",
+    question="texts",
+    use="As chamfer, where a single double should not decide.",
+    large="0 means that every text has several doubles.",
+    caveats="It falls as texts are added, so compare equal numbers with --rarefy.",
 )

@@ -62,5 +62,12 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "row scale", "replication"}),
     size_dependent=True,
     axioms={"monotonicity": False, "uniqueness": False, "continuity": True},
-    note="not invariant to rotation: it depends on the encoder's axes, not only on distances",
+    measures="How far texts spread along the encoder's own dimensions.",
+    question="texts",
+    use="To compare with Lai et al. 2020.",
+    large=(
+        "Values are small: at most 1/sqrt(d), 0.051 for 384 dimensions. The nine tasks: 0.0316 (ccg) to 0.0331 "
+        "(squad_v1); their 511 mixtures: 0.0316 to 0.0334."
+    ),
+    caveats="Not invariant to rotation: it depends on the encoder's axes, not only on distances.",
 )

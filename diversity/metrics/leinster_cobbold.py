@@ -41,5 +41,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
     axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
-    note="at most 2, as Z = (1 + cos)/2 is no sharper",
+    measures="How many distinct texts there are when similar ones count as less than one each.",
+    question="number",
+    use="To compare with ecology, where it is the standard measure with similarity.",
+    large="1 means all texts are alike; 2 is the most it can be.",
+    caveats="At most 2, as Z = (1 + cos)/2 is no sharper.",
 )

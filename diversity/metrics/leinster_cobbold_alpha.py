@@ -41,4 +41,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
     takes="partition",
+    measures="How many distinct texts one task of a mixture has, on average.",
+    question="tasks",
+    use="To separate variety inside tasks from variety between them.",
+    large="1 means that the texts inside each task are alike; 2 is the most it can be.",
+    caveats="Its values lie close together: look at differences in the second decimal.",
 )

@@ -43,4 +43,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
     takes="partition",
+    measures="How many distinct tasks a mixture amounts to, similar ones counting as less.",
+    question="tasks",
+    use="To compare with ecology, where alpha, beta and gamma are standard.",
+    large="1 means that the tasks are alike.",
+    caveats="Its values lie close together: look at differences in the second decimal.",
 )

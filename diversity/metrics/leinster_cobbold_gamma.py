@@ -41,4 +41,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
     takes="partition",
+    measures="How many distinct texts a whole mixture has, similar ones counting as less.",
+    question="number",
+    use="With leinster_cobbold_alpha and leinster_cobbold_beta, of which it is the product.",
+    large="1 means all texts are alike; 2 is the most it can be.",
+    caveats="Its values lie close together: look at differences in the second decimal.",
 )

@@ -74,5 +74,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
     axioms={"monotonicity": False, "uniqueness": False, "continuity": True},
-    note="opposite rows span what equal rows span",
+    measures="How much room the texts take in the encoder's space, as a volume.",
+    question="number",
+    use="To compare with work on determinantal processes and coding rates.",
+    large="Larger is more diverse; there is no fixed scale.",
+    caveats="Opposite rows span what equal rows span.",
 )

@@ -87,5 +87,10 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation"}),
     size_dependent=True,
     takes="labelled",
-    note="how well rows tell labels: a covariate of transfer, not a diversity",
+    measures="How well a linear model can tell the labels of a task from the vectors.",
+    question="covariate",
+    use="To check that an effect of diversity is not one of easy labels.",
+    large="Larger is easier; there is no fixed scale.",
+    larger="neither more nor less diverse",
+    caveats="How well rows tell labels: a covariate of transfer, not a diversity.",
 )

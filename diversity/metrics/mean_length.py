@@ -30,5 +30,10 @@ METRIC = Metric(
     reference="Shaib et al. 2024",
     invariant_to=frozenset({"order", "replication"}),
     takes="texts",
-    note="a covariate, not a diversity",
+    measures="How many words a text has, on average.",
+    question="covariate",
+    use="To check that an effect of diversity is not one of length.",
+    large="It depends on the kind of text.",
+    larger="neither more nor less diverse",
+    caveats="A covariate, not a diversity.",
 )

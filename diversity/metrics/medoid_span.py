@@ -32,4 +32,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
     axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+    measures="How far texts lie from the most central text, on average.",
+    question="texts",
+    use="As span, where the centre should be a real text.",
+    large="Near 1 the texts are unrelated to the most central one.",
+    caveats="It says nothing of how texts lie to each other.",
 )

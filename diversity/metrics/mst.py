@@ -100,4 +100,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale"}),
     size_dependent=True,
     axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+    measures="How long the links are that join all texts as cheaply as possible, on average.",
+    question="texts",
+    use="To compare how evenly texts are spread, clusters and gaps included.",
+    large="0 means that all texts are the same.",
+    caveats="It falls as texts are added, so compare equal numbers with --rarefy.",
 )

@@ -36,5 +36,9 @@ METRIC = Metric(
     size_dependent=True,
     takes="reference",
     axioms={"monotonicity": False, "uniqueness": False, "continuity": False},
-    note="rotation: of the rows and the reference together",
+    measures="How evenly texts fall into the clusters of a reference.",
+    question="number",
+    use="To ask whether a set uses all topics of a reference, and evenly.",
+    large="0 means all texts in one cluster; at most the logarithm of the number of clusters.",
+    caveats="Depends on the number of clusters. Rotation: of the rows and the reference together.",
 )

@@ -52,4 +52,12 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale"}),
     takes="partition",
     unbiased=lambda **_: True,
+    measures="How different two texts of the same task are, on average over a mixture's tasks.",
+    question="tasks",
+    use="To separate variety inside tasks from variety between them (rao_beta).",
+    large=(
+        "0 means that the texts inside each task are alike, about 1 that they are unrelated. The nine tasks: 0.895 "
+        "(cosmosqa) to 0.979 (squad_v1); their 511 mixtures: 0.895 to 0.979."
+    ),
+    caveats="It can rise when a varied task is added and the tasks are alike.",
 )

@@ -55,4 +55,12 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale"}),
     takes="partition",
     unbiased=lambda **_: True,
+    measures="How far apart the centres of a mixture's tasks lie.",
+    question="tasks",
+    use="A fast view of differences between tasks; vendi_beta also sees their shapes.",
+    large=(
+        "0 means that all tasks have the same centre. The 511 mixtures of the nine tasks: 0 to 0.0581; all nine "
+        "together: 0.0429."
+    ),
+    caveats="Two tasks with one centre and different content score 0.",
 )

@@ -33,4 +33,12 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale"}),
     takes="partition",
     unbiased=lambda **_: True,
+    measures="How different two texts of a whole mixture are, split into what lies within its tasks and between them.",
+    question="texts",
+    use="To see how much of a mixture's diversity comes from mixing: compare it with rao_alpha and rao_beta.",
+    large=(
+        "0 means all texts are alike, about 1 that they are unrelated. The nine tasks: 0.895 (cosmosqa) to 0.979 "
+        "(squad_v1); their 511 mixtures: 0.895 to 0.987."
+    ),
+    caveats="The same number as cosine without its correction for small samples.",
 )

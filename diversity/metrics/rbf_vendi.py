@@ -83,5 +83,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "row scale", "replication"}),
     size_dependent=True,
     axioms={"monotonicity": False, "uniqueness": False, "continuity": True},
-    note="approximate; a rotation changes the value by no more than the approximation error",
+    measures="How many distinct texts there are, when only close ones count as alike.",
+    question="number",
+    use="For very many texts, where vendi should use a Gaussian similarity.",
+    large="1 means all texts are alike; larger is more diverse.",
+    caveats="Approximate; a rotation changes the value by no more than the approximation error.",
 )

@@ -105,5 +105,10 @@ METRIC = Metric(
     reference="Lin 2004; Padmakumar, He 2024 (homogenisation)",
     invariant_to=frozenset({"order"}),
     takes="texts",
-    note="higher is more repetitive",
+    measures="How much of the wording two texts share, in order, on average.",
+    question="words",
+    use="To compare with published work on homogenisation.",
+    large="Larger is more repetitive: 1 means that all texts are the same.",
+    larger="less diverse",
+    caveats="Higher is more repetitive. Paraphrases count as different.",
 )

@@ -83,5 +83,10 @@ METRIC = Metric(
     invariant_to=frozenset({"order"}),
     size_dependent=True,
     takes="texts",
-    note="higher is more repetitive",
+    measures="How well each text can be pieced together from phrases of the others.",
+    question="words",
+    use="To compare with published work on generated text.",
+    large="Larger is more repetitive: 1 means that all texts are the same.",
+    larger="less diverse",
+    caveats="Higher is more repetitive. It grows as texts are added.",
 )

@@ -44,5 +44,10 @@ METRIC = Metric(
     invariant_to=frozenset({"order"}),
     size_dependent=True,
     takes="texts",
-    note="higher is more repetitive",
+    measures="The share of texts that repeat, word for word, something that another text says.",
+    question="words",
+    use="To find copied passages and templates.",
+    large="Larger is more repetitive: 1 means that every text repeats something.",
+    larger="less diverse",
+    caveats="Higher is more repetitive. It grows as texts are added.",
 )

@@ -48,4 +48,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale"}),
     size_dependent=True,
     axioms={"monotonicity": False, "uniqueness": False, "continuity": False},
+    measures="How far from the centre the outer texts lie.",
+    question="texts",
+    use="To see how wide a set reaches, without its few most extreme texts.",
+    large="Near 1 the outer texts are unrelated to the centre.",
+    caveats="It says nothing of how the inner texts are spread.",
 )

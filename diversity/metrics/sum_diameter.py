@@ -31,4 +31,9 @@ METRIC = Metric(
     size_dependent=True,
     aggregate="sum",
     axioms={"monotonicity": True, "uniqueness": False, "continuity": True},
+    measures="The distances from each text to the one least like it, added up.",
+    question="texts",
+    use="To compare with published results.",
+    large="It grows with the number of texts, so only sets of one size compare.",
+    caveats="More texts give a larger sum even when they say nothing new.",
 )

@@ -37,5 +37,10 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "rotation", "row scale", "replication"}),
     size_dependent=True,
     takes="reference",
-    note="of a source to a target: a covariate of transfer, not a diversity",
+    measures="How similar the centre of the texts is to the centre of a target.",
+    question="covariate",
+    use="To check that an effect of diversity is not one of closeness to the target.",
+    large="1 means the same centre, 0 an unrelated one.",
+    larger="neither more nor less diverse",
+    caveats="Of a source to a target: a covariate of transfer, not a diversity.",
 )

@@ -30,4 +30,9 @@ METRIC = Metric(
     invariant_to=frozenset({"order"}),
     size_dependent=True,
     takes="texts",
+    measures="The share of all words that are different words.",
+    question="words",
+    use="A plain measure of vocabulary, without an encoder.",
+    large="1 means that no word occurs twice.",
+    caveats="It falls quickly as texts are added: compare equal numbers of words.",
 )

@@ -112,4 +112,12 @@ METRIC = Metric(
     size_dependent=True,
     axioms={"monotonicity": False, "uniqueness": False, "continuity": True},
     unbiased=lambda *, q=1.0: q == 2,
+    measures="How many equally common, unrelated things the texts amount to.",
+    question="number",
+    use="To say diversity as a number of things; q=2 is stable with few texts, q=1 counts rare things more.",
+    large=(
+        "1 means all texts are alike; n texts that share nothing would count as n. With q=2, the nine tasks: 42.7 "
+        "(ccg) to 119 (anli_plus); their 511 mixtures: 42.7 to 161."
+    ),
+    caveats="At q=1 it grows with the number of texts: compare equal numbers with --rarefy.",
 )

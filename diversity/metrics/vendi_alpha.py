@@ -75,4 +75,12 @@ METRIC = Metric(
     size_dependent=True,
     takes="partition",
     unbiased=vendi.METRIC.unbiased,
+    measures="How many different things one task of a mixture says, on average.",
+    question="tasks",
+    use="To separate variety inside tasks from variety between them (vendi_beta).",
+    large=(
+        "1 means that the texts inside each task are alike. With q=2, the nine tasks: 42.7 (ccg) to 119 (anli_plus); "
+        "their 511 mixtures: 42.7 to 119."
+    ),
+    caveats="At q=1 it grows with the number of texts: compare equal numbers with --rarefy.",
 )

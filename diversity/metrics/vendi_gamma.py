@@ -35,4 +35,12 @@ METRIC = Metric(
     size_dependent=True,
     takes="partition",
     unbiased=vendi.METRIC.unbiased,
+    measures="How many equally common, unrelated things a whole mixture amounts to.",
+    question="number",
+    use="With vendi_alpha and vendi_beta, of which it is the product.",
+    large=(
+        "1 means all texts are alike. With q=2, the nine tasks: 42.7 (ccg) to 119 (anli_plus); their 511 mixtures: "
+        "42.7 to 161."
+    ),
+    caveats="At q=1 it grows with the number of texts: compare equal numbers with --rarefy.",
 )

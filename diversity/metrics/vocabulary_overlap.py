@@ -35,5 +35,10 @@ METRIC = Metric(
     invariant_to=frozenset({"order", "replication"}),
     size_dependent=True,
     takes="reference_texts",
-    note="of a source and a target: a covariate of transfer, not a diversity",
+    measures="How many of their words two sets of texts share.",
+    question="covariate",
+    use="To check that an effect of diversity is not one of shared words.",
+    large="1 means the same words, 0 none in common.",
+    larger="neither more nor less diverse",
+    caveats="Of a source and a target: a covariate of transfer, not a diversity.",
 )

@@ -27,11 +27,14 @@ from diversity.types.keys import canonical as canonical
 from diversity.types.keys import digest as digest
 from diversity.types.metric import FLOAT as FLOAT
 from diversity.types.metric import INFINITY as INFINITY
+from diversity.types.metric import QUESTIONS as QUESTIONS
 from diversity.types.metric import WHOLE as WHOLE
 from diversity.types.metric import Aggregate as Aggregate
 from diversity.types.metric import Influence as Influence
+from diversity.types.metric import Larger as Larger
 from diversity.types.metric import Metric as Metric
 from diversity.types.metric import Option as Option
+from diversity.types.metric import Question as Question
 from diversity.types.metric import Takes as Takes
 from diversity.types.metric import number as number
 from diversity.types.mixture import CAP as CAP

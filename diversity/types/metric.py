@@ -18,6 +18,17 @@ WHOLE = 2**63 - 1  # the largest whole number of an option: what a table can hol
 Influence = Callable[[int, int], "Array"]
 Takes = Literal["rows", "partition", "weights", "texts", "labelled", "reference", "reference_texts"]
 Aggregate = Literal["mean", "sum", "extreme"]
+Question = Literal["", "texts", "number", "tasks", "reference", "words", "covariate"]
+QUESTIONS: dict[Question, str] = {
+    "texts": "How different are the texts from each other?",
+    "number": "How many different things do the texts say?",
+    "tasks": "How different are the tasks of a mixture?",
+    "reference": "How do the texts lie to a reference or a target?",
+    "words": "Do the texts repeat words and phrases?",
+    "covariate": "What else could explain an effect?",
+    "": "Metrics of your own",
+}
+Larger = Literal["more diverse", "less diverse", "neither more nor less diverse"]
 
 
 def number(text: str) -> float | None:
@@ -109,6 +120,9 @@ class Metric:
     value moves with the number of rows alone; `axioms` of Mironov & Prokhorenkova 2024 that hold or fail (monotonicity:
     larger distances never lower it; uniqueness: a new point in a duplicate's place raises it; continuity). `digest` is that
     of the file of a metric from outside the toolkit.
+
+    Words for a reader: `measures` is one plain sentence, `question` the key in `QUESTIONS` of what it answers, `use` when to
+    use it, `large` what is a large value, `larger` what a larger value means, `caveats` what to beware of.
     """
 
     name: str
@@ -129,7 +143,12 @@ class Metric:
     aggregate: Aggregate = "mean"
     axioms: Mapping[str, bool] = field(default_factory=dict)
     unbiased: Callable[..., bool] = lambda **_: False
-    note: str = ""
+    measures: str = ""
+    question: Question = ""
+    use: str = ""
+    large: str = ""
+    larger: Larger = "more diverse"
+    caveats: str = ""
     digest: str = ""
 
     def __call__(self, *args: object, **options: float) -> float:

@@ -17,6 +17,7 @@ import diversity
 from diversity import catalog, store
 from diversity.cli import app
 from diversity.scoring import score
+from diversity.types import QUESTIONS
 
 SAMPLES = store.shipped() / "samples"
 
@@ -118,19 +119,68 @@ def test_tasks_and_metrics_are_listed(run):
         assert f"\n{name} " in out
     _, out, _ = run("metrics")
     for name in catalog.names("metrics"):
-        assert f"\n{name}" in out
+        assert re.search(rf"^[* ] {name} ", out, flags=re.MULTILINE)
 
 
-def test_the_table_of_metrics_says_which_axioms_hold(run):
+@pytest.mark.parametrize("arguments", [["tasks"], ["metrics"], *(["metrics", n] for n in catalog.names("metrics"))])
+def test_lists_and_pages_fit_a_terminal(arguments, run):
+    code, out, err = run(*arguments)
+    assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_metrics_are_listed_by_question_with_a_sentence_each(run):
     _, out, _ = run("metrics")
-    lines = {line.split()[0]: line.split()[1:5] for line in out.splitlines() if line}
-    assert re.match(r"metric +grows with n +monotone +unique +continuous +formula", out)
-    assert lines["chamfer"] == ["yes", "yes", "no", "yes"]
-    assert lines["cosine"] == ["no", "yes", "no", "yes"]
-    assert lines["hill(q=1)"] == ["no", "-", "-", "-"]
+    for name in catalog.names("metrics"):
+        metric = catalog.get("metrics", name)
+        assert QUESTIONS[metric.question] in out
+        assert metric.question, name
+        assert " ".join(metric.measures.split()) in " ".join(out.split())
+        assert metric.use, name
+        assert metric.large, name
+        for text in (metric.measures, metric.use, metric.large, metric.caveats):
+            for sentence in re.split(r"(?<=[.;]) ", text):
+                assert len(sentence.split()) <= 30, (name, sentence)
+
+
+def test_a_metric_and_a_task_have_a_page(run):
+    _, out, _ = run("metrics", "vendi(q=2)")
+    for part in ("vendi(q=1)\n\nHow many", "use  ", "what is large  ", "range  ", "beware  ", "formula  ", "source  "):
+        assert part in out
+    assert "axioms                monotone: yes, unique: no, continuous: yes" in run("metrics", "chamfer")[1]
+    assert "axioms" not in run("metrics", "hill")[1]
+    assert json.loads(run("metrics", "cosine", "--format", "json")[1])["measures"]
+    assert "did you mean cosine?" in run("metrics", "cosin")[2]
+    _, out, _ = run("tasks", "xnli")
+    for part in ("what it is  ", "languages  ", "licence  ", "citation  "):
+        assert part in out
+    assert json.loads(run("tasks", "mnli", "--format", "json")[1])["train_rows"] == 392702
+    assert "did you mean mnli" in run("tasks", "mnly")[2]
+
+
+def test_other_forms_of_the_list_say_which_axioms_hold(run):
     _, out, _ = run("metrics", "--format", "json")
     records = {r["metric"]: r for r in json.loads(out)}
     assert (records["vendi(q=1)"]["monotone"], records["hill(q=1)"]["unique"]) == (False, None)
+
+
+NINE = re.compile(
+    r"(?:With q=2, the|The) nine tasks: (\S+) \((\w+)\) to (\S+) \((\w+)\); their 511 mixtures: (\S+) to (\S+)\.$"
+)
+
+
+@pytest.mark.parametrize("name", ["cosine", "rao_gamma", "rao_alpha", "vendi", "vendi_alpha", "lai"])
+def test_what_is_said_to_be_large_is_what_the_shipped_tasks_have(name):
+    metric = catalog.get("metrics", name)
+    low, lowest, high, highest, least, most = NINE.search(metric.large).groups()
+    printed = metric.printed(**({"q": 2} if "q" in metric.options else {}))
+    table = diversity.score(catalog.intermediate(), all_subsets=True, metrics=[printed], intervals=False)
+    values = table.set_index("mixture")["value"]
+    assert [values[lowest], values[highest], values.min(), values.max()] == pytest.approx(
+        [float(v) for v in (low, high, least, most)], rel=6e-3
+    )
+    single = values[catalog.intermediate()]
+    assert (single.idxmin(), single.idxmax()) == (lowest, highest)
 
 
 def test_distances_in_three_forms_and_a_dendrogram(run, vectors, tmp_path):
