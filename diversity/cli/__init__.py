@@ -26,7 +26,7 @@ from diversity.version import __version__  # noqa: E402
 
 # The modules of this folder by the heading under which help lists their commands.
 COMMANDS = {
-    "Score": ("score", "distances", "contributions", "propose"),
+    "Score": ("score", "distances", "contributions", "propose", "measure"),
     "Design": ("design",),
     "Train": ("training", "transfer", "retrieve", "xtreme", "grid"),
     "Analyse": ("fit", "compare", "report"),

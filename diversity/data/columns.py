@@ -27,8 +27,8 @@ def schema(path: Path) -> pa.Schema:
             return reader.schema
 
 
-def batches(path: Path, columns: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
-    """The rows of a file in batches; of its columns only those named, where it has them all.
+def batches(path: Path, columns: Sequence[str] = (), groups: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a file in batches; of its columns only those named, where it has them all; of Parquet these `groups`.
 
     Raises InputError for a file that is not of its form, or is cut short.
     """
@@ -38,7 +38,7 @@ def batches(path: Path, columns: Sequence[str] = ()) -> Iterator[pa.RecordBatch]
         if not _is_arrow(path):
             with parquet.ParquetFile(path) as file:
                 wanted = list(columns) if columns and set(columns) <= set(file.schema_arrow.names) else None
-                yield from file.iter_batches(batch_size=ROWS, columns=wanted)
+                yield from file.iter_batches(batch_size=ROWS, columns=wanted, row_groups=groups)
         else:
             with _arrow(path) as reader:
                 known = isinstance(reader, ipc.RecordBatchFileReader)
@@ -49,9 +49,20 @@ def batches(path: Path, columns: Sequence[str] = ()) -> Iterator[pa.RecordBatch]
                     yield from (part.slice(start, ROWS) for start in range(0, part.num_rows, ROWS))
 
 
-def records(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, object]]]:
+def records(
+    path: Path, columns: Sequence[str] = (), groups: Sequence[int] | None = None
+) -> Iterator[tuple[int, dict[str, object]]]:
     """The rows of `batches` one by one, as objects, numbered from 1."""
-    return enumerate((record for batch in batches(path, columns) for record in batch.to_pylist()), 1)
+    return enumerate((record for batch in batches(path, columns, groups) for record in batch.to_pylist()), 1)
+
+
+def group_rows(path: Path) -> list[int]:
+    """The rows of each group of a Parquet file."""
+    from pyarrow import parquet
+
+    with _readable(path):
+        about = parquet.read_metadata(path)
+        return [about.row_group(group).num_rows for group in range(about.num_row_groups)]
 
 
 def metadata(schema: pa.Schema) -> Mapping[str, str]:

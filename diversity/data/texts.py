@@ -62,7 +62,7 @@ class TextFiles:
         InputError where there is no such file, for files of several forms, and for an unknown form.
         """
         label, path, fields = divided(spec)
-        files = _matching(path)
+        files = matching(path)
         if not files and (hub := HubTexts.parse(path)):
             files, origin = hub.fetch()
             return TextFiles(label or hub.repository.partition("/")[2], files, fields, origin)
@@ -75,10 +75,16 @@ class TextFiles:
             )
         return TextFiles(label or _stem(path, files), files, fields)
 
-    def records(self) -> Iterator[tuple[Path, int, Record]]:
-        """Every record with its file and its number there, counted from 1; raises BadRow where one cannot be read."""
+    def records(self, groups: Sequence[int] | None = None) -> Iterator[tuple[Path, int, Record]]:
+        """Every record with its file and its number there, counted from 1; raises BadRow where one cannot be read.
+
+        Of Parquet files these `groups` alone, if given; their records are then numbered from 1.
+        """
         for path in self.files:
-            yield from ((path, number, record) for number, record in READERS[form(path)](path, self.fields))
+            read = (
+                READERS[form(path)](path, self.fields) if groups is None else columns.records(path, self.fields, groups)
+            )
+            yield from ((path, number, record) for number, record in read)
 
     def resolved(self) -> TextFiles:
         """The same with its field named: the only column of text, beside columns of labels and ids.
@@ -91,13 +97,14 @@ class TextFiles:
         note = f"the texts are those of {column!r}, not of {' or '.join(map(repr, passed))}" if passed else ""
         return replace(self, fields=(column,), note=note)
 
-    def texts(self) -> Iterator[str]:
+    def texts(self, groups: Sequence[int] | None = None) -> Iterator[str]:
         """Every text, in the order of the files: the fields of a record joined by a space; blank where all are.
 
-        Raises BadRow, with file and line, for a missing field and for a value that is no text.
+        Of Parquet files these `groups` alone, if given. Raises BadRow, with file and line, for a missing field and for a
+        value that is no text.
         """
         source = self.resolved()
-        for path, number, record in source.records():
+        for path, number, record in source.records(groups):
             yield " ".join(t for name in source.fields if (t := _text(record, name, path, number).strip()))
 
 
@@ -217,7 +224,8 @@ def looks_like_files(spec: str) -> bool:
     return bool(suffixes & {*FORMS}) or "/" in path or Path(path).exists()
 
 
-def _matching(path: str) -> tuple[Path, ...]:
+def matching(path: str) -> tuple[Path, ...]:
+    """The files of texts that a path stands for: itself, those in a folder, or those of a glob."""
     if Path(path).is_file():
         return (Path(path),)
     if Path(path).is_dir():

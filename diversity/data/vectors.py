@@ -7,7 +7,7 @@ encoder's settings as JSON. `.npy` cannot say it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,8 +67,23 @@ class VectorFile:
                 return _safetensors(self.path, self.column)
             case _:
                 schema = columns.schema(self.path)
-                name = self.column or _only(_vector_columns(schema), self.path, "column")
-                return Vectors(_column(self.path, schema, name), _encoder(columns.metadata(schema), self.path))
+                return Vectors(
+                    _column(self.path, schema, self.column_name()), _encoder(columns.metadata(schema), self.path)
+                )
+
+    def encoder(self) -> Mapping[str, object]:
+        """The settings of the encoder that the file names; empty where it names none."""
+        match self.path.suffix.lower():
+            case ".npy":
+                return {}
+            case ".safetensors":
+                return self.read().encoder
+            case _:
+                return _encoder(columns.metadata(columns.schema(self.path)), self.path)
+
+    def column_name(self) -> str:
+        """The column of vectors of a Parquet or Arrow file: the one that is named, or the only one."""
+        return self.column or _only(_vector_columns(columns.schema(self.path)), self.path, "column")
 
 
 def _vector_columns(schema: pa.Schema) -> list[str]:
@@ -165,18 +180,21 @@ def _column(path: Path, schema: pa.Schema, name: str) -> NDArray[np.floating]:
         if name in schema.names:
             raise InputError(f"{path}: expected lists of numbers in {name!r}, found {schema.field(name).type}")
         raise InputError(f"{path}: {catalog.near(name, known or schema.names, 'column')}")
-    blocks = list(_blocks(path, name))
-    if not blocks:
+    parts = list(blocks(path, name))
+    if not parts:
         raise InputError(f"{path}: expected vectors, found no rows")
-    return np.concatenate(blocks)
+    return np.concatenate(parts)
 
 
-def _blocks(path: Path, name: str) -> Iterator[NDArray[np.float32]]:
-    """The vectors of a column, a batch at a time; raises InputError at the first row that is not as long as the first."""
+def blocks(path: Path, name: str, groups: Sequence[int] | None = None) -> Iterator[NDArray[np.float32]]:
+    """The vectors of a column, a batch at a time, of Parquet those of these `groups`.
+
+    Raises InputError at the first row that is not as long as the first.
+    """
     import pyarrow.compute as pc
 
     width, before = 0, 0
-    for batch in columns.batches(path, (name,)):
+    for batch in columns.batches(path, (name,), groups):
         cells = batch.column(name)
         lengths = pc.fill_null(pc.list_value_length(cells), 0).to_numpy(zero_copy_only=False)
         width = width or int(lengths[0])

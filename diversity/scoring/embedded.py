@@ -304,10 +304,10 @@ def save_moments(space: EmbeddedTasks, folder: Path | str, *, rows: int = ROWS_S
     for name, task in space.tasks.items():
         m = task.moments
         meta = {
+            "date": datetime.now(UTC).date().isoformat(),
             **task.provenance,
             "fingerprint": task.fingerprint,
             "n": m.n,
-            "date": datetime.now(UTC).date().isoformat(),
             "toolkit": __version__,
         }
         upper = np.triu_indices(len(m.second))
