@@ -88,6 +88,7 @@ def commands() -> str:
                 walk(sub, [*path, name])
             return
         lines.extend(["", f"## {' '.join(path)}", "", inspect.cleandoc(command.help or ""), ""])
+        lines.extend(["```sh", *command.examples, "```", ""])
         for parameter in (p for p in command.params if not getattr(p, "hidden", False)):
             names = ", ".join(f"`{o}`" for o in [*parameter.opts, *parameter.secondary_opts])
             lines.append(f"- {names}: {getattr(parameter, 'help', '') or ''}")

@@ -19,7 +19,7 @@ with suppress(ValueError):  # signals are for the main thread alone
 
 import typer  # noqa: E402
 
-from diversity.cli import _headings, _spellings  # noqa: E402
+from diversity.cli import _headings, _shell  # noqa: E402
 from diversity.cli._include import add_include  # noqa: E402
 from diversity.types import InputError  # noqa: E402
 from diversity.version import __version__  # noqa: E402
@@ -45,8 +45,7 @@ for _heading, _modules in COMMANDS.items():
         _headings.head(_part, _heading)
         app.add_typer(_part)
 add_include(app)
-_headings.group_options(app)
-_spellings.keep_old(app)
+_shell.shape(app)
 with suppress(ValueError):
     signal.signal(signal.SIGINT, _handler)
 
@@ -69,11 +68,11 @@ def root(
 # Threads that wait should sleep: spinning ones take the processor from those that work when it is shared. Tokenizers warn
 # of processes that are forked after they have worked in threads.
 QUIET = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARALLELISM": "false"}
-INTERRUPTED = 130  # what typer makes of Ctrl-C
+INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it; typer gives it for Ctrl-C
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line: one line on stderr and status 2 for bad use or input, no traceback."""
+    """Run the command line: one line on stderr and status 2 for bad use or input, 130 after Ctrl-C, no traceback."""
     for variable, value in QUIET.items():
         os.environ.setdefault(variable, value)
     if hasattr(signal, "SIGPIPE"):  # a reader that stops early (`| head`) ends this command quietly
@@ -89,19 +88,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if bad := _CHOICE.fullmatch(message):  # in the form of all errors
             option, value, choices = bad.groups()
             message = f"expected {option} to be one of {choices.replace(chr(39), '')}, found {value}"
-        _fail(message or "expected a command; see diversity --help")
+        if not message:  # a group without a command has shown its help
+            sys.exit(2)
+        _fail(message)
     except InputError as error:
         _fail(str(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; what was finished is kept, and the same command goes on from there")
+        _fail("interrupted; what was finished is kept, and the same command goes on from there", INTERRUPTED)
 
 
 _CHOICE = re.compile(r"Invalid value for '(.*?)': (?:Value error, )?(.*) is not one of (.*)\.")
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, status: int = 2) -> NoReturn:
     print("diversity: " + " ".join(message.split()), file=sys.stderr)
-    sys.exit(2)
+    sys.exit(status)

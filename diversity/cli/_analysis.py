@@ -42,9 +42,7 @@ Rope = Annotated[
 Moments = Annotated[
     Path | None, typer.Option(help="Folder of saved moments for the scores of relabelled mixtures (default: shipped).")
 ]
-Embeddings = Annotated[
-    list[str] | None, typer.Option(help="A task's vectors for the same: NAME=FILE.npy; any number of times.")
-]
+Embeddings = Annotated[list[str] | None, typer.Option(help="A task's vectors for the same: NAME=FILE.npy. Repeatable.")]
 
 
 @dataclass(frozen=True)

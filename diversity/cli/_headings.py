@@ -1,25 +1,41 @@
-"""The headings of help: of commands, and of the options that many commands have."""
+"""The headings of help: of commands, and of options."""
 
 from __future__ import annotations
 
-import inspect
-from typing import Annotated, get_args, get_origin
-
 import typer
-from typer.models import OptionInfo
 
+# Options by their heading, in the order of help; those that are not named are advanced.
 OPTIONS = {
-    "Encoder": (
-        "encoder", "precision", "long", "max_length", "centred", "same_encoder", "cache", "layer", "pooling",
-    ),
-    "Uncertainty": ("intervals", "bootstrap", "rarefy", "permutations", "alpha", "estimator", "seed", "seeds"),
-    "Output": ("format", "output", "plot", "plan", "as_json", "save_moments", "save_vectors"),
     "Input": (
-        "tasks", "mixture", "all_subsets", "data", "limit", "split", "languages", "embeddings", "moments",
-        "skip_bad_rows", "include", "results", "scores", "where", "predictions", "labels", "benchmark", "targets", "model",
+        "tasks", "mixture", "all_subsets", "targets", "results", "scores", "predictions", "labels", "against", "data",
+        "languages", "split", "limit", "benchmark", "groups", "weights", "outcomes", "where",
+        "train_languages", "train_split", "mlm", "check",
     ),
+    "Metrics": (
+        "metric", "metrics", "outcome", "maximise", "minimise", "distance", "distances", "estimator", "covariates",
+        "rope", "cap", "floor", "fix", "at_most", "like", "repeats", "sizes", "share", "match",
+    ),
+    "Study": ("size", "scheme", "mixtures", "seeds", "draws", "sd_task", "sd_noise", "sd_seed", "rate", "measure_rate"),
+    "Training": (
+        "model", "budget", "steps", "epochs", "preset", "sampling", "temperature", "mixed", "learning_rate", "batch",
+        "warmup", "heads",
+    ),
+    "Matching": ("layer", "pooling", "margin", "retrieval", "neighbours", "repeated", "threshold"),
+    "Encoder": ("encoder", "max_length", "long", "centred", "same_encoder"),
+    "Uncertainty": ("intervals", "bootstrap", "rarefy", "permutations", "alpha", "seed"),
+    "Running": ("workers", "gpus_each", "cpus_each", "ray", "keep", "retry_failed", "verify", "dry_run"),
+    "Output": (
+        "output", "format", "plot", "plan", "title", "note", "exports", "save_moments", "save_vectors", "lock", "trackers",
+    ),
+    "Advanced": (),
 }  # fmt: skip
+HEADINGS = list(OPTIONS)
 HEADING = {name: heading for heading, names in OPTIONS.items() for name in names}
+
+
+def heading(option: str) -> str:
+    """The heading of an option."""
+    return HEADING.get(option, HEADINGS[-1])
 
 
 def head(app: typer.Typer, heading: str) -> None:
@@ -28,17 +44,3 @@ def head(app: typer.Typer, heading: str) -> None:
         command.rich_help_panel = heading
     for group in app.registered_groups:
         group.rich_help_panel = heading
-
-
-def group_options(app: typer.Typer) -> None:
-    """Put the options that many commands have under their headings; those that one command has stay under `Options`."""
-    for command in app.registered_commands:
-        assert command.callback is not None
-        for name, parameter in inspect.signature(command.callback, eval_str=True).parameters.items():
-            if get_origin(parameter.annotation) is Annotated and name in HEADING:
-                for info in get_args(parameter.annotation)[1:]:
-                    if isinstance(info, OptionInfo):
-                        info.rich_help_panel = HEADING[name]
-    for group in app.registered_groups:
-        assert group.typer_instance is not None
-        group_options(group.typer_instance)

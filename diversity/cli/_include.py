@@ -13,8 +13,8 @@ import typer
 Include = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Folder with tasks and metrics of your own: tasks/NAME.toml, tasks/NAME.py, metrics/NAME.py; any number of "
-        "times (also DIVERSITY_INCLUDE).",
+        help="Folder with tasks and metrics of your own: tasks/NAME.toml, tasks/NAME.py, metrics/NAME.py. Repeatable "
+        "(also DIVERSITY_INCLUDE).",
         show_default=False,
     ),
 ]

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from diversity.types import WHOLE, InputError
+
 # Choices; those of the modules that compute, written here so that --help loads nothing heavy.
 Estimator = Literal["auto", "U", "V"]
 Precision = Literal["fp32", "bf16"]
@@ -21,17 +23,25 @@ Heads = Literal["drop", "keep"]
 AlphaOption = Annotated[float, typer.Option(help="Level of the tests.")]
 BootstrapOption = Annotated[int, typer.Option(min=100, help="Draws for the intervals of correlations.")]
 CovariatesOption = Annotated[
-    str, typer.Option(help="k, entropy, log_budget, single_mean, tasks, columns of numbers, other metrics; by commas.")
+    str,
+    typer.Option(
+        help="k, entropy, log_budget, single_mean, tasks, columns of numbers, other metrics; by commas (default: none)."
+    ),
 ]
 DataOption = Annotated[Path, typer.Option(help="Folder of data.")]
 EnglishOption = Annotated[bool, typer.Option(help="Whether English counts among a target's languages.")]
 EstimatorOption = Annotated[
-    Estimator, typer.Option(help="U leaves out the pairs of a row with itself; V does not; auto: U if any.")
+    Estimator,
+    typer.Option(help="U: unbiased, does not depend on n; V: plain, may grow with n; auto: U where a metric has it."),
 ]
 IntervalsOption = Annotated[bool, typer.Option(help="95 % intervals for the sampling of rows.")]
 MetricsOption = Annotated[
     str,
-    typer.Option("--metrics", "--metric", help="Metrics, such as cosine,vendi(q=1),rao_beta; see `diversity metrics`."),
+    typer.Option(
+        "--metrics",
+        "--metric",
+        help="Metrics, such as cosine,vendi(q=1); `diversity metrics` lists them (default: its first ones, marked *).",
+    ),
 ]
 OutcomeOption = Annotated[
     str,
@@ -48,12 +58,23 @@ ResultsOption = Annotated[
     Path, typer.Option(help="Results: CSV or Parquet with mixture, target, language, seed, metric, value.")
 ]
 RowsOption = Annotated[int, typer.Option(help="Rows drawn for the metrics that are computed on rows.")]
-ScoresEncoderOption = Annotated[str | None, typer.Option(help="Encoder of the scores, where there are several.")]
+ScoresEncoderOption = Annotated[
+    str | None, typer.Option(help="Encoder of the scores; required where there are several.")
+]
 ScoresOption = Annotated[
     Path, typer.Option(help="Diversity: CSV or Parquet with mixture, metric, value, as `diversity score` writes.")
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything drawn.")]
-WhereOption = Annotated[list[str] | None, typer.Option(help="Use the results with COLUMN=VALUE; any number of times.")]
+
+
+def checked_seed(seed: int | None) -> int | None:
+    """A seed that a table of results can hold; InputError for others."""
+    if seed is not None and not 0 <= seed <= WHOLE:
+        raise InputError(f"expected --seed from 0 to {WHOLE}, found {seed}")
+    return seed
+
+
+SeedOption = Annotated[int, typer.Option(callback=checked_seed, help="Seed of everything drawn.")]
+WhereOption = Annotated[list[str] | None, typer.Option(help="Use the results with COLUMN=VALUE only. Repeatable.")]
 
 Command = Callable[..., None]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diversity.cli._common import MODELS, names_in, note, pinned
-from diversity.cli._options import Long, Precision, with_options
-from diversity.types import WHOLE, BadRow, InputError, Rows
+from diversity.cli._options import Long, Precision, checked_seed, with_options
+from diversity.types import BadRow, InputError, Rows
 
 if TYPE_CHECKING:
     from diversity.scoring.embedded import EmbeddedTasks
@@ -27,21 +27,25 @@ Files = Annotated[
         show_default=False,
     ),
 ]
-Data = Annotated[Path | None, typer.Option(help="Folder of the tasks' data; without it, the shipped moments.")]
-Limit = Annotated[int | None, typer.Option("--limit", "--sample", help="Texts of each task or file, drawn at random.")]
-Seed = Annotated[int, typer.Option(min=0, max=WHOLE, help="Seed of the sample.")]
+Data = Annotated[
+    Path | None, typer.Option(help="Folder of the tasks' data (default: none; the shipped moments are used).")
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", "--sample", help="Texts of each task or file, drawn at random (default: all).")
+]
+Seed = Annotated[int, typer.Option(callback=checked_seed, help="Seed of the sample.")]
 Split = Annotated[str, typer.Option(help="Split to read, or several in order of preference: train,dev.")]
 Languages = Annotated[
     str, typer.Option("--languages", "--language", help="Languages of the rows, separated by commas.")
 ]
 Embeddings = Annotated[
-    list[str] | None, typer.Option(help="A task from its vectors: NAME=FILE[:COLUMN]; any number of times.")
+    list[str] | None, typer.Option(help="Precomputed vectors as a task: NAME=FILE[:COLUMN]. Repeatable.")
 ]
 SameEncoder = Annotated[
     bool,
     typer.Option("--same-encoder", help="Vectors that do not say their encoder are of the one that embeds the texts."),
 ]
-Saved = Annotated[Path | None, typer.Option(help="Folder of saved moments, in place of the shipped ones.")]
+Saved = Annotated[Path | None, typer.Option(help="Folder of saved moments (default: the shipped ones).")]
 Cache = Annotated[Path | None, typer.Option(help="Folder of cached vectors (default: ~/.cache/diversity).")]
 OneEncoder = Annotated[
     str,

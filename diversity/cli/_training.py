@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from diversity.cli._options import Precision
+from diversity.cli._options import Precision, checked_seed
+from diversity.training.settings import PRESETS
 from diversity.types import Rule
 
 # Choices; those of diversity.training.settings are written here so that --help loads nothing heavy.
@@ -16,42 +17,87 @@ Packing = Literal["auto", "on", "off"]
 Attention = Literal["auto", "sdpa", "eager"]
 SamplingRule = Rule
 
+
+def _setting(name: str, help: str, *spellings: str, min: int | None = None, panel: str | None = None) -> Any:
+    """An option for a setting of training, whose default in help is what the presets have."""
+    return typer.Option(*spellings, min=min, show_default=_of_presets(name), help=help, rich_help_panel=panel)
+
+
+def _of_presets(name: str) -> str:
+    """What each preset has for mixtures, and for kinds of targets where those differ."""
+    parts = {}
+    for preset, published in PRESETS.items():
+        own, apart = published.intermediate.values[name], dict[str, list[str]]()
+        for kind, settings in {**published.kinds, **published.targets}.items():
+            if (value := settings.values[name]) != own:
+                apart.setdefault(_value(value), []).append(kind.replace("_", " "))
+        others = [f"{value} for {' and '.join(kinds)}" for value, kinds in apart.items()]
+        parts[preset] = ", ".join([_value(own), *others])
+    if len(set(parts.values())) == 1:
+        return next(iter(parts.values()))
+    return "of the preset: " + "; ".join(f"{preset} {values}" for preset, values in parts.items())
+
+
+def _value(value: object) -> str:
+    return "1" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 PresetOption = Annotated[Preset, typer.Option(help="Published settings; options below change single ones.")]
 BudgetOption = Annotated[
-    int | None, typer.Option(min=1, help="Examples to train on (a window of a long passage is one).")
-]
-StepsOption = Annotated[int | None, typer.Option(min=1, help="Steps to train for, in place of --budget.")]
-EpochsOption = Annotated[float | None, typer.Option(help="Epochs, in place of --budget.")]
-LearningRateOption = Annotated[float | None, typer.Option(help="Peak learning rate.")]
-BatchOption = Annotated[int | None, typer.Option(min=1, help="Examples a step, over all processes.")]
-MaxLengthOption = Annotated[
-    int | None, typer.Option("--max-length", "--max-tokens", min=8, help="Tokens of a sequence at most.")
-]
-StrideOption = Annotated[int | None, typer.Option(min=1, help="Tokens from one window of a passage to the next.")]
-WarmupOption = Annotated[float | None, typer.Option(help="Warm-up: steps, or below 1 a share of them.")]
-ClipOption = Annotated[float | None, typer.Option(help="Norm that gradients are clipped to; 0: not.")]
-WeightDecayOption = Annotated[float | None, typer.Option(help="Weight decay of AdamW.")]
-DropoutOption = Annotated[float | None, typer.Option(help="Dropout in place of the model's own; 0: none.")]
-DevEveryOption = Annotated[
-    int | None,
-    typer.Option(help="Steps between dev scores, of which the best decides; 0: score the last weights only."),
-]
-DevExamplesOption = Annotated[int | None, typer.Option(min=1, help="Dev rows of each task.")]
-PatienceOption = Annotated[
-    int | None, typer.Option(min=1, help="Dev scores without a new best one before training ends.")
-]
-PrecisionOption = Annotated[Precision | None, typer.Option(help="Precision of the products.")]
-PackingOption = Annotated[Packing | None, typer.Option(help="Several sequences in a row of tokens.")]
-AttentionOption = Annotated[Attention | None, typer.Option(help="Attention in training.")]
-TokensOption = Annotated[
     int | None,
     typer.Option(
-        "--batch-tokens", "--tokens", min=8, help="Tokens at once in the model at most; lower it to save memory."
+        min=1, show_default="as many as --epochs says", help="Examples to train on; a window of a long passage is one."
     ),
 ]
-SaveEveryOption = Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints.")]
-TrackersOption = Annotated[str, typer.Option(help="tensorboard, mlflow, wandb: those installed.")]
+StepsOption = Annotated[
+    int | None,
+    typer.Option(min=1, show_default="as many as --epochs says", help="Steps to train for, in place of --budget."),
+]
+EpochsOption = Annotated[float | None, _setting("epochs", "Epochs, in place of --budget.")]
+LearningRateOption = Annotated[float | None, _setting("learning_rate", "Peak learning rate.")]
+BatchOption = Annotated[int | None, _setting("batch_size", "Examples a step, over all processes.", min=1)]
+MaxLengthOption = Annotated[
+    int | None,
+    _setting("max_length", "Tokens of a sequence at most.", "--max-length", "--max-tokens", min=8, panel="Training"),
+]
+StrideOption = Annotated[
+    int | None,
+    _setting("doc_stride", "Tokens from one window of a passage to the next.", min=1),
+]
+WarmupOption = Annotated[float | None, _setting("warmup", "Warm-up: steps, or below 1 a share of them.")]
+ClipOption = Annotated[
+    float | None,
+    _setting("max_grad_norm", "Norm that gradients are clipped to; 0: no clipping."),
+]
+WeightDecayOption = Annotated[float | None, _setting("weight_decay", "Weight decay of AdamW.")]
+DropoutOption = Annotated[
+    float | None, typer.Option(show_default="the model's own", help="Dropout of encoder and heads; 0: none.")
+]
+DevEveryOption = Annotated[
+    int | None,
+    _setting("dev_every", "Steps between dev scores, of which the best decides; 0: score the last weights only."),
+]
+DevExamplesOption = Annotated[int | None, _setting("dev_examples", "Dev rows of each task.", min=1)]
+PatienceOption = Annotated[
+    int | None,
+    _setting("patience", "Dev scores without a new best one before training ends.", min=1),
+]
+PrecisionOption = Annotated[Precision | None, _setting("precision", "Precision of the products.")]
+PackingOption = Annotated[Packing | None, _setting("packing", "Several sequences in a row of tokens.")]
+AttentionOption = Annotated[Attention | None, _setting("attention", "Attention in training.")]
+TokensOption = Annotated[
+    int | None,
+    _setting(
+        "max_tokens_per_batch",
+        "Tokens in one pass through the model at most; lower it to save memory.",
+        "--batch-tokens",
+        "--tokens",
+        min=8,
+    ),
+]
+SaveEveryOption = Annotated[int | None, _setting("save_every", "Steps between checkpoints.", min=1)]
+TrackersOption = Annotated[str, typer.Option(show_default="none", help="tensorboard, mlflow, wandb: those installed.")]
 CacheOption = Annotated[Path | None, typer.Option(help="Folder of tokenised rows (default: ~/.cache/diversity).")]
 TrainSeedOption = Annotated[
-    int, typer.Option(min=0, max=2**63 - 1, help="Seed of heads, batches, dropout and sampled rows.")
+    int, typer.Option(callback=checked_seed, help="Seed of heads, batches, dropout and sampled rows.")
 ]

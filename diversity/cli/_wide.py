@@ -28,7 +28,11 @@ AnyScores = Annotated[
 ]
 AnyMetric = Annotated[
     str,
-    typer.Option(help="Metric of the scores, such as cosine or vendi(q=2) (without scores: hill(q=1) of the weights)."),
+    typer.Option(
+        "--metric",
+        "--metrics",
+        help="Metric of the scores, such as cosine or vendi(q=2) (default: hill(q=1) of the weights, without scores).",
+    ),
 ]
 
 
@@ -37,10 +41,20 @@ class WideOptions:
     """How a table with a row a run is read."""
 
     weights: Annotated[
-        str, typer.Option(help='Of a table with a row a run: the columns of weights, such as "train_*" or a,b,c.')
+        str,
+        typer.Option(
+            help='Of a table with a row a run: the columns of weights, such as "train_*" or a,b,c (default: a long table).'
+        ),
     ] = ""
-    outcomes: Annotated[str, typer.Option(help='The same: the columns of outcomes, such as "valid_*".')] = ""
-    mixtures: Annotated[Path | None, typer.Option(help="The table of the weights, where it is one of its own.")] = None
+    outcomes: Annotated[
+        str, typer.Option(help='Of the same table: the columns of outcomes, such as "valid_*" (default: a long table).')
+    ] = ""
+    mixtures: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel="Input", help="The table of the weights, where it is one of its own (default: --results)."
+        ),
+    ] = None
     key: Annotated[
         str | None,
         typer.Option(help="The column that names the runs and joins two tables (default: the one they share)."),

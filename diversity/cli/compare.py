@@ -30,17 +30,23 @@ def compare(
     writer: TablesWriter,
     options: AnalysisOptions,
     results: ResultsOption,
-    scores: Annotated[Path | None, typer.Option(help="Diversity, as `diversity score` writes it.")] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="Diversity, as `diversity score` writes it; this or --groups is required.")
+    ] = None,
     metric: Annotated[
         str | None,
-        typer.Option("--metric", "--metrics", help="Metric of the scores that tells diverse from homogeneous."),
+        typer.Option(
+            "--metric",
+            "--metrics",
+            help="Metric of the scores that tells diverse from homogeneous; required with --scores.",
+        ),
     ] = None,
     groups: Annotated[
         str | None,
         typer.Option(
             "--groups",
             "--group-column",
-            help="The groups, in place of scores: a column of the results, or a CSV with mixture, group "
+            help="The groups, in place of scores (default: none): a column of the results, or a CSV with mixture, group "
             "(diverse, homogeneous).",
         ),
     ] = None,
@@ -54,6 +60,8 @@ def compare(
     Pairs have the same number of tasks and the same budget.
 
     diversity compare --results results.csv --scores scores.csv --metric "vendi(q=2)"
+
+    diversity compare --results results.csv --groups role
     """
     from diversity.stats import compare as comparing
     from diversity.studies.scores import read_scores

@@ -42,7 +42,9 @@ def contributions(
     tasks: Annotated[
         str, typer.Option(help="Tasks of the mixture, separated by commas (default: the nine intermediate ones).")
     ] = "",
-    mixture: Annotated[str, typer.Option(help="The mixture with weights, NAME=a,b:2,c, in place of --tasks.")] = "",
+    mixture: Annotated[
+        str, typer.Option(help="The mixture with weights, NAME=a,b:2,c, in place of --tasks (default: equal weights).")
+    ] = "",
     metrics: MetricsOption = "",
     estimator: EstimatorOption = "auto",
     empty: Annotated[float, typer.Option(help="Diversity of no task: the gain of the first one counts from it.")] = 0.0,
@@ -56,6 +58,8 @@ def contributions(
     Its diversity alone, what it adds to the others, and its Shapley value over all subsets.
 
     diversity contributions --tasks squad_v1,mnli,hellaswag --metrics cosine
+
+    diversity contributions a.jsonl b.jsonl c.jsonl --output contributions.csv
     """
     from diversity import catalog
     from diversity.scoring import mixtures, score, shapley

@@ -29,6 +29,10 @@ def check(
     """Read every row of your data, and say what is wrong.
 
     Counts, labels and hashes are compared with the releases. The exit status is 1 where something is wrong.
+
+    diversity data check --data data
+
+    diversity data check xnli udpos --data data
     """
     from dataclasses import asdict
 
@@ -59,15 +63,17 @@ def check(
 
 @folder.command()
 def fetch(
-    tasks: Annotated[list[str], typer.Argument(help="Tasks to bring.")],
-    data: Annotated[Path, typer.Option(help="Folder to bring them to.")] = Path("data"),
+    tasks: Annotated[list[str], typer.Argument(help="Tasks to download.")],
+    data: Annotated[Path, typer.Option(help="Folder to download to.")] = Path("data"),
     languages: Annotated[
         str, typer.Option("--languages", "--language", help="Languages, separated by commas (default: all).")
     ] = "",
 ) -> None:
     """Download tasks from the Hugging Face hub.
 
-    Each comes at a pinned revision. The same command goes on where it was interrupted.
+    Each comes at a pinned revision. The same command resumes an interrupted download.
+
+    diversity data fetch xnli tatoeba --data data --languages en,sw
     """
     from diversity.data.hub import fetch as run
 

@@ -10,6 +10,7 @@ import typer
 
 from diversity.catalog import SAMPLE
 from diversity.cli._common import ENCODER, MINI, MODELS, check_writable, names_in, note, pinned, text_table
+from diversity.cli._options import checked_seed
 from diversity.cli._source import Files
 from diversity.types import InputError, Rows
 
@@ -52,7 +53,10 @@ def design(
         str, typer.Option("--metric", "--metrics", help="The primary metric of diversity, declared in the plan.")
     ] = "vendi_beta(q=2)",
     outcome: Annotated[
-        str, typer.Option(help="The outcome declared: mean9, mean7, retrieval, mean, or a target.")
+        str,
+        typer.Option(
+            help="The outcome declared: mean9, mean7, retrieval, mean, or a target (default: mean9 with all nine targets)."
+        ),
     ] = "",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each mixture.")] = 3,
     budget: Annotated[int, typer.Option(min=1, help="Examples that each mixture is trained on.")] = 100_000,
@@ -62,27 +66,41 @@ def design(
     ] = MINI,
     sampling: Annotated[str, typer.Option(help="How examples are drawn from the tasks of a mixture.")] = "uniform",
     preset: Annotated[str, typer.Option(help="Published settings of training: phang2020 or xtreme.")] = "phang2020",
-    data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data; else the shipped moments.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data (default: the shipped moments).")] = None,
     encoder: Annotated[str, typer.Option(help="Sentence encoder that diversity is measured with.")] = ENCODER,
     limit: Annotated[
         int, typer.Option("--limit", "--sample", min=2, help="Texts of each task that are measured from --data.")
     ] = SAMPLE,
-    results: Annotated[Path | None, typer.Option(help="Results with the single tasks, for their strength.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Examples trained a second, for the hours.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Results with the single tasks, for their strength (default: not known).")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Examples trained a second, for the hours (default: not known).")
+    ] = None,
     measure_rate: Annotated[
         bool, typer.Option("--measure-rate", "--measure", help="Measure the rate of training here, on --data.")
     ] = False,
-    sd_task: Annotated[float | None, typer.Option(help="Standard deviation of the outcome between tasks.")] = None,
-    sd_noise: Annotated[float | None, typer.Option(help="Standard deviation of one mixture's outcome besides.")] = None,
-    sd_seed: Annotated[float | None, typer.Option(help="Standard deviation of the outcome between seeds.")] = None,
+    sd_task: Annotated[
+        float | None,
+        typer.Option(help="Spread of the outcome between tasks, in points (default: of --results, else 1)."),
+    ] = None,
+    sd_noise: Annotated[
+        float | None,
+        typer.Option(help="Spread of one mixture's outcome, tasks apart (default: of --results, else a quarter)."),
+    ] = None,
+    sd_seed: Annotated[
+        float | None, typer.Option(help="Spread of the outcome between seeds (default: of --results, else 0).")
+    ] = None,
     draws: Annotated[int, typer.Option(min=20, help="Draws of the simulated power.")] = 400,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all chance here.")] = 0,
+    seed: Annotated[int, typer.Option(callback=checked_seed, help="Seed of everything drawn.")] = 0,
 ) -> None:
     """Plan a study: choose its mixtures, see what it can show.
 
     Mixtures are chosen before anything is trained; the power of the study is simulated, and its plan written.
 
     diversity design --size 3 --mixtures 8 --output plan.toml
+
+    diversity design --size 2 --scheme closed --tasks mnli,qqp,ccg --targets xnli --output plan.toml
     """
     from diversity.planning import design as planning
     from diversity.planning.choice import Assumptions, Hypothesis, Training

@@ -45,7 +45,9 @@ def distances(
 
     The mean cosine distance of two texts, or another distance; `--plot` draws a tree and a map.
 
-    diversity distances --tasks squad_v1,mnli,hellaswag --distance frechet
+    diversity distances --tasks squad_v1,mnli,hellaswag
+
+    diversity distances --distance centroid --plot tree.png
     """
     from diversity import catalog
     from diversity.scoring import score

@@ -41,6 +41,8 @@ def fit(
 
     diversity fit --results results.csv --scores scores.csv --metric "vendi(q=2)" --output fit.json
 
+    diversity fit --results results.csv --scores scores.csv --metric "vendi(q=2)" --outcome mean --output tables
+
     diversity fit --results runs.csv --weights "train_*" --outcomes "valid_*" --lower-is-better
     """
     from diversity.stats import fit as fitting

@@ -20,7 +20,7 @@ app.add_typer(folder, name="grid")
 
 Planned = Annotated[Path, typer.Argument(help="The plan, a TOML file, such as `diversity design` writes.")]
 Output = Annotated[Path, typer.Option(help="Folder of the grid: stages, records and tables of results.")]
-Data = Annotated[Path | None, typer.Option(help="Folder of the tasks' data, in place of the plan's.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the tasks' data, (default: as the plan says).")]
 
 
 @folder.command()
@@ -32,7 +32,8 @@ def run(
     gpus_each: Annotated[int, typer.Option("--gpus-each", min=1, help="GPUs of each worker, where there are any.")] = 1,
     cpus_each: Annotated[int, typer.Option("--cpus-each", min=1, help="Processors of each run on Ray.")] = 1,
     ray: Annotated[
-        str | None, typer.Option(help="Run on the Ray cluster at this address: host:port, auto, local.")
+        str | None,
+        typer.Option(help="Run on the Ray cluster at this address: host:port, auto, local (default: on this machine)."),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep checkpoints that nothing needs any more.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try stages that failed again.")] = False,
@@ -49,6 +50,8 @@ def run(
     Interrupted in any way, the same command goes on from there: what is finished is never done again.
 
     diversity grid run plan.toml --output grid --workers 2
+
+    diversity grid run plan.toml --output grid --dry-run
     """
     from diversity.grid import run as grid
     from diversity.grid.driver import Policy
@@ -81,6 +84,8 @@ def status(
     """Show how far a plan is.
 
     Which stages are finished, running, failed and missing, who is at work, and the time left.
+
+    diversity grid status plan.toml --output grid
     """
     from diversity.grid.run import grid_status
 

@@ -26,9 +26,11 @@ AXIOMS = {"monotonicity": "monotone", "uniqueness": "unique", "continuity": "con
 def tasks(
     writer: Writer,
     name: Annotated[str, typer.Argument(help="Show one page about this task.", show_default=False)] = "",
-    data: Annotated[Path | None, typer.Option(help="Folder of data: show which splits are in it.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of data: show which splits are in it (default: none).")
+    ] = None,
     check: Annotated[
-        str, typer.Option(help="Read every row of this task in --data, show two, say what is wrong.")
+        str, typer.Option(help="Read every row of this task in --data, show two, say what is wrong (default: none).")
     ] = "",
 ) -> None:
     """List tasks and targets, or describe one.
@@ -169,7 +171,9 @@ def _available(task: Task, data: Path) -> list[str]:
 def metrics(
     writer: Writer,
     name: Annotated[str, typer.Argument(help="Show one page about this metric.", show_default=False)] = "",
-    check: Annotated[str, typer.Option(help="Test what this metric claims: yours, or one of the toolkit's.")] = "",
+    check: Annotated[
+        str, typer.Option(help="Test what this metric claims, yours or one of the toolkit's (default: none).")
+    ] = "",
 ) -> None:
     """List metrics by the question they answer, or describe one.
 

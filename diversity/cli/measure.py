@@ -32,12 +32,15 @@ def measure(
     encoder: OneEncoder = ENCODER,
     precision: Annotated[Precision, typer.Option(help="Precision of the encoder's products.")] = "fp32",
     long: Annotated[Long, typer.Option(help="Texts beyond the encoder's limit: truncate, or chunk.")] = "truncate",
-    max_length: Annotated[int | None, typer.Option(min=3, help="Tokens of a text at most.")] = None,
+    max_length: Annotated[
+        int | None, typer.Option(min=3, help="Tokens of a text at most (default: as many as the encoder reads).")
+    ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Rows of a shard: Parquet and .npy are divided so.")] = 1_000_000,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine; they share its threads.")] = 1,
     cpus_each: Annotated[int, typer.Option("--cpus-each", min=1, help="Processors of each shard on Ray.")] = 1,
     ray: Annotated[
-        str | None, typer.Option(help="Run on the Ray cluster at this address: host:port, auto, local.")
+        str | None,
+        typer.Option(help="Run on the Ray cluster at this address: host:port, auto, local (default: on this machine)."),
     ] = None,
 ) -> None:
     """Measure sets of any size, shard by shard.

@@ -43,22 +43,24 @@ def propose(
         str, typer.Option(help="Tasks to choose from, separated by commas (default: the nine intermediate ones).")
     ] = "",
     maximise: Annotated[str, typer.Option(help=f"Metric to make as large as can be (default: {METRIC}).")] = "",
-    minimise: Annotated[str, typer.Option(help="Metric to make as small as can be, in place of --maximise.")] = "",
+    minimise: Annotated[
+        str, typer.Option(help="Metric to make as small as can be, in place of --maximise (default: none).")
+    ] = "",
     cap: Annotated[float, typer.Option(help="The most that the share of a task may be.")] = 1.0,
     floor: Annotated[float, typer.Option(help="The least that the share of every task must be.")] = 0.0,
-    fix: Annotated[
-        list[str] | None, typer.Option(help="A share that is given, NAME=SHARE; any number of times.")
-    ] = None,
-    at_most: Annotated[int | None, typer.Option(help="The most tasks that may have a share.")] = None,
+    fix: Annotated[list[str] | None, typer.Option(help="A share that is given, NAME=SHARE. Repeatable.")] = None,
+    at_most: Annotated[int | None, typer.Option(help="The most tasks that may have a share (default: all).")] = None,
     repeats: Annotated[
-        float | None, typer.Option(help="How often the rows of a task may be repeated within --budget.")
+        float | None,
+        typer.Option(help="How often the rows of a task may be repeated within --budget (default: any number)."),
     ] = None,
-    budget: Annotated[int | None, typer.Option(help="Rows to train on, for --repeats.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Rows to train on, for --repeats (default: none).")] = None,
     sizes: Annotated[
         str, typer.Option(help="Rows of the tasks, NAME=N,NAME=N, for --repeats (default: the rows that are embedded).")
     ] = "",
     like: Annotated[
-        str, typer.Option(help="TASK=LEAST: the mean likeness of the tasks to TASK must be LEAST or more.")
+        str,
+        typer.Option(help="TASK=LEAST: the mean likeness of the tasks to TASK must be LEAST or more (default: none)."),
     ] = "",
     plan: Annotated[
         Path | None, typer.Option(help="Write a plan with this mixture and the opposite one to train.")
@@ -74,6 +76,8 @@ def propose(
     Its shares, its score, and how much better any other mixture could be.
 
     diversity propose --tasks mnli,qqp,squad_v1,ccg --maximise "vendi(q=2)" --cap 0.4
+
+    diversity propose --at-most 3 --plan plan.toml
     """
     from diversity import catalog
     from diversity.scoring import propose as proposing

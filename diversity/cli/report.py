@@ -27,17 +27,22 @@ def report(
     metric: AnyMetric = "",
     output: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report/report.html"),
     covariates: CovariatesOption = "",
-    title: Annotated[str, typer.Option(help="Title of the report.")] = "",
+    title: Annotated[str, typer.Option(help="Title of the report (default: one that fits any).")] = "",
     rope: Rope = None,
     bootstrap: BootstrapOption = 1000,
     groups: Annotated[
         str | None,
         typer.Option(
-            "--groups", "--group-column", help="Column of the results with declared groups, such as the grid's role."
+            "--groups",
+            "--group-column",
+            help="Column of the results with declared groups (default: role, where there is one).",
         ),
     ] = None,
     note: Annotated[
-        str, typer.Option("--note", "--remark", help="What a reader has to know first: stands before the verdict.")
+        str,
+        typer.Option(
+            "--note", "--remark", help="What a reader has to know first: stands before the verdict (default: none)."
+        ),
     ] = "",
     exports: Annotated[bool, typer.Option(help="Tables as CSV and LaTeX, figures as PNG, SVG and PDF.")] = True,
 ) -> None:

@@ -72,7 +72,8 @@ def retrieve(
     ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of cached vectors (default: ~/.cache/diversity).")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for the predictions, in the leaderboard's layout.")
+        Path | None,
+        typer.Option(help="Folder for the predictions, in the leaderboard's layout (default: none are written)."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be matched, and how long it would take.")
@@ -82,7 +83,9 @@ def retrieve(
 
     Tatoeba is matched by nearest neighbours of the encoder's vectors, BUCC by margins.
 
-    diversity retrieve --model M --targets tatoeba --data DIR --languages de,sw
+    diversity retrieve --targets tatoeba --data data --languages de,sw
+
+    diversity retrieve --model mix --targets bucc2018 --data data --split dev --output predictions
     """
     from dataclasses import replace
 

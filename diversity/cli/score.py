@@ -48,10 +48,11 @@ app = typer.Typer()
 def score(
     writer: Writer,
     source: Source,
-    tasks: Annotated[str, typer.Option(help="Tasks of the mixture, separated by commas.")] = "",
-    mixture: Annotated[
-        list[str] | None, typer.Option(help="A mixture with weights, NAME=a,b:2,c; any number of times.")
-    ] = None,
+    tasks: Annotated[
+        str,
+        typer.Option(help="Tasks of the mixture, separated by commas; `diversity tasks` lists them (default: none)."),
+    ] = "",
+    mixture: Annotated[list[str] | None, typer.Option(help="A mixture with weights, NAME=a,b:2,c. Repeatable.")] = None,
     all_subsets: Annotated[
         bool, typer.Option("--all-subsets", help="Every subset of the tasks (default: the nine).")
     ] = False,
@@ -61,7 +62,9 @@ def score(
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Intervals by N resamples of the rows in place of closed form and jackknife.")
     ] = 0,
-    rarefy: Annotated[str, typer.Option(help="Score N rows of each mixture, the mean of 20 draws: N or N,N,N.")] = "",
+    rarefy: Annotated[
+        str, typer.Option(help="Score N rows of each mixture, the mean of 20 draws: N or N,N,N (default: all rows).")
+    ] = "",
     rows: RowsOption = 1000,
     reference: ReferenceOption = None,
     encoder: Annotated[
@@ -88,7 +91,12 @@ def score(
         Long, typer.Option(help="Texts beyond the encoder's limit: truncate, or chunk (and average).")
     ] = "truncate",
     max_length: Annotated[
-        int | None, typer.Option("--max-length", "--max-tokens", help="A lower limit on a text's tokens.")
+        int | None,
+        typer.Option(
+            "--max-length",
+            "--max-tokens",
+            help="Tokens of a text that are read (default: as many as the encoder reads).",
+        ),
     ] = None,
     skip_bad_rows: Annotated[
         bool, typer.Option("--skip-bad-rows", help="Count and report broken rows, and go on.")
@@ -96,9 +104,13 @@ def score(
 ) -> None:
     """Score the diversity of texts, tasks and mixtures.
 
-    Several files or tasks are scored together, as one mixture.
+    Each file is scored alone, and all of them together. Tasks are scored together, as one mixture.
 
-    diversity score reviews.jsonl news=news.csv:headline+body --tasks squad_v1,mnli
+    diversity score reviews.jsonl news=news.csv:headline+body
+
+    diversity score --mixture even=mnli,squad_v1 --mixture mostly=mnli:3,squad_v1 --metrics cosine
+
+    diversity score --all-subsets --output scores.csv
     """
     from diversity import catalog
     from diversity.scoring import embedded

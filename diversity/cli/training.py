@@ -59,33 +59,43 @@ app = typer.Typer()
 def train_mix(
     writer: Printer,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for the checkpoint; the same call goes on with it.")
+        Path | None,
+        typer.Option(help="Folder for the checkpoint; required, but with --dry-run. The same call resumes."),
     ] = None,
-    tasks: Annotated[str, typer.Option(help="Intermediate tasks, separated by commas.")] = "",
+    tasks: Annotated[
+        str, typer.Option(help="Intermediate tasks, separated by commas; required, unless --weights names them.")
+    ] = "",
     model: Annotated[
         str,
         typer.Option(help=f"Encoder to train: {MODELS}."),
     ] = MINI,
-    data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the tasks' data; required.")] = None,
     languages: Annotated[
         str, typer.Option("--languages", "--language", help="Languages of the rows, separated by commas.")
     ] = "en",
     split: Annotated[str, typer.Option(help="Split to train on, or several in order of preference.")] = "train,dev",
     limit: Annotated[
-        int | None, typer.Option("--limit", "--sample", min=2, help="Rows of each task, drawn at random.")
+        int | None,
+        typer.Option("--limit", "--sample", min=2, help="Rows of each task, drawn at random (default: all)."),
     ] = None,
     mlm: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="Text for masked language modelling: a file, or a folder of .txt files; any number of times."
-        ),
+        typer.Option(help="Text for masked language modelling: a file, or a folder of .txt files. Repeatable."),
     ] = None,
     sampling: Annotated[
         SamplingRule, typer.Option(help="In what proportions tasks are sampled.")
     ] = "examples-proportional",
-    cap: Annotated[int | None, typer.Option(help="Cap of examples-proportional (2^17) and temperature.")] = None,
+    cap: Annotated[
+        int | None,
+        typer.Option(
+            help="Most rows of a task that count (default: 2^17 for examples-proportional, else none).",
+            rich_help_panel="Training",
+        ),
+    ] = None,
     temperature: Annotated[float, typer.Option(help="T of temperature: rates are n^(1/T).")] = 2.0,
-    weights: Annotated[str, typer.Option(help="Weights of the tasks, a:2,b; sets --sampling weights.")] = "",
+    weights: Annotated[
+        str, typer.Option(rich_help_panel="Training", help="Weights, a:2,b; sets --sampling weights (default: none).")
+    ] = "",
     mixed: Annotated[bool, typer.Option("--mixed", help="Batches of several tasks, not of one.")] = False,
     budget: BudgetOption = None,
     steps: StepsOption = None,
@@ -108,7 +118,8 @@ def train_mix(
     batch_tokens: TokensOption = None,
     save_every: SaveEveryOption = None,
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="The same weights again on a GPU, too.")
+        bool,
+        typer.Option("--deterministic", help="Use deterministic GPU kernels, so that a rerun gives identical weights."),
     ] = False,
     seed: TrainSeedOption = 0,
     heads: Annotated[Heads, typer.Option(help="Heads of the tasks: drop, or keep (heads.safetensors).")] = "drop",
@@ -121,7 +132,11 @@ def train_mix(
 
     The checkpoint that it saves is one that transformers loads.
 
-    diversity train-mix --tasks mnli,squad_v1 --data DIR --model FOLDER --output mix --budget 100000
+    diversity train-mix --tasks mnli,squad_v1 --data data --output mix --budget 100000
+
+    diversity train-mix --weights mnli:2,qqp --data data --output mix --epochs 1 --model xlm-roberta-base
+
+    diversity train-mix --tasks mnli,squad_v1 --data data --dry-run
     """
     from diversity.training import intermediate
     from diversity.training.settings import changed

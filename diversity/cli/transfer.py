@@ -71,7 +71,10 @@ def transfer(
         ),
     ] = "en",
     limit: Annotated[
-        int | None, typer.Option("--limit", "--sample", min=1, help="Training rows of each target, drawn at random.")
+        int | None,
+        typer.Option(
+            "--limit", "--sample", min=1, help="Training rows of each target, drawn at random (default: all)."
+        ),
     ] = None,
     steps: StepsOption = None,
     budget: BudgetOption = None,
@@ -97,7 +100,9 @@ def transfer(
     pooling: Annotated[
         Pooling, typer.Option(help="Retrieval: mean over the tokens, or cls: the first token.")
     ] = "mean",
-    cache: Annotated[Path | None, typer.Option(help="Folder of tokenised rows and vectors.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of tokenised rows and vectors (default: ~/.cache/diversity).")
+    ] = None,
     seed: TrainSeedOption = 0,
     trackers: TrackersOption = "",
     dry_run: Annotated[
@@ -108,7 +113,9 @@ def transfer(
 
     Predictions are written in the leaderboard's layout, and scored.
 
-    diversity transfer --model DIR --targets xnli,udpos,tatoeba --data DATA --output RUN
+    diversity transfer --model mix --targets xnli,udpos,tatoeba --data data --output run
+
+    diversity transfer --targets all --data data --output run --dry-run
     """
     from dataclasses import replace
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diversity.cli._common import names_in, note, records_of, text_table
+from diversity.cli._options import checked_seed
 from diversity.cli._output import TablesWriter, with_tables_writer
 from diversity.types import InputError
 
@@ -29,17 +30,23 @@ def evaluate(
     ],
     against: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder of another system's predictions of the same items, to compare; any number of times."),
+        typer.Option(help="Folder of another system's predictions of the same items, to compare. Repeatable."),
     ] = None,
-    labels: Annotated[Path | None, typer.Option(help="Folder of gold labels in the same layout.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Folder of gold labels in the same layout; this or --data is required.")
+    ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="In place of --labels: folder of data, whose labels are the gold.")
+        Path | None,
+        typer.Option(help="Folder of the tasks' data, whose labels are the gold; this or --labels is required."),
     ] = None,
     split: Annotated[
         str, typer.Option(help="Split of --data, or several in order of preference; predictions are SPLIT-LANG.tsv.")
     ] = "test",
     languages: Annotated[
-        str, typer.Option("--languages", "--language", help="Score these languages only, separated by commas.")
+        str,
+        typer.Option(
+            "--languages", "--language", help="Score these languages only, separated by commas (default: all)."
+        ),
     ] = "",
     benchmark: Annotated[
         str, typer.Option("--benchmark", "--version", help="xtreme, or xtreme-r for the seven tasks that it shares.")
@@ -50,13 +57,15 @@ def evaluate(
             min=0, help="Replicates for 95 % intervals over items, such as 1000; at least 100, or 0 for none."
         ),
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(callback=checked_seed, help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Score predictions as XTREME does.
 
     Averages without English, token accuracy and intervals stand beside the official numbers.
 
-    diversity evaluate --predictions DIR --labels DIR --output scores.json
+    diversity evaluate --predictions predictions --labels labels --output scores.json
+
+    diversity evaluate --predictions mine --against theirs --labels labels
     """
     import pandas as pd
 

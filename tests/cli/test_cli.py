@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,8 +16,9 @@ import pytest
 
 import diversity
 from diversity import catalog, store
-from diversity.cli import app
+from diversity.cli import _headings, app
 from diversity.scoring import score
+from diversity.training.settings import PRESETS
 from diversity.types import QUESTIONS
 
 SAMPLES = store.shipped() / "samples"
@@ -464,7 +466,7 @@ def test_an_interruption_is_one_line_and_leaves_nothing_half_written(tmp_path):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate()
-    assert process.returncode == 2
+    assert process.returncode == 130
     assert output == ""
     assert [line for line in errors.splitlines() if line][-1].startswith("diversity: interrupted")
     assert "Traceback" not in errors
@@ -550,6 +552,47 @@ def test_help_groups_commands_and_options_and_says_the_version(run):
     assert max(map(len, out.splitlines())) <= 80
     assert "..." not in out.split("─ Score ─")[1]
     assert run("--version")[1] == f"diversity {diversity.__version__}\n"
-    options = run("score", "--help")[1]
-    for heading in ("Input", "Encoder", "Uncertainty", "Output"):
-        assert f"─ {heading} ─" in options
+
+
+def test_every_option_is_under_a_heading_and_says_its_default():
+    for name, command in commands().items():
+        panels = [option.rich_help_panel for option in command.options if not option.hidden]
+        assert panels == sorted(panels, key=list(_headings.OPTIONS).index), name
+        for option in command.options:
+            said = re.search("default|required|Repeatable", option.help) or isinstance(option.show_default, str)
+            known = option.required or option.is_flag or option.default not in (None, "", [])
+            assert known or said or option.hidden or option.rich_help_panel == "Output", (name, option.name)
+    used = {option.name for command in commands().values() for option in command.options}
+    assert {name for names in _headings.OPTIONS.values() for name in names} <= used
+
+
+def test_defaults_of_a_preset_are_the_presets(run):
+    shown = " ".join(run("transfer", "--help")[1].replace("│", " ").split())
+    for preset in PRESETS:
+        rate = PRESETS[preset].intermediate.optimisation.learning_rate
+        assert re.search(rf"of the preset: .*{preset} {rate:g}", shown)
+    assert "30 for span" not in shown
+    assert re.search("xtreme 2e-05, 3e-05 for span and xnli", shown)
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_has_examples_that_parse(name, run):
+    command = commands()[name]
+    shown = run(*name.split(), "--help")[1]
+    assert command.examples
+    for example in command.examples:
+        assert f"   {example}\n" in shown
+        program, *arguments = shlex.split(example)
+        assert program == "diversity"
+        called = next(known for known in commands() if arguments[: len(known.split())] == known.split())
+        commands()[called].make_context(called, arguments[len(called.split()) :])
+    assert any(
+        example.startswith(f"diversity {name} ") or example == f"diversity {name}" for example in command.examples
+    )
+
+
+@pytest.mark.parametrize("group", ["data", "grid"])
+def test_a_group_alone_prints_its_help(group, run):
+    code, out, err = run(group)
+    assert (code, err) == (2, "")
+    assert out.strip() == run(group, "--help")[1].strip()

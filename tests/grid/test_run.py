@@ -361,7 +361,7 @@ def test_an_interruption_stops_cleanly_and_says_how_to_go_on(samples, tmp_path, 
         time.sleep(0.02)
     driver.send_signal(how)
     _, err = driver.communicate(timeout=30)
-    assert driver.returncode == 2
+    assert driver.returncode == 130
     assert "interrupted; what was finished is kept, and the same command goes on from there" in err
     assert "Traceback" not in err
     for pid in (tmp_path / "x" / "pids").read_text().split():
