@@ -31,6 +31,7 @@ _API = {
     "plan_mix": "training.intermediate",
     "propose": "scoring.propose",
     "plot": "reporting.plot",
+    "read_commitment": "planning.commitment",
     "read_plan": "planning.plans",
     "read_wide": "studies.wide",
     "retrieve": "retrieval.retrieve",
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from diversity.planning.choice import Assumptions as Assumptions
     from diversity.planning.choice import Hypothesis as Hypothesis
     from diversity.planning.choice import Training as Training
+    from diversity.planning.commitment import read_commitment as read_commitment
     from diversity.planning.design import design as design
     from diversity.planning.plans import read_plan as read_plan
     from diversity.reporting.analyses import compare as compare

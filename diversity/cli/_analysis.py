@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diversity.cli._common import pairs
+from diversity.cli._common import note, pairs
 from diversity.cli._options import (
     AlphaOption,
     EnglishOption,
@@ -20,10 +20,12 @@ from diversity.cli._options import (
     WhereOption,
     with_options,
 )
+from diversity.types import InputError
 
 if TYPE_CHECKING:
     from diversity.scoring.scorer import MomentScorer
     from diversity.stats.analysis import Analysis
+    from diversity.stats.declared import Commitment
     from diversity.studies.scores import Scores
 
 LowerIsBetter = Annotated[
@@ -43,6 +45,11 @@ Moments = Annotated[
     Path | None, typer.Option(help="Folder of saved moments for the scores of relabelled mixtures (default: shipped).")
 ]
 Embeddings = Annotated[list[str] | None, typer.Option(help="A task's vectors for the same: NAME=FILE.npy. Repeatable.")]
+PlanOption = Annotated[
+    Path | None,
+    typer.Option(help="The plan that binds, TOML or a grid's folder (default: what is frozen beside the results)."),
+]
+Reason = Annotated[str, typer.Option(help="Why the analysis departs from its plan; stands beside each departure.")]
 
 
 @dataclass(frozen=True)
@@ -60,8 +67,21 @@ class AnalysisOptions:
     permutations: PermutationsOption = 10_000
     alpha: AlphaOption = 0.05
     seed: SeedOption = 0
+    plan: PlanOption = None
+    reason: Reason = ""
 
-    def of(self, scores: Scores | None, **own: Any) -> Analysis:
+    def commitment(self, results: Path) -> Commitment | None:
+        """What binds the analysis: the plan that is given, or what is frozen where the results lie."""
+        from diversity.planning.commitment import read_commitment
+
+        plan, notes = read_commitment(self.plan, results=results, reason=self.reason)
+        for line in notes:
+            note(f"note: {line}")
+        if plan is None and self.reason:
+            raise InputError("expected --reason with a plan to depart from, found none: --plan names it")
+        return plan
+
+    def of(self, scores: Scores | None, plan: Commitment | None = None, **own: Any) -> Analysis:
         """The analysis of these scores; `own` are options that not all commands have."""
         from diversity.stats.analysis import Analysis
 
@@ -75,6 +95,7 @@ class AnalysisOptions:
             permutations=self.permutations,
             alpha=self.alpha,
             seed=self.seed,
+            plan=plan,
             scorers=None if scores is None else self._scorers(scores),
             **own,
         )
@@ -85,6 +106,19 @@ class AnalysisOptions:
 
         files = {name: Path(file) for name, file in pairs(self.embeddings, "--embeddings NAME=FILE.npy").items()}
         return scorers(scores, moments=self.moments, embeddings=files)
+
+
+def grid_files(results: Path, scores: Path | None) -> tuple[Path, Path | None]:
+    """The tables of a grid, where its folder stands for the results."""
+    if not results.is_dir():
+        return results, scores
+    tables = [results / "results.csv", results / "results.parquet"]
+    if (file := next((t for t in tables if t.is_file()), None)) is None:
+        raise InputError(
+            f"{results}: expected a table of results, or the folder of a grid with results.csv, found neither"
+        )
+    own = results / "scores.csv"
+    return file, own if scores is None and own.is_file() else scores
 
 
 with_analysis = with_options("options", AnalysisOptions)

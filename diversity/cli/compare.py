@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diversity.cli._analysis import AnalysisOptions, Rope, with_analysis
+from diversity.cli._analysis import AnalysisOptions, Rope, grid_files, with_analysis
 from diversity.cli._common import names_in, note, text_table
 from diversity.cli._options import (
     ResultsOption,
@@ -63,12 +63,14 @@ def compare(
 
     diversity compare --results results.csv --groups role
     """
-    from diversity.stats import compare as comparing
+    from diversity.reporting.analyses import compare as comparing
     from diversity.studies.scores import read_scores
 
+    plan = options.commitment(results)
+    results, scores = grid_files(results, scores)
     known = None if scores is None else read_scores(scores)
-    analysis = options.of(known, rope=rope)
-    compared = comparing.compare(
+    analysis = options.of(known, plan, rope=rope)
+    compared = comparing(
         results, known, metric=metric, groups=_groups(groups), share=share,
         match=names_in(match), analysis=analysis,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diversity.cli._analysis import AnalysisOptions, with_analysis
+from diversity.cli._analysis import AnalysisOptions, grid_files, with_analysis
 from diversity.cli._common import metrics_in, note, text_table
 from diversity.cli._options import BootstrapOption, CovariatesOption, ResultsOption
 from diversity.cli._output import TablesWriter, check_folder, json_text, with_tables_writer, write_tables
@@ -45,14 +45,16 @@ def fit(
 
     diversity fit --results runs.csv --weights "train_*" --outcomes "valid_*" --lower-is-better
     """
-    from diversity.stats import fit as fitting
+    from diversity.reporting.analyses import fit as fitting
 
     if tables is not None:
         check_folder(tables)
+    plan = options.commitment(results)
+    results, scores = grid_files(results, scores)
     runs = wide.read(results, options)
-    known, metric = scores_for(runs, scores, metric, options)
-    analysis = options.of(known, covariates=tuple(metrics_in(covariates)), bootstrap=bootstrap)
-    fitted = fitting.fit(runs, known, metric=metric, analysis=analysis)
+    known, metric = scores_for(runs, scores, metric or (plan.declared.metric if plan else ""), options)
+    analysis = options.of(known, plan, covariates=tuple(metrics_in(covariates)), bootstrap=bootstrap)
+    fitted = fitting(runs, known, metric=metric, analysis=analysis)
     document = json_text(fitted.to_dict())
     writer.save("fit", fitted.tables, document)
     if tables is not None:

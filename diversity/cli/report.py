@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from diversity.cli._analysis import AnalysisOptions, Rope, with_analysis
+from diversity.cli._analysis import AnalysisOptions, Rope, grid_files, with_analysis
 from diversity.cli._common import metrics_in
 from diversity.cli._common import note as say
 from diversity.cli._options import BootstrapOption, CovariatesOption, ResultsOption
@@ -56,9 +56,11 @@ def report(
     """
     from diversity.reporting import report as reporting
 
+    plan = options.commitment(results)
+    results, scores = grid_files(results, scores)
     runs = wide.read(results, options)
-    known, metric = scores_for(runs, scores, metric, options)
-    analysis = options.of(known, rope=rope, covariates=tuple(metrics_in(covariates)), bootstrap=bootstrap)
+    known, metric = scores_for(runs, scores, metric or (plan.declared.metric if plan else ""), options)
+    analysis = options.of(known, plan, rope=rope, covariates=tuple(metrics_in(covariates)), bootstrap=bootstrap)
     presentation = reporting.Presentation(title or reporting.TITLE, note, exports)
     written = reporting.report(
         runs, known, metric=metric, output=output, groups=groups, analysis=analysis,

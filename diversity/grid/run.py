@@ -20,6 +20,7 @@ from diversity.grid.layout import GridFolder
 from diversity.grid.local import Processes
 from diversity.grid.progress import Durations
 from diversity.grid.scan import Scan, scan
+from diversity.planning.commitment import freeze
 from diversity.planning.plans import Plan, check_layers, read_plan
 
 if TYPE_CHECKING:
@@ -99,8 +100,9 @@ def run_grid(
 ) -> GridStatus:
     """Run whatever is not finished of a plan, and write `results`, `scores` and `failures` to the folder `output`.
 
-    `workers` are a number of processes, or Workers; `policy` says what is kept and tried again. With `dry_run` nothing is
-    run or written. `data` takes the place of the plan's folder.
+    The first run freezes the plan's hypothesis: `hypothesis.json` in that folder has it, its hash and the date, and what is
+    changed afterwards is said and does not count. `workers` are a number of processes, or Workers; `policy` says what is kept
+    and tried again. With `dry_run` nothing is run or written. `data` takes the place of the plan's folder.
 
     Raises InputError for a plan or data that cannot be used, or where another run is at work in the folder.
     """
@@ -112,6 +114,8 @@ def run_grid(
     for text in (*stages.notes, *_again(stages, scan(stages.graph, folder))):
         notify(f"note: {text}")
     if not dry_run:
+        if said := freeze(plan.declared, folder.root, name=plan.name, late=bool(scan(stages.graph, folder).records)):
+            notify(f"note: {said}")
         save = partial(write_tables, stages)
         drive(stages.graph, folder.root, workers.executor(plan.threads), policy, notify=notify, save=save)
         fingerprints.save()  # the folder is there now

@@ -13,6 +13,7 @@ from diversity.encoders.hidden_states import SentenceVectors
 from diversity.encoders.registry import EMBEDDED
 from diversity.planning.choice import BASELINE, RULES, outcome_of, printed_metric, role_of, targets_of
 from diversity.planning.tables import TableName, checked
+from diversity.stats.declared import Declared
 from diversity.training.settings import PRESETS, Settings, preset, setting_types
 from diversity.types import InputError, Mixture, Rule, Sampling
 
@@ -39,8 +40,7 @@ class Plan:
     seeds: tuple[int, ...]
     mixtures: tuple[PlannedMixture, ...]
     data: Path | None = None
-    primary_metric: str = ""
-    outcome: str = ""
+    declared: Declared = field(default_factory=Declared)
     train: Mapping[str, Any] = field(default_factory=dict)
     target: Mapping[str, Any] = field(default_factory=dict)
     predict: Mapping[str, Any] = field(default_factory=dict)
@@ -55,6 +55,16 @@ class Plan:
         given: Mapping[str, Any] = getattr(self, table)
         shared = {name: value for name, value in given.items() if not isinstance(value, Mapping)}
         return {**shared, **given.get(target, {})}
+
+    @property
+    def primary_metric(self) -> str:
+        """The metric that the plan declares, '' for none."""
+        return self.declared.metric
+
+    @property
+    def outcome(self) -> str:
+        """The outcome that the plan declares, '' for none."""
+        return self.declared.outcome
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -99,8 +109,7 @@ def parse_plan(content: Mapping[str, Any], file: Path) -> Plan:
         seeds=_each_once(content["seeds"], "seed"),
         mixtures=_mixtures(content["mixtures"], train),
         data=(file.parent / Path(content["data"]).expanduser()) if "data" in content else None,
-        primary_metric=_from_moments(printed_metric(hypothesis.get("primary_metric", "")), "[hypothesis]"),
-        outcome=outcome_of(hypothesis.get("outcome", ""), targets),
+        declared=_declared(hypothesis, targets),
         train=train,
         target=_target(content.get("target", {}), targets),
         predict=_predict(content.get("predict", {}), targets),
@@ -110,6 +119,13 @@ def parse_plan(content: Mapping[str, Any], file: Path) -> Plan:
     )
     check_layers(plan)
     return plan
+
+
+def _declared(table: Mapping[str, Any], targets: Sequence[str]) -> Declared:
+    """What the table [hypothesis] declares."""
+    rest = {name: value for name, value in table.items() if name not in ("primary_metric", "outcome")}
+    metric = _from_moments(printed_metric(table.get("primary_metric", "")), "[hypothesis]")
+    return Declared(metric=metric, outcome=outcome_of(table.get("outcome", ""), targets), **rest)
 
 
 def check_layers(plan: Plan) -> None:

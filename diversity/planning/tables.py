@@ -34,6 +34,10 @@ Folder = Annotated[str, Meta(description="the path of a folder")]
 Table = Annotated[dict[str, Any], Meta(description="a table")]
 Mixtures = Annotated[list[dict[str, Any]], Meta(min_length=1, description="tables [[mixtures]]")]
 Tasks = Annotated[list[str] | dict[str, float], Meta(description="a list of tasks, or a table of their weights")]
+Tests = Annotated[Literal["labels", "bootstrap"], Meta(description="labels or bootstrap")]
+Failures = Annotated[Literal["leave out", "refuse"], Meta(description="leave out or refuse")]
+Level = Annotated[float, Meta(gt=0, lt=1, description="a number between 0 and 1")]
+Positive = Annotated[float, Meta(ge=0, description="a number of at least 0")]
 Layer = Annotated[int | float, Meta(description="a layer, or a share of the depth")]
 
 OF_TYPE: Mapping[type, Any] = {int: Whole, float: Number, bool: Truth, str: Text}
@@ -58,7 +62,10 @@ def types_of(table: TableName) -> Mapping[str, Any]:
             "threads": Count, "targets": _texts("targets"), "seeds": Seeds,
             "hypothesis": Table, "train": Table, "target": Table, "predict": Table, "diversity": Table, "mixtures": Mixtures,
         },
-        "hypothesis": {"primary_metric": Text, "outcome": Text},
+        "hypothesis": {
+            "primary_metric": Text, "encoder": Text, "outcome": Text, "test": Tests, "alpha": Level, "equivalence": Positive,
+            "failures": Failures,
+        },
         "mixture": {"name": Text, "tasks": Tasks, "role": Text, "pair": Whole},
         "train": {"sampling": Text, "cap": Count, "temperature": Number, "mixed": Truth, **data, **training},
         "target": {**data, **training},

@@ -15,11 +15,13 @@ from diversity.scoring.scorer import scorers
 from diversity.stats import compare as comparing
 from diversity.stats import fit as fitting
 from diversity.stats.analysis import Analysis
+from diversity.stats.declared import as_declared, bound
+from diversity.stats.result import Result
 from diversity.studies.scores import Scores, read_scores
 from diversity.types import Scorer
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R = TypeVar("R", bound=Result)
 
 
 def with_shipped(analysis: Analysis | None, scores: Scores) -> Analysis:
@@ -46,7 +48,13 @@ def _joined(function: Callable[P, R]) -> Callable[P, R]:
         if given is not None:
             asked.arguments["scores"] = known = read_scores(given)
             asked.arguments["analysis"] = with_shipped(asked.arguments.get("analysis"), known)
-        return function(*asked.args, **asked.kwargs)
+        if (analysis := asked.arguments.get("analysis")) is None:
+            return function(*asked.args, **asked.kwargs)
+        metric, analysis = as_declared(asked.arguments.get("metric") or "", analysis)
+        asked.arguments["analysis"] = analysis
+        if asked.arguments.get("groups") is None:
+            asked.arguments["metric"] = metric or None
+        return bound(function(*asked.args, **asked.kwargs), analysis)
 
     return joined
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from diversity import store
 from diversity.reporting import page, sections, words
+from diversity.reporting.analyses import compare, fit
 from diversity.reporting.sections import Findings
 from diversity.scoring.scorer import scorers
 from diversity.stats.analysis import Analysis
-from diversity.stats.compare import Comparison, compare
-from diversity.stats.fit import Fit, fit
+from diversity.stats.compare import Comparison
+from diversity.stats.declared import as_declared
+from diversity.stats.fit import Fit
 from diversity.studies.outcomes import Outcomes, read_outcomes
 from diversity.studies.scores import Scores, read_scores
 from diversity.types import InputError
@@ -74,7 +76,8 @@ def report(
     target = Path(output)
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{target}: expected a file that ends in .html")
-    asked, top = analysis or Analysis(), presentation or Presentation()
+    top = presentation or Presentation()
+    metric, asked = as_declared(metric, analysis or Analysis())
     known = read_scores(scores)
     runs = read_outcomes(results, english=asked.english, where=asked.where, lower_is_better=asked.lower_is_better)
     asked = asked if asked.scorers is not None else replace(asked, scorers=scorers(known))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from diversity.stats.declared import Commitment
 from diversity.types import InputError, Scorer
 
 Scorers = Callable[[str, str], Scorer | None]  # of a metric and an encoder
@@ -26,7 +27,8 @@ class Analysis:
     `lower_is_better` says so of the outcomes (None: as a column of that name or the metric's name says);
     `chosen_by_diversity` that the mixtures were chosen by their diversity, as matched pairs are (None: as a column `role`
     of the results says). `scorers` compute the scores of relabelled mixtures that a table lacks: a Scorer of the metric,
-    or a function of metric and encoder that gives one, such as `diversity.scorers(scores)`.
+    or a function of metric and encoder that gives one, such as `diversity.scorers(scores)`. `plan` is what the study declared
+    (`diversity.read_commitment`): it takes the place of what is left at its default, and what departs from it is marked.
 
     Raises InputError for a level outside (0, 1) and for fewer than 100 draws.
 
@@ -47,6 +49,7 @@ class Analysis:
     rope: float | None = None
     chosen_by_diversity: bool | None = None
     scorers: Scorer | Scorers | None = field(default=None, repr=False, compare=False)
+    plan: Commitment | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:

@@ -26,6 +26,7 @@ from diversity.stats import (
 )
 from diversity.stats.analysis import Analysis
 from diversity.stats.calibration import calibrated
+from diversity.stats.declared import as_declared, bound
 from diversity.stats.multimembership import basis
 from diversity.stats.result import Result
 from diversity.studies.outcomes import Outcomes, read_outcomes
@@ -130,6 +131,7 @@ def fit(
     Raises InputError, one line, for tables that cannot be used.
     """
     asked = (analysis or Analysis()).changed(outcome=outcome, covariates=covariates, seed=seed)
+    metric, asked = as_declared(metric, asked)
     runs = read_outcomes(results, english=asked.english, where=asked.where, lower_is_better=asked.lower_is_better)
     testers = model.Testers(read_scores(scores), asked)
     study = read_study(runs, testers.scores, metric=metric, outcome=asked.outcome, encoder=asked.encoder)
@@ -158,7 +160,7 @@ def fit(
             tables["specifications"] = specification.specifications(runs, testers, outcomes=outcomes)
         tables["targets_by_metric"] = specification.targets_by_metric(runs, testers, outcome=asked.outcome)
     p, labels = float(estimate.p[0]), estimate.labels is not None
-    return Fit(
+    fitted = Fit(
         metric=study.metric,
         outcome=study.outcome,
         n_tasks=len(study.tasks),
@@ -189,6 +191,7 @@ def fit(
         tables=tables,
         notes=(*study.notes, *design.notes, *_notes(study, tester, estimate, members, why)),
     )
+    return bound(fitted, asked)
 
 
 def _reml(study: Study, design: model.DesignMatrix, rng: np.random.Generator) -> dict[str, float]:

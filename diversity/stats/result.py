@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Number = str | int | float | None | Mapping[str, float | None]
+Number = str | int | float | None | Mapping[str, float | None] | Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Numbers as fields, the DataFrames that they come from as `tables`, and what a reader must know as `notes`."""
+    """Numbers as fields, the DataFrames that they come from as `tables`, and what a reader must know as `notes`.
 
+    Where a plan binds the analysis, `plan` is the hash of what it declares, `frozen` the date of that, `deviations` what is
+    done otherwise, and `exploratory` says that this was chosen.
+    """
+
+    plan: str = field(default="", repr=False)
+    frozen: str = field(default="", repr=False)
+    exploratory: bool = False
+    deviations: tuple[str, ...] = field(default=(), repr=False)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
 
     def to_dict(self) -> dict[str, Number]:
-        """The numbers under their names, for JSON: what is not finite is None."""
-        names = [f.name for f in fields(self) if f.name not in ("tables", "notes")]
+        """The numbers under their names, for JSON: what is not finite is None; what a plan says, where one binds."""
+        unsaid = (
+            ("tables", "notes") if self.plan else ("tables", "notes", "plan", "frozen", "exploratory", "deviations")
+        )
+        names = [f.name for f in fields(self) if f.name not in unsaid]
         return {name: _finite(getattr(self, name)) for name in names}
+
+    @property
+    def mark(self) -> str:
+        """What a sentence of the result begins with."""
+        return "Exploratory, not as the plan declares: " if self.exploratory else ""
 
     def record(self) -> dict[str, Number]:
         """The same as `to_dict`."""
@@ -33,4 +49,6 @@ class Result:
 def _finite(value: Number) -> Number:
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, tuple):
+        return list(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -83,7 +83,7 @@ def p_value(p: float) -> str:
 
 def of_fit(fit: Fit) -> str:
     """The verdict of a fit."""
-    begin = f"{count(fit.n_mixtures, 'mixture')}, {count(fit.n_tasks, 'task')}"
+    begin = f"{fit.mark}{count(fit.n_mixtures, 'mixture')}, {count(fit.n_tasks, 'task')}"
     if math.isnan(fit.p):
         return f"{begin}: an effect of {fit.metric} on {fit.outcome} is not established: {fit.why}."
     units = " points" if fit.in_points else ""
@@ -114,7 +114,7 @@ def of_comparison(comparison: Comparison) -> str:
     """The verdict of a comparison."""
     c = comparison
     units = " points" if c.in_points else ""
-    begin = f"{count(c.n_pairs, 'pair')} of mixtures, {count(c.n_tasks, 'task')}"
+    begin = f"{c.mark}{count(c.n_pairs, 'pair')} of mixtures, {count(c.n_tasks, 'task')}"
     difference = f"diverse minus homogeneous {signed(c.difference)}{units} of {c.outcome}"
     if math.isnan(c.low_tasks):
         return f"{begin}: {difference}; nothing is decided: {c.why}."

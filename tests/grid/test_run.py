@@ -370,3 +370,21 @@ def test_an_interruption_stops_cleanly_and_says_how_to_go_on(samples, tmp_path, 
         )
     left = {p.name for p in (tmp_path / "grid" / "work").iterdir()}
     assert len(left) <= 1  # a stage that resumes keeps what it has
+
+
+def test_the_first_run_freezes_the_hypothesis(plan_of, pretending, tmp_path):
+    folder, notes = tmp_path / "grid", []
+    plan = plan_of(seeds=[1], targets=["udpos"], hypothesis={"primary_metric": "rao_beta", "alpha": 0.01})
+    run_grid(plan, folder, dry_run=True)
+    assert not folder.exists()
+    run_grid(plan, folder)
+    frozen = json.loads((folder / "hypothesis.json").read_text())
+    assert frozen["hypothesis"] == {"metric": "rao_beta", "alpha": 0.01}
+    assert frozen["late"] is False
+    other = plan_of(seeds=[1], targets=["udpos"], hypothesis={"primary_metric": "cosine"})
+    run_grid(other, folder, notify=notes.append)
+    assert json.loads((folder / "hypothesis.json").read_text()) == frozen
+    assert any(frozen["hash"][:12] in note and other.declared.hash[:12] in note for note in notes)
+    (folder / "hypothesis.json").unlink()
+    run_grid(other, folder, notify=notes.append)
+    assert notes[-1] == "note: the hypothesis is frozen now, when there are results already"
