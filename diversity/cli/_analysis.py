@@ -49,7 +49,7 @@ PlanOption = Annotated[
     Path | None,
     typer.Option(help="The plan that binds, TOML or a grid's folder (default: what is frozen beside the results)."),
 ]
-Reason = Annotated[str, typer.Option(help="Why the analysis departs from its plan; stands beside each departure.")]
+Reason = Annotated[str, typer.Option(help="Why the analysis departs from its plan (default: no reason is given).")]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ OPTIONS = {
     "Input": (
         "tasks", "mixture", "all_subsets", "targets", "results", "scores", "predictions", "labels", "against", "data",
         "languages", "split", "limit", "benchmark", "groups", "weights", "outcomes", "where",
-        "train_languages", "train_split", "mlm", "check",
+        "train_languages", "train_split", "mlm", "check", "weights", "outcomes", "key", "normalise",
     ),
     "Metrics": (
         "metric", "metrics", "outcome", "maximise", "minimise", "distance", "distances", "estimator", "covariates",
@@ -25,7 +25,8 @@ OPTIONS = {
     "Uncertainty": ("intervals", "bootstrap", "rarefy", "permutations", "alpha", "seed"),
     "Running": ("workers", "gpus_each", "cpus_each", "ray", "keep", "retry_failed", "verify", "dry_run"),
     "Output": (
-        "output", "format", "plot", "plan", "title", "note", "exports", "save_moments", "save_vectors", "lock", "trackers",
+        "output", "format", "plot", "plan", "reason", "title", "note", "exports", "save_moments", "save_vectors", "lock",
+        "trackers",
     ),
     "Advanced": (),
 }  # fmt: skip
