@@ -129,11 +129,14 @@ def once(tasks: Sequence[str]) -> None:
 
 
 def task_notes(space: EmbeddedTasks) -> None:
-    """What must be known of the texts that were embedded, a line each on stderr."""
+    """What must be known of the texts that were embedded: each thing once, on stderr."""
+    longer: dict[str, list[str]] = {}
     for name, task in sorted(space.tasks.items()):
         about = task.provenance
         if about.get("note"):
             note(f"note: {name}: {about['note']}")
-        if longer := about.get("longer_than_limit"):
+        if number := about.get("longer_than_limit"):
             done = "cut into pieces" if about["encoder"].get("long") == "chunk" else "truncated"
-            note(f"note: {name}: {longer:,} of {about['rows']:,} texts are longer than the encoder reads: {done}")
+            longer.setdefault(done, []).append(f"{number:,} of {about['rows']:,} in {name}")
+    for done, counts in longer.items():
+        note(f"note: texts longer than the encoder reads were {done}: {', '.join(counts)}")

@@ -15,7 +15,6 @@ from diversity.cli._common import (
     at_least_two,
     check_figure,
     distances_table,
-    interval_text,
     metrics_in,
     names_in,
     note,
@@ -31,6 +30,7 @@ from diversity.cli._options import (
     RowsOption,
 )
 from diversity.cli._output import Writer, with_writer
+from diversity.cli._ranking import scores_text
 from diversity.cli._source import Source, once, task_notes, with_source
 from diversity.types import BadRow, InputError
 
@@ -161,7 +161,7 @@ def score(
             note(f"wrote {plots.save(plots.map_of_texts(plane(spaces[0]), tables[0]), plot)}")
     records = [{str(k): v for k, v in r.items()} for table in tables for r in table.to_dict("records")]
     apart = "".join("\n" + distances_table(scoring.distances(s), "cosine", s.encoder) for s in spaces if distances)
-    writer.show(records, "\n".join(map(_score_table, tables)) + apart + _agreement(tables))
+    writer.show(records, "\n".join(map(scores_text, tables)) + apart + _agreement(tables))
 
 
 def _agreement(tables: Sequence[pd.DataFrame]) -> str:
@@ -205,44 +205,10 @@ def _score_notes(space: EmbeddedTasks, mixtures: Sequence[Any], bad: list[BadRow
     from diversity.scoring.mixtures import overlaps
     from diversity.types import Mixture
 
-    for overlap in sorted({o for m in mixtures or [Mixture.of(sorted(space.tasks))] for o in overlaps(m)}):
-        note(f"note: {overlap}: their rows overlap")
+    if shared := sorted({o for m in mixtures or [Mixture.of(sorted(space.tasks))] for o in overlaps(m)}):
+        note(f"note: some rows count twice: {', '.join(shared)}")
     task_notes(space)
-    for metric in uneven:
-        note(f"note: {metric}: compare equal numbers with --rarefy")
+    if uneven:
+        note(f"note: {'; '.join(uneven)}: compare equal numbers with --rarefy")
     if bad:
         note(f"note: {len(bad)} bad rows were passed over, the first: {bad[0]}")
-
-
-COSINE = (
-    "cosine: mean distance of two texts, 0 (all alike) to about 1 (unrelated); see diversity metrics for the others\n"
-)
-SHOWN = 60  # rows of a table of many mixtures
-
-
-def _score_table(table: pd.DataFrame) -> str:
-    mixtures = table["mixture"].drop_duplicates().tolist()
-    if len(mixtures) == 1:
-        rows = [
-            [r["metric"], f"{r['value']:.4f}", interval_text(r["low"], r["high"]), f"{r['n']:,}", r["estimator"]]
-            for r in table.to_dict("records")
-        ]
-        head = table.iloc[0]
-        parts = ", ".join(f"{t} {w:.3g}" for t, w in zip(head["tasks"], head["weights"], strict=True))
-        what = head["mixture"] if (head["mixture"],) == tuple(head["tasks"]) else f"{head['mixture']}: {parts}"
-        title = f"{what} (encoder {head['encoder']})\n\n"
-        return title + text_table(["metric", "value", "95 % interval", "n", "estimator"], rows, right=(1, 2, 3))
-    several = table.duplicated(["mixture", "metric"]).any()
-    label = table["metric"] + (" n=" + table["n"].astype(str) if several else "")
-    wide = table.assign(label=label).pivot(index="mixture", columns="label", values="value").loc[mixtures]
-    shown = wide[label.drop_duplicates()]
-    cut = ""
-    if len(wide) > SHOWN:
-        shown, half = shown.sort_values(shown.columns[0], ascending=False), SHOWN // 2
-        shown = shown.iloc[[*range(half), *range(len(shown) - half, len(shown))]]
-        what = f"the {half} with most and the {half} with least {shown.columns[0]}"
-        cut = f"\n{len(wide)} mixtures: {what}; all with --format csv\n"
-    rows = [[name, *(f"{v:.4f}" for v in line)] for name, line in zip(shown.index, shown.to_numpy(), strict=True)]
-    note = f"\nencoder {table['encoder'].iloc[0]}; intervals, n and estimators with --format csv or json\n"
-    note += COSINE if "cosine" in shown.columns else ""
-    return text_table(["mixture", *shown.columns], rows, right=range(1, shown.shape[1] + 1)) + cut + note

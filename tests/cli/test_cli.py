@@ -81,9 +81,37 @@ def test_the_table_shows_value_interval_and_estimator(run):
 def test_many_mixtures_are_cut_and_the_table_says_so(run):
     status, out, _ = run("score", "--all-subsets", "--metrics", "cosine,hill", "--no-intervals")
     assert status == 0
-    assert "511 mixtures: the 30 with most and the 30 with least cosine; all with --format csv" in out
-    _, out, _ = run("score", "--all-subsets", "--tasks", "mnli,qqp", "--metrics", "cosine")
-    assert [line.split()[0] for line in out.splitlines()[1:4]] == ["mnli", "qqp", "mnli+qqp"]
+    assert "511 mixtures: the first 30 and the last 30." in out
+    assert out.startswith("Most diverse first, by cosine (encoder all-MiniLM-L6-v2)\n")
+    assert "95 % interval" not in out
+
+
+def test_mixtures_are_ranked_with_intervals_and_a_sentence_each(run):
+    mixtures = ("--mixture", "alike=mnli,anli_plus", "--mixture", "unlike=mnli,ccg,squad_v1", "--mixture", "ccg,qqp")
+    code, out, err = run("score", *mixtures)
+    records = json.loads(run("score", *mixtures, "--format", "json")[1])
+    values = {(r["mixture"], r["metric"]): r for r in records}
+    names = sorted({r["mixture"] for r in records}, key=lambda m: -values[m, "vendi_beta(q=2)"]["value"])
+    assert code == 0
+    assert "Most diverse first, by vendi_beta(q=2)" in out
+    table = [line.split() for line in out.split("\n\n")[1].splitlines()[1:]]
+    assert [line[1] for line in table] == names
+    first = values[names[0], "vendi_beta(q=2)"]
+    assert table[0][2:6] == [f"{first['value']:.3f}", f"{first['low']:.3f}", "to", f"{first['high']:.3f}"]
+    plain = " ".join(out.split())
+    assert "unlike: two texts differ by 0.9" in plain
+    assert "and its 3 parts count as" in plain
+    assert max(map(len, out.splitlines())) <= 100
+    notes = err.splitlines()
+    assert len(notes) == len(set(notes)) == 3
+    assert sum("longer than the encoder reads were truncated" in line for line in notes) == 1
+
+
+@pytest.mark.parametrize(("metrics", "title"), [("cosine,vendi(q=2)", "by cosine"), ("vendi(q=1)", "by vendi(q=1)")])
+def test_the_first_metric_that_is_asked_for_ranks(metrics, title, run):
+    _, out, _ = run("score", "--all-subsets", "--tasks", "mnli,qqp", "--metrics", metrics)
+    assert title in out.splitlines()[0]
+    assert {line.split()[1] for line in out.splitlines()[3:6]} == {"mnli", "qqp", "mnli+qqp"}
 
 
 def test_infinity_and_no_value_are_null_in_json(run, tmp_path):
