@@ -35,6 +35,9 @@ METRIC = Metric(
     measures="How far apart the two most similar texts are.",
     question="texts",
     use="To check a set for exact or near duplicates: 0 says that there is one.",
-    large="Any value well above 0 means that no two texts are nearly the same.",
+    large=(
+        "Any value well above 0 means that no two texts are nearly the same. The nine tasks: 0.00107 (squad_v2) to "
+        "0.196 (commonsenseqa); all nine together: 0."
+    ),
     caveats="A single pair decides, and it falls as texts are added.",
 )

@@ -34,6 +34,9 @@ METRIC = Metric(
     measures="How far each text is from the text most like it, on average.",
     question="texts",
     use="To find near-duplicates: they pull it towards 0.",
-    large="0 means that every text has a double.",
+    large=(
+        "0 means that every text has a double. The nine tasks: 0.199 (squad_v2) to 0.594 (anli_plus); all nine "
+        "together: 0.564."
+    ),
     caveats="It falls as texts are added, so compare equal numbers with --rarefy.",
 )

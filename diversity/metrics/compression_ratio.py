@@ -36,7 +36,10 @@ METRIC = Metric(
     measures="How much shorter the texts get when repeated passages are written once.",
     question="words",
     use="A fast first look at repetition, without an encoder.",
-    large="Larger is more repetitive: 1 would mean that nothing repeats.",
+    large=(
+        "Larger is more repetitive: 1 would mean that nothing repeats. Of 1,000 texts of each of the nine tasks: 2.34"
+        " (ccg) to 5.56 (squad_v2)."
+    ),
     larger="less diverse",
     caveats="Higher is more repetitive; depends on the order of the texts. Longer sets compress better.",
 )

@@ -35,7 +35,10 @@ METRIC = Metric(
     measures="How well the texts stand for all texts of a reference.",
     question="reference",
     use="To choose texts that represent a target set.",
-    large="1 means that every reference text has a double among the texts.",
+    large=(
+        "1 means that every reference text has a double among the texts. The nine tasks: 0.321 (squad_v2) to 0.403 "
+        "(mnli); all nine together: 0.559."
+    ),
     larger="neither more nor less diverse",
     caveats="Larger sets cover more: compare equal numbers. Rotation: of the rows and the reference together.",
 )

@@ -47,6 +47,9 @@ METRIC = Metric(
     measures="How well each text can be told from all others by its similarity alone.",
     question="texts",
     use="To compare with published results on generated data.",
-    large="With tau=1 it lies between 1 and 2.72; smaller tau spreads the values.",
+    large=(
+        "With tau=1 it lies between 1 and 2.72; smaller tau spreads the values. The nine tasks: 2.43 (ccg) to 2.64 "
+        "(squad_v1); all nine together: 2.65."
+    ),
     caveats="At tau=1 nearly all sets look alike: choose tau first, and report it.",
 )

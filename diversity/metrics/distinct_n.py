@@ -45,6 +45,9 @@ METRIC = Metric(
     measures="How many different short word sequences there are, as a share of all of them.",
     question="words",
     use="To spot templates and stock phrases, without an encoder.",
-    large="1 means that no sequence of n words occurs twice.",
+    large=(
+        "1 means that no sequence of n words occurs twice. Of 1,000 texts of each of the nine tasks: 0.298 (squad_v2)"
+        " to 0.779 (ccg)."
+    ),
     caveats="It falls as texts are added: compare equal numbers.",
 )

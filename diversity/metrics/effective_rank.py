@@ -75,6 +75,9 @@ METRIC = Metric(
     measures="How many directions the texts vary in, after their common centre is taken away.",
     question="number",
     use="To compare the richness of sets whose encoder puts all texts in one narrow cone.",
-    large="1 means that they vary in one direction only; at most the encoder's dimensions.",
+    large=(
+        "1 means that they vary in one direction only; at most the encoder's dimensions. The nine tasks: 113 "
+        "(squad_v2) to 209 (qqp); their 511 mixtures: 113 to 226."
+    ),
     caveats="Blind to the size of the spread; not continuous where all rows coincide.",
 )

@@ -49,7 +49,10 @@ METRIC = Metric(
     measures="How evenly texts fill the cells of a grid on the two main axes of a reference.",
     question="number",
     use="For a quick picture-like measure of even spread.",
-    large="0 means all texts in one cell; at most the logarithm of the number of cells.",
+    large=(
+        "0 means all texts in one cell; at most the logarithm of the number of cells. The nine tasks: 0.509 (qqp) to "
+        "0.735 (commonsenseqa); all nine together: 0.791."
+    ),
     caveats=(
         "Two axes show little of an encoder's space. Rotation: of the rows and the reference together; the reference "
         "may be left out: then it is the rows."

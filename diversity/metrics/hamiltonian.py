@@ -100,7 +100,10 @@ METRIC = Metric(
     measures="How long a short round trip through all texts is.",
     question="texts",
     use="To compare with published results that use it; mst says much the same at less cost.",
-    large="It grows with the number of texts, so only sets of one size compare.",
+    large=(
+        "It grows with the number of texts, so only sets of one size compare. The nine tasks: 170 (squad_v2) to 339 "
+        "(anli_plus); all nine together: 638."
+    ),
     caveats=(
         "A heuristic upper bound: the shortest circuit is invariant to order, rotation and row scale, monotone, "
         "continuous."

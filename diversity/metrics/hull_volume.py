@@ -53,7 +53,10 @@ METRIC = Metric(
     measures="How large the region is that the texts enclose on the main axes of a reference.",
     question="number",
     use="To see outer limits rather than typical texts.",
-    large="Larger is wider; only values of one reference compare.",
+    large=(
+        "Larger is wider; only values of one reference compare. The nine tasks: 0.213 (hellaswag) to 0.392 (mnli); "
+        "all nine together: 0.546."
+    ),
     caveats=(
         "A few outliers decide it. Rotation: of the rows and the reference together; the reference may be left out: "
         "then it is the rows."

@@ -36,7 +36,10 @@ METRIC = Metric(
     measures="How far texts lie from the nearest cluster centre of a reference.",
     question="reference",
     use="To see whether texts bring what the reference does not have.",
-    large="0 means that every text sits on a centre of the reference.",
+    large=(
+        "0 means that every text sits on a centre of the reference. The nine tasks: 0.652 (squad_v2) to 0.877 (qqp); "
+        "all nine together: 0.809."
+    ),
     larger="neither more nor less diverse",
     caveats="Depends on the number of clusters. Rotation: of the rows and the reference together.",
 )

@@ -40,6 +40,9 @@ METRIC = Metric(
     measures="How far each text is from the few texts most like it, on average.",
     question="texts",
     use="As chamfer, where a single double should not decide.",
-    large="0 means that every text has several doubles.",
+    large=(
+        "0 means that every text has several doubles. The nine tasks: 0.378 (squad_v2) to 0.672 (anli_plus); all nine"
+        " together: 0.641."
+    ),
     caveats="It falls as texts are added, so compare equal numbers with --rarefy.",
 )

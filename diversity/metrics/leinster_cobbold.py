@@ -44,6 +44,9 @@ METRIC = Metric(
     measures="How many distinct texts there are when similar ones count as less than one each.",
     question="number",
     use="To compare with ecology, where it is the standard measure with similarity.",
-    large="1 means all texts are alike; 2 is the most it can be.",
+    large=(
+        "1 means all texts are alike; 2 is the most it can be. With q=2, the nine tasks: 1.81 (cosmosqa) to 1.96 "
+        "(squad_v1); their 511 mixtures: 1.81 to 1.98."
+    ),
     caveats="At most 2, as Z = (1 + cos)/2 is no sharper.",
 )

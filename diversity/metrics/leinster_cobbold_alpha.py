@@ -44,6 +44,9 @@ METRIC = Metric(
     measures="How many distinct texts one task of a mixture has, on average.",
     question="tasks",
     use="To separate variety inside tasks from variety between them.",
-    large="1 means that the texts inside each task are alike; 2 is the most it can be.",
+    large=(
+        "1 means that the texts inside each task are alike; 2 is the most it can be. With q=2, the nine tasks: 1.81 "
+        "(cosmosqa) to 1.96 (squad_v1); their 511 mixtures: 1.81 to 1.96."
+    ),
     caveats="Its values lie close together: look at differences in the second decimal.",
 )

@@ -46,6 +46,9 @@ METRIC = Metric(
     measures="How many distinct tasks a mixture amounts to, similar ones counting as less.",
     question="tasks",
     use="To compare with ecology, where alpha, beta and gamma are standard.",
-    large="1 means that the tasks are alike.",
+    large=(
+        "1 means that the tasks are alike. With q=2, the 511 mixtures of the nine tasks: 1 to 1.06; all nine "
+        "together: 1.04."
+    ),
     caveats="Its values lie close together: look at differences in the second decimal.",
 )

@@ -44,6 +44,9 @@ METRIC = Metric(
     measures="How many distinct texts a whole mixture has, similar ones counting as less.",
     question="number",
     use="With leinster_cobbold_alpha and leinster_cobbold_beta, of which it is the product.",
-    large="1 means all texts are alike; 2 is the most it can be.",
+    large=(
+        "1 means all texts are alike; 2 is the most it can be. With q=2, the nine tasks: 1.81 (cosmosqa) to 1.96 "
+        "(squad_v1); their 511 mixtures: 1.81 to 1.98."
+    ),
     caveats="Its values lie close together: look at differences in the second decimal.",
 )

@@ -77,6 +77,9 @@ METRIC = Metric(
     measures="How much room the texts take in the encoder's space, as a volume.",
     question="number",
     use="To compare with work on determinantal processes and coding rates.",
-    large="Larger is more diverse; there is no fixed scale.",
+    large=(
+        "Larger is more diverse; there is no fixed scale. The nine tasks: 0.989 (ccg) to 0.996 (anli_plus); their 511"
+        " mixtures: 0.989 to 0.997."
+    ),
     caveats="Opposite rows span what equal rows span.",
 )

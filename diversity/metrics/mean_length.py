@@ -33,7 +33,7 @@ METRIC = Metric(
     measures="How many words a text has, on average.",
     question="covariate",
     use="To check that an effect of diversity is not one of length.",
-    large="It depends on the kind of text.",
+    large="It depends on the kind of text. Of 1,000 texts of each of the nine tasks: 5.77 (ccg) to 145 (squad_v2).",
     larger="neither more nor less diverse",
     caveats="A covariate, not a diversity.",
 )

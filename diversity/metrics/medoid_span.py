@@ -35,6 +35,9 @@ METRIC = Metric(
     measures="How far texts lie from the most central text, on average.",
     question="texts",
     use="As span, where the centre should be a real text.",
-    large="Near 1 the texts are unrelated to the most central one.",
+    large=(
+        "Near 1 the texts are unrelated to the most central one. The nine tasks: 0.793 (ccg) to 0.939 (squad_v1); all"
+        " nine together: 0.931."
+    ),
     caveats="It says nothing of how texts lie to each other.",
 )

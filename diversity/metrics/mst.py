@@ -103,6 +103,9 @@ METRIC = Metric(
     measures="How long the links are that join all texts as cheaply as possible, on average.",
     question="texts",
     use="To compare how evenly texts are spread, clusters and gaps included.",
-    large="0 means that all texts are the same.",
+    large=(
+        "0 means that all texts are the same. The nine tasks: 0.293 (squad_v2) to 0.619 (anli_plus); all nine "
+        "together: 0.588."
+    ),
     caveats="It falls as texts are added, so compare equal numbers with --rarefy.",
 )

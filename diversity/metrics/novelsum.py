@@ -69,6 +69,9 @@ METRIC = Metric(
     measures="How new each text is beside all others, near ones counting most.",
     question="texts",
     use="To choose instruction data as Yang et al. 2025 do.",
-    large="Larger is more novel; there is no fixed scale.",
+    large=(
+        "Larger is more novel; there is no fixed scale. The nine tasks: 0.562 (cosmosqa) to 0.601 (squad_v2); all "
+        "nine together: 0.605."
+    ),
     caveats="Not monotone: larger distances can lower it. Compare equal numbers of texts.",
 )

@@ -39,6 +39,9 @@ METRIC = Metric(
     measures="How evenly texts fall into the clusters of a reference.",
     question="number",
     use="To ask whether a set uses all topics of a reference, and evenly.",
-    large="0 means all texts in one cluster; at most the logarithm of the number of clusters.",
+    large=(
+        "0 means all texts in one cluster; at most the logarithm of the number of clusters. The nine tasks: 2.22 "
+        "(hellaswag) to 3.39 (squad_v1); all nine together: 3.85."
+    ),
     caveats="Depends on the number of clusters. Rotation: of the rows and the reference together.",
 )

@@ -86,6 +86,9 @@ METRIC = Metric(
     measures="How many distinct texts there are, when only close ones count as alike.",
     question="number",
     use="For very many texts, where vendi should use a Gaussian similarity.",
-    large="1 means all texts are alike; larger is more diverse.",
+    large=(
+        "1 means all texts are alike; larger is more diverse. With q=2, the nine tasks: 5.8 (ccg) to 6.98 "
+        "(anli_plus); all nine together: 6.99."
+    ),
     caveats="Approximate; a rotation changes the value by no more than the approximation error.",
 )

@@ -108,7 +108,10 @@ METRIC = Metric(
     measures="How much of the wording two texts share, in order, on average.",
     question="words",
     use="To compare with published work on homogenisation.",
-    large="Larger is more repetitive: 1 means that all texts are the same.",
+    large=(
+        "Larger is more repetitive: 1 means that all texts are the same. Of 1,000 texts of each of the nine tasks: "
+        "0.0484 (ccg) to 0.137 (cosmosqa)."
+    ),
     larger="less diverse",
     caveats="Higher is more repetitive. Paraphrases count as different.",
 )

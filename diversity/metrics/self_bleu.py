@@ -86,7 +86,10 @@ METRIC = Metric(
     measures="How well each text can be pieced together from phrases of the others.",
     question="words",
     use="To compare with published work on generated text.",
-    large="Larger is more repetitive: 1 means that all texts are the same.",
+    large=(
+        "Larger is more repetitive: 1 means that all texts are the same. Of 1,000 texts of each of the nine tasks: "
+        "0.148 (commonsenseqa) to 0.849 (squad_v2)."
+    ),
     larger="less diverse",
     caveats="Higher is more repetitive. It grows as texts are added.",
 )

@@ -47,7 +47,10 @@ METRIC = Metric(
     measures="The share of texts that repeat, word for word, something that another text says.",
     question="words",
     use="To find copied passages and templates.",
-    large="Larger is more repetitive: 1 means that every text repeats something.",
+    large=(
+        "Larger is more repetitive: 1 means that every text repeats something. Of 1,000 texts of each of the nine "
+        "tasks: 0.072 (ccg) to 0.98 (cosmosqa)."
+    ),
     larger="less diverse",
     caveats="Higher is more repetitive. It grows as texts are added.",
 )

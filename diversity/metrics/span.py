@@ -51,6 +51,9 @@ METRIC = Metric(
     measures="How far from the centre the outer texts lie.",
     question="texts",
     use="To see how wide a set reaches, without its few most extreme texts.",
-    large="Near 1 the outer texts are unrelated to the centre.",
+    large=(
+        "Near 1 the outer texts are unrelated to the centre. The nine tasks: 0.823 (commonsenseqa) to 0.975 "
+        "(anli_plus); all nine together: 0.985."
+    ),
     caveats="It says nothing of how the inner texts are spread.",
 )

@@ -35,6 +35,9 @@ METRIC = Metric(
     measures="The distances from each text to the one most like it, added up.",
     question="texts",
     use="To compare with published results; chamfer is the same as a mean.",
-    large="It grows with the number of texts, so only sets of one size compare.",
+    large=(
+        "It grows with the number of texts, so only sets of one size compare. The nine tasks: 102 (squad_v2) to 304 "
+        "(anli_plus); all nine together: 564."
+    ),
     caveats="More texts give a larger sum even when they say nothing new.",
 )

@@ -40,7 +40,10 @@ METRIC = Metric(
     measures="How similar the centre of the texts is to the centre of a target.",
     question="covariate",
     use="To check that an effect of diversity is not one of closeness to the target.",
-    large="1 means the same centre, 0 an unrelated one.",
+    large=(
+        "1 means the same centre, 0 an unrelated one. The nine tasks: 0.229 (squad_v2) to 0.809 (commonsenseqa); all "
+        "nine together: 0.982."
+    ),
     larger="neither more nor less diverse",
     caveats="Of a source to a target: a covariate of transfer, not a diversity.",
 )

@@ -33,6 +33,8 @@ METRIC = Metric(
     measures="The share of all words that are different words.",
     question="words",
     use="A plain measure of vocabulary, without an encoder.",
-    large="1 means that no word occurs twice.",
+    large=(
+        "1 means that no word occurs twice. Of 1,000 texts of each of the nine tasks: 0.0618 (squad_v2) to 0.314 (ccg)."
+    ),
     caveats="It falls quickly as texts are added: compare equal numbers of words.",
 )
