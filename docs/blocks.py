@@ -2,7 +2,8 @@
 
 A page is run from top to bottom in a folder of its own, which has `data/samples` and `analyses` as a clone has them. A block
 with a title is a file, `python` is executed, and of `sh` and `console` the lines that call `diversity` are run; `console`
-shows the output, too. `bash` is for what cannot be run here: installing, clusters, hours of training.
+shows the output, too. `bash` is for what cannot be run here: installing, clusters, hours of training. With `--pictures`, the
+picture that stands below a block is drawn again: the `figure` of a `python` block, or the file that `--plot` named.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import io
 import os
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"^```(\w+)(?: title=\"(.*?)\")?\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^```(\w+)(?: title=\"(.*?)\")?\n(.*?)^```(?=(?:\n\n!\[[^]]*\]\((.*?)\))?)", flags=re.MULTILINE | re.DOTALL
+)
+PLOTTED = re.compile(r"--plot (\S+)")
 COMMAND = re.compile(r"^(?:\$ )?diversity (.*)$", flags=re.MULTILINE)
 LINKS = ("data/samples", "analyses")
 
@@ -62,8 +67,8 @@ def call(command: str) -> str:
     return out.getvalue()
 
 
-def run(text: str) -> str:
-    """The page with the outputs that its commands have now."""
+def run(text: str, pictures: Path | None = None) -> str:
+    """The page with the outputs that its commands have now; its pictures are drawn into the folder that they are named from."""
     import matplotlib.pyplot as plt
 
     from diversity.catalog import own
@@ -71,15 +76,19 @@ def run(text: str) -> str:
     names: dict[str, object] = {"__name__": "page"}
 
     def block(match: re.Match[str]) -> str:
-        kind, title, content = match.groups()
+        kind, title, content, picture = match.groups()
         if title:
             Path(title).parent.mkdir(parents=True, exist_ok=True)
             Path(title).write_text(content, "utf8")
         elif kind == "python":
             exec(content, names)
+            if pictures and picture:
+                names["figure"].savefig(pictures / picture, dpi=80)  # type: ignore[attr-defined]
             plt.close("all")
         elif kind in ("sh", "console"):
             shown = [call(command) for command in COMMAND.findall(content.replace("\\\n", " "))]
+            if pictures and picture and (plotted := PLOTTED.search(content)):
+                shutil.copy(plotted.group(1), pictures / picture)
             if kind == "console":
                 return f"```console\n{content.partition(chr(10))[0]}\n{''.join(shown)}```"
         return match.group()
@@ -94,7 +103,7 @@ def main(arguments: list[str]) -> int:
     stale = False
     for page in named:
         text = page.read_text("utf8")
-        now = run(text)
+        now = run(text, page.parent if "--pictures" in arguments else None)
         if now != text:
             stale = True
             print(page.relative_to(ROOT))
