@@ -68,7 +68,7 @@ def call(command: str) -> str:
 
 
 def run(text: str, pictures: Path | None = None) -> str:
-    """The page with the outputs that its commands have now; its pictures are drawn into the folder that they are named from."""
+    """The page with the outputs that its commands have now; its pictures are drawn anew in the folder of the page."""
     import matplotlib.pyplot as plt
 
     from diversity.catalog import own
