@@ -26,7 +26,9 @@ STEPS = int(os.environ.get("STEPS", "40"))
 WARM = 4  # steps that are not timed
 BATCH, LONGEST, RATE = 32, 128, 5e-4
 WAYS = ("Trainer", "ours", "ours padded", "ours bf16")
+DEVICE_WAYS = ("Trainer", "ours", "ours whole table", "ours padded")
 SMALL = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024}
+TINY = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128}
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
 
 
@@ -182,15 +184,16 @@ def child(way: str, size: str) -> None:
     import torch
 
     torch.set_num_threads(int(os.environ.get("THREADS", "1")))
-    vocabulary, longest = (8_000, LONGEST) if size == "small" else (250_002, 256)
+    vocabulary, longest = (250_002, 256) if size == "large" else (8_000, LONGEST)
     ids, labels = token_ids(STEPS * BATCH, vocabulary, longest)
-    net, clock = model(SMALL if size == "small" else LARGE, vocabulary), Clock()
+    net, clock = model({"small": SMALL, "tiny": TINY, "large": LARGE}[size], vocabulary), Clock()
     before, bf16 = peak(), size == "large" or way.endswith("bf16")
     if way == "Trainer":
         losses = by_trainer(ids, labels, net, clock, bf16=size == "large")
     else:
-        packing = "off" if "padded" in way else "auto"
-        losses = by_us(ids, labels, net, clock, precision="bf16" if bf16 else "fp32", packing=packing)
+        packing, table = "off" if "padded" in way else "auto", "whole" if "whole" in way else "used"
+        precision = "bf16" if bf16 else "fp32"
+        losses = by_us(ids, labels, net, clock, precision=precision, packing=packing, vocabulary=table)
     wall, cpu = clock.stop()
     timed = (STEPS - WARM) * BATCH
     found = {
@@ -244,7 +247,7 @@ def main() -> None:
     table({way: [] for way in WAYS}, "small")
     if torch.cuda.is_available():
         print(f"\nXLM-R Large, random weights, bf16, on {torch.cuda.get_device_name()}")
-        table({way: [] for way in ("Trainer", "ours", "ours padded")}, "large")
+        table({way: [] for way in DEVICE_WAYS}, "large")
 
 
 def table(results: dict[str, list[dict[str, float]]], size: str) -> None:

@@ -108,6 +108,33 @@ def _give_back(rows: np.ndarray[Any, Any], start: int, stop: int) -> None:
             base.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
+def single_moments(x: ArrayLike) -> Moments:
+    """`moments` of float32 rows by products in single precision, chunk by chunk, whose sums are in double.
+
+    About half the time. Entries and eigenvalues of the second moment, whose trace is 1, are within 1e-7. Errors as in
+    `unit_chunks`.
+
+    >>> single_moments(np.array([[3, 0], [0, 2]], dtype=np.float32)).second.tolist()
+    [[0.5, 0.0], [0.0, 0.5]]
+    """
+    rows = checked(x)
+    n, d = rows.shape
+    total, second, room = np.zeros(d), np.zeros((d, d)), np.empty((min(CHUNK, n), d), np.float32)
+    for start in range(0, n, CHUNK):
+        block = np.asarray(rows[start : start + CHUNK], dtype=np.float32)
+        squares = np.einsum("ij,ij->i", block, block)
+        if not (np.isfinite(squares).all() and squares.min() > np.finfo(np.float32).tiny):
+            exact = np.asarray(rows[start : start + CHUNK], dtype=np.float64)
+            exact = exact * _factors(exact, start, True)[:, None]  # which single precision cannot square; or an error
+            total, second = total + exact.sum(axis=0), second + exact.T @ exact
+            continue
+        unit = np.multiply(block, (1 / np.sqrt(squares))[:, None], out=room[: len(block)])
+        total += np.ones(len(block), np.float32) @ unit
+        second += unit.T @ unit
+        _give_back(rows, start, start + len(block))
+    return Moments(n, total / n, second / n)
+
+
 def moments(
     x: ArrayLike, *, normalize: bool = True, centre: Array | None = None, counts: Array | None = None
 ) -> Moments:

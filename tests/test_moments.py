@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from diversity.moments import groups, mix, moments, stack
+from diversity.moments import groups, mix, moments, single_moments, stack
 from diversity.types import InputError
 
 ROWS = hnp.arrays(
@@ -160,3 +160,30 @@ def test_pages_given_back_are_read_again(n, d):
         mapped = np.load(path, mmap_mode="r")
         close(moments(mapped), x)
         close(moments(mapped), x)
+
+
+@pytest.mark.parametrize("d", [2, 64, 384])
+def test_products_in_single_precision_are_within_their_rounding(d) -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(9000, d)) * rng.uniform(0.1, 9, d) + 0.5).astype(np.float32)
+    exact, fast = moments(x), single_moments(x)
+    assert np.abs(fast.second - exact.second).max() < 1e-7 / d + 3e-7 * np.abs(exact.second).max()
+    values, others = np.linalg.eigvalsh(exact.second), np.linalg.eigvalsh(fast.second)
+    assert (fast.second**2).sum() == pytest.approx((exact.second**2).sum(), rel=3e-7)  # 1 / vendi of order 2
+    assert np.abs(values - others).max() < 1e-7
+    assert np.abs(fast.mean - exact.mean).max() < 1e-7
+    assert fast.n == exact.n
+
+
+def test_single_precision_has_the_errors_of_double() -> None:
+    x = np.ones((3000, 4), np.float32)
+    x[2500] = 0
+    with pytest.raises(InputError, match="only zeros in row 2500"):
+        single_moments(x)
+    x[2500] = np.nan
+    with pytest.raises(InputError, match="NaN or infinity in row 2500"):
+        single_moments(x)
+    x[2500] = 1e30  # whose square single precision does not have
+    assert np.allclose(single_moments(x).second, moments(x).second)
+    x[2500] = 1e-30
+    assert np.allclose(single_moments(x).second, moments(x).second)

@@ -12,9 +12,12 @@ from diversity.training.settings import PRESETS
 from diversity.types import Rule
 
 # Choices; those of diversity.training.settings are written here so that --help loads nothing heavy.
-Preset = Literal["phang2020", "xtreme"]
+Preset = Literal["phang2020", "xtreme", "quick"]
 Packing = Literal["auto", "on", "off"]
 Attention = Literal["auto", "sdpa", "eager"]
+Vocabulary = Literal["used", "whole"]
+Unit = Literal["examples", "sequences", "tokens"]
+UNITS = {"examples": "examples", "sequences": "sequences", "tokens": "training_tokens"}  # settings by unit of --budget
 SamplingRule = Rule
 
 
@@ -42,12 +45,21 @@ def _value(value: object) -> str:
     return "1" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-PresetOption = Annotated[Preset, typer.Option(help="Published settings; options below change single ones.")]
+PresetOption = Annotated[
+    Preset,
+    typer.Option(
+        help="Published settings, or quick ones for first looks (lower layers frozen); options below change single ones."
+    ),
+]
 BudgetOption = Annotated[
     int | None,
     typer.Option(
         min=1, show_default="as many as --epochs says", help="Examples to train on; a window of a long passage is one."
     ),
+]
+UnitOption = Annotated[
+    Unit,
+    typer.Option("--budget-unit", help="What --budget counts; four choices are four sequences, and as many tokens."),
 ]
 StepsOption = Annotated[
     int | None,
@@ -85,6 +97,13 @@ PatienceOption = Annotated[
 PrecisionOption = Annotated[Precision | None, _setting("precision", "Precision of the products.")]
 PackingOption = Annotated[Packing | None, _setting("packing", "Several sequences in a row of tokens.")]
 AttentionOption = Annotated[Attention | None, _setting("attention", "Attention in training.")]
+VocabularyOption = Annotated[
+    Vocabulary | None,
+    _setting("vocabulary", "Token embeddings that are trained: those used, or all; the weights are the same."),
+]
+FrozenOption = Annotated[
+    float | None, _setting("frozen_layers", "Share of the layers that is not trained, from the lowest up.")
+]
 TokensOption = Annotated[
     int | None,
     _setting(

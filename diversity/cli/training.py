@@ -20,6 +20,7 @@ from diversity.cli._common import (
 from diversity.cli._options import Heads
 from diversity.cli._output import Printer, with_printer
 from diversity.cli._training import (
+    UNITS,
     AttentionOption,
     BatchOption,
     BudgetOption,
@@ -29,6 +30,7 @@ from diversity.cli._training import (
     DevExamplesOption,
     DropoutOption,
     EpochsOption,
+    FrozenOption,
     LearningRateOption,
     MaxLengthOption,
     PackingOption,
@@ -42,6 +44,8 @@ from diversity.cli._training import (
     TokensOption,
     TrackersOption,
     TrainSeedOption,
+    UnitOption,
+    VocabularyOption,
     WarmupOption,
     WeightDecayOption,
 )
@@ -98,6 +102,7 @@ def train_mix(
     ] = "",
     mixed: Annotated[bool, typer.Option("--mixed", help="Batches of several tasks, not of one.")] = False,
     budget: BudgetOption = None,
+    budget_unit: UnitOption = "examples",
     steps: StepsOption = None,
     epochs: EpochsOption = None,
     preset: PresetOption = "phang2020",
@@ -115,6 +120,8 @@ def train_mix(
     precision: PrecisionOption = None,
     packing: PackingOption = None,
     attention: AttentionOption = None,
+    vocabulary: VocabularyOption = None,
+    frozen_layers: FrozenOption = None,
     batch_tokens: TokensOption = None,
     save_every: SaveEveryOption = None,
     deterministic: Annotated[
@@ -144,7 +151,8 @@ def train_mix(
 
     names, shares = _tasks_and_weights(names_in(tasks), weights)
     settings = changed(
-        preset_of(preset), examples=budget, steps=steps, epochs=epochs, learning_rate=learning_rate, batch=batch,
+        preset_of(preset), steps=steps, epochs=epochs, vocabulary=vocabulary, frozen_layers=frozen_layers,
+        **{UNITS[budget_unit]: budget}, learning_rate=learning_rate, batch=batch,
         max_length=max_length, stride=stride, warmup=warmup, clip=clip, weight_decay=weight_decay, dev_every=dev_every,
         dev_examples=dev_examples, patience=patience, precision=precision, packing=packing,
         attention=attention, tokens=batch_tokens, dropout=dropout,

@@ -18,12 +18,14 @@ from diversity.cli._common import (
 )
 from diversity.cli._output import Printer, with_printer
 from diversity.cli._training import (
+    UNITS,
     BatchOption,
     BudgetOption,
     DevEveryOption,
     DevExamplesOption,
     DropoutOption,
     EpochsOption,
+    FrozenOption,
     LearningRateOption,
     MaxLengthOption,
     PackingOption,
@@ -36,6 +38,8 @@ from diversity.cli._training import (
     TokensOption,
     TrackersOption,
     TrainSeedOption,
+    UnitOption,
+    VocabularyOption,
     WarmupOption,
     WeightDecayOption,
 )
@@ -78,6 +82,7 @@ def transfer(
     ] = None,
     steps: StepsOption = None,
     budget: BudgetOption = None,
+    budget_unit: UnitOption = "examples",
     epochs: EpochsOption = None,
     learning_rate: LearningRateOption = None,
     batch: BatchOption = None,
@@ -91,6 +96,8 @@ def transfer(
     patience: PatienceOption = None,
     precision: PrecisionOption = None,
     packing: PackingOption = None,
+    vocabulary: VocabularyOption = None,
+    frozen_layers: FrozenOption = None,
     batch_tokens: TokensOption = None,
     save_every: SaveEveryOption = None,
     layer: Annotated[
@@ -126,7 +133,8 @@ def transfer(
 
     wanted = catalog.targets() if targets == "all" else names_in(targets)
     given = dict(
-        steps=steps, examples=budget, epochs=epochs, learning_rate=learning_rate, batch=batch, max_length=max_length,
+        steps=steps, epochs=epochs, vocabulary=vocabulary, frozen_layers=frozen_layers,
+        **{UNITS[budget_unit]: budget}, learning_rate=learning_rate, batch=batch, max_length=max_length,
         stride=stride, warmup=warmup, weight_decay=weight_decay, dev_every=dev_every, dev_examples=dev_examples,
         patience=patience, precision=precision, packing=packing, tokens=batch_tokens, save_every=save_every,
         dropout=dropout,

@@ -24,7 +24,7 @@ from diversity.types import InputError
 
 ARRAYS = (".npy", ".safetensors")
 ADDRESS = re.compile(r"\w[\w+.-]*://")
-ROWS = 1024  # of vectors, in a block
+ROWS = 8192  # of vectors, in a block
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,26 @@ class ShardedSet:
             yield from (whole[start : start + ROWS] for start in range(0, len(whole), ROWS))
         elif path.suffix.lower() in columns.FORMS:
             known = VectorFile("", path, "".join(self.fields)).column_name()
-            yield from vectors.blocks(path, known, shard.groups)
+            yield from _gathered(vectors.blocks(path, known, shard.groups))
         else:
             yield VectorFile("", path, "".join(self.fields)).read().values
 
     def texts(self, shard: Shard, path: Path) -> Iterator[str]:
         """The texts of a shard, whose file is `path`, blank ones included."""
         return TextFiles(self.name, (path,), self.fields).texts(shard.groups)
+
+
+def _gathered(blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    """The same rows in blocks of about ROWS."""
+    some, rows = list[NDArray[np.float32]](), 0
+    for block in blocks:
+        some.append(block)
+        rows += len(block)
+        if rows >= ROWS:
+            yield np.concatenate(some)
+            some, rows = [], 0
+    if some:
+        yield np.concatenate(some)
 
 
 def _divided(spec: str) -> tuple[str, str, tuple[str, ...]]:

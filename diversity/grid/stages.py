@@ -199,10 +199,9 @@ def predict(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> 
         return _retrieved(inputs, settings, folder)
     from diversity.zeroshot.finetuned import load_finetuned
 
-    model, cache, data = load_finetuned(inputs["checkpoint"]), folder / "cache", inputs["data"]
-    for language, split in settings["splits"].items():
-        model.write_predictions(settings["target"], language, split, data=data, folder=folder, cache=cache)
-    _remove(cache)
+    model, data = load_finetuned(inputs["checkpoint"]), inputs["data"]
+    for language, split in settings["splits"].items():  # tokenised once for all cells, in the cache that training has
+        model.write_predictions(settings["target"], language, split, data=data, folder=folder)
     return []
 
 

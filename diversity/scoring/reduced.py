@@ -112,7 +112,11 @@ def reduced(
     """
     saved = done.moments.n if done.moments else 0
     for vectors, blank, longer in blocks:
-        done = done + (done.of_block(vectors, seed) if len(np.asarray(vectors)) else Reduced(blocks=1))
+        rows = done.moments.n if done.moments else 0
+        try:
+            done = done + (done.of_block(vectors, seed) if len(np.asarray(vectors)) else Reduced(blocks=1))
+        except InputError as error:
+            raise InputError(f"{error} of those from row {rows} on" if rows else str(error)) from error
         done = done + Reduced(blank=blank, longer=longer)
         rows = done.moments.n if done.moments else 0
         if every and rows - saved >= every:

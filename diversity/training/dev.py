@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from diversity.encoders.pretrained import attending, first_position
 from diversity.features import decode
 from diversity.features.build import IGNORE, Features
 from diversity.features.subwords import ragged
-from diversity.training import batching, heads
+from diversity.training import batching, heads, passes
 from diversity.training.loop import autocast
 from diversity.training.sampling import Ints
 from diversity.training.settings import Settings
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from diversity.types import Kind
 
 BLOCK = 2048  # instances that are sorted by length together
+TRIED = 8192  # tokens by which it is measured how many at once are fastest
 
 
 @dataclass(frozen=True)
@@ -57,20 +58,26 @@ def predict(
     out: Array | None = None
     order = np.argsort(batching.instance_longest(features), kind="stable")[::-1]
     bar = tqdm(total=len(order), desc=label or task, unit="row", delay=2, disable=None, leave=False)
+    first = first_position(heads.encoder_of(network))
+
+    def scored(step: Mapping[str, Features], tokens: int) -> Iterator[tuple[Ints, Array]]:
+        for chosen in batching.micro_batches(step, tokens, packed=packed, device=device.type):
+            rows = batching.rows(step, chosen, packed=packed, pad=pad, first_position=first, every_token=True)
+            yield chosen[0][1], heads.logits(network, rows.to(device))[0].float().cpu().numpy()
+
     with bar, torch.inference_mode(), autocast(device, settings), attending(heads.encoder_of(network), "sdpa"):
+        tokens = settings.computation.max_tokens_per_batch
+        if device.type == "cpu":
+            some = batching.take(features, np.sort(order[:: max(1, len(features.ids) // TRIED)]))
+            key = passes.about(heads.encoder_of(network), settings, features.kind, packed=packed, lengths=some.lengths)
+            tokens = passes.fastest(tokens, len(some.ids), lambda n: list(scored({task: some}, n)), key)
         for start in range(0, len(order), BLOCK):
             block = np.sort(order[start : start + BLOCK])
-            step = {task: batching.take(features, block)}
-            for chosen in batching.micro_batches(
-                step, settings.computation.max_tokens_per_batch, packed=packed, device=device.type
-            ):
-                first = first_position(heads.encoder_of(network))
-                rows = batching.rows(step, chosen, packed=packed, pad=pad, first_position=first, every_token=True)
-                scores = heads.logits(network, rows.to(device))[0].float().cpu().numpy()
+            for chosen, scores in scored({task: batching.take(features, block)}, tokens):
                 if out is None:
                     out = np.empty((entries, scores.shape[1]), dtype=np.float32)
-                out[_places(features, block[chosen[0][1]])] = scores
-                bar.update(len(chosen[0][1]))
+                out[_places(features, block[chosen])] = scores
+                bar.update(len(chosen))
     assert out is not None
     return out[:, 0] if features.kind == "multiple_choice" else out
 

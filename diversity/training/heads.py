@@ -13,7 +13,7 @@ from diversity.encoders.pretrained import Loaded
 from diversity.features.build import IGNORE
 from diversity.training.batching import PaddedRows, Segment
 from diversity.training.sampling import generator
-from diversity.types import Kind
+from diversity.types import InputError, Kind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,45 @@ def encoder_of(network: ModuleDict) -> PreTrainedModel:
 
 
 # --- Through the encoder -----------------------------------------------------------------------------
+
+# Architectures (`model_type`) whose last layer is tested to give the same where it computes the states that are read alone.
+ONE_TOKEN = ("bert", "roberta", "xlm-roberta", "camembert", "electra")
+
+FEW = 0.5  # of the tokens: where fewer states are read, the last layer computes those alone
+
+
+def read_states(encoder: PreTrainedModel, rows: PaddedRows) -> list[Tensor]:
+    """The last hidden states (n, d) that each segment of a micro-batch reads.
+
+    Where they are few, as of sequences that are classified by one token, the last layer leaves out what follows attention
+    for all others. Not in training with dropout, which would be drawn for other elements.
+    """
+    import torch
+
+    reads = torch.cat([part.reads for part in rows.parts])
+    last = _after_attention(encoder) if len(reads) < FEW * rows.tokens else None
+    if last is None:
+        flat = states(encoder, rows)
+        return [flat[part.reads] for part in rows.parts]
+
+    def chosen(_: Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(tensor.reshape(-1, tensor.shape[-1])[reads][None] for tensor in given)
+
+    hook = last.register_forward_pre_hook(chosen)
+    try:
+        return list(states(encoder, rows).split([len(part.reads) for part in rows.parts]))  # type: ignore[no-untyped-call]
+    finally:
+        hook.remove()
+
+
+def _after_attention(encoder: PreTrainedModel) -> Module | None:
+    """The module of the last layer that follows attention, of architectures of BERT's form; else None."""
+    stack = getattr(getattr(encoder, "encoder", None), "layer", None)
+    if encoder.config.model_type not in ONE_TOKEN or stack is None:
+        return None
+    last = stack[-1]
+    dropped = encoder.training and any(getattr(m.dropout, "p", 1) for m in (last.attention.output, last.output))
+    return None if dropped else cast("Module", last.attention.output)
 
 
 def states(encoder: PreTrainedModel, rows: PaddedRows) -> Tensor:
@@ -103,6 +142,16 @@ def network(loaded: Loaded, outputs: Mapping[str, Output], seed: int, dropout: f
     return whole
 
 
+def drops(network: Module) -> bool:
+    """Does the network drop anything out in training: in its layers, or in attention that keeps its share as a number?"""
+    from torch import nn
+
+    layers = any(m.p for m in network.modules() if isinstance(m, nn.Dropout))
+    return layers or any(
+        v for m in network.modules() for n, v in vars(m).items() if "dropout" in n and isinstance(v, float)
+    )
+
+
 def _set_dropout(network: Module, share: float) -> None:
     """In its layers, and in the attention of those that keep it as a number."""
     from torch import nn
@@ -114,10 +163,30 @@ def _set_dropout(network: Module, share: float) -> None:
             setattr(module, name, share)
 
 
+def freeze(network: ModuleDict, share: float) -> None:
+    """Train neither the embeddings nor this share of the encoder's layers, from the lowest up (0: train all).
+
+    Raises InputError where the encoder has no layers one above the other.
+    """
+    from torch import nn
+
+    if not share:
+        return
+    encoder = encoder_of(network)
+    depth = int(encoder.config.num_hidden_layers)
+    stacks = [m for m in encoder.modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
+    if not stacks:
+        raise InputError(f"expected layers to freeze, found none in {encoder.config.model_type!r}: use frozen_layers 0")
+    parts = [module for name, module in encoder.named_modules() if "embeddings" in name]
+    for module in [*parts, *stacks[0][: round(share * depth)]]:
+        module.requires_grad_(False)
+
+
 def logits(network: ModuleDict, rows: PaddedRows) -> list[Tensor]:
     """What the heads say of each segment of a micro-batch, (n, k) for the n states that it reads."""
-    flat, heads = states(encoder_of(network), rows), cast("ModuleDict", network["heads"])
-    return [heads[p.task](flat[p.reads]) for p in rows.parts]
+    heads = cast("ModuleDict", network["heads"])
+    read = read_states(encoder_of(network), rows)
+    return [heads[part.task](own) for part, own in zip(rows.parts, read, strict=True)]
 
 
 def _dropout(config: PretrainedConfig) -> float:

@@ -85,7 +85,10 @@ class DevScore:
 
 @dataclass(frozen=True)
 class Trained:
-    """An intermediate checkpoint: where it is, what it was trained on, how long, its dev scores, and the tasks' shares."""
+    """An intermediate checkpoint: where it is, what it was trained on, how long, its dev scores, and the tasks' shares.
+
+    `tokens_at_once` went through the model at most: on a processor, what was measured to be fastest.
+    """
 
     folder: Path
     mixture: str
@@ -98,6 +101,7 @@ class Trained:
     dev: tuple[DevScore, ...]
     shares: Mapping[str, float] = field(default_factory=dict, compare=False)
     notes: tuple[str, ...] = ()
+    tokens_at_once: int = 0
 
 
 def train_mix(
@@ -156,6 +160,7 @@ def train_mix(
         dev=tuple(_dev_score(prepared, d) for d in prepared.devs),
         shares=prepared.mixture.shares(),
         notes=tuple(prepared.notes),
+        tokens_at_once=state.tokens_at_once,
     )
     if PartialState().is_main_process:
         _export(prepared, trained, heads, describe(prepared.mixture) if describe else "")

@@ -7,15 +7,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from diversity import store
 from diversity.encoders.pretrained import attending, first_position
 from diversity.features.build import Features
-from diversity.training import batching, checkpoint, dropout, heads, log
+from diversity.training import batching, checkpoint, dropout, heads, log, passes, vocabulary
 from diversity.training.batching import Masking, PaddedRows
 from diversity.training.log import TrainingLog
 from diversity.training.request import Identity
@@ -79,6 +81,7 @@ class State:
     best_sha256: str | None = None
     scores: dict[str, float] = field(default_factory=dict)
     stale: int = 0
+    tokens_at_once: int = 0
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -148,12 +151,14 @@ def train(
     last, every = until or steps, settings.selection.dev_every
     with (
         log.following(accelerator, folder, state.step, steps) as record,
-        _ahead(run, accelerator) as batch_of,
+        _ahead(run, accelerator, state) as batch_of,
         attending(heads.encoder_of(network), settings.attends(accelerator.device.type)),
         _deterministic(settings, accelerator.device.type),
-        _training(table, state),
+        vocabulary.attached(table, state),
         torch.random.fork_rng(devices=[accelerator.device] if accelerator.device.type == "cuda" else []),
     ):
+        state.tokens_at_once = state.tokens_at_once or _tokens_at_once(run, accelerator)
+        state.tokens_at_once = min(state.tokens_at_once, settings.computation.max_tokens_per_batch)
         begin, pending = time.perf_counter() - state.seconds, None
         while state.step < last and state.stale < settings.selection.patience:
             hooks.begins(state.step)
@@ -169,7 +174,7 @@ def train(
             kept = folder is not None and (over or state.step % settings.computation.save_every == 0)
             if scored or kept or state.step == last:
                 state.loss, pending = _read(run, done, record, hooks), None
-            with _whole(table, state) if scored or kept else nullcontext():
+            with vocabulary.detached(table if scored or kept else None, state):
                 if scored and evaluate is not None:
                     _score(state, network, evaluate, folder, record)
                 if folder is not None and (kept or state.stale >= settings.selection.patience):
@@ -184,11 +189,13 @@ def train(
 # --- One step ----------------------------------------------------------------------------------------
 
 
-def prepare(run: TrainingRun, number: int, processes: int = 1, process: int = 0, device: str = "cpu") -> Batch:
-    """The batch of a step: the same for the same step, whatever came before."""
+def prepare(
+    run: TrainingRun, number: int, tokens: int, processes: int = 1, process: int = 0, device: str = "cpu"
+) -> Batch:
+    """The batch of a step, `tokens` at once: the same for the same step, whatever came before."""
     step = run.step(number)
     mine = batching.deal(step, processes, process)
-    tokens, first = run.settings.computation.max_tokens_per_batch, first_position(heads.encoder_of(run.network))
+    first = first_position(heads.encoder_of(run.network))
     micro_batches = tuple(
         batching.rows(mine, chosen, packed=run.packed, pad=run.pad, first_position=first, pin=device == "cuda")
         for chosen in (batching.micro_batches(mine, tokens, packed=run.packed, device=device) if mine else ())
@@ -222,6 +229,22 @@ def _step(
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
     return Done(number, batch, loss, norm, rate, time.perf_counter() - begin)
+
+
+def _tokens_at_once(run: TrainingRun, accelerator: Accelerator) -> int:
+    """What is fastest on this processor; all that may, where dropout would be drawn in another order, and elsewhere."""
+    limit, device = run.settings.computation.max_tokens_per_batch, accelerator.device
+    if device.type != "cpu" or accelerator.num_processes > 1 or heads.drops(run.network):
+        return limit
+    lengths = np.concatenate([f.lengths for f in run.step(0).values()])
+
+    def work(tokens: int) -> None:
+        backward(run.network, prepare(run, 0, tokens), run.settings, device)
+        run.network.zero_grad(set_to_none=True)
+
+    encoder, attention = heads.encoder_of(run.network), run.settings.attends(device.type)
+    key = passes.about(encoder, run.settings, attention, packed=run.packed, lengths=lengths)
+    return passes.fastest(limit, int(lengths.sum()), work, key)
 
 
 def backward(network: torch.nn.ModuleDict, batch: Batch, settings: Settings, device: torch.device) -> Tensor:
@@ -299,33 +322,6 @@ def _table(run: TrainingRun) -> UsedVocabulary | None:
 
 
 @contextmanager
-def _training(table: UsedVocabulary | None, state: State) -> Iterator[None]:
-    """The network with the rows that are trained; afterwards with the whole table, trained as far as the state says."""
-    if table is None:
-        yield
-        return
-    table.step = state.step
-    table.attach()
-    try:
-        yield
-    finally:
-        table.detach(state.step)
-
-
-@contextmanager
-def _whole(table: UsedVocabulary | None, state: State) -> Iterator[None]:
-    """Amid training, the network with the whole table."""
-    if table is None:
-        yield
-        return
-    table.detach(state.step)
-    try:
-        yield
-    finally:
-        table.attach()
-
-
-@contextmanager
 def _memory(settings: Settings, number: int, batch: Batch) -> Iterator[None]:
     """Say which setting to lower where memory runs out."""
     import torch
@@ -382,16 +378,17 @@ def _deterministic(settings: Settings, device: str) -> Iterator[None]:
 
 
 @contextmanager
-def _ahead(run: TrainingRun, accelerator: Accelerator) -> Iterator[Callable[[int], Batch]]:
+def _ahead(run: TrainingRun, accelerator: Accelerator, state: State) -> Iterator[Callable[[int], Batch]]:
     """A function that gives the batch of a step, while that of the next is being made."""
     waiting = dict[int, Future[Batch]]()
     share = (accelerator.num_processes, accelerator.process_index, accelerator.device.type)
     with ThreadPoolExecutor(1) as executor:
 
         def batch(number: int) -> Batch:
-            future = waiting.pop(number, None) or executor.submit(prepare, run, number, *share)
+            tokens = state.tokens_at_once
+            future = waiting.pop(number, None) or executor.submit(prepare, run, number, tokens, *share)
             if number + 1 < run.schedule.steps:
-                waiting[number + 1] = executor.submit(prepare, run, number + 1, *share)
+                waiting[number + 1] = executor.submit(prepare, run, number + 1, tokens, *share)
             return future.result()
 
         yield batch

@@ -13,7 +13,7 @@ from diversity.features.cache import cached
 from diversity.training import batching, rows
 from diversity.training.batching import Masking
 from diversity.training.dev import Dev
-from diversity.training.heads import Output, network
+from diversity.training.heads import Output, freeze, network
 from diversity.training.loop import TrainingRun
 from diversity.training.request import Identity, TrainingRequest
 from diversity.training.rows import MLM, TaskRows
@@ -75,8 +75,10 @@ def prepare(request: TrainingRequest, *, identity: Identity | None = None, cache
     masking = (
         Masking(tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), len(tokenizer)) if MLM in features else None
     )
+    whole = network(loaded, outputs, seed, settings.optimisation.dropout)
+    freeze(whole, settings.optimisation.frozen_layers)
     run = TrainingRun(
-        network=network(loaded, outputs, seed, settings.optimisation.dropout),
+        network=whole,
         data=features,
         schedule=schedule,
         settings=settings,
@@ -121,7 +123,9 @@ def _schedule(
     features: Mapping[str, Features], shares: Mapping[str, float], settings: Settings, *, mixed: bool
 ) -> BatchSchedule:
     names, sizes, chosen = tuple(features), tuple(len(f) for f in features.values()), settings.optimisation
-    _, sampled = chosen.length(sum(sizes))
+    sequences = sum(shares[n] * (len(f.starts) - 1) / len(f) for n, f in features.items())
+    tokens = sum(shares[n] * len(f.ids) / len(f) for n, f in features.items())
+    _, sampled = chosen.length(sum(sizes), sequences, tokens)
     schedule = BatchSchedule(
         names, sizes, tuple(shares[n] for n in names), chosen.batch_size, sampled, chosen.seed, mixed
     )

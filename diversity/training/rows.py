@@ -14,6 +14,7 @@ from diversity import catalog, store, types
 from diversity.data import sources
 from diversity.features.build import label_set
 from diversity.training.sampling import generator
+from diversity.training.shared import shared, stamps
 from diversity.types import Example, InputError, Kind, Rows, Task
 from diversity.types.task import is_english
 
@@ -74,11 +75,9 @@ def read(task: Task, data: Rows | Path | str, *, dev_examples: int = 500, seed: 
     asked = Rows.of(data)
     files = sources.located(task, asked)
     others = [other for other in tested_on(task, asked) if (other.task.name, other.split) != (task.name, files.split)]
-    read_of = (row for other in others for row in sources.read(other, bad=[]))
-    tested = {key for row in read_of if _in_language(row, files.language) for key in _keys(row)}
-    train, provenance = _labelled(files, asked, tested)
+    train, provenance = _labelled(files, asked, others)
     if files.split != "dev" and (dev_files := sources.find(task, asked, "dev", files.language)):
-        dev, of_dev = _labelled(dev_files, asked, tested)
+        dev, of_dev = _labelled(dev_files, asked, others)
         dev, where = sources.sample(dev, dev_examples, seed), of_dev
     else:
         number = min(dev_examples, max(1, int(SHARE * len(train))))
@@ -92,8 +91,40 @@ def read(task: Task, data: Rows | Path | str, *, dev_examples: int = 500, seed: 
     return TaskRows(task.name, task.kind, train, dev, labels, {**of_train, "dev": {**where, "rows": len(dev)}})
 
 
-def _labelled(files: sources.SplitFiles, asked: Rows, tested: Set[bytes]) -> tuple[list[Example], dict[str, Any]]:
-    """The rows of a split that have labels and are not tested on, and where they come from."""
+def _labelled(
+    files: sources.SplitFiles, asked: Rows, others: Sequence[sources.SplitFiles]
+) -> tuple[list[Example], dict[str, Any]]:
+    """The rows of a split that have labels and are not in the files that are tested on, and where they come from.
+
+    Runs of one process share them, and are not to change them.
+    """
+    if asked.bad is not None:  # what is bad is to be counted by each
+        return _read_labelled(files, asked, _tested(others, files.language))
+    about = (files.task.name, files.task.recipe, files.split, files.language, asked.folder)
+    key = (*about, _stamps([files]), tuple(other.task.name for other in others), _stamps(others))
+
+    def read() -> tuple[list[Example], dict[str, Any]]:
+        return _read_labelled(files, asked, _tested(others, files.language))
+
+    return shared(("rows", *key), read, lambda made: len(made[0]))
+
+
+def _stamps(splits: Sequence[sources.SplitFiles]) -> Any:
+    return stamps(path for split in splits for part in split.parts for path in part.all_files)
+
+
+def _tested(others: Sequence[sources.SplitFiles], language: str) -> Set[bytes]:
+    """The keys of rows that are tested on."""
+
+    def read() -> set[bytes]:
+        rows = (row for other in others for row in sources.read(other, bad=[]))
+        return {key for row in rows if _in_language(row, language) for key in _keys(row)}
+
+    key = (tuple((other.task.name, other.split, other.language) for other in others), language, _stamps(others))
+    return shared(("tested", *key), read, len)
+
+
+def _read_labelled(files: sources.SplitFiles, asked: Rows, tested: Set[bytes]) -> tuple[list[Example], dict[str, Any]]:
     from tqdm import tqdm
 
     task, split = files.task, files.split

@@ -16,7 +16,8 @@ Packing = Literal["auto", "on", "off"]
 Attention = Literal["auto", "sdpa", "eager"]
 Vocabulary = Literal["used", "whole"]
 Value = float | str | None  # of a setting; whole numbers and bools are floats to a type checker
-LENGTHS = ("steps", "examples", "epochs")  # of which a run has one
+LENGTHS = ("steps", "examples", "epochs", "sequences", "training_tokens")  # of which a run has one
+LATER = ("sequences", "training_tokens", "frozen_layers")  # settings of later versions: no part of a run without them
 
 # Names of version 0.1.0, as they stand in its records, in plans and in the options of the command line.
 OLD_NAMES = {"batch": "batch_size", "clip": "max_grad_norm", "stride": "doc_stride", "tokens": "max_tokens_per_batch"}
@@ -33,9 +34,11 @@ class Optimisation:
     1: a share of them), then linear decay to 0. Gradients are clipped to the norm `max_grad_norm` (0: not). An optimiser
     step has `batch_size` training instances, whatever the number of processes and of micro-batches. `dropout` takes the
     place of the model's own, in encoder and heads (0: none, by which a processor trains about 1.4 times as fast). The
-    length of the run is one of `steps`, `examples` (training instances) and `epochs`. Sequences have at most `max_length`
-    tokens; the windows of a long passage begin `doc_stride` tokens apart. `precision` is that of the products; weights are
-    float32 always. `seed` is that of all chance.
+    length of the run is one of `steps`, `examples` (training instances), `epochs`, `sequences` and `training_tokens`: the
+    last two are a cost, of which an instance with four choices has four times that of one text. Sequences have at most
+    `max_length` tokens; the windows of a long passage begin `doc_stride` tokens apart. `frozen_layers` is the share of the
+    encoder's layers, from the lowest up, that stay as they are, and with them the embeddings (0: all are trained).
+    `precision` is that of the products; weights are float32 always. `seed` is that of all chance.
     """
 
     learning_rate: float = 1e-5
@@ -46,7 +49,10 @@ class Optimisation:
     steps: int | None = None
     examples: int | None = None
     epochs: float | None = None
+    sequences: int | None = None
+    training_tokens: int | None = None
     dropout: float | None = None
+    frozen_layers: float = 0.0
     max_length: int = 256
     doc_stride: int = 128
     precision: Precision = "fp32"
@@ -57,27 +63,34 @@ class Optimisation:
         _check(self)
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise InputError(f"expected dropout of at least 0 and below 1, found {self.dropout}")
+        if not 0 <= self.frozen_layers < 1:
+            raise InputError(f"expected frozen_layers of at least 0 and below 1, found {self.frozen_layers}")
         if self.epochs is not None and not 0 < self.epochs < math.inf:
             raise InputError(f"expected epochs above 0, found {self.epochs}")
         given = [n for n in LENGTHS if getattr(self, n) is not None]
         if len(given) > 1:
             raise InputError(f"expected one length of the run, found {' and '.join(given)}")
 
-    def length(self, instances: int) -> tuple[int, int]:
+    def length(self, instances: int, sequences: float = 1, tokens: float = 1) -> tuple[int, int]:
         """Optimiser steps and training instances, for so many instances an epoch; one epoch where no length is given.
 
-        Raises InputError for more than a billion instances, whose schedule no memory holds.
+        `sequences` and `tokens` are those of a drawn instance on average. Raises InputError for more than a billion
+        instances, whose schedule no memory holds.
 
         >>> Optimisation(examples=100, batch_size=32).length(1000)
         (4, 100)
+        >>> Optimisation(sequences=400, batch_size=32).length(1000, sequences=4)
+        (4, 100)
         """
         whole = self.steps * self.batch_size if self.steps is not None else self.examples
+        for cost, each in ((self.sequences, sequences), (self.training_tokens, tokens)):
+            whole = whole if cost is None else max(1, round(cost / each))
         if (most := whole or (self.epochs or 1) * instances) > LONGEST or self.batch_size > LONGEST:
             found = f"{most:g} in batches of {self.batch_size:g}"
             raise InputError(f"expected a run of at most {LONGEST:,} examples, found {found}")
         if self.steps is not None:
             return self.steps, self.steps * self.batch_size
-        sampled = self.examples or math.ceil((self.epochs or 1) * instances)
+        sampled = whole or math.ceil((self.epochs or 1) * instances)
         return math.ceil(sampled / self.batch_size), sampled
 
     def learning_rate_at(self, step: int, steps: int) -> float:
@@ -178,8 +191,9 @@ class Settings:
 
     @property
     def identity(self) -> dict[str, dict[str, Value]]:
-        """The parts that say which run it is: all but the computation."""
-        return {"optimisation": asdict(self.optimisation), "selection": asdict(self.selection)}
+        """The parts that say which run it is: all but the computation, and settings of later versions where they are used."""
+        optimisation = {k: v for k, v in asdict(self.optimisation).items() if v or k not in LATER}
+        return {"optimisation": optimisation, "selection": asdict(self.selection)}
 
     def attends(self, device: str) -> str:
         """The attention that is trained with on a device; prediction is faster with `sdpa` everywhere.
@@ -204,6 +218,8 @@ LEAST = {
     "batch_size": 1,
     "steps": 1,
     "examples": 1,
+    "sequences": 1,
+    "training_tokens": 1,
     "max_length": 8,
     "doc_stride": 1,
     "seed": 0,
@@ -268,7 +284,7 @@ def changed(settings: Settings, **values: Value) -> Settings:
 
 @dataclass(frozen=True)
 class Preset:
-    """Published settings: of intermediate training, of fine-tuning on targets by kind, and of the targets that differ.
+    """Named settings: of intermediate training, of fine-tuning on targets by kind, and of the targets that differ.
 
     A target that the source does not know has the settings of its kind.
     """
@@ -307,8 +323,18 @@ PRESETS: dict[str, Preset] = {
 }
 
 
+# Not published: for first looks, at a fraction of the cost. The embeddings and the lower two thirds of the layers stay as
+# they are, batches are of 32 throughout, nothing is dropped out, and the last weights are kept.
+_QUICK: dict[str, float | str | None] = {"batch_size": 32, "frozen_layers": 2 / 3, "dropout": 0.0, "dev_every": 0}
+PRESETS["quick"] = Preset(
+    intermediate=changed(_PHANG, **_QUICK),
+    kinds={kind: changed(settings, **_QUICK) for kind, settings in PRESETS["phang2020"].kinds.items()},
+    targets={name: changed(settings, **_QUICK) for name, settings in PRESETS["phang2020"].targets.items()},
+)
+
+
 def preset(name: str, target: str = "") -> Settings:
-    """The published settings of fine-tuning on a target, or, without one, those of intermediate training.
+    """The settings of that name for fine-tuning on a target, or, without one, for intermediate training.
 
     Raises InputError for an unknown preset, an unknown target, and one of retrieval, which is not trained on.
 

@@ -7,9 +7,10 @@ those of training the whole table but for rounding, without gradient, moments, c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -66,6 +67,39 @@ class UsedVocabulary:
     def trained(self, parameter: Parameter) -> Parameter:
         """What the optimiser has of a parameter: the rows, of the table."""
         return self.rows if parameter is self.whole else parameter
+
+
+class Steps(Protocol):
+    """What counts the steps of a run."""
+
+    step: int
+
+
+@contextmanager
+def attached(table: UsedVocabulary | None, steps: Steps) -> Iterator[None]:
+    """The network with the rows that are trained; afterwards with the whole table, as it is after the last step."""
+    if table is None:
+        yield
+        return
+    table.step = steps.step
+    table.attach()
+    try:
+        yield
+    finally:
+        table.detach(steps.step)
+
+
+@contextmanager
+def detached(table: UsedVocabulary | None, steps: Steps) -> Iterator[None]:
+    """Amid training, the network with the whole table."""
+    if table is None:
+        yield
+        return
+    table.detach(steps.step)
+    try:
+        yield
+    finally:
+        table.attach()
 
 
 def used_vocabulary(

@@ -85,7 +85,7 @@ def transfer(
 
     `data` are a folder, whose English train split (or dev, where there is none) is trained on, or Rows that say otherwise.
     XQuAD and MLQA share one model, trained on SQuAD 1.1; Tatoeba and BUCC are not trained: sentence vectors come from
-    `model` itself. `settings` are a preset (phang2020, xtreme), the Settings of every target, or TransferSettings. Of each
+    `model` itself. `settings` are a preset (phang2020, xtreme, quick), Settings of every target, or TransferSettings. Of each
     language the first split that is there is predicted, never the split that was trained on: its rows may be translations
     of those in the source language; rows whose content is among the rows that targets are tested on are neither trained on
     nor selected by. Languages that a target lacks are left out with a note. Model selection sees rows of the source language

@@ -383,7 +383,7 @@ def test_the_command(run, given, tmp_path) -> None:
         (["--tasks", "mnli", "--dry-run"], "expected a folder of data (--data DIR)"),
         (
             ["--tasks", "mnli", "--dry-run", "--preset", "phang"],
-            "expected --preset to be one of phang2020, xtreme, found",
+            "expected --preset to be one of phang2020, xtreme, quick, found",
         ),
         (["--tasks", "mnli", "--dry-run", "--budget", "5", "--steps", "5"], "expected one length of the run"),
         (

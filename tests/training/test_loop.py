@@ -464,3 +464,19 @@ def test_a_full_disk_is_one_line(small, folder, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("safetensors.torch.save_file", full)
     with pytest.raises(InputError, match=r"expected to write a checkpoint, found .*No space left on device"):
         train(job(small, folder, steps=3), tmp_path)
+
+
+def test_a_resumed_run_keeps_its_choice_whatever_is_measured_now(small, folder, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(loop.passes, "fastest", lambda *_: 90)
+    run = without_dropout(job(small, folder, steps=6))
+    loop.train(run, tmp_path / "run", until=4)
+    state = json.loads((next((tmp_path / "run").glob("step-*")) / "state.json").read_text())
+    assert state["tokens_at_once"] == 90
+    monkeypatch.setattr(loop.passes, "fastest", lambda *_: 16_384)
+    assert loop.train(without_dropout(job(small, folder, steps=6)), tmp_path / "run").tokens_at_once == 90
+
+
+def test_with_dropout_nothing_is_measured(small, folder, monkeypatch) -> None:
+    """It is drawn in the order of the computation."""
+    monkeypatch.setattr(loop.passes, "fastest", lambda *_: pytest.fail("measured"))
+    assert loop.train(job(small, folder, steps=1), None).tokens_at_once == 16_384

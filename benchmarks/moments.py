@@ -1,0 +1,91 @@
+"""Moments beside the bare product, and how many rows a second are reduced, in one run: `python benchmarks/moments.py`.
+
+First, float32 rows to moments beside the products of their chunks alone, in double and in single precision; the ways take
+turns, and medians of the rounds' ratios of processor time are printed. Then $N (10^6) rows of $D (256) dimensions, drawn by
+a seeded generator in place of a disk, through what `diversity measure` does with a shard: time without that of drawing,
+peak memory, and the error of the second moment in single precision.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diversity import moments as ours
+from diversity.scoring import reduced
+
+N, D = int(float(os.environ.get("N", "1e6"))), int(os.environ.get("D", "256"))
+ROUNDS, BLOCK = int(os.environ.get("ROUNDS", "7")), 8192
+
+
+def bare(rows: NDArray[np.floating], dtype: type) -> NDArray[np.float64]:
+    """The sum of the products of chunks, on rows that need nothing else."""
+    total = np.zeros((rows.shape[1],) * 2)
+    for start in range(0, len(rows), ours.CHUNK):
+        part = rows[start : start + ours.CHUNK].astype(dtype, copy=False)
+        total += part.T @ part
+    return total
+
+
+def ratios() -> None:
+    """The first table."""
+    for d in (256, 384, 768):
+        single = np.random.default_rng(0).normal(size=(16_000_000 // d, d)).astype(np.float32)
+        double = single.astype(np.float64)
+        ways: dict[str, Callable[[], object]] = {
+            "bare double": lambda x=double: bare(x, np.float64),
+            "moments": lambda x=single: ours.moments(x),
+            "bare single": lambda x=single: bare(x, np.float32),
+            "single_moments": lambda x=single: ours.single_moments(x),
+        }
+        times: dict[str, list[float]] = {way: [] for way in ways}
+        for _ in range(ROUNDS):
+            for way, work in ways.items():
+                start = time.process_time()
+                work()
+                times[way].append(time.process_time() - start)
+
+        def ratio(way: str, base: str, found: dict[str, list[float]] = times) -> float:
+            return statistics.median(a / b for a, b in zip(found[way], found[base], strict=True))
+
+        error = np.abs(ours.single_moments(single).second - ours.moments(single).second).max()
+        rate = len(single) / statistics.median(times["moments"])
+        print(
+            f"d = {d}: moments {ratio('moments', 'bare double'):.2f} x the product in double ({rate:,.0f} rows/s); in single "
+            f"{ratio('single_moments', 'bare double'):.2f} x that, {ratio('single_moments', 'bare single'):.2f} x "
+            f"the product in single; entries within {error:.1e}"
+        )
+
+
+def blocks(spent: list[float]) -> Iterator[tuple[NDArray[np.float32], int, int]]:
+    """Rows as a generator draws them; the time that it takes goes to `spent`."""
+    for number in range(-(-N // BLOCK)):
+        start = time.process_time()
+        rows = np.random.default_rng([7, number]).standard_normal((min(BLOCK, N - number * BLOCK), D), np.float32)
+        spent.append(time.process_time() - start)
+        yield rows, 0, 0
+
+
+def main() -> None:
+    """Print both."""
+    ratios()
+    spent, before = list[float](), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.process_time()
+    done = reduced.reduced(blocks(spent), seed=0)
+    seconds = time.process_time() - start - sum(spent)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert done.moments is not None
+    print(
+        f"{done.moments.n:,} rows of {D} dimensions reduced in {seconds:.0f} s of processor time ({N / seconds:,.0f} rows/s; "
+        f"drawing them {sum(spent):.0f} s); peak memory {peak / 2**20:.2f} GiB, before {before / 2**20:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
