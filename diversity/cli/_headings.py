@@ -17,8 +17,8 @@ OPTIONS = {
     ),
     "Study": ("size", "scheme", "mixtures", "seeds", "draws", "sd_task", "sd_noise", "sd_seed", "rate", "measure_rate"),
     "Training": (
-        "model", "budget", "steps", "epochs", "preset", "sampling", "temperature", "mixed", "learning_rate", "batch",
-        "warmup", "heads",
+        "model", "budget", "budget_unit", "steps", "epochs", "preset", "sampling", "temperature", "mixed",
+        "learning_rate", "batch", "warmup", "heads",
     ),
     "Matching": ("layer", "pooling", "margin", "retrieval", "neighbours", "repeated", "threshold"),
     "Encoder": ("encoder", "max_length", "long", "centred", "same_encoder"),

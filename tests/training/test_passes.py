@@ -64,7 +64,7 @@ def test_weights_are_the_same_and_the_choice_is_recorded(small, samples, tmp_pat
     monkeypatch.setattr(passes, "CANDIDATES", (64, 128))
     monkeypatch.setattr(passes, "WORTH", 1e9)  # the smallest
     model = str(small.folder(tmp_path / "model", "bert", initializer_range=0.05))
-    settings = Settings.of(learning_rate=1e-3, steps=4, batch=8, max_length=48, tokens=400, dev_examples=6, dropout=0.0)
+    settings = Settings.of(learning_rate=1e-4, steps=4, batch=8, max_length=48, tokens=400, dev_examples=6, dropout=0.0)
     given = {"model": model, "data": samples, "settings": settings, "cache": tmp_path / "cache"}
     trained = train_mix(["squad_v1"], output=tmp_path / "measured", **given)
     assert trained.tokens_at_once == 64

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from diversity import catalog
 from diversity.data import sources
 from diversity.training import rows as reading
+from diversity.training import shared
 from diversity.training.rows import TaskRows, content, each_once, held_out
 from diversity.types import Answer, Classification, InputError, MultipleChoice, Rows, Span
 
@@ -147,6 +148,7 @@ def test_retrieval_cannot_be_trained(samples) -> None:
 
 
 def test_placeholder_labels_are_refused(samples, monkeypatch) -> None:
+    monkeypatch.setattr(shared, "kept", {})
     real = sources.read
 
     def same(files, **options):
