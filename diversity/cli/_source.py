@@ -111,7 +111,7 @@ class Source:
         self.check()
         given = replace(self.given, names=tuple(n for n in names if n not in self.own))
         rows = Rows(self.data, self.split, tuple(names_in(self.languages)), self.limit, self.seed, bad)
-        load = partial(load_encoder, precision=self.precision, long=self.long, max_tokens=self.max_length)
+        load = partial(load_encoder, precision=self.precision, long=self.long, max_length=self.max_length)
         named = [pinned(name) for name in encoders] if given.sets or self.data is not None else encoders
         return given.embedded(
             named, rows, moments=self.moments, cache=self.cache, load=load, same_encoder=self.same_encoder

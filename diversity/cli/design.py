@@ -110,7 +110,7 @@ def design(
     if not sizes or not all(s.isdigit() for s in sizes):
         raise InputError(f"expected --size as a number or several, such as 3 or 2,3, found {size!r}")
     study = planning.design(
-        [*names_in(tasks), *(files or [])], k=[int(s) for s in sizes], scheme=scheme, mixtures=mixtures,
+        [*names_in(tasks), *(files or [])], size=[int(s) for s in sizes], scheme=scheme, mixtures=mixtures,
         hypothesis=Hypothesis(metric, outcome, tuple(names_in(targets))),
         training=Training(pinned(model), budget, seeds, sampling, preset, rate, measure_rate),
         assumptions=Assumptions(results, sd_task, sd_noise, draws, sd_seed),

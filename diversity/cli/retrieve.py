@@ -96,7 +96,7 @@ def retrieve(
     rows = Rows(data.expanduser(), split, tuple(names_in(languages)) or Rows.languages)
     model = pinned(model)
     at = SentenceVectors.at(layer)
-    vectors = replace(at, pooling=pooling, precision=precision, max_tokens=max_length, cache=cache)
+    vectors = replace(at, pooling=pooling, precision=precision, max_length=max_length, cache=cache)
     mining = retrieving.Mining(neighbours, margin, retrieval, repeated, threshold)
     if dry_run:
         table = retrieving.plan(model, names_in(targets), data=rows, vectors=vectors, mining=mining)

@@ -184,9 +184,12 @@ def _agreement(tables: Sequence[pd.DataFrame]) -> str:
 def _task_names(tasks: list[str], mixtures: list[Any], own: list[str], all_subsets: bool, each: bool) -> list[str]:
     """The names of all tasks; the mixtures are completed: `each` file alone and all together where none is asked for."""
     from diversity import catalog
+    from diversity.data.texts import looks_like_files
     from diversity.types import Mixture
 
     names = sorted({*tasks, *own, *(t for m in mixtures for t in m.tasks)})
+    if files := [t for t in names if t not in own and looks_like_files(t)]:
+        raise InputError(f"expected names of tasks, found the file {files[0]}: write it first, without an option")
     once(tasks)
     if all_subsets and not names:
         names = catalog.intermediate()

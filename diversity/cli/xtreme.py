@@ -84,7 +84,7 @@ def evaluate(
         writer.show(records_of(rows), _contrast_table(contrasts))
         return
     evaluation = report.evaluate(
-        predictions, labels, data=data, split=split, languages=names_in(languages), version=benchmark,
+        predictions, labels, data=data, split=split, languages=names_in(languages), benchmark=benchmark,
         bootstrap=bootstrap, seed=seed,
     )  # fmt: skip
     for remark in evaluation.notes:
@@ -116,7 +116,7 @@ def _contrasts(
     size = next(n for n in range(1, 1000) if len({p[-n:] for p in parts}) == len(parts))
     systems = {"/".join(p[-size:]): f for p, f in zip(parts, folders, strict=True)}
     return evaluate_against(
-        systems, labels, data=data, split=split, languages=names_in(languages), version=benchmark,
+        systems, labels, data=data, split=split, languages=names_in(languages), benchmark=benchmark,
         replicates=bootstrap or 2000, seed=seed,
     )  # fmt: skip
 

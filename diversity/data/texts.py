@@ -30,7 +30,7 @@ from diversity.data.hub_texts import HubTexts
 from diversity.data.json_text import array_items, decoded
 from diversity.data.lines import HEAD, LONGEST, MARK, check_head, csv_rows
 from diversity.data.names import FORMS, Fields, divided, form
-from diversity.types import BadRow, InputError, listed
+from diversity.types import BadRow, InputError, check_list, listed
 
 OPENERS: Mapping[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 LOOK = 100  # records that are looked at to see which columns hold text
@@ -155,11 +155,15 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
+VECTORS = 'vectors are given as from_arrays({"mine": array})'
+
+
 def check_sets(tasks: object) -> None:
     """Raises InputError for one text, or a table, where names of tasks or texts by the name of their set are meant."""
     meant = "names of tasks, or texts by the name of their set"
-    if isinstance(tasks, str | bytes):
-        raise InputError(f"expected a list of task names, found one text: write [{tasks!r}]")
+    check_list(tasks, "task names")
+    if len(shape := getattr(tasks, "shape", ())) > 1:
+        raise InputError(f"expected {meant}, found an array of shape {shape}: {VECTORS}")
     if not isinstance(tasks, Mapping) and (names := _columns_of(tasks)):
         example = f"{{{names[0]!r}: table[{names[0]!r}]}}"
         raise InputError(f"expected {meant}, found a table of {', '.join(names)}: write {example}")
@@ -181,7 +185,11 @@ def _columns_of(table: object) -> list[str]:
 def _checked(name: str, texts: Iterable[str]) -> Iterator[str]:
     """The texts one by one, a missing one blank; raises InputError for one text in place of many, and for what is no text."""
     if isinstance(texts, str | bytes):
-        raise InputError(f"{name}: expected a list of texts, found one text: write [{texts[:20]!r}]")
+        file = isinstance(texts, str) and looks_like_files(texts)
+        written = [f"{name}={texts}"] if file else [texts[:20]]
+        raise InputError(
+            f"{name}: expected a list of texts, found {'a file' if file else 'one text'}: write {written!r}"
+        )
     if columns := _columns_of(texts):
         raise InputError(
             f"{name}: expected one column of texts, found a table of {', '.join(columns)}: write table[{columns[0]!r}]"
@@ -189,9 +197,7 @@ def _checked(name: str, texts: Iterable[str]) -> Iterator[str]:
     if isinstance(texts, Mapping):
         raise InputError(f"{name}: expected a list of texts, found a mapping of {', '.join(map(str, texts))}")
     if len(shape := getattr(texts, "shape", ())) > 1:
-        raise InputError(
-            f"{name}: expected a list of texts, found an array of shape {shape}: from_arrays takes vectors"
-        )
+        raise InputError(f"{name}: expected a list of texts, found an array of shape {shape}: {VECTORS}")
     try:
         values = iter(texts)
     except TypeError:

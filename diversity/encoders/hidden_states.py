@@ -54,7 +54,7 @@ class SentenceVectors:
     """How sentences are embedded by any encoder of transformers, checked before one is loaded.
 
     `layer` is an index into `hidden_states` (0: the embeddings, -1: the last); without one it is at the fraction `depth` of
-    the model. The vector is the mean over the tokens or the first one (`pooling`); at most `max_tokens` are read. Vectors
+    the model. The vector is the mean over the tokens or the first one (`pooling`); at most `max_length` are read. Vectors
     are kept in the folder `cache` ($DIVERSITY_CACHE, or ~/.cache/diversity).
     """
 
@@ -62,7 +62,7 @@ class SentenceVectors:
     depth: float = DEPTH
     pooling: Pooling = "mean"
     precision: Precision = "fp32"
-    max_tokens: int | None = None
+    max_length: int | None = None
     cache: Path | str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -75,8 +75,8 @@ class SentenceVectors:
             )
         if not 0 <= self.depth <= 1:
             raise InputError(f"expected a layer's depth from 0.0 to 1.0, found {self.depth:g}")
-        if self.max_tokens is not None and self.max_tokens < 3:
-            raise InputError(f"expected a length of at least 3 tokens, found {self.max_tokens}")
+        if self.max_length is not None and self.max_length < 3:
+            raise InputError(f"expected a length of at least 3 tokens, found {self.max_length}")
 
     @staticmethod
     def at(layer: str | float) -> SentenceVectors:
@@ -106,7 +106,13 @@ class SentenceVectors:
     def identity(self) -> dict[str, float | str | None]:
         """What changes a vector, as it stands in the settings of a run."""
         where = {"depth": self.depth} if self.layer is None else {"layer": self.layer}
-        return {**where, "pooling": self.pooling, "precision": self.precision, "max_tokens": self.max_tokens}
+        return {**where, "pooling": self.pooling, "precision": self.precision, "max_tokens": self.max_length}
+
+    @staticmethod
+    def read(identity: Mapping[str, Any], cache: Path | str | None = None) -> SentenceVectors:
+        """The vectors of an identity, as it stands in the settings of a run."""
+        values = {"max_length" if name == "max_tokens" else name: value for name, value in identity.items()}
+        return SentenceVectors(**values, cache=cache)
 
     def encoder(self, model: str | Loaded) -> LayerEncoder:
         """The encoder of a model by name, folder or `owner/name` of the hub, or of one that is loaded."""
@@ -115,7 +121,7 @@ class SentenceVectors:
             layer=float(self.depth) if self.layer is None else self.layer,
             pooling=self.pooling,
             precision=self.precision,
-            max_tokens=self.max_tokens,
+            max_length=self.max_length,
         )
 
 
@@ -192,7 +198,7 @@ def layer_encoder(
     layer: float = DEPTH,
     pooling: Pooling = "mean",
     precision: Precision = "fp32",
-    max_tokens: int | None = None,
+    max_length: int | None = None,
     device: str | None = None,
 ) -> LayerEncoder:
     """An encoder of sentences from a layer of a model: by name, folder or `owner/name` of the hub, or one that is loaded.
@@ -201,11 +207,11 @@ def layer_encoder(
     is, and its vectors are not cached, for its weights may have been trained since. Raises InputError for a model, layer
     or length that cannot be.
     """
-    SentenceVectors(pooling=pooling, precision=precision, max_tokens=max_tokens)  # which checks them
+    SentenceVectors(pooling=pooling, precision=precision, max_length=max_length)  # which checks them
     loaded = load_model(model) if isinstance(model, str) else model
-    if max_tokens is not None:
-        check_length(loaded, max_tokens)
-    limit = max_tokens or min(LENGTH, loaded.positions)
+    if max_length is not None:
+        check_length(loaded, max_length)
+    limit = max_length or min(LENGTH, loaded.positions)
     if isinstance(model, str):
         encoder: Any = loaded.encoder
         encoder.to(device or _device())

@@ -120,7 +120,7 @@ def load_encoder(
     precision: Precision = "fp32",
     long: Long = "truncate",
     prompt: str = "",
-    max_tokens: int | None = None,
+    max_length: int | None = None,
     device: str | None = None,
 ) -> SentenceEncoder:
     """A sentence encoder by name: the default one, `mini`, a local folder, or `owner/name` of the hub.
@@ -152,9 +152,9 @@ def load_encoder(
     if network is not None:
         check_tokenizer(name, folder, len(model.tokenizer), len(network.get_input_embeddings().weight))
     limit = min(model.max_seq_length or 512, positions_of(model) or 512)
-    if max_tokens is not None and not 8 <= max_tokens <= limit:
-        raise InputError(f"expected --max-length from 8 to {limit} for {name}, found {max_tokens}")
-    model.max_seq_length = max_tokens or limit
+    if max_length is not None and not 8 <= max_length <= limit:
+        raise InputError(f"expected --max-length from 8 to {limit} for {name}, found {max_length}")
+    model.max_seq_length = max_length or limit
     pooling = "+".join(type(m).__name__ + str(getattr(m, "pooling_mode", "") or "") for m in list(model)[1:])
     settings = {
         "model": name.partition("@")[0],

@@ -52,7 +52,7 @@ class Embedding:
 
     def load(self) -> Encoder:
         """The encoder."""
-        return load_encoder(self.encoder, precision=self.precision, long=self.long, max_tokens=self.max_tokens)
+        return load_encoder(self.encoder, precision=self.precision, long=self.long, max_length=self.max_tokens)
 
 
 @dataclass(frozen=True)

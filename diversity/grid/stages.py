@@ -211,7 +211,7 @@ def _retrieved(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) 
     from diversity.retrieval.retrieve import Matcher, Mining
 
     target, splits, data = settings["target"], settings["splits"], inputs["data"]
-    vectors = SentenceVectors(**settings["vectors"], cache=folder / "cache")
+    vectors = SentenceVectors.read(settings["vectors"], cache=folder / "cache")
     cells = [(target, language, split) for language, split in splits.items()]
     matcher = Matcher.of(_model(inputs, settings), cells, data, vectors=vectors, mining=Mining(**settings["mining"]))
     details = {}

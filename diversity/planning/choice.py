@@ -12,7 +12,7 @@ from diversity import catalog
 from diversity.encoders import registry
 from diversity.training.settings import PRESETS
 from diversity.types import RULES as ALL_RULES
-from diversity.types import InputError
+from diversity.types import InputError, check_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +53,7 @@ def role_of(name: str, where: str) -> str:
 
 def targets_of(names: Sequence[str]) -> tuple[str, ...]:
     """The targets of those names, each once; raises InputError for any other task."""
+    check_list(names, "targets")
     for name in names:
         if catalog.task(name).role != "target":
             raise InputError(f"expected targets, found {name}, which is an intermediate task")

@@ -132,7 +132,7 @@ class Chosen(NamedTuple):
 def design(
     tasks: Tasks = (),
     *,
-    k: Sequence[int] | int = 3,
+    size: Sequence[int] | int = 3,
     scheme: Scheme = "matched",
     mixtures: int = 8,
     hypothesis: Hypothesis | None = None,
@@ -144,11 +144,11 @@ def design(
 ) -> Design:
     """Choose the mixtures of an experiment, and say what it can show.
 
-    `scheme` matched: `mixtures` pairs of a diverse and a homogeneous mixture of `k` tasks each, alike in k, budget,
+    `scheme` matched: `mixtures` pairs of a diverse and a homogeneous mixture of `size` tasks each, alike in size, budget,
     mean single-task strength (from a table of results, where given), format, size, length and likeness to the
-    targets. `space-filling`: `mixtures` of k tasks whose diversity fills its range evenly, balanced against the same.
-    `closed`: all mixtures of k tasks (k may be several numbers), for which permuting the tasks' labels is an exact test.
-    Single tasks and the empty baseline are always in.
+    targets. `space-filling`: `mixtures` of `size` tasks whose diversity fills its range evenly, balanced against the same.
+    `closed`: all mixtures of `size` tasks, which may be several numbers: permuting the tasks' labels is then an exact
+    test. Single tasks and the empty baseline are always in.
 
     Tasks (default: all intermediate ones) are measured from `data` by the `encoder`, or taken from the shipped moments; files
     and texts of your own are given as in `score`; or they are EmbeddedTasks. The `hypothesis` (metric, outcome, targets) is
@@ -156,7 +156,7 @@ def design(
     simulated with.
     Raises InputError for names, numbers and designs that cannot be.
 
-    >>> study = design(["mnli", "qqp", "squad_v1", "ccg"], k=2, scheme="closed", hypothesis=Hypothesis(targets=("xnli",)))
+    >>> study = design(["mnli", "qqp", "squad_v1", "ccg"], size=2, scheme="closed", hypothesis=Hypothesis(targets=("xnli",)))
     >>> study.mixtures["role"].value_counts().to_dict()
     {'closed': 6, 'single': 4, 'baseline': 1}
     """
@@ -173,7 +173,7 @@ def design(
         why = "there are no English texts of them" if folder else "that needs --data"
         notes.append(f"likeness to {', '.join(unknown)} is not known: {why}")
     strength = _strength(assumed, space.stacked.names, choice.hypothesis.outcome, notes)
-    candidates = _candidates(space, k, choice.metric, targets, strength)
+    candidates = _candidates(space, size, choice.metric, targets, strength)
     table = _table(candidates, _chosen(scheme, mixtures, candidates, np.random.default_rng(seed)), choice.metric)
     balance = _balance(table, choice.metric)
     spread = _spread(assumed, strength, choice, notes)

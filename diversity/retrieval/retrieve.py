@@ -21,7 +21,7 @@ from diversity.results import Lineage
 from diversity.retrieval import mining as retrieval
 from diversity.retrieval import neighbours
 from diversity.retrieval.mining import Candidates, Margin, Pair, Repeated
-from diversity.types import Encoder, InputError, Retrieval, Rows
+from diversity.types import Encoder, InputError, Retrieval, Rows, check_list
 from diversity.xtreme.layout import write_predictions
 from diversity.xtreme.scores import scores_of
 
@@ -259,6 +259,7 @@ class Matcher:
 def _cells(targets: Sequence[str], data: Rows | Path | str) -> Iterable[TargetCell]:
     """Targets, languages and splits, all checked before anything is computed."""
     available = catalog.retrieval()
+    check_list(targets, "targets")
     for name in targets:
         if name not in available:
             raise catalog.near(name, available, "retrieval target")

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from diversity import catalog
-from diversity.types import WHOLE, Array, Influence, InputError, Metric, SecondOrder, TaskMoments
+from diversity.types import WHOLE, Array, Influence, InputError, Metric, SecondOrder, TaskMoments, check_list
 
 Estimator = Literal["auto", "U", "V"]
 LEAST, MOST = 100, 1_000_000  # resamples: the standard deviation of the fewest is off by 7 %
@@ -72,6 +72,7 @@ def each_once(metrics: Sequence[str], estimator: Estimator = "auto") -> list[Ask
     >>> [a.name for a in each_once(["cosine", "vendi"])]
     ['cosine', 'vendi(q=1)']
     """
+    check_list(metrics, "metrics")
     by_name: dict[str, Asked] = {}
     for printed in metrics:
         asked = Asked.of(printed, estimator)

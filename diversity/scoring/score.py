@@ -19,7 +19,7 @@ from diversity.scoring.asked import Asked, Draws, Estimator, each_once
 from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks
 from diversity.scoring.given import Tasks, embedded_tasks
 from diversity.scoring.mixtures import parse_mixture, subsets, weights_of
-from diversity.types import Z95, Array, Encoder, InputError, Mixture, Rows, TaskMoments
+from diversity.types import Z95, Array, Encoder, InputError, Mixture, Rows, TaskMoments, check_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +71,7 @@ def score(
     """
     asked = each_once(metrics, estimator)
     sizes = sizes_of(rarefy, draws)
+    check_list(mixtures, "mixtures")
     given = [parse_mixture(m) if isinstance(m, str) else m for m in mixtures or ()]
     space = embedded_tasks(tasks, given, data, encoder)
     estimates.check_reference(space, draws.reference)

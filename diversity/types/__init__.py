@@ -12,6 +12,7 @@ from diversity.types.embedding import T as T
 from diversity.types.embedding import TaskMoments as TaskMoments
 from diversity.types.errors import BadRow as BadRow
 from diversity.types.errors import InputError as InputError
+from diversity.types.errors import check_list as check_list
 from diversity.types.errors import listed as listed
 from diversity.types.errors import unknown_name_error as unknown_name_error
 from diversity.types.examples import EXAMPLES as EXAMPLES

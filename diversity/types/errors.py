@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Sequence
 from itertools import islice
 from pathlib import Path
@@ -25,6 +26,19 @@ def listed(names: Collection[str]) -> str:
     """
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     return ", ".join(islice(map(str, names), SHOWN)) + more
+
+
+def check_list(names: object, what: str) -> None:
+    """Raises InputError for one text where a list of names is meant, whose letters would be taken for names.
+
+    >>> check_list("cosine,mst", "metrics")
+    Traceback (most recent call last):
+        ...
+    diversity.types.errors.InputError: expected a list of metrics, found one text: write ['cosine', 'mst']
+    """
+    if isinstance(names, str):
+        parts = [part.strip() for part in re.split(r",(?![^()]*\))", names) if part.strip()]
+        raise InputError(f"expected a list of {what}, found one text: write {parts!r}")
 
 
 def unknown_name_error(name: str, known: Sequence[str], what: str) -> InputError:

@@ -89,7 +89,7 @@ def evaluate_against(
     data: Path | str | None = None,
     split: str = "test",
     languages: Sequence[str] | None = None,
-    version: str = "xtreme",
+    benchmark: str = "xtreme",
     replicates: int = 2000,
     seed: int = 0,
 ) -> SystemContrasts:
@@ -108,7 +108,7 @@ def evaluate_against(
         raise InputError(f"expected {intervals.LEAST} to {intervals.MOST:,} replicates, found {replicates}")
     source = gold_source(labels, data, split)
     folders = {name: predictions_folder(folder) for name, folder in systems.items()}
-    plans = {name: files_of(folder, source, languages, version)[0] for name, folder in folders.items()}
+    plans = {name: files_of(folder, source, languages, benchmark)[0] for name, folder in folders.items()}
     first = next(iter(plans))
     for name, plan in plans.items():
         if other := sorted(set(plan) ^ set(plans[first])):

@@ -85,10 +85,10 @@ XTREME_R = Benchmark(
 VERSIONS = {b.version: b for b in (XTREME, XTREME_R)}
 
 
-def benchmark(version: str) -> Benchmark:
+def benchmark_of(version: str) -> Benchmark:
     """The version of that name.
 
-    >>> len(benchmark("xtreme").languages["panx"]), len(benchmark("xtreme-r").languages["panx"])
+    >>> len(benchmark_of("xtreme").languages["panx"]), len(benchmark_of("xtreme-r").languages["panx"])
     (40, 48)
     """
     if version not in VERSIONS:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from diversity.data import sources
 from diversity.types import InputError, is_english
 from diversity.xtreme import intervals, layout, scores
-from diversity.xtreme.benchmark import OFFICIAL, Benchmark, benchmark, output_type
+from diversity.xtreme.benchmark import OFFICIAL, Benchmark, benchmark_of, output_type
 from diversity.xtreme.references import GoldData, GoldFolder, GoldSource
 from diversity.xtreme.remarks import Remark, few, joined, remarks_on
 from diversity.xtreme.sentences import differences
@@ -74,7 +74,7 @@ class Evaluation:
         return tuple(self._averages(AVERAGE)) + tuple(self._averages(WITHOUT_ENGLISH))
 
     def _averages(self, name: str) -> Iterable[Score]:
-        whole, means = benchmark(self.version), dict[str, float]()
+        whole, means = benchmark_of(self.version), dict[str, float]()
         for task, languages in self.languages.items():
             kept = [lang for lang in languages if name == AVERAGE or not is_english(lang)]
             if not kept:
@@ -141,7 +141,7 @@ def evaluate(
     data: Path | str | None = None,
     split: str = "test",
     languages: Sequence[str] | None = None,
-    version: str = "xtreme",
+    benchmark: str = "xtreme",
     bootstrap: int = 0,
     seed: int = 0,
 ) -> Evaluation:
@@ -153,7 +153,7 @@ def evaluate(
     `languages`. `bootstrap` is a number of replicates for 95 % intervals over items. Raises InputError for files that
     are missing or do not fit each other, for an unknown question id, and for gold labels that are placeholders.
     """
-    whole = benchmark(version)
+    whole = benchmark_of(benchmark)
     if seed < 0 or (bootstrap != 0 and not intervals.LEAST <= bootstrap <= intervals.MOST):
         least = (
             f"bootstrap of 0 (none) or of at least {intervals.LEAST} replicates, at most {intervals.MOST:,}, and a seed of "
@@ -161,7 +161,7 @@ def evaluate(
         )
         raise InputError(f"expected {least}, found {bootstrap} and {seed}")
     folder, source = predictions_folder(predictions), gold_source(labels, data, split)
-    wanted, missing = files_of(folder, source, languages, version)
+    wanted, missing = files_of(folder, source, languages, benchmark)
     rows, remarks = list[Score](), list[Remark]()
     for task, language, name in _progress(wanted):
         gold = source.gold(task, language)
@@ -171,17 +171,17 @@ def evaluate(
             remarks.append(Remark(task, f"the words are not the gold's: {differing}", language))
         remarks += remarks_on(task, language, gold, predicted)
     notes = _strangers(whole, folder) + _partial(whole, wanted) + joined(remarks)
-    return Evaluation(version, tuple(rows), tuple(missing), tuple(notes))
+    return Evaluation(benchmark, tuple(rows), tuple(missing), tuple(notes))
 
 
 def files_of(
-    folder: Path, source: GoldSource, languages: Sequence[str] | None, version: str
+    folder: Path, source: GoldSource, languages: Sequence[str] | None, benchmark: str
 ) -> tuple[list[tuple[str, str, str]], list[str]]:
     """The files of a folder of predictions that can be scored, as (task, language, split), and what is missing in words.
 
     Raises InputError for unknown languages, where a task lacks one, and where there is nothing to score.
     """
-    whole = benchmark(version)
+    whole = benchmark_of(benchmark)
     return _plan(whole, folder, source, _known(whole, languages))
 
 

@@ -18,7 +18,7 @@ from diversity.training import log
 from diversity.training.intermediate import Trained, TrainingPlan, check_output, finished, plan_mix, train_mix
 from diversity.training.request import TrainingRequest
 from diversity.training.settings import Settings, changed, preset
-from diversity.types import InputError, Rows, Task
+from diversity.types import InputError, Rows, Task, check_list
 from diversity.version import __version__
 from diversity.xtreme import layout, references
 from diversity.xtreme.scores import scores_of
@@ -164,6 +164,8 @@ class TransferPlan:
     ) -> TransferPlan:  # fmt: skip
         """The plan of `transfer`'s arguments; raises InputError for those that do not fit."""
         rows = Rows.of(data)
+        check_list(targets, "targets")
+        check_list(languages, "languages")
         if unknown := [name for name in targets if name not in catalog.targets()]:
             raise catalog.near(unknown[0], catalog.targets(), "target")
         if not targets:

@@ -384,6 +384,7 @@ def test_a_seed_is_at_most_63_bits(run, command):
         (["score", "--tasks", "mnli", "--precision", "fp8"], "--precision to be one of fp32, bf16, found 'fp8'"),
         (["score", "--tasks", "mnli", "--output", "/no/such/file.csv"], "file.csv: expected a file that can be written"),
         (["score", "--tasks", "mnli", "--out", "/"], "found a directory"),
+        (["score", "--tasks", "mine.csv"], "found the file mine.csv: write it first, without an option"),
         (["score", "--tasks", "mnli", "--centred"], "expected the vectors of mnli to centre them"),
         (["score", "--tasks", "mnli", "--rarefy", "1"], "expected --rarefy of at least 2 rows, found '1'"),
         (["score", "--tasks", "mnli", "--rarefy", "9999"], "expected at least 9999 rows by weight to rarefy to, found 512"),

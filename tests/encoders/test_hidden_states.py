@@ -94,14 +94,14 @@ def test_the_depth_of_published_settings():
 
 
 def test_long_texts_are_cut_and_counted(loaded):
-    encoder = layer_encoder(loaded("bert"), layer=1, max_tokens=6)
+    encoder = layer_encoder(loaded("bert"), layer=1, max_length=6)
     long = "w5 w6 w7 w8 w9 w10 w11"
     assert np.array_equal(encoder.encode([long]), encoder.encode(["w5 w6 w7 w8"]))  # with [CLS] and [SEP]: 6
     assert encoder.too_long([long, "w5", "w5 w6 w7 w8"]) == 1
     with pytest.raises(InputError, match="at most 64 tokens"):
-        layer_encoder(loaded("bert"), max_tokens=65)
+        layer_encoder(loaded("bert"), max_length=65)
     with pytest.raises(InputError, match="at least 3 tokens"):
-        layer_encoder(loaded("bert"), max_tokens=2)
+        layer_encoder(loaded("bert"), max_length=2)
 
 
 def test_order_and_batches_do_not_matter(loaded, monkeypatch):
@@ -133,7 +133,7 @@ def test_vectors_of_a_folder_are_cached_under_all_that_changes_them(small, tmp_p
     folder = str(small.folder(tmp_path / "model", "bert"))
     settings = [
         layer_encoder(folder, **s).settings
-        for s in ({}, {"layer": 2}, {"pooling": "cls"}, {"precision": "bf16"}, {"max_tokens": 9})
+        for s in ({}, {"layer": 2}, {"pooling": "cls"}, {"precision": "bf16"}, {"max_length": 9})
     ]
     assert len({cache_key(TEXTS, s) for s in settings}) == 5
     first, second = (embed(TEXTS, layer_encoder(folder), cache=tmp_path) for _ in range(2))

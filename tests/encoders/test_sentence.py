@@ -101,7 +101,7 @@ def test_a_chunked_text_is_the_weighted_mean_of_its_pieces(minilm):
 
 def test_a_lower_limit_and_a_prompt_change_the_vectors(minilm):
     long_text = [TEXTS[-1]]
-    assert abs(float(sentence.load_encoder(max_tokens=8).encode(long_text)[0] @ minilm.encode(long_text)[0]) - 1) > 1e-2
+    assert abs(float(sentence.load_encoder(max_length=8).encode(long_text)[0] @ minilm.encode(long_text)[0]) - 1) > 1e-2
     prompted = sentence.load_encoder(prompt="query: ")
     np.testing.assert_allclose(prompted.encode(["dogs"]), minilm.encode(["query: dogs"]), atol=1e-6)
     assert prompted.lengths(["dogs"])[0] == minilm.lengths(["query: dogs"])[0]
@@ -334,4 +334,4 @@ def test_the_roberta_family_reads_two_tokens_less_than_it_has_positions(small, t
     assert encoder.settings["max_tokens"] == 62
     assert np.isfinite(encoder.encode(["w5 " * 200])).all()
     with pytest.raises(InputError, match="expected --max-length from 8 to 62"):
-        sentence.load_encoder(folder, max_tokens=64)
+        sentence.load_encoder(folder, max_length=64)

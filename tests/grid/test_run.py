@@ -293,7 +293,7 @@ def command(arguments: list[str], capsys) -> tuple[int, str, str]:
 def write_plan(folder: Path, samples: Path) -> Path:
     tasks = ["ccg", "qqp", "squad_v1"]
     study = design(
-        tasks, k=2, scheme="closed", hypothesis=Hypothesis(targets=("udpos", "tatoeba")),
+        tasks, size=2, scheme="closed", hypothesis=Hypothesis(targets=("udpos", "tatoeba")),
         training=Training(seeds=1, budget=64), assumptions=Assumptions(draws=20),
     )  # fmt: skip
     path = folder / "plan.toml"

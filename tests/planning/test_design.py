@@ -211,7 +211,7 @@ def test_balanced_tasks_show_smaller_differences(monkeypatch):
 
 
 def test_a_closed_design_has_every_mixture_of_its_sizes():
-    study = designed(k=[2, 3], scheme="closed", targets=["xquad"], metric="cosine", draws=40)
+    study = designed(size=[2, 3], scheme="closed", targets=["xquad"], metric="cosine", draws=40)
     assert study.mixtures["k"].value_counts().to_dict() == {3: 84, 2: 36, 1: 9, 0: 1}
     power = study.power.set_index("quantity")["value"]
     assert power["mixtures of several tasks"] == 120
@@ -234,7 +234,14 @@ def test_an_even_spread_uses_the_whole_range():
 def test_runs_and_hours_by_hand():
     """11 mixtures (6 pairs of tasks, 4 single, the baseline) x 2 seeds; xquad and mlqa share one training set."""
     study = designed(
-        TASKS[:4], k=2, scheme="closed", targets=["xquad", "mlqa", "tatoeba"], seeds=2, budget=1000, rate=100, draws=20
+        TASKS[:4],
+        size=2,
+        scheme="closed",
+        targets=["xquad", "mlqa", "tatoeba"],
+        seeds=2,
+        budget=1000,
+        rate=100,
+        draws=20,
     )
     assert study.runs == {"intermediate": 20, "target": 22, "cells": 66}
     assert study.examples == 20 * 1000 + 22 * 2 * 87_599
@@ -264,7 +271,7 @@ def test_the_rate_is_measured_on_this_machine(samples, monkeypatch):
 
 
 def test_the_plan_says_what_was_designed(tmp_path):
-    study = designed(k=2, scheme="matched", mixtures=3, targets=["udpos", "tatoeba"], seeds=2, budget=5000, draws=20)
+    study = designed(size=2, scheme="matched", mixtures=3, targets=["udpos", "tatoeba"], seeds=2, budget=5000, draws=20)
     path = tmp_path / "plan.toml"
     plan = read_plan(study.write(path))
     assert plan.name == "plan"
@@ -334,7 +341,7 @@ def test_a_bad_command_writes_nothing(tmp_path, capsys):
     [("closed", 2, 8), ("closed", (2, 3), 8), ("matched", 3, 8), ("matched", 3, 2), ("space-filling", 3, 14)],
 )
 def test_fit_gives_the_test_that_the_design_promised(scheme, k, mixtures, designs, rng):
-    study = design(TASKS, k=k, scheme=scheme, mixtures=mixtures, hypothesis=Hypothesis(targets=("xnli",)))
+    study = design(TASKS, size=k, scheme=scheme, mixtures=mixtures, hypothesis=Hypothesis(targets=("xnli",)))
     trained = study.mixtures[study.mixtures["k"] > 0]
     rows = [
         {"mixture": row["mixture"], "role": row["role"], "pair": row["pair"], "target": "xnli", "language": language,

@@ -70,7 +70,7 @@ def test_a_comparison_and_a_design(made_tables):
     mean = next(line for line in axes.lines if line.get_label() == "mean").get_ydata()
     assert mean[1] - mean[0] == pytest.approx(found.difference)
     hypothesis = diversity.Hypothesis(targets=("xnli",))
-    study = diversity.design(["mnli", "qqp", "squad_v1", "ccg"], k=2, scheme="closed", hypothesis=hypothesis)
+    study = diversity.design(["mnli", "qqp", "squad_v1", "ccg"], size=2, scheme="closed", hypothesis=hypothesis)
     axes = diversity.plot(study).axes[0]
     counts = dict(
         zip((t.get_text() for t in axes.get_yticklabels()), (len(x.get_xdata()) for x in axes.lines), strict=True)

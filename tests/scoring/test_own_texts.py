@@ -250,3 +250,24 @@ def test_distances_stand_below_the_scores_where_they_are_asked_for(write, tmp_pa
     assert capsys.readouterr().out.endswith("\n\n" + alone)
     assert status("score", *shared, "--distances", "--format", "csv") == 2
     assert "expected --format table with --distances" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: diversity.score("mnli,qqp"), r"a list of task names, found one text: write \['mnli', 'qqp'\]"),
+        (lambda: diversity.score(["mnli"], metrics="cosine,mst"), r"list of metrics, .* write \['cosine', 'mst'\]"),
+        (lambda: diversity.score(["mnli"], mixtures="a=mnli"), "a list of mixtures, found one text"),
+        (lambda: diversity.score(np.ones((3, 4))), "an array of shape .* vectors are given as from_arrays"),
+        (lambda: diversity.score({"a": np.ones((3, 4))}), "an array of shape .* vectors are given as from_arrays"),
+        (lambda: diversity.score({"a": "b.csv"}), r"a: expected a list of texts, found a file: write \['a=b.csv'\]"),
+        (lambda: diversity.score({"a": "one text"}), r"found one text: write \['one text'\]"),
+        (lambda: diversity.score(["nowhere.jsonl"]), "nowhere.jsonl: expected a file, a folder or a glob of texts"),
+        (lambda: diversity.transfer("mini", "xnli", data="d", output="o"), r"a list of targets, .* write \['xnli'\]"),
+        (lambda: diversity.retrieve("mini", "tatoeba", data="d"), "a list of targets, found one text"),
+        (lambda: diversity.Hypothesis(targets="xnli").resolved(), "a list of targets, found one text"),
+    ],
+)
+def test_one_text_or_an_array_in_place_of_a_list_gets_the_line_that_helps(call, message):
+    with pytest.raises(InputError, match=message):
+        call()

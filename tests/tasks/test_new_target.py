@@ -11,7 +11,7 @@ import diversity
 from diversity import InputError, catalog
 from diversity.studies.outcomes import read_outcomes, targets_of
 from diversity.training.settings import preset
-from diversity.xtreme.benchmark import benchmark
+from diversity.xtreme.benchmark import benchmark_of
 
 NLI = {"name": "ninli", "benchmark": "", "presets": "xnli", "languages": ("en", "yo"), "rows": {}, "hashes": {}}
 
@@ -37,7 +37,7 @@ def test_mean9_is_the_mean_of_the_nine_of_xtreme_whatever_else_there_is(tenth):
     assert set(targets_of("mean9", [*nine, "ninli"])) == set(nine)
     assert set(targets_of("retrieval", [*nine, "tatoebas"])) == {"bucc2018", "tatoeba"}
     assert set(targets_of("mean", [*nine, "ninli"])) == {*nine, "ninli"}
-    assert benchmark("xtreme").tasks == tuple(benchmark("xtreme").languages)
+    assert benchmark_of("xtreme").tasks == tuple(benchmark_of("xtreme").languages)
 
 
 def test_a_new_target_has_settings_to_be_trained_with(tenth):

@@ -77,10 +77,10 @@ def language_of(task: str, language: str, seed: str):
 def write(folder: Path, seed: str, version: str) -> tuple[Path, Path]:
     """Folders of predictions and of labels, with every task and language of a version."""
     from diversity.xtreme import layout
-    from diversity.xtreme.benchmark import benchmark
+    from diversity.xtreme.benchmark import benchmark_of
 
     predictions, labels = folder / "predictions", folder / "labels"
-    for task, languages in benchmark(version).languages.items():
+    for task, languages in benchmark_of(version).languages.items():
         for language in languages:
             gold, predicted = language_of(task, language, seed)
             layout.write_gold(labels, task, language, gold)

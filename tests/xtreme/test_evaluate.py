@@ -44,7 +44,7 @@ def evaluated(run):
 
 @pytest.mark.parametrize("version", ["xtreme", "xtreme-r"])
 def test_every_number_of_the_benchmarks_own_script(version, submission, golden, tmp_path):
-    found = diversity.evaluate(*submission.write(tmp_path, version, version), version=version).as_json()
+    found = diversity.evaluate(*submission.write(tmp_path, version, version), benchmark=version).as_json()
     assert numbers(found) == pytest.approx(numbers(golden[version]), abs=1e-9)
     assert json.loads(json.dumps(found)) == found
 
@@ -110,7 +110,7 @@ def test_xtreme_r_wants_its_own_languages(whole):
     with pytest.raises(
         InputError, match=r"^panx: expected gold labels in all its languages, found none in qu, pl, uk, az"
     ):
-        diversity.evaluate(*whole, version="xtreme-r")
+        diversity.evaluate(*whole, benchmark="xtreme-r")
 
 
 def test_some_languages_only(whole):
