@@ -1,0 +1,129 @@
+"""The data of the study, sampled from the releases: `python analyses/study/sample.py DATA OUTPUT`.
+
+Files that are trained on are linked as they are. Of those that models are evaluated on, rows are taken at equal steps, the same
+in every language where rows are parallel, so that nothing is chosen by its content:
+
+- XNLI: every premise of so many with its three hypotheses; PAWS-X: every pair of so many;
+- UD and WikiANN: at most so many sentences of a language;
+- XQuAD: every article of so many, from the second on (the first is three times as long as the others);
+- MLQA and TyDi QA: at most so many passages of a language, each with its questions;
+- BUCC (zh only): sentences and gold pairs are dealt out in turn to a half that the threshold is tuned on (`dev`) and a half
+  that is scored (`test`).
+
+Tatoeba is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from diversity import store
+
+
+def rows(path: Path, every: int, together: int = 1, header: bool = False) -> str:
+    """Every so many-th group of lines that stand together."""
+    lines = path.read_text("utf8").splitlines(keepends=True)
+    kept = [line for number, line in enumerate(lines[header:]) if number // together % every == 0]
+    return "".join([*lines[:header], *kept])
+
+
+def sentences(path: Path, most: int) -> str:
+    """At most so many sentences, at equal steps; sentences are separated by empty lines."""
+    lines = path.read_text("utf8").splitlines(keepends=True)
+    found = ["".join(group) for full, group in groupby(lines, key=lambda line: bool(line.strip())) if full]
+    return "\n".join(spaced(found, most))
+
+
+def spaced(items: list[str], most: int) -> list[str]:
+    """At most so many items, at equal steps."""
+    return [items[i * len(items) // most] for i in range(most)] if len(items) > most else items
+
+
+def articles(path: Path, every: int) -> str:
+    """Every so many-th article of a SQuAD file, from the second on."""
+    content = json.loads(path.read_text("utf8"))
+    return json.dumps({**content, "data": content["data"][1::every]}, ensure_ascii=False)
+
+
+def passages(path: Path, most: int) -> str:
+    """At most so many passages of a SQuAD file, at equal steps."""
+    content = json.loads(path.read_text("utf8"))
+    places = [(a, p) for a, article in enumerate(content["data"]) for p in range(len(article["paragraphs"]))]
+    kept = {places[i * len(places) // most] for i in range(most)} if len(places) > most else set(places)
+    data = [
+        {**article, "paragraphs": [p for n, p in enumerate(article["paragraphs"]) if (a, n) in kept]}
+        for a, article in enumerate(content["data"])
+    ]
+    return json.dumps({**content, "data": [a for a in data if a["paragraphs"]]}, ensure_ascii=False)
+
+
+def halves(folder: Path, output: Path, language: str) -> None:
+    """BUCC's files of a language in two halves; both sentences of a gold pair are in one of them."""
+    name = f"{language}-en.dev"
+    gold = [line.split("\t") for line in (folder / f"{name}.gold").read_text("utf8").splitlines() if line.strip()]
+    half: dict[str, int] = {}
+    for number, (foreign, english) in enumerate(gold):
+        side = half.get(foreign, half.get(english, number % 2))
+        half[foreign] = half[english] = side
+    for part, split in enumerate(("dev", "test")):
+        kept = [f"{a}\t{b}\n" for a, b in gold if half[a] == half[b] == part]
+        store.write(output / f"{language}-en.{split}.gold", "".join(kept))
+        for side in (language, "en"):
+            lines = (folder / f"{name}.{side}").read_text("utf8").splitlines(keepends=True)
+            own = [
+                line for number, line in enumerate(lines) if half.get(line.split("\t")[0].strip(), number % 2) == part
+            ]
+            store.write(output / f"{language}-en.{split}.{side}", "".join(own))
+
+
+def sample(data: Path, output: Path, sampled: Mapping[str, Callable[[Path], str]]) -> int:
+    """Write the folder; the number of files that were sampled."""
+    shutil.copytree(data, output, copy_function=lambda a, b: os.symlink(Path(a).resolve(), b))
+    written = 0
+    for pattern, function in sampled.items():
+        for path in sorted(data.glob(pattern)):
+            place = output / path.relative_to(data)
+            place.unlink()
+            store.write(place, function(path))
+            written += 1
+    for path in (output / "bucc2018").iterdir():
+        path.unlink()
+    halves(data / "bucc2018", output / "bucc2018", "zh")
+    return written
+
+
+def main() -> None:
+    """Write the folder and say how many files differ."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--premises", type=int, default=8, help="XNLI: one premise of so many (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=5, help="PAWS-X: one pair of so many (default: %(default)s)")
+    parser.add_argument("--sentences", type=int, default=120, help="UD, WikiANN: of a language (default: %(default)s)")
+    parser.add_argument("--articles", type=int, default=8, help="XQuAD: one article of so many (default: %(default)s)")
+    parser.add_argument("--passages", type=int, default=100, help="MLQA, TyDi QA: of a language (default: %(default)s)")
+    given = parser.parse_args()
+    tagged, read = partial(sentences, most=given.sentences), partial(passages, most=given.passages)
+    sampled = {
+        "xnli/dev-*.tsv": partial(rows, every=given.premises, together=3),
+        "pawsx/test-*.tsv": partial(rows, every=given.pairs),
+        "udpos/test-*.tsv": tagged,
+        "panx/test-*.tsv": tagged,
+        "panx/dev-[!e]*.tsv": tagged,  # the split of languages without a test file; dev-en.tsv is that of training
+        "panx/dev-e[!n]*.tsv": tagged,
+        "xquad/xquad.*.json": partial(articles, every=given.articles),
+        "mlqa/MLQA_V1/dev/*.json": read,
+        "tydiqa/tydiqa-goldp-v1.1-dev/*.json": read,
+    }
+    print(sample(given.data, given.output, sampled), "files sampled")
+
+
+if __name__ == "__main__":
+    main()
