@@ -1,6 +1,6 @@
 """Random distances in the place of diversity, on real studies: how often does the default test find an effect?
 
-`python analyses/simulation/placebos.py REGMIX [--draws N]`, REGMIX being a folder with the tables of Liu et al. 2024
+`python analyses/simulation/placebos.py [--regmix REGMIX] [--draws N]`, REGMIX being a folder with the tables of Liu et al. 2024
 (RegMix: 17 domains, 512, 256 and 64 runs with Dirichlet weights, losses), and the nine-task grid of this repository. Real
 outcomes and real designs, and a metric that knows nothing of them: the mean of random distances between a mixture's tasks.
 Writes placebos.csv beside it.
@@ -84,7 +84,9 @@ def placebos(study: Study, draws: int, permutations: int, seed: int = 0) -> Iter
         x = scorer.values(study.weights)
         sd = sd_within(x, study.weights)
         one = replace(study, x=x, sd=sd, z=(x - x.mean()) / sd)
-        tester = Tester(Relabelling(scorer=scorer), Analysis(permutations=permutations, seed=draw))
+        # labels are not permuted where the design was chosen by its diversity: the scores are not asked for
+        relabelling = Relabelling() if study.chosen_by_diversity else Relabelling(scorer=scorer)
+        tester = Tester(relabelling, Analysis(permutations=permutations, seed=draw))
         fixed = design_matrix(one).fixed
         yield float(tester.estimates(one).p[0]), float(slopes(one.weights, one.z, one.y, fixed).p()[0])
 
@@ -92,14 +94,16 @@ def placebos(study: Study, draws: int, permutations: int, seed: int = 0) -> Iter
 def main() -> None:
     """Run them, and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("regmix", type=Path)
+    parser.add_argument("--regmix", type=Path)
     parser.add_argument("--draws", type=int, default=300)
     parser.add_argument("--permutations", type=int, default=999)
     parser.add_argument("--out", type=Path, default=HERE / "placebos.csv")
     chosen = parser.parse_args()
-    studies = {name: study_of(regmix(chosen.regmix, pattern), "mean") for name, pattern in REGMIX.items()}
-    if GRID.exists():
-        studies["the grid"] = study_of(pd.read_csv(GRID), "mean")
+    studies = {}
+    if chosen.regmix:
+        studies |= {name: study_of(regmix(chosen.regmix, pattern), "mean") for name, pattern in REGMIX.items()}
+    grid = pd.read_csv(GRID)
+    studies |= {f"the grid, {outcome}": study_of(grid, outcome) for outcome in ("mean", *grid["target"].unique())}
     rows = []
     for name, study in studies.items():
         p = np.array(list(placebos(study, chosen.draws, chosen.permutations)))
