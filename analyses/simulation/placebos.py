@@ -1,8 +1,8 @@
 """Random distances in the place of diversity, on real studies: how often does the default test find an effect?
 
-`python analyses/simulation/placebos.py [--regmix REGMIX] [--draws N]`, REGMIX being a folder with the tables of Liu et al. 2024
-(RegMix: 17 domains, 512, 256 and 64 runs with Dirichlet weights, losses), and the nine-task grid of this repository. Real
-outcomes and real designs, and a metric that knows nothing of them: the mean of random distances between a mixture's tasks.
+`python analyses/simulation/placebos.py [--regmix REGMIX] [--draws N]`, REGMIX being a folder with the tables of Liu et al.
+2024 (RegMix: 17 domains, 512, 256 and 64 runs with Dirichlet weights, losses), and the nine-task grid of this repository.
+Outcomes and designs are real; the metric knows nothing of them: the mean of random distances between a mixture's tasks.
 Writes placebos.csv beside it.
 """
 

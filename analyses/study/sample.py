@@ -1,14 +1,14 @@
 """The data of the study, sampled from the releases: `python analyses/study/sample.py DATA OUTPUT`.
 
-Files that are trained on are linked as they are. Of those that models are evaluated on, rows are taken at equal steps, the same
-in every language where rows are parallel, so that nothing is chosen by its content:
+Files that are trained on are linked as they are. Of those that models are evaluated on, rows are taken at equal steps, the
+same in every language where rows are parallel, so that nothing is chosen by its content:
 
 - XNLI: every premise of so many with its three hypotheses; PAWS-X: every pair of so many;
 - UD and WikiANN: at most so many sentences of a language;
 - XQuAD: every article of so many, from the second on (the first is three times as long as the others);
 - MLQA and TyDi QA: at most so many passages of a language, each with its questions;
-- BUCC (zh only): sentences and gold pairs are dealt out in turn to a half that the threshold is tuned on (`dev`) and a half
-  that is scored (`test`).
+- BUCC (zh only): gold pairs, and of the other sentences one of so many, are dealt out in turn to a half that the threshold is
+  tuned on (`dev`) and a half that is scored (`test`).
 
 Tatoeba is whole.
 """
@@ -64,7 +64,7 @@ def passages(path: Path, most: int) -> str:
     return json.dumps({**content, "data": [a for a in data if a["paragraphs"]]}, ensure_ascii=False)
 
 
-def halves(folder: Path, output: Path, language: str) -> None:
+def halves(folder: Path, output: Path, language: str, every: int) -> None:
     """BUCC's files of a language in two halves; both sentences of a gold pair are in one of them."""
     name = f"{language}-en.dev"
     gold = [line.split("\t") for line in (folder / f"{name}.gold").read_text("utf8").splitlines() if line.strip()]
@@ -77,13 +77,16 @@ def halves(folder: Path, output: Path, language: str) -> None:
         store.write(output / f"{language}-en.{split}.gold", "".join(kept))
         for side in (language, "en"):
             lines = (folder / f"{name}.{side}").read_text("utf8").splitlines(keepends=True)
+            dealt = [number // every % 2 if number % every == 0 else None for number in range(len(lines))]
             own = [
-                line for number, line in enumerate(lines) if half.get(line.split("\t")[0].strip(), number % 2) == part
+                line
+                for line, other in zip(lines, dealt, strict=True)
+                if half.get(line.split("\t")[0].strip(), other) == part
             ]
             store.write(output / f"{language}-en.{split}.{side}", "".join(own))
 
 
-def sample(data: Path, output: Path, sampled: Mapping[str, Callable[[Path], str]]) -> int:
+def sample(data: Path, output: Path, sampled: Mapping[str, Callable[[Path], str]], bucc: int) -> int:
     """Write the folder; the number of files that were sampled."""
     shutil.copytree(data, output, copy_function=lambda a, b: os.symlink(Path(a).resolve(), b))
     written = 0
@@ -95,7 +98,7 @@ def sample(data: Path, output: Path, sampled: Mapping[str, Callable[[Path], str]
             written += 1
     for path in (output / "bucc2018").iterdir():
         path.unlink()
-    halves(data / "bucc2018", output / "bucc2018", "zh")
+    halves(data / "bucc2018", output / "bucc2018", "zh", bucc)
     return written
 
 
@@ -109,6 +112,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=120, help="UD, WikiANN: of a language (default: %(default)s)")
     parser.add_argument("--articles", type=int, default=8, help="XQuAD: one article of so many (default: %(default)s)")
     parser.add_argument("--passages", type=int, default=100, help="MLQA, TyDi QA: of a language (default: %(default)s)")
+    parser.add_argument("--bucc", type=int, default=5, help="BUCC: one sentence of so many (default: %(default)s)")
     given = parser.parse_args()
     tagged, read = partial(sentences, most=given.sentences), partial(passages, most=given.passages)
     sampled = {
@@ -122,7 +126,7 @@ def main() -> None:
         "mlqa/MLQA_V1/dev/*.json": read,
         "tydiqa/tydiqa-goldp-v1.1-dev/*.json": read,
     }
-    print(sample(given.data, given.output, sampled), "files sampled")
+    print(sample(given.data, given.output, sampled, given.bucc), "files sampled")
 
 
 if __name__ == "__main__":
