@@ -155,7 +155,7 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
-VECTORS = 'vectors are given as from_arrays({"mine": array})'
+VECTORS = 'from_arrays takes vectors, as from_arrays({"mine": array})'
 
 
 def check_sets(tasks: object) -> None:

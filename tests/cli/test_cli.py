@@ -402,7 +402,7 @@ def test_a_seed_is_at_most_63_bits(run, command):
         (["contributions", "--tasks", "mnli", "--metrics", "logme"], "logme takes labelled"),
         (["score", "--embeddings", "a"], "expected vectors as NAME=FILE or NAME=FILE:COLUMN"),
         (["score", "--embeddings", "a=/no.npy"], "/no.npy: expected a .npy file, found nothing"),
-        (["score", "--tasks", "mnli", "--seed", "x"], "expected --seed from 0 to"),
+        (["score", "--tasks", "mnli", "--seed", "x"], "Invalid value for '--seed'"),
         (["score", "--tasks", "mnli", "--seed", "-1"], "expected --seed from 0 to"),
         (["score", "--nonsense"], "No such option: --nonsense"),
         (["scores"], "No such command 'scores'"),
