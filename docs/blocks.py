@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(
     r"^```(\w+)(?: title=\"(.*?)\")?\n(.*?)^```(?=(?:\n\n!\[[^]]*\]\((.*?)\))?)", flags=re.MULTILINE | re.DOTALL
 )
+PROMPT = re.compile(r"\A\$ (?:.*\\\n)*.*\n")  # the command, with the lines that it goes on in
 PLOTTED = re.compile(r"--plot (\S+)")
 COMMAND = re.compile(r"^(?:\$ )?diversity (.*)$", flags=re.MULTILINE)
 LINKS = ("data/samples", "analyses")
@@ -42,7 +43,7 @@ def place() -> Iterator[None]:
         Path(folder, "data").mkdir()
         for name in LINKS:
             Path(folder, name).symlink_to(ROOT / name)
-        os.environ |= {"DIVERSITY_CACHE": str(Path(folder, "cache")), "COLUMNS": "100", "MPLBACKEND": "agg"}
+        os.environ |= {"DIVERSITY_CACHE": str(Path(folder, "cache")), "COLUMNS": "80", "MPLBACKEND": "agg"}
         os.chdir(folder)
         try:
             yield
@@ -90,7 +91,8 @@ def run(text: str, pictures: Path | None = None) -> str:
             if pictures and picture and (plotted := PLOTTED.search(content)):
                 shutil.copy(plotted.group(1), pictures / picture)
             if kind == "console":
-                return f"```console\n{content.partition(chr(10))[0]}\n{''.join(shown)}```"
+                (command,) = PROMPT.findall(content)
+                return f"```console\n{command}{''.join(shown)}```"
         return match.group()
 
     with place(), own.Inclusion((), own.folders()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import griffe
 
 
@@ -22,5 +24,5 @@ class Examples(griffe.Extension):
 
     def on_object(self, *, obj: griffe.Object, **_: object) -> None:
         """Called by griffe for each object that is loaded."""
-        if obj.docstring:
+        if obj.docstring and "\nExamples\n---" not in inspect.cleandoc(obj.docstring.value):  # numpydoc fences its own
             obj.docstring.value = "\n".join(prose(obj.docstring.value))

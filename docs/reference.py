@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import typer.main
@@ -12,6 +14,7 @@ import typer.main
 import diversity
 from diversity import catalog
 from diversity.cli import app
+from diversity.types import QUESTIONS, Metric
 
 sys.path.insert(0, str(Path(__file__).parent))
 from examples import prose  # beside this file
@@ -26,45 +29,79 @@ def yes(value: bool) -> str:
 
 
 def metrics() -> str:
-    """Every metric: a table of what they claim, then each one's own words."""
-    found = [catalog.get("metrics", name) for name in catalog.names("metrics")]
+    """Every metric by the question that it answers: a plain sentence each, then its own page, then what it claims."""
+    every = [catalog.get("metrics", name) for name in catalog.names("metrics")]
+    groups = {key: [m for m in every if m.question == key] for key in QUESTIONS}
+    first = list(dict.fromkeys(catalog.parse_metric(name)[0].name for name in catalog.METRICS))
+    lines = ["# Metrics", "", "Which one do you need? Start with these:", ""]
+    lines += [f"- [`{m.name}`](#{m.name}): {m.measures}" for m in map(partial(catalog.get, "metrics"), first)]
+    lines += ["", "[Which metric, and is 0.98 much?](../explanation/metrics.md) has values to compare yours with."]
+    for key, members in groups.items():
+        if members:
+            lines += ["", f"## {QUESTIONS[key]}", "", "| metric | what it says |", "|---|---|"]
+            lines += [f"| [`{m.name}`](#{m.name}) | {cell(m.measures or m.formula)} |" for m in members]
+    for m in every:
+        lines += ["", f"## {m.name}", "", m.measures, ""]
+        lines += [f"- **{name}:** {text}" for name, text in facts(m).items() if text]
+        lines += ["", *prose(inspect.cleandoc(m.function.__doc__ or ""))]
     axioms = ("monotonicity", "uniqueness", "continuity")
-    head = ["metric", "takes", "range", "cost", "exact for mixtures", "grows with n", "invariant to", *axioms]
-    lines = ["# Metrics", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for m in found:
-        held = [yes(m.axioms[a]) if a in m.axioms else "" for a in axioms]
-        cells = [
-            f"[`{m.printed()}`](#{m.name})",
-            m.takes,
-            m.range,
-            m.cost,
-            "on kept rows" if m.sampled else yes(m.mixtures is not None),
-        ]
-        cells += [yes(m.size_dependent), ", ".join(sorted(m.invariant_to)), *held]
-        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+    lines += ["", "## What each metric claims", ""]
     lines += [
-        "",
         "The axioms are those of Mironov & Prokhorenkova 2024 (arXiv 2410.14556): larger distances never lower the value; "
-        "a new point in the place of a duplicate raises it; it is continuous. The tests check each claim and keep a "
+        "a new point in the place of a duplicate raises it; it is continuous. The tests check each claim, and keep a "
         "counterexample for each that fails.",
+        "",
     ]
-    for m in found:
-        lines += ["", f"## {m.name}", "", f"`{m.formula}`", "", *prose(inspect.cleandoc(m.function.__doc__ or ""))]
-        lines += ["", f"Source: {m.reference}."]
-        if m.caveats:
-            lines += ["", m.caveats]
+    head = ["metric", "exact for mixtures", "grows with n", *axioms]
+    lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for m in every:
+        held = [yes(m.axioms[a]) if a in m.axioms else "" for a in axioms]
+        exact = "on kept rows" if m.sampled else yes(m.mixtures is not None)
+        lines.append("| " + " | ".join([f"`{m.name}`", exact, yes(m.size_dependent), *held]) + " |")
     return "\n".join(lines) + "\n"
 
 
+def cell(text: str) -> str:
+    """Text in a cell of a table."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def facts(m: Metric) -> dict[str, str]:
+    """What stands on the page of a metric, by name; empty where there is nothing to say."""
+    return {
+        "When to use it": m.use,
+        "What is large": m.large,
+        "A larger value is": m.larger,
+        "Beware": m.caveats,
+        "Range": f"{m.range}",
+        "Written": f"`{m.printed()}`",
+        "Computed from": m.takes,
+        "Invariant to": ", ".join(sorted(m.invariant_to)),
+        "Cost": m.cost,
+        "Formula": f"`{m.formula}`",
+        "Source": f"{m.reference}",
+    }
+
+
 def tasks() -> str:
-    """Every task and target."""
-    lines = ["# Tasks", ""]
-    for name in catalog.names("tasks"):
-        t = catalog.task(name)
+    """A table to compare tasks and targets, then each one."""
+    every = [catalog.task(name) for name in catalog.names("tasks")]
+    lines = ["# Tasks and targets", ""]
+    for role, title in (("intermediate", "Intermediate tasks"), ("target", "Targets (XTREME)")):
+        head = ["task", "what", "kind", "score", "languages", "English training rows"]
+        lines += [f"## {title}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+        for t in every:
+            if t.role == role:
+                rows = t.expected("train", "en")
+                own = f"{rows:,}" if rows else f"those of {t.train_on}" if t.train_on else ""
+                row = [f"[`{t.name}`](#{t.name})", cell(t.title), t.kind.replace("_", " "), t.metric]
+                lines.append("| " + " | ".join([*row, str(len(t.languages)), own]) + " |")
+        lines.append("")
+    for t in every:
         hubs = sorted({p.hub.source for parts in t.splits.values() for p in parts if p.hub})
         patterns = list(dict.fromkeys(x.pattern for parts in t.splits.values() for p in parts for x in p.layouts))
         rows = t.expected("train", "en")
-        lines += [f"## {name}", "", f"{t.title}. {t.role.capitalize()} task, {t.kind}, scored by {t.metric}.", ""]
+        lines += [f"## {t.name}", "", f"{t.title}. {t.role.capitalize()} task, {t.kind}, scored by {t.metric}.", ""]
         lines += [f"- languages: {' '.join(t.languages)}", f"- splits: {', '.join(t.splits)}"]
         lines += [f"- English training rows: {rows:,}"] if rows else []
         lines += [f"- text that is embedded: {' + '.join(t.fields)}"]
@@ -97,11 +134,88 @@ def commands() -> str:
     return "\n".join(lines) + "\n"
 
 
-def api() -> str:
-    """What `import diversity` offers: mkdocstrings writes the signatures and docstrings when the site is built."""
-    lines = ["# Python", "", "Everything below is `diversity.NAME`; nothing heavy is loaded by the import."]
-    for name in diversity.__all__[1:]:
+@dataclass(frozen=True)
+class Topic:
+    """A page of the Python reference: names of the public API, and what they take and return besides."""
+
+    title: str
+    question: str
+    names: str
+    objects: str = ""
+
+
+TOPICS = {
+    "scoring": Topic(
+        "Score texts, tasks and mixtures",
+        "How diverse is it?",
+        "score distances contributions propose measure metric from_arrays load_moments save_moments save_vectors "
+        "load_encoder EmbeddedTasks Space Mixture Sampling Draws Constraints SentenceVectors",
+        "scoring.propose.Proposal types.Metric types.Option types.Encoder types.Moments",
+    ),
+    "studies": Topic(
+        "Plan studies",
+        "Which mixtures should I train, and what can they show?",
+        "design read_plan read_commitment Hypothesis Training Assumptions",
+        "planning.design.Design planning.plans.Plan planning.plans.PlannedMixture",
+    ),
+    "training": Topic(
+        "Train, transfer, retrieve",
+        "How do I train a mixture and test it in every language?",
+        "train_mix plan_mix transfer plan_transfer retrieve run_grid grid_status Settings TransferSettings Mining Lineage",
+        "training.intermediate.Trained training.intermediate.TrainingPlan training.settings.Optimisation "
+        "training.settings.Selection training.settings.Computation zeroshot.transfer.Transferred "
+        "zeroshot.transfer.TransferPlan retrieval.retrieve.Retrieved grid.run.GridStatus results.Run",
+    ),
+    "xtreme": Topic(
+        "Official scores",
+        "What is the XTREME score of these predictions?",
+        "evaluate evaluate_against",
+        "xtreme.evaluate.Evaluation xtreme.against.SystemContrasts",
+    ),
+    "analysis": Topic(
+        "Analyse results",
+        "Do more diverse mixtures score higher?",
+        "fit compare report plot Analysis Presentation scorers read_wide scores_of_weights mixed_membership published",
+        "stats.fit.Fit stats.compare.Comparison reporting.report.Report types.Scorer",
+    ),
+    "data": Topic(
+        "Data and tasks",
+        "How are files read, and how do I describe my own?",
+        "task include check fetch Rows InputError",
+        "types.Task types.Part types.Layout types.Hub types.Classification types.MultipleChoice types.Span types.Answer "
+        "types.Tagging types.Retrieval types.Text types.BadRow",
+    ),
+}
+
+
+def python(topic: Topic) -> str:
+    """A page of the Python reference: mkdocstrings writes signatures and docstrings when the site is built."""
+    names = topic.names.split()
+    lines = [f"# {topic.title}", "", f"{topic.question} Everything in the first part is `diversity.NAME`."]
+    for name in names:
         lines += ["", f"::: {diversity.place(name)}"]
+    if topic.objects:
+        lines += [
+            "",
+            "## What they take and return",
+            "",
+            "These come from the functions above, or from `diversity.types`.",
+        ]
+    for place in topic.objects.split():
+        lines += ["", f"::: diversity.{place}"]
+    return "\n".join(lines) + "\n"
+
+
+def api() -> str:
+    """What `import diversity` offers, by topic, a line each."""
+    if left := sorted({*diversity.__all__[1:]} - {n for t in TOPICS.values() for n in t.names.split()}):
+        raise SystemExit(f"docs/reference.py: these names are on no page of the reference, add them to TOPICS: {left}")
+    lines = ["# Python", "", "`import diversity` offers the following. Nothing heavy is loaded by the import."]
+    for name, topic in TOPICS.items():
+        lines += ["", f"## {topic.title}", "", topic.question, "", "| name | what it does |", "|---|---|"]
+        for n in topic.names.split():
+            first = (inspect.getdoc(getattr(diversity, n)) or "").partition("\n\n")[0].replace("\n", " ")
+            lines.append(f"| [`{n}`](python/{name}.md#{diversity.place(n)}) | {cell(first)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -114,6 +228,7 @@ def analysis(folder: str, title: str) -> str:
 
 PAGES = {
     "api.md": api,
+    **{f"python/{name}.md": partial(python, topic) for name, topic in TOPICS.items()},
     "metrics.md": metrics,
     "tasks.md": tasks,
     "commands.md": commands,
@@ -131,6 +246,7 @@ def main(check: bool) -> int:
         if not path.exists() or path.read_text("utf8") != text:
             stale.append(name)
             if not check:
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(text, "utf8")
     if check and stale:
         print(f"out of date: {', '.join(stale)}; run python docs/reference.py", file=sys.stderr)
