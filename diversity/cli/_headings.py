@@ -9,7 +9,7 @@ OPTIONS = {
     "Input": (
         "tasks", "mixture", "all_subsets", "targets", "results", "scores", "predictions", "labels", "against", "data",
         "languages", "split", "limit", "benchmark", "groups", "weights", "outcomes", "where",
-        "train_languages", "train_split", "mlm", "check", "weights", "outcomes", "key", "normalise",
+        "train_languages", "train_split", "mlm", "check", "key", "normalise",
     ),
     "Metrics": (
         "metric", "metrics", "outcome", "maximise", "minimise", "distance", "distances", "estimator", "covariates",

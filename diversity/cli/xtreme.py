@@ -26,11 +26,14 @@ app = typer.Typer()
 def evaluate(
     writer: TablesWriter,
     predictions: Annotated[
-        Path, typer.Option(help="Folder of predictions in the leaderboard's layout: TASK/test-LANG.tsv or .json.")
+        str, typer.Option(help="Folder of predictions in the leaderboard's layout: TASK/test-LANG.tsv or .json.")
     ],
     against: Annotated[
-        list[Path] | None,
-        typer.Option(help="Folder of another system's predictions of the same items, to compare. Repeatable."),
+        list[str] | None,
+        typer.Option(
+            help="Folder of another system's predictions of the same items, to compare; NAME=FOLDER,FOLDER for its runs "
+            "with several seeds. Repeatable."
+        ),
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Folder of gold labels in the same layout; this or --data is required.")
@@ -66,6 +69,8 @@ def evaluate(
     diversity evaluate --predictions predictions --labels labels --output scores.json
 
     diversity evaluate --predictions mine --against theirs --labels labels
+
+    diversity evaluate --predictions mine=run1,run2,run3 --against theirs=run4,run5,run6 --labels labels
     """
     import pandas as pd
 
@@ -98,7 +103,7 @@ def evaluate(
 
 
 def _contrasts(
-    folders: list[Path],
+    given: list[str],
     labels: Path | None,
     data: Path | None,
     split: str,
@@ -107,18 +112,31 @@ def _contrasts(
     bootstrap: int,
     seed: int,
 ) -> SystemContrasts:
-    """The systems are called by the shortest ends of their paths that differ."""
+    """Systems without a name are called by the shortest ends of their paths that differ."""
     from diversity.xtreme.against import evaluate_against
 
-    if len({f.resolve() for f in folders}) < len(folders):
+    named = [_runs(text) for text in given]
+    folders = [folder.resolve() for _, runs in named for folder in runs]
+    if len(set(folders)) < len(folders):
         raise InputError("expected each folder of predictions once, found one twice")
-    parts = [f.resolve().parts for f in folders]
-    size = next(n for n in range(1, 1000) if len({p[-n:] for p in parts}) == len(parts))
-    systems = {"/".join(p[-size:]): f for p, f in zip(parts, folders, strict=True)}
+    size = next(n for n in range(1, 1000) if len({f.parts[-n:] for f in folders}) == len(folders))
+    systems = {name or "/".join(runs[0].resolve().parts[-size:]): runs for name, runs in named}
+    if len(systems) < len(named):
+        raise InputError(f"expected each system under a name of its own, found {', '.join(n for n, _ in named)}")
     return evaluate_against(
         systems, labels, data=data, split=split, languages=names_in(languages), benchmark=benchmark,
         replicates=bootstrap or 2000, seed=seed,
     )  # fmt: skip
+
+
+def _runs(text: str) -> tuple[str, list[Path]]:
+    """The name of a system, '' for none, and the folders of its runs."""
+    name, equals, folders = text.partition("=")
+    if not equals or Path(text).is_dir():
+        return "", [Path(text)]
+    if not name or not names_in(folders):
+        raise InputError(f"expected a folder or NAME=FOLDER,FOLDER, found {text!r}")
+    return name, [Path(folder) for folder in names_in(folders)]
 
 
 def _contrast_table(contrasts: SystemContrasts) -> str:

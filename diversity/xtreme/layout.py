@@ -205,6 +205,16 @@ def _questions(path: Path) -> list[Question]:
     return [(str(id), texts) for id, texts in gold]
 
 
+def passages_of(path: Path) -> list[str] | None:
+    """The passage of each question of gold answers, in their order; None where they have none."""
+    content = _json(path)
+    try:
+        articles = content["data"] if isinstance(content, dict) else content
+        return [str(p["context"]) for article in articles for p in article["paragraphs"] for _ in p["qas"]]
+    except (TypeError, KeyError, AttributeError):
+        return None
+
+
 # --- Writing ------------------------------------------------------------------------------------------
 
 

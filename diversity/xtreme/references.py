@@ -57,6 +57,10 @@ class GoldSource(Protocol):
         """The words that its tags are of, sentence by sentence; None where they are not known."""
         ...
 
+    def clusters(self, task: str, language: str) -> Sequence[str] | None:
+        """Of each item the passage or the premise, which several may share; None where none is known."""
+        ...
+
 
 @dataclass(frozen=True)
 class GoldFolder:
@@ -75,6 +79,12 @@ class GoldFolder:
     def words(self, task: str, language: str) -> Words | None:
         """The words of its tags, where it has them."""
         return layout.words_of(layout.file_of(self.folder, task, language))
+
+    def clusters(self, task: str, language: str) -> Sequence[str] | None:
+        """The passages of its questions."""
+        return (
+            layout.passages_of(layout.file_of(self.folder, task, language)) if output_type(task) == "answers" else None
+        )
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,16 @@ class GoldData:
         """The words of its tags."""
         asked = Rows.of(self.folder, split=self.preference, languages=[language])
         return [row.tokens for row in sources.rows(catalog.task(task), asked) if isinstance(row, Tagging)]
+
+    def clusters(self, task: str, language: str) -> Sequence[str] | None:
+        """The passages of questions, and the first ones of pairs of sentences."""
+        asked = Rows.of(self.folder, split=self.preference, languages=[language])
+        rows = sources.rows(catalog.task(task), asked) if output_type(task) in ("answers", "labels") else []
+        shared = [
+            row.context if isinstance(row, Span) else row.text if isinstance(row, Classification) else ""
+            for row in rows
+        ]
+        return shared if shared and all(shared) else None
 
 
 def _label(task: str, row: Example) -> object:

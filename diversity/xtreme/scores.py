@@ -121,6 +121,17 @@ def pair_counts(gold: Pairs, predicted: Pairs) -> Array:
     return table
 
 
+def pair_counts_of(sentences: Sequence[str], gold: Pairs, predicted: Pairs) -> Array:
+    """The same for these foreign sentences, in their order, so that several systems have the same items.
+
+    >>> pair_counts_of(["de-1", "de-2"], [("de-1", "en-1")], []).tolist()
+    [[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
+    """
+    known = sorted({foreign for foreign, _ in {*gold, *predicted}})
+    rows = dict(zip(known, pair_counts(gold, predicted), strict=True))
+    return np.array([rows.get(foreign, np.zeros(3)) for foreign in sentences])
+
+
 def answer_counts(gold: Sequence[Question], predicted: Mapping[str, str], rules: Callable[[str], str]) -> Array:
     """Exact match, F1 and 1 for each question: the best over its gold answers, both 0 where it is not answered.
 

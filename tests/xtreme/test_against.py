@@ -162,3 +162,96 @@ def test_the_command(run, systems, tmp_path):
         status, out, err = run(*common, "--against", *arguments)
         assert (status, out) == (2, "")
         assert err.count("\n") == 1
+
+
+# --- Runs of one system, clusters, pairs ------------------------------------------------------------------
+
+
+def accuracies(rng, level, seeds, items, difficulty, sd_seed):
+    """Counts of runs of a system: items of some difficulty, and a run's own luck."""
+    skill = level + rng.normal(0, sd_seed, seeds)
+    right = rng.normal(size=(seeds, items)) < skill[:, None] - difficulty
+    return np.stack([right.astype(float), np.ones((seeds, items))], axis=2)
+
+
+def test_runs_of_a_system_nest_and_the_level_holds():
+    """Two systems of the same skill, three runs each, which differ in luck; 300 draws, error about .013.
+
+    One run of each is compared as if it were the system: then luck passes for skill.
+    """
+    rng = np.random.default_rng(0)
+    nested = single = covered = 0
+    for _ in range(300):
+        difficulty = rng.normal(size=400)
+        one, other = (accuracies(rng, 0.5, 3, 400, difficulty, 0.2) for _ in range(2))
+        found = paired("labels", one, other, 200, rng)["accuracy"]
+        nested += found.p < 0.05
+        low, high = np.quantile(found.replicates + found.of_runs(rng), [0.025, 0.975])
+        covered += low <= 0 <= high
+        single += paired("labels", one[0], other[0], 200, rng)["accuracy"].p < 0.05
+    assert nested / 300 < 0.09
+    assert covered / 300 > 0.92
+    assert single / 300 > 0.2
+
+
+def test_a_system_of_runs_is_their_mean_whatever_their_order_and_number():
+    rng = np.random.default_rng(1)
+    difficulty = rng.normal(size=200)
+    one, other = accuracies(rng, 0.5, 3, 200, difficulty, 0.1), accuracies(rng, 0.3, 2, 200, difficulty, 0.1)
+    found = paired("labels", one, other, 4000, np.random.default_rng(2))["accuracy"]
+    each = [100 * runs[..., 0].mean(axis=1) for runs in (one, other)]
+    assert found.difference == pytest.approx(each[0].mean() - each[1].mean())
+    assert found.seeds[0] == pytest.approx(each[0])
+    differences = one[..., 0].mean(axis=0) - other[..., 0].mean(axis=0)
+    assert found.replicates.std() == pytest.approx(100 * differences.std() / 200**0.5, rel=0.05)
+    pooled = (each[0].var() * 3 + each[1].var() * 2) / 3
+    spread = found.of_runs(np.random.default_rng(3))
+    assert np.quantile(spread, 0.75) == pytest.approx(0.7649 * np.sqrt(pooled * (1 / 3 + 1 / 2)), rel=0.1)  # t of 3
+
+
+def test_clusters_widen_intervals_and_keep_the_level():
+    """Five questions a passage, of which each system knows all or none; counts summed over passages."""
+    rng = np.random.default_rng(4)
+    by_item = by_passage = 0
+    for _ in range(200):
+        known = [np.repeat(rng.random(60) < 0.5, 5).astype(float) for _ in range(2)]
+        items = [np.stack([k, k, np.ones(300)], axis=1) for k in known]
+        passages = [c.reshape(60, 5, 3).sum(axis=1) for c in items]
+        by_item += paired("answers", *items, 200, rng)["f1"].p < 0.05
+        by_passage += paired("answers", *passages, 200, rng)["f1"].p < 0.05
+    assert by_passage / 200 < 0.09
+    assert by_item / 200 > 0.2
+
+
+def test_questions_of_a_passage_are_drawn_together_and_pairs_are_compared(submission, tmp_path):
+    predictions, labels = submission.write(tmp_path, "one", "xtreme")
+    other = tmp_path / "other"
+    shutil.copytree(predictions, other)
+    path = next((other / "bucc2018").iterdir())
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    gold = next((labels / "xquad").glob("*en*"))
+    content = json.loads(gold.read_text())
+    for article in content["data"]:
+        for paragraph in article["paragraphs"]:
+            paragraph["context"] = "one passage for all"
+    gold.write_text(json.dumps(content))
+    contrasts = evaluate_against({"a": predictions, "b": other}, labels, replicates=200)
+    assert any(note.startswith("xquad: items that share a passage") for note in contrasts.notes)
+    english = next(d for d in contrasts.differences if (d.task, d.language) == ("xquad", "en"))
+    assert english.n == 1
+    pairs = [d for d in contrasts.differences if d.task == "bucc2018"]
+    assert any(d.difference != 0 for d in pairs)
+    nested = evaluate_against({"a": [predictions, other], "b": [other, predictions]}, labels, replicates=200)
+    assert {d.difference for d in nested.differences} == {0}
+
+
+def test_the_command_takes_runs_of_systems(run, systems):
+    folders, labels = systems
+    common = ("evaluate", "--predictions", f"mine={folders['one']},{folders['copy']}", "--labels", labels)
+    status, out, err = run(*common, "--against", f"theirs={folders['flat']}")
+    assert status == 0, err
+    assert "theirs" in out
+    for against in ("=x", f"theirs={folders['one']}", f"mine={folders['flat']}"):
+        status, out, err = run(*common, "--against", against)
+        assert (status, out) == (2, "")
+        assert err.count("\n") == 1
