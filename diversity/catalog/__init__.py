@@ -40,6 +40,23 @@ def get(folder: Folder, name: str) -> Any:
 def task(name: str) -> Task:
     """The task or target of that name.
 
+    Parameters
+    ----------
+    name
+        Name of a task or target.
+
+    Returns
+    -------
+    Task
+        What it is, how it is scored, where its rows come from.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, with near matches.
+
+    Examples
+    --------
     >>> task("mnli").labels
     ('entailment', 'neutral', 'contradiction')
     """
@@ -95,6 +112,23 @@ def parse_metric(printed: str) -> tuple[Metric, dict[str, float]]:
 def metric(printed: str) -> Metric:
     """The metric of a printed name; options in the name become its defaults.
 
+    Parameters
+    ----------
+    printed
+        A name, with options: `vendi(q=2)`.
+
+    Returns
+    -------
+    Metric
+        A function on rows, with what it claims; options in the name are its defaults.
+
+    Raises
+    ------
+    InputError
+        For an unknown name or option, with near matches.
+
+    Examples
+    --------
     >>> metric("cosine").name
     'cosine'
     """

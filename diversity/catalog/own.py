@@ -70,8 +70,27 @@ def _real(folder: Path | str) -> Path:
 def include(*folders: Path | str) -> Inclusion:
     """Make the tasks and metrics of folders known, beside those of the toolkit, for this process or a `with` block.
 
-    A folder has `tasks/NAME.toml`, `tasks/NAME.py` or `metrics/NAME.py`. Raises InputError for one that has none of them,
-    and for a name that a task or metric already has.
+    A folder has `tasks/NAME.toml`, `tasks/NAME.py` or `metrics/NAME.py`.
+
+    Parameters
+    ----------
+    *folders
+        Folders with `tasks/` or `metrics/`.
+
+    Returns
+    -------
+    Inclusion
+        A context manager that makes them unknown again at its end.
+
+    Raises
+    ------
+    InputError
+        For a folder that has none of them, and for a name that a task or metric already has.
+
+    Examples
+    --------
+    >>> with include("mine"):  # doctest: +SKIP
+    ...     table = score(["mypairs"], data="data")
     """
     before, wanted = tuple(_folders), tuple(map(_real, folders))
     for folder in wanted:

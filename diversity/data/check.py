@@ -46,7 +46,29 @@ class Checked:
 def check(names: Sequence[str] | None = None, *, data: Rows | Path | str, lock: bool = False) -> list[Checked]:
     """Read every row that a folder holds and verify counts, labels and hashes; `lock` records the hashes for the next time.
 
-    Raises InputError where nothing of a task that was asked for is there.
+    Parameters
+    ----------
+    names
+        Tasks to check; all that the folder holds unless given.
+    data
+        Folder of the data, or `Rows` that say which of its rows.
+    lock
+        Record the hashes of the files for the next time.
+
+    Returns
+    -------
+    list[Checked]
+        One result for each task, split and language: counts, labels, hashes, what is wrong.
+
+    Raises
+    ------
+    InputError
+        Where nothing of a task that was asked for is there.
+
+    Examples
+    --------
+    >>> check(["mnli"], data="data/samples")[0].task  # doctest: +SKIP
+    'mnli'
     """
     folder = sources.data_folder(data)
     results: list[Checked] = []

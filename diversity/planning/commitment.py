@@ -64,7 +64,30 @@ def read_commitment(
     """What binds an analysis, and notes: a plan (TOML), a grid's folder, or the folder that the results lie in.
 
     What was frozen in the folder of the results is valid, whatever a plan says now. None where there is neither. `reason`
-    says why the analysis departs from it. Raises InputError for a plan that cannot be read, and a folder without one.
+    says why the analysis departs from it.
+
+    Parameters
+    ----------
+    plan
+        A plan (TOML).
+    results
+        A grid's folder, or a file in it.
+    reason
+        Why the analysis departs from what was declared.
+
+    Returns
+    -------
+    tuple[Commitment | None, tuple[str, ...]]
+        What binds the analysis, if anything, and notes.
+
+    Raises
+    ------
+    InputError
+        For a plan that cannot be read, and a folder without one.
+
+    Examples
+    --------
+    >>> read_commitment(results="grid")  # doctest: +SKIP
     """
     beside = None if results is None else Path(results) if Path(results).is_dir() else Path(results).parent
     frozen = read_frozen(beside / FILE) if beside is not None and (beside / FILE).is_file() else None

@@ -154,8 +154,43 @@ def design(
     and texts of your own are given as in `score`; or they are EmbeddedTasks. The `hypothesis` (metric, outcome, targets) is
     declared in the plan; `training` says how models are trained, and for how long; `assumptions` are what power is
     simulated with.
-    Raises InputError for names, numbers and designs that cannot be.
 
+    Parameters
+    ----------
+    tasks
+        Names of tasks; files of your own (`"news=news.csv:headline"`) beside them; texts by the name of their set
+        (`{"reviews": texts}`); or tasks that are embedded already. Default: all intermediate tasks.
+    size
+        Tasks of each mixture; several numbers for a closed set.
+    scheme
+        `matched` pairs, `space-filling`, or `closed`: all mixtures of k tasks.
+    mixtures
+        Number of pairs, or of mixtures of an even spread.
+    hypothesis
+        Metric, outcome and targets, declared in the plan.
+    training
+        How models are trained, and for how long.
+    assumptions
+        What power is simulated with: spread of tasks, noise, results of an earlier study.
+    data
+        Folder of the tasks' data, or `Rows` that say which of its rows. Without it, the shipped moments are used.
+    encoder
+        Sentence encoder: a name, or any object with `name` and `encode`. Default: all-MiniLM-L6-v2.
+    seed
+        Seed of all chance here.
+
+    Returns
+    -------
+    Design
+        Mixtures, balance, power, runs, and the plan as text.
+
+    Raises
+    ------
+    InputError
+        For names, numbers and designs that cannot be.
+
+    Examples
+    --------
     >>> study = design(["mnli", "qqp", "squad_v1", "ccg"], size=2, scheme="closed", hypothesis=Hypothesis(targets=("xnli",)))
     >>> study.mixtures["role"].value_counts().to_dict()
     {'closed': 6, 'single': 4, 'baseline': 1}

@@ -78,7 +78,28 @@ class Plan:
 
 
 def read_plan(path: Path | str) -> Plan:
-    """A plan from a TOML file; raises InputError, naming the file, for whatever cannot be."""
+    """A plan from a TOML file.
+
+    Parameters
+    ----------
+    path
+        A TOML file.
+
+    Returns
+    -------
+    Plan
+        The plan, checked.
+
+    Raises
+    ------
+    InputError
+        Naming the file, for whatever cannot be.
+
+    Examples
+    --------
+    >>> read_plan("analyses/grid/plan.toml").targets  # doctest: +SKIP
+    ('xnli', 'udpos', 'xquad', 'tatoeba')
+    """
     file = Path(path)
     try:
         content = tomllib.loads(file.read_text("utf-8-sig"))

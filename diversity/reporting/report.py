@@ -69,7 +69,39 @@ def report(
     declared before. `groups` are those of `compare`: a mapping, or a column of the results such as `role`,
     which a grid of matched pairs writes. What the tables do not allow (one seed, one target, three mixtures) is explained
     in its place. The scores of relabelled mixtures are computed from the shipped moments where the analysis has no
-    scorers. Raises InputError only where the tables cannot be read at all.
+    scorers.
+
+    Parameters
+    ----------
+    results
+        Results with the columns `mixture, target, language, seed, metric, value`: a table, a CSV or Parquet file, or
+        results that are checked already.
+    scores
+        Scores with the columns `mixture, metric, value`, as `score` returns them: a table, a file, or checked scores.
+    metric
+        The primary metric, chosen before the results were seen.
+    output
+        The page to write, a file that ends in `.html`.
+    groups
+        Mixture -> `diverse` or `homogeneous`, or the name of a column of the results that says so.
+    analysis
+        How the question is asked and tested; the defaults do for most studies.
+    presentation
+        Title, note, and whether tables and figures are written beside the page.
+
+    Returns
+    -------
+    Report
+        The files, and the numbers that stand in the page.
+
+    Raises
+    ------
+    InputError
+        Only where the tables cannot be read at all.
+
+    Examples
+    --------
+    >>> report("results.csv", "scores.csv", metric="cosine", output="report.html")  # doctest: +SKIP
     """
     from tqdm import tqdm
 

@@ -158,8 +158,40 @@ def retrieve(
     cosine. BUCC (F1, precision, recall): pairs by `mining`, whose threshold is tuned on the dev set of the language and
     used on the split. `data` are a folder, of which the test split is matched in all languages that are there, or Rows, whose
     English stands for all of them. `lineage` says what the model was trained on, for the rows alone; a checkpoint of
-    `train_mix` says it itself. `output` gets the predictions in the leaderboard's layout. Raises InputError, before anything
-    is encoded, for a target, language, split or setting that cannot be.
+    `train_mix` says it itself. `output` gets the predictions in the leaderboard's layout.
+
+    Parameters
+    ----------
+    model
+        Name, folder or `owner/name` of the hub; a loaded model; or any Encoder.
+    targets
+        `tatoeba`, `bucc2018`.
+    data
+        Folder of the data, or `Rows` that say which split and languages.
+    vectors
+        Layer and pooling of the sentence vectors.
+    mining
+        How pairs of BUCC are mined.
+    lineage
+        What the model was trained on, for the rows alone.
+    output
+        Folder for the predictions, in the leaderboard's layout.
+    notify
+        A function that is called with each note.
+
+    Returns
+    -------
+    DataFrame
+        One row for each target, language and metric, from 0 to 100.
+
+    Raises
+    ------
+    InputError
+        Before anything is encoded, for a target, language, split or setting that cannot be.
+
+    Examples
+    --------
+    >>> retrieve("mini", ["tatoeba"], data="data/samples")  # doctest: +SKIP
     """
     cells = list(_cells(targets, data))
     matcher = Matcher.of(model, cells, data, vectors=vectors, mining=mining, notify=notify)

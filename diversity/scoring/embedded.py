@@ -230,8 +230,30 @@ def _texts(task: Task, asked: Rows) -> Texts:
 def from_arrays(arrays: Mapping[str, ArrayLike | Path | VectorFile], encoder: str = "") -> EmbeddedTasks:
     """Tasks from vectors: arrays (n, d), or files of them (`.npy`, `.safetensors`, a column of Parquet or Arrow).
 
-    The encoder is `precomputed` unless it is named, or the files say it. Raises InputError for files that cannot be read,
-    for what is no array of numbers, and for files of several encoders.
+    The encoder is `precomputed` unless it is named, or the files say it.
+
+    Parameters
+    ----------
+    arrays
+        Vectors (n, d) of each task by its name: arrays, tensors, DataFrames, or files of them.
+    encoder
+        Name of the encoder that made them; default: `precomputed`, or what the files say.
+
+    Returns
+    -------
+    EmbeddedTasks
+        Tasks that every function takes in place of names.
+
+    Raises
+    ------
+    InputError
+        For files that cannot be read, what is no array of numbers, and files of several encoders.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sorted(from_arrays({"mine": np.eye(3), "yours": np.eye(3)}).tasks)
+    ['mine', 'yours']
     """
     tasks = {}
     for name, given in arrays.items():
@@ -275,7 +297,26 @@ def check_known(vectors: EmbeddedTasks, encoder: str) -> None:
 def save_vectors(space: EmbeddedTasks, folder: Path | str) -> list[Path]:
     """Write each task's vectors to FOLDER/TASK.safetensors with the settings of their encoder; returns the paths.
 
-    Raises InputError for tasks whose vectors are not at hand.
+    Parameters
+    ----------
+    space
+        Tasks that are embedded.
+    folder
+        Folder to write to.
+
+    Returns
+    -------
+    list[Path]
+        The files, one for each task.
+
+    Raises
+    ------
+    InputError
+        For tasks whose vectors are not at hand.
+
+    Examples
+    --------
+    >>> save_vectors(measure(["reviews.jsonl"]), "vectors")  # doctest: +SKIP
     """
     from safetensors.numpy import save
 
@@ -297,7 +338,26 @@ def save_vectors(space: EmbeddedTasks, folder: Path | str) -> list[Path]:
 
 
 def save_moments(space: EmbeddedTasks, folder: Path | str, *, rows: int = ROWS_SHIPPED) -> list[Path]:
-    """Write each task's moments, `rows` of its rows (half precision) and provenance to FOLDER/ENCODER/TASK.npz."""
+    """Write each task's moments, `rows` of its rows (half precision) and provenance to FOLDER/ENCODER/TASK.npz.
+
+    Parameters
+    ----------
+    space
+        Tasks that are embedded.
+    folder
+        Folder to write to.
+    rows
+        Rows of each task that are kept, in half precision.
+
+    Returns
+    -------
+    list[Path]
+        The files, one for each task.
+
+    Examples
+    --------
+    >>> save_moments(measure(["mnli"], data="data/samples"), "moments")  # doctest: +SKIP
+    """
     target = Path(folder) / space.encoder
     target.mkdir(parents=True, exist_ok=True)
     written = []
@@ -327,7 +387,32 @@ def save_moments(space: EmbeddedTasks, folder: Path | str, *, rows: int = ROWS_S
 def load_moments(
     names: Sequence[str], folder: Path | str | None = None, encoder: str = registry.DEFAULT
 ) -> EmbeddedTasks:
-    """Read moments that were saved; raises InputError, naming those that are saved, for a task without any."""
+    """Read moments that were saved.
+
+    Parameters
+    ----------
+    names
+        Tasks to read.
+    folder
+        Folder of saved moments; default: the shipped ones.
+    encoder
+        Encoder of the moments.
+
+    Returns
+    -------
+    EmbeddedTasks
+        The tasks with their moments.
+
+    Raises
+    ------
+    InputError
+        For a task without saved moments; it names those that are saved.
+
+    Examples
+    --------
+    >>> load_moments(["mnli"]).tasks["mnli"].moments.n
+    2900
+    """
     root = Path(folder) if folder else store.shipped() / "moments"
     saved = sorted(p.stem for p in (root / encoder).glob("*.npz"))
     tasks = {}

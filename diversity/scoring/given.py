@@ -156,8 +156,34 @@ def measure(
 
     `tasks` are names and files, or texts by the name of their set, as in `score`. `data` is the folder, or `Rows` that say
     which of its rows. `encoder` is a name, an Encoder, or a function that loads one once the rows have been read. Vectors are
-    kept in `cache` (default: $DIVERSITY_CACHE, or ~/.cache/diversity). Raises InputError for unknown tasks and data that is
-    missing, and BadRow for rows that cannot be read, unless `data.bad` is a list.
+    kept in `cache` (default: $DIVERSITY_CACHE, or ~/.cache/diversity).
+
+    Parameters
+    ----------
+    tasks
+        Names of tasks; files of your own (`"news=news.csv:headline"`) beside them; texts by the name of their set
+        (`{"reviews": texts}`); or tasks that are embedded already.
+    data
+        Folder of the tasks' data, or `Rows` that say which of its rows. Without it, the shipped moments are used.
+    encoder
+        A name, an Encoder, or a function that loads one once the rows have been read.
+    cache
+        Folder of vectors; default: `$DIVERSITY_CACHE`, or `~/.cache/diversity`.
+
+    Returns
+    -------
+    EmbeddedTasks
+        Tasks that are embedded once; every function takes them in place of names.
+
+    Raises
+    ------
+    InputError
+        For unknown tasks and missing data; BadRow for rows that cannot be read, unless `data.bad` is a list.
+
+    Examples
+    --------
+    >>> sorted(measure({"talks": ["Bees can count.", "They dance."], "notes": ["Buy milk.", "Call."]}).tasks)
+    ['notes', 'talks']
     """
     if isinstance(tasks, EmbeddedTasks):
         return tasks

@@ -181,9 +181,40 @@ def propose(
     certificate. At most `constraints.tasks` tasks: exact by branch and bound for up to 16, else greedy, with a bound.
 
     The shares are chosen on the same texts that they are scored on, so the score of the best is a little too high; the
-    interval is that of the mixture as it is. Raises InputError for a metric that moments are not enough for, and for
-    constraints that no mixture keeps.
+    interval is that of the mixture as it is.
 
+    Parameters
+    ----------
+    tasks
+        Names of tasks; files of your own (`"news=news.csv:headline"`) beside them; texts by the name of their set
+        (`{"reviews": texts}`); or tasks that are embedded already.
+    metric
+        The metric of moments to optimise.
+    aim
+        `maximise` or `minimise`.
+    constraints
+        What the shares must keep to.
+    estimator
+        `U` leaves out the pairs of a text with itself; `V` does not; `auto` is U where a metric has it.
+    ties
+        Whether tasks that could be exchanged are looked for.
+    data
+        Folder of the tasks' data, or `Rows` that say which of its rows. Without it, the shipped moments are used.
+    encoder
+        Sentence encoder: a name, or any object with `name` and `encode`. Default: all-MiniLM-L6-v2.
+
+    Returns
+    -------
+    Proposal
+        Shares, score with interval, and a bound on what any other mixture could score.
+
+    Raises
+    ------
+    InputError
+        For a metric that moments are not enough for, and for constraints that no mixture keeps.
+
+    Examples
+    --------
     >>> proposal = propose(["ccg", "mnli", "squad_v1"], "vendi(q=2)", constraints=Constraints(cap=0.5), ties=False)
     >>> {task: round(share, 3) for task, share in proposal.weights.items()}, proposal.proven
     ({'ccg': 0.056, 'mnli': 0.444, 'squad_v1': 0.5}, True)

@@ -63,9 +63,44 @@ def score(
     `low` and `high` are a 95 % interval for the sampling of rows, taken as independent (delta method; jackknife for
     `rows`; the range of the draws for `rarefied`), or from `draws.resamples` resamples (see `diversity.scoring.bootstrap`:
     all rows drawn with replacement for metrics of moments, halves without for the others); `n` is the number of rows.
-    Raises InputError for an unknown task or metric, one that is named twice, weights that cannot be, vectors of two
-    encoders, and a bootstrap of a metric of moments where some rows are not at hand.
 
+    Parameters
+    ----------
+    tasks
+        Names of tasks; files of your own (`"news=news.csv:headline"`) beside them; texts by the name of their set
+        (`{"reviews": texts}`); or tasks that are embedded already.
+    mixtures
+        Mixtures, such as `"mnli,qqp"` or `"nli=mnli:3,anli_plus"`; default: all tasks in equal parts.
+    all_subsets
+        Score every mixture of the tasks, too.
+    metrics
+        Names of metrics, such as `cosine` or `vendi(q=2)`.
+    estimator
+        `U` leaves out the pairs of a text with itself; `V` does not; `auto` is U where a metric has it.
+    intervals
+        Whether 95 % intervals are computed.
+    rarefy
+        Numbers of rows to compute every metric on.
+    draws
+        Rows, seed, reference and resamples of metrics that need texts one by one.
+    data
+        Folder of the tasks' data, or `Rows` that say which of its rows. Without it, the shipped moments are used.
+    encoder
+        Sentence encoder: a name, or any object with `name` and `encode`. Default: all-MiniLM-L6-v2.
+
+    Returns
+    -------
+    DataFrame
+        One row for each mixture and metric: `mixture, tasks, weights, encoder, metric, value, low, high, n, estimator`.
+
+    Raises
+    ------
+    InputError
+        For an unknown task or metric, one that is named twice, weights that cannot be, vectors of two encoders, and a
+        bootstrap of a metric of moments where some rows are not at hand.
+
+    Examples
+    --------
     >>> score(["squad_v1", "mnli"], metrics=["cosine"])[["mixture", "estimator"]].values.tolist()
     [['mnli+squad_v1', 'U']]
     """
@@ -136,8 +171,32 @@ def distances(
     `cosine` of a mixture (U) is w' D w with this matrix D. `centroid`: cosine distance of the mean vectors. `mmd`: their
     Euclidean distance (linear kernel). `frechet`: that of Gaussians with the tasks' moments (Bures-Wasserstein). `cka`: 1
     minus the alignment of the second moments. All but `cosine` are 0 on the diagonal; see `diversity.scoring.distances`.
-    `tasks`, `data` and `encoder` as in `score`. Raises InputError for an unknown task or distance.
+    `tasks`, `data` and `encoder` as in `score`.
 
+    Parameters
+    ----------
+    tasks
+        Names of tasks; files of your own (`"news=news.csv:headline"`) beside them; texts by the name of their set
+        (`{"reviews": texts}`); or tasks that are embedded already.
+    distance
+        `cosine`, `centroid`, `mmd`, `frechet` or `cka`.
+    data
+        Folder of the tasks' data, or `Rows` that say which of its rows. Without it, the shipped moments are used.
+    encoder
+        Sentence encoder: a name, or any object with `name` and `encode`. Default: all-MiniLM-L6-v2.
+
+    Returns
+    -------
+    DataFrame
+        Task x task, (T, T), symmetric, in the order of the names.
+
+    Raises
+    ------
+    InputError
+        For an unknown task or distance.
+
+    Examples
+    --------
     >>> distances(["squad_v1", "mnli"], distance="centroid").round(2).values.tolist()
     [[0.0, 0.75], [0.75, 0.0]]
     """
@@ -175,9 +234,42 @@ def contributions(
     an effective number the first task's gain depends on it: with 1 only variety counts.) Each of the 2^T - 1 subsets has
     the mixture's weights, scaled to sum 1; metrics of rows are computed on equally many rows of each. `low` and `high` are
     the 95 % interval of the Shapley value (delta method; metrics of moments only, up to ten tasks). The mixture is all
-    tasks with equal weights, or `mixture`; the rest is as in `score`. Raises InputError for more than 16 tasks and for a
-    weight of 0.
+    tasks with equal weights, or `mixture`; the rest is as in `score`.
 
+    Parameters
+    ----------
+    tasks
+        Names of tasks; files of your own (`"news=news.csv:headline"`) beside them; texts by the name of their set
+        (`{"reviews": texts}`); or tasks that are embedded already.
+    mixture
+        The mixture; default: all tasks with equal weights.
+    metrics
+        Names of metrics, such as `cosine` or `vendi(q=2)`.
+    estimator
+        `U` leaves out the pairs of a text with itself; `V` does not; `auto` is U where a metric has it.
+    empty
+        Diversity of no task: 0, or 1 for an effective number of which only variety counts.
+    intervals
+        Whether 95 % intervals are computed.
+    draws
+        Rows, seed and reference of metrics that need texts one by one.
+    data
+        Folder of the tasks' data, or `Rows` that say which of its rows. Without it, the shipped moments are used.
+    encoder
+        Sentence encoder: a name, or any object with `name` and `encode`. Default: all-MiniLM-L6-v2.
+
+    Returns
+    -------
+    DataFrame
+        One row for each metric and task: `alone`, `gain`, `shapley`, `low`, `high`.
+
+    Raises
+    ------
+    InputError
+        For more than 16 tasks, and for a weight of 0.
+
+    Examples
+    --------
     >>> contributions(["squad_v1", "mnli"], metrics=["hill"])[["task", "alone", "gain", "shapley"]].values.tolist()
     [['mnli', 1.0, 1.0, 1.0], ['squad_v1', 1.0, 1.0, 1.0]]
     """

@@ -87,6 +87,24 @@ def scorers(
 
     From the `embeddings` of each task (arrays, or `.npy` files), else from saved `moments` (a folder; default: the shipped
     ones). None where a task has no moments, or the metric needs rows.
+
+    Parameters
+    ----------
+    scores
+        Checked scores.
+    moments
+        Folder of saved moments; default: the shipped ones.
+    embeddings
+        Vectors of each task, in place of moments.
+
+    Returns
+    -------
+    Callable[[str, str], MomentScorer | None]
+        A function of metric and encoder.
+
+    Examples
+    --------
+    >>> analysis = Analysis(scorers=scorers(read_scores(table), moments="moments"))  # doctest: +SKIP
     """
     tasks = sorted({task for shares in scores.shares.values() for task in shares})
     spaces: dict[str, EmbeddedTasks | None] = {}
@@ -130,7 +148,38 @@ def scores_of_weights(
     """The scores of the mixtures of checked results, where there is no table of them: from their weights.
 
     The Hill number of the weights is always among them; other metrics need moments of the tasks, or their vectors, as for
-    `scorers`. Raises InputError where a task has none, and for a metric of rows.
+    `scorers`.
+
+    Parameters
+    ----------
+    results
+        Checked results, as `read_wide` gives them.
+    metrics
+        Names of metrics, such as `cosine` or `vendi(q=2)`.
+    encoder
+        Encoder of the moments.
+    moments
+        Folder of saved moments.
+    embeddings
+        Vectors of each task, in place of moments.
+
+    Returns
+    -------
+    Scores
+        Scores that `fit`, `compare` and `report` take.
+
+    Raises
+    ------
+    InputError
+        Where a task has no moments, and for a metric of rows.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from diversity.studies.wide import read_wide
+    >>> runs = pd.DataFrame({"w_law": [1, 0, 0.5], "w_code": [0, 1, 0.5], "law_loss": [2.0, 3.5, 2.4]})
+    >>> scores_of_weights(read_wide(runs, weights="w_*", outcomes="*_loss")).frame["value"].tolist()
+    [1.0, 1.0, 2.0]
     """
     import pandas as pd
 

@@ -105,7 +105,45 @@ def compare(
     Where the scores of relabelled mixtures can be had and the groups are those of the score, the primary test permutes the
     tasks' labels and forms groups and pairs again; else it is a parametric bootstrap.
 
-    Raises InputError for tables that cannot be used, and where no stratum has mixtures of both groups.
+    Parameters
+    ----------
+    results
+        Results with the columns `mixture, target, language, seed, metric, value`: a table, a CSV or Parquet file, or
+        results that are checked already.
+    scores
+        Scores with the columns `mixture, metric, value`, as `score` returns them: a table, a file, or checked scores.
+    metric
+        Metric that divides the mixtures into diverse and homogeneous ones.
+    groups
+        Mixture -> `diverse` or `homogeneous`, or the name of a column of the results that says so.
+    outcome
+        `mean9`, `mean7`, `retrieval`, `mean`, or a target.
+    share
+        Part of the mixtures of each stratum that counts as diverse, and as homogeneous.
+    match
+        Columns in which the two mixtures of a pair are alike.
+    analysis
+        How the question is asked and tested; the defaults do for most studies.
+
+    Returns
+    -------
+    Comparison
+        Verdict, difference, interval and the table of pairs.
+
+    Raises
+    ------
+    InputError
+        For tables that cannot be used, and where no stratum has mixtures of both groups.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> mixtures = ["a+b", "a+c", "b+c", "a+d", "b+d", "c+d"]
+    >>> scores = pd.DataFrame({"mixture": mixtures, "metric": "cosine", "value": [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]})
+    >>> rows = [(m, "xnli", "en", s, "accuracy", 60 + i + s) for i, m in enumerate(mixtures) for s in (1, 2)]
+    >>> results = pd.DataFrame(rows, columns=["mixture", "target", "language", "seed", "metric", "value"])
+    >>> compare(results, scores, metric="cosine", outcome="xnli").verdict
+    'undecided'
     """
     asked = (analysis or Analysis()).changed(outcome=outcome)
     runs = read_outcomes(results, english=asked.english, where=asked.where, lower_is_better=asked.lower_is_better)

@@ -128,7 +128,46 @@ def fit(
     The verdict needs p <= alpha and, where the tasks were also trained alone, the same
     given what each task is worth. Without `details` only the default methods are tabled.
 
-    Raises InputError, one line, for tables that cannot be used.
+    Parameters
+    ----------
+    results
+        Results with the columns `mixture, target, language, seed, metric, value`: a table, a CSV or Parquet file, or
+        results that are checked already.
+    scores
+        Scores with the columns `mixture, metric, value`, as `score` returns them: a table, a file, or checked scores.
+    metric
+        The primary metric: one of the scores, chosen before the results were seen.
+    outcome
+        `mean9`, `mean7`, `retrieval`, `mean`, or a target.
+    covariates
+        `k`, `entropy`, `log_budget`, `single_mean`, `tasks`, columns of numbers, other metrics.
+    seed
+        Seed of all chance here.
+    analysis
+        How the question is asked and tested; the defaults do for most studies.
+    details
+        Whether all methods and tables are computed, or the default ones alone.
+
+    Returns
+    -------
+    Fit
+        Verdict, slope, interval, p, smallest slope that would have been found, and tables.
+
+    Raises
+    ------
+    InputError
+        For tables that cannot be used. One line: what was expected, what was found, and where.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import diversity
+    >>> tasks = ["mnli", "qqp", "squad_v1", "ccg"]
+    >>> scores = diversity.score(tasks, mixtures=tasks, metrics=["cosine"], intervals=False)
+    >>> rows = [(t, "xnli", "en", s, "accuracy", 60 + i + s) for i, t in enumerate(tasks) for s in (1, 2)]
+    >>> results = pd.DataFrame(rows, columns=["mixture", "target", "language", "seed", "metric", "value"])
+    >>> diversity.fit(results, scores, metric="cosine", outcome="xnli", details=False).verdict
+    'not established'
     """
     asked = (analysis or Analysis()).changed(outcome=outcome, covariates=covariates, seed=seed)
     metric, asked = as_declared(metric, asked)

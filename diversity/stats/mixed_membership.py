@@ -66,9 +66,32 @@ def mixed_membership(
     need not sum to one. Equals lme4 with W in place of its random-effect matrix. With few groups (below about ten) the t
     of a coefficient that differs between groups is too short: `diversity.fit` permutes labels or bootstraps instead.
 
-    Browne, Goldstein & Rasbash 2001. Raises InputError for shapes that differ, what is no number, columns that depend on
-    each other, and fewer than three units beyond the coefficients.
+    Browne, Goldstein & Rasbash 2001.
 
+    Parameters
+    ----------
+    y
+        Outcome of each unit, (n,).
+    X
+        Predictors (n, p), or None for an intercept alone.
+    W
+        Shares of each unit in the groups, (n, T).
+    alpha
+        1 - alpha is the level of the intervals.
+
+    Returns
+    -------
+    MixedMembership
+        Coefficients with intervals and p; standard deviations of groups and noise.
+
+    Raises
+    ------
+    InputError
+        For shapes that differ, what is no number, columns that depend on each other, and fewer than three units beyond
+        the coefficients.
+
+    Examples
+    --------
     >>> import itertools, numpy as np
     >>> rng = np.random.default_rng(0)
     >>> W = np.array([[i in pair for i in range(8)] for pair in itertools.combinations(range(8), 2)]) / 2

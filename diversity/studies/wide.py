@@ -44,8 +44,37 @@ def read_wide(
     are missing. Other columns may be chosen from by `where`, and those of numbers be covariates. Whether lower is better is
     `lower_is_better`, else follows from each outcome's name (loss, perplexity, error rate, ...).
 
-    Raises InputError, one line, for tables that cannot be used.
+    Parameters
+    ----------
+    table
+        A table with a row for each run, or its file.
+    weights
+        Columns of weights, such as `"w_*"` or `"law,code"`.
+    outcomes
+        Columns of outcomes, such as `"*_loss"`.
+    mixtures
+        The table of the weights, where it is another one.
+    key
+        Column that names the runs and joins the two tables.
+    normalise
+        Divide the weights of each run by their sum.
+    where
+        Choose rows: column -> value.
+    lower_is_better
+        Whether lower outcomes are better; default: by their names.
 
+    Returns
+    -------
+    Outcomes
+        Checked results, which `fit` and `report` take.
+
+    Raises
+    ------
+    InputError
+        For tables that cannot be used. One line: what was expected, what was found, and where.
+
+    Examples
+    --------
     >>> import pandas as pd
     >>> runs = pd.DataFrame({"w_law": [1, 0, 0.5], "w_code": [0, 1, 0.5], "law_loss": [2.0, 3.5, 2.4]})
     >>> read = read_wide(runs, weights="w_*", outcomes="*_loss")

@@ -131,7 +131,42 @@ def train_mix(
     (trackers/). The same call goes on where it was interrupted, to the same weights, and does nothing where it is finished.
     `describe` gives text for the card, such as diversity scores of the mixture. `cache` is where tokenised rows are kept.
 
-    Raises InputError, before any training, for a model, data, labels or lengths that do not fit.
+    Parameters
+    ----------
+    mixture
+        The mixture, or names of tasks.
+    model
+        Encoder to train: `mini`, all-MiniLM-L6-v2, a local folder, or `owner/name` of the hub.
+    data
+        Folder of the data, or `Rows` that say which of its rows.
+    output
+        Folder of the checkpoint.
+    settings
+        Settings of training; default: those of `phang2020`.
+    mlm
+        Files or folders of text for masked language modelling, as one more task.
+    heads
+        `drop` or `keep` the heads of the tasks.
+    trackers
+        Names of trackers, such as `tensorboard`.
+    describe
+        Text for the model card, such as the mixture's diversity.
+    cache
+        Folder of tokenised rows.
+
+    Returns
+    -------
+    Trained
+        The checkpoint's folder, and what the training was.
+
+    Raises
+    ------
+    InputError
+        Before any training, for a model, data, labels or lengths that do not fit.
+
+    Examples
+    --------
+    >>> train_mix(["mnli", "squad_v1"], model="mini", data="data/samples", output="mix")  # doctest: +SKIP
     """
     folder = Path(output)
     check_output(folder)
@@ -178,7 +213,39 @@ def plan_mix(
     measure: int = 3,
     cache: Path | str | None = None,
 ) -> TrainingPlan:
-    """What `train_mix` would do with the same arguments: every check of it, and time and memory of `measure` steps."""
+    """What `train_mix` would do with the same arguments: every check of it, and time and memory of `measure` steps.
+
+    Parameters
+    ----------
+    mixture
+        The mixture, or names of tasks.
+    model
+        Encoder to train.
+    data
+        Folder of the data, or `Rows` that say which of its rows.
+    settings
+        Settings of training; default: those of `phang2020`.
+    mlm
+        Files or folders of text for masked language modelling.
+    measure
+        Steps that are run to measure time and memory.
+    cache
+        Folder of tokenised rows.
+
+    Returns
+    -------
+    TrainingPlan
+        Rows, shares, steps, tokens, time and memory.
+
+    Raises
+    ------
+    InputError
+        For all that `train_mix` raises it for.
+
+    Examples
+    --------
+    >>> plan_mix(["mnli"], model="mini", data="data/samples")  # doctest: +SKIP
+    """
     prepared = prepare(TrainingRequest.of(mixture, model, data, settings, mlm), cache=cache)
     planned = _planned(prepared)
     if not measure:

@@ -123,9 +123,41 @@ def evaluate_against(
     languages of an average are drawn apart. Accuracies of single runs on independent items are tested exactly (McNemar:
     items that only one of the two has right), all else by exchanging the two results of an item, or of those that share a
     passage, at random. The items of pairs (BUCC) are the foreign sentences that are in a gold pair or a mined one.
-    Raises InputError for fewer than two systems, and where a run lacks predictions of a task that another has.
 
     Sources: Koehn 2004 (EMNLP); McNemar 1947; Noreen 1989 (approximate randomisation); Holm 1979.
+
+    Parameters
+    ----------
+    systems
+        Folder of the predictions of each system, by its name.
+    labels
+        Folder of gold labels in the leaderboard's layout.
+    data
+        Folder of the toolkit's data, in place of `labels`.
+    split
+        Split of `data` that is the gold.
+    languages
+        Languages to score; default: all of a task.
+    benchmark
+        `xtreme` or `xtreme-r`.
+    replicates
+        Replicates of the bootstrap and of the exchange of results.
+    seed
+        Seed of all chance here.
+
+    Returns
+    -------
+    SystemContrasts
+        The differences of each two systems, with intervals and p.
+
+    Raises
+    ------
+    InputError
+        For fewer than two systems, and where a system lacks predictions of a task that another has.
+
+    Examples
+    --------
+    >>> evaluate_against({"ours": "a/predictions", "theirs": "b/predictions"}, data="DATA")  # doctest: +SKIP
     """
     if len(systems) < 2:
         raise InputError(f"expected at least two systems to compare, found {len(systems)}")

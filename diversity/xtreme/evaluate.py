@@ -150,8 +150,40 @@ def evaluate(
     `labels` is a folder in the same layout, or `data` the toolkit's folder of data, whose `split` is the gold (or the
     first that is there of several, `test,dev`); the files of predictions then bear the split's name (`dev-en.tsv`).
     Tasks whose folder is not there are listed as missing; a task that is there needs all its languages, or those of
-    `languages`. `bootstrap` is a number of replicates for 95 % intervals over items. Raises InputError for files that
-    are missing or do not fit each other, for an unknown question id, and for gold labels that are placeholders.
+    `languages`. `bootstrap` is a number of replicates for 95 % intervals over items.
+
+    Parameters
+    ----------
+    predictions
+        Folder of predictions in the leaderboard's layout.
+    labels
+        Folder of gold labels in the same layout.
+    data
+        Folder of the toolkit's data, in place of `labels`.
+    split
+        Split of `data` that is the gold, or several: the first that is there.
+    languages
+        Languages to score; default: all of a task.
+    benchmark
+        `xtreme` or `xtreme-r`.
+    bootstrap
+        Replicates for 95 % intervals over items; 0: none.
+    seed
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    Evaluation
+        Every number: `.frame()` in long form, `.as_json()` under the benchmark's keys.
+
+    Raises
+    ------
+    InputError
+        For files that are missing or do not fit each other, unknown ids, and gold labels that are placeholders.
+
+    Examples
+    --------
+    >>> evaluate("run/predictions", data="DATA", languages=["de"]).frame()  # doctest: +SKIP
     """
     whole = benchmark_of(benchmark)
     if seed < 0 or (bootstrap != 0 and not intervals.LEAST <= bootstrap <= intervals.MOST):

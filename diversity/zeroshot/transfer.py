@@ -93,7 +93,40 @@ def transfer(
     scored) and results.csv, which holds the cells of every call on this folder; the same call goes on where it was
     interrupted. `lineage` says what `model` was trained on; a checkpoint of `train_mix` says it itself.
 
-    Raises InputError, before any training, for targets, languages, settings or data that do not fit.
+    Parameters
+    ----------
+    model
+        Checkpoint to start from.
+    targets
+        Targets of XTREME, or your own.
+    data
+        Folder of the data, or `Rows` that say which of its rows.
+    output
+        Folder for predictions, models and results.
+    settings
+        A preset (`phang2020`, `xtreme`), Settings of every target, or TransferSettings.
+    languages
+        Languages to predict; default: all that a target has.
+    seed
+        Seed of all chance here.
+    lineage
+        What the model was trained on; a checkpoint of `train_mix` says it itself.
+    notify
+        A function that is called with each note.
+
+    Returns
+    -------
+    Transferred
+        Result rows and where predictions are.
+
+    Raises
+    ------
+    InputError
+        Before any training, for targets, languages, settings or data that do not fit.
+
+    Examples
+    --------
+    >>> transfer("mix", ["xnli", "tatoeba"], data="data/samples", output="run")  # doctest: +SKIP
     """
     plan = TransferPlan.checked(model, targets, data, settings, languages, seed, lineage)
     cells = Cells(Path(output), plan, list(plan.notes))
@@ -124,7 +157,38 @@ def plan_transfer(
     """What `transfer` would do with the same arguments, after every check of it: a row for each target.
 
     Columns: target, trained_on, languages, steps, examples, tokens, seconds (of one fine-tuning, measured on its first
-    steps; targets of one training set share it). Raises InputError for all that `transfer` raises it for.
+    steps; targets of one training set share it).
+
+    Parameters
+    ----------
+    model
+        Checkpoint to start from.
+    targets
+        Targets of XTREME, or your own.
+    data
+        Folder of the data, or `Rows` that say which of its rows.
+    settings
+        As in `transfer`.
+    languages
+        Languages to predict; default: all that a target has.
+    seed
+        Seed of all chance here.
+    output
+        Folder, to see what it already holds.
+
+    Returns
+    -------
+    DataFrame
+        One row for each target: trained_on, languages, steps, examples, tokens, seconds.
+
+    Raises
+    ------
+    InputError
+        For all that `transfer` raises it for.
+
+    Examples
+    --------
+    >>> plan_transfer("mini", ["xnli"], data="data/samples")  # doctest: +SKIP
     """
     import pandas as pd
 
