@@ -118,18 +118,19 @@ def evaluate_against(
     """Compare systems, by name the folders of their predictions, on the same items; other arguments as in `evaluate`.
 
     A system may have several folders, of runs with other seeds: its score is then their mean, and intervals and tests are for
-    the system, whose runs vary as those that are there (both systems alike). Intervals are of a bootstrap over items, which
-    are drawn for both systems together, and with the items that share their passage or premise, where the labels say so;
-    languages of an average are drawn apart. Accuracies of single runs on independent items are tested exactly (McNemar:
-    items that only one of the two has right), all else by exchanging the two results of an item, or of those that share a
-    passage, at random. The items of pairs (BUCC) are the foreign sentences that are in a gold pair or a mined one.
+    the system, whose runs vary as those that are there (both systems alike; too careful where runs hardly differ). Intervals
+    are of a bootstrap over items, which are drawn for both systems together, and with the items that share their passage or
+    premise, where the labels say so; languages of an average are drawn apart. Accuracies of single runs on independent items
+    are tested exactly (McNemar: items that only one of the two has right), all else by exchanging the two results of an
+    item, or of those that share a passage, at random. The items of pairs (BUCC) are the foreign sentences that are in a gold
+    pair or a mined one.
 
     Sources: Koehn 2004 (EMNLP); McNemar 1947; Noreen 1989 (approximate randomisation); Holm 1979.
 
     Parameters
     ----------
     systems
-        Folder of the predictions of each system, by its name.
+        Folder of the predictions of each system, by its name; several, of its runs with other seeds.
     labels
         Folder of gold labels in the leaderboard's layout.
     data
