@@ -7,6 +7,7 @@ import io
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,8 @@ def shown(output: dict[str, Any], name: str, pictures: dict[str, bytes]) -> Iter
         yield re.sub(r"<table[^>]*>", "<table>", table)  # without a class: the theme lets such tables scroll
     else:
         text = "".join(data.get("text/plain", output.get("text", "")))
-        yield f"```text\n{text.rstrip()}\n```"
+        lines = [textwrap.fill(x, 78) if "  " not in x.strip() else x for x in text.rstrip().splitlines()]
+        yield "```text\n" + "\n".join(lines) + "\n```"
 
 
 def page(path: Path) -> tuple[str, dict[str, bytes]]:
