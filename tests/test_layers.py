@@ -17,7 +17,7 @@ LAYERS = [
     {"features", "encoders", "stats", "xtreme"},
     {"tasks", "metrics", "studies"},
     {"data"},
-    {"moments", "results", "store", "catalog"},
+    {"moments", "results", "store", "catalog", "display"},
     {"types", "version"},
 ]
 LEVEL = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}

@@ -180,19 +180,20 @@ def _write_frame(records: Records, path: Path) -> None:
     import pandas as pd
 
     from diversity import store
-    from diversity.reporting import page
+    from diversity.display.latex import latex
+    from diversity.display.numbers import cell
 
     frame = pd.DataFrame(list(records))
     if path.suffix == ".parquet":
         store.write_table(frame, path)
         return
-    joined = frame.map(lambda v: " + ".join(map(page.cell, v)) if isinstance(v, list | tuple) else v)
+    joined = frame.map(lambda v: " + ".join(map(cell, v)) if isinstance(v, list | tuple) else v)
     if path.suffix == ".tex":
-        store.write(path, page.latex(page.Table(joined, path.stem.replace("_", " "), path.stem)))
+        store.write(path, latex(joined, caption=path.stem.replace("_", " "), label=path.stem))
     else:
         rows = [[_in_markdown(str(c)) for c in joined.columns]]
         rows.append([":---" if joined[c].dtype.kind in "OTUb" else "---:" for c in joined.columns])
-        rows += [[_in_markdown(page.cell(v)) for v in line] for line in joined.itertuples(index=False)]
+        rows += [[_in_markdown(cell(v)) for v in line] for line in joined.itertuples(index=False)]
         store.write(path, "".join(f"| {' | '.join(row)} |\n" for row in rows))
 
 

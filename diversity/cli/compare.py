@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diversity.cli._analysis import AnalysisOptions, Rope, grid_files, with_analysis
-from diversity.cli._common import names_in, note, text_table
+from diversity.cli._common import names_in, note
 from diversity.cli._options import (
     ResultsOption,
 )
 from diversity.cli._output import TablesWriter, json_text, with_tables_writer
-from diversity.cli.fit import number
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -96,20 +95,15 @@ def _groups(given: str | None) -> dict[str, str] | str | None:
     return dict(zip(names, sides, strict=True))
 
 
-SHOWN = 40  # pairs
+SHOWN = ("diverse", "homogeneous", "stratum", "difference", "shared")  # of the table of pairs
+MOST = 40  # pairs that are printed
 
 
 def _text(compared: Comparison) -> str:
-    rows = [
-        [p["diverse"], p["homogeneous"], p["stratum"], number(p["difference"], "+.3f"), number(p["shared"], ".2f")]
-        for p in compared.tables["pairs"].sort_values("difference").head(SHOWN).to_dict("records")
-    ]
-    more = f"{compared.n_pairs} pairs, the first {SHOWN}\n" if compared.n_pairs > SHOWN else ""
-    ends = f"{number(compared.low, '+.3g')} to {number(compared.high, '+.3g')}"
-    return (
-        f"{compared.sentence}\n\n"
-        + text_table(["diverse", "homogeneous", "matched on", "difference", "shared"], rows, right=(3, 4))
-        + f"{more}\nBootstrap over pairs: {ends}; effect size {number(compared.effect_size, '.2f')}; p: task labels "
-        f"{number(compared.p_permutation, '.2g')}, bootstrap {number(compared.p_reml, '.2g')}, sign flips "
-        f"{number(compared.p_sign_flip, '.2g')} (as if pairs shared no tasks)\n"
-    )
+    from diversity.display.columns import as_text
+    from diversity.stats import sentences
+
+    pairs = compared.tables["pairs"].sort_values("difference")
+    table = as_text(pairs[list(SHOWN)].head(MOST), points=compared.in_points)
+    more = f"  the first {MOST} of {compared.n_pairs} pairs\n" if compared.n_pairs > MOST else ""
+    return f"{compared.summary()}\n\n{table}{more}\n" + "".join(f"{s}\n" for s in sentences.other_tests(compared))

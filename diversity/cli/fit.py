@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diversity.cli._analysis import AnalysisOptions, grid_files, with_analysis
-from diversity.cli._common import metrics_in, note, text_table
+from diversity.cli._common import metrics_in, note
 from diversity.cli._options import BootstrapOption, CovariatesOption, ResultsOption
 from diversity.cli._output import TablesWriter, check_folder, json_text, with_tables_writer, write_tables
 from diversity.cli._wide import AnyMetric, AnyScores, WideOptions, scores_for, with_wide
@@ -65,28 +64,18 @@ def fit(
         note(f"note: {line}")
 
 
-def number(value: float, form: str = ".4f") -> str:
-    """A number; `-` where there is none."""
-    return f"{value + 0.0:{form}}" if math.isfinite(value) else "-"
+SHOWN = ("method", "slope", "low", "high", "p", "note")  # of the table of methods
 
 
 def _text(fitted: Fit) -> str:
+    from diversity.display.columns import as_text
+    from diversity.display.numbers import level
     from diversity.stats import sentences
 
-    rows = []
-    for line in fitted.to_frame().to_dict("records"):
-        name = ("* " if line["primary"] else "  ") + line["method"]
-        ends = f"{number(line['low'])} to {number(line['high'])}"
-        rows.append(
-            [name, number(line["slope"]), ends, number(line["p"], ".2g"), number(line["df"], ".1f"), line["note"]]
-        )
-    header = ["  method (* primary)", "slope per SD", f"{sentences.level(fitted.alpha)} interval", "p", "df", ""]
-    known = {"diversity": fitted.r2_leave_one_task_out, **fitted.baselines}
-    r2 = ", ".join(f"{n} {number(math.nan if v is None else v, '.3f')}" for n, v in known.items())
-    r = (number(v, ".3f") for v in (fitted.pearson, fitted.spearman, fitted.kendall))
-    least = number(fitted.minimum_detectable_slope, ".3g")
-    return (
-        f"{fitted.sentence}\n\n{text_table(header, rows, right=(1, 2, 3, 4))}\n"
-        f"{'Pearson {}, Spearman {}, Kendall {}'.format(*r)}; least slope that the verdict shows with 80 % power: {least}\n"
-        f"Predictive R^2, each task left out in turn: {r2}\n"
+    methods = fitted.to_frame()
+    marked = methods.assign(method=methods["primary"].map({True: "* ", False: "  "}) + methods["method"])
+    table = as_text(marked[list(SHOWN)], points=fitted.in_points, level=level(fitted.alpha))
+    lines = sentences.of_baselines(fitted)
+    return f"{fitted.summary()}\n\n{table}  * the primary test, which the design decides\n\n" + "".join(
+        f"{s}\n" for s in lines
     )

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diversity import store
+from diversity.display import latex
+from diversity.display.columns import Column, shown
+from diversity.display.summary import Summary
 from diversity.reporting import style
 
 if TYPE_CHECKING:
@@ -29,7 +32,8 @@ class Paragraph:
 class Table:
     """A table with its caption; `slug` is the name of its files; the first column heads the rows.
 
-    Numbers of a column have the same decimals where they are `alike`, of one kind.
+    `hidden` columns are in the CSV file alone. Numbers of a column have the same decimals where they are `alike`, of one
+    kind; `points`, where outcomes are in points of 100; `level` is that of the intervals, `short` a short caption.
     """
 
     frame: pd.DataFrame
@@ -37,6 +41,15 @@ class Table:
     slug: str
     shown: int = 40
     alike: bool = True
+    hidden: tuple[str, ...] = ()
+    points: bool = True
+    level: str = "95 %"
+    short: str = ""
+
+    def columns(self, rows: int | None = None) -> list[Column]:
+        """The columns in words, of the first rows."""
+        visible = self.frame[[c for c in self.frame.columns if c not in self.hidden]].head(rows or len(self.frame))
+        return shown(visible, points=self.points, level=self.level, alike=self.alike)
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,22 @@ class Figure:
     slug: str
 
 
-Block = Paragraph | Table | Figure
+@dataclass(frozen=True)
+class Row:
+    """Figures side by side, below each other where there is no room."""
+
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Blocks that a reader opens; on paper they are open."""
+
+    summary: str
+    blocks: tuple[Block, ...]
+
+
+Block = Paragraph | Table | Figure | Row | Fold | Summary
 
 
 @dataclass(frozen=True)
@@ -61,13 +89,14 @@ class Section:
     blocks: tuple[Block, ...]
 
 
-def render(title: str, sections: Sequence[Section], *, language: str = "en") -> str:
-    """The page as HTML: no script, no request, every text escaped.
+def render(title: str, sections: Sequence[Section], *, language: str = "en", note: str = "") -> str:
+    """The page as HTML: no script, no request, every text escaped. The `note` stands under the title and on each sheet.
 
     >>> "&lt;script&gt;" in render("<script>", [Section("a", "A", (Paragraph("b"),))])
     True
     """
     import jinja2
+    from markupsafe import Markup
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("diversity.reporting", "."),
@@ -76,24 +105,39 @@ def render(title: str, sections: Sequence[Section], *, language: str = "en") -> 
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    shown = [(s, [_shown(b) for b in s.blocks]) for s in sections]
-    return environment.get_template("page.html.j2").render(title=title, sections=shown, language=language)
+    listed = [(s, [_shown(b) for b in s.blocks]) for s in sections]
+    foot = Markup(f'"{_quoted(title)}"'), Markup(f'"{_quoted(note)}"')  # strings of CSS, which know no entities
+    return environment.get_template("page.html.j2").render(
+        title=title, sections=listed, language=language, note=note, foot=foot
+    )
+
+
+def _quoted(text: str) -> str:
+    """Text inside a string of CSS inside HTML."""
+    return "".join(c if c.isalnum() or c in " .,:-" else f"\\{ord(c):x} " for c in text)
 
 
 def _shown(block: Block) -> dict[str, Any]:
+    from markupsafe import Markup
+
     if isinstance(block, Paragraph):
         return {"kind": block.kind, "text": block.text}
+    if isinstance(block, Summary):
+        return {"kind": "card", "html": Markup(block.html(style=""))}
+    if isinstance(block, Fold):
+        return {"kind": "fold", "summary": block.summary, "blocks": [_shown(b) for b in block.blocks]}
+    if isinstance(block, Row):
+        return {"kind": "row", "blocks": [_shown(b) for b in block.figures]}
     if isinstance(block, Table):
-        head = block.frame.head(block.shown)
-        columns = [_cells(head[c], alike=block.alike) for c in head.columns]
+        columns = block.columns(block.shown)
         return {
             "kind": "table",
             "slug": block.slug,
             "caption": block.caption,
-            "columns": [str(c).split("_") for c in head.columns],
-            "numeric": [_numeric(head[c]) for c in head.columns],
-            "rows": list(zip(*columns, strict=True)),
-            "left_out": len(block.frame) - len(head),
+            "columns": [c.heading for c in columns],
+            "numeric": [c.numeric for c in columns],
+            "rows": list(zip(*(c.cells for c in columns), strict=True)),
+            "left_out": max(0, len(block.frame) - block.shown),
         }
     light = svg(block)
     return {
@@ -104,53 +148,6 @@ def _shown(block: Block) -> dict[str, Any]:
         "light": _embedded(light),
         "dark": _embedded(style.darkened(light)),
     }
-
-
-def _numeric(column: pd.Series[Any]) -> bool:
-    import pandas as pd
-
-    return bool(pd.api.types.is_numeric_dtype(column)) and not pd.api.types.is_bool_dtype(column)
-
-
-def _cells(column: pd.Series[Any], *, alike: bool) -> list[str]:
-    """A column as a reader wants it: as many decimals as give its greatest number four digits."""
-    import numpy as np
-    import pandas as pd
-
-    if not (alike and pd.api.types.is_float_dtype(column)):
-        return [cell(v) for v in column]
-    finite = column[np.isfinite(column.to_numpy(dtype=float))]
-    if (finite == finite.round()).all():
-        return [cell(v) for v in column]
-    digits = min(max(0, 3 - int(np.floor(np.log10(finite.abs().max())))), 4)
-    texts = []
-    for value in map(float, column):
-        text = f"{value:,.{digits}f}" if np.isfinite(value) else cell(value)
-        vanishes = np.isfinite(value) and value != 0 and not float(text.replace(",", ""))
-        texts.append(f"{value:.1e}" if vanishes else text)
-    return texts
-
-
-def cell(value: object) -> str:
-    """A value as a reader wants it: numbers to four significant digits, a dash where there is none.
-
-    >>> cell(0.123456), cell(1234567), cell(float("nan")), cell(12.0), cell(123456.789), cell(float("inf"))
-    ('0.1235', '1,234,567', '–', '12', '123,457', '∞')
-    """
-    import numpy as np
-
-    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
-        return "–"
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if isinstance(value, int | np.integer):
-        return f"{value:,}"
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        if np.isinf(number):
-            return "∞" if number > 0 else "-∞"
-        return f"{number:,.0f}" if abs(number) >= 10_000 else f"{number:.4g}"
-    return str(value)
 
 
 def svg(figure: Figure, *, dark: bool = False) -> str:
@@ -169,46 +166,36 @@ def _embedded(drawing: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(drawing.encode()).decode()
 
 
+def files(blocks: Sequence[Block]) -> Iterator[Table | Figure]:
+    """The tables and figures of blocks, those inside others among them."""
+    for block in blocks:
+        if isinstance(block, Table | Figure):
+            yield block
+        elif isinstance(block, Row):
+            yield from block.figures
+        elif isinstance(block, Fold):
+            yield from files(block.blocks)
+
+
 def export(sections: Sequence[Section], folder: Path | str) -> Iterator[Path]:
     """Write each table as CSV and LaTeX and each figure as PNG, SVG and PDF; yields the files as they are written."""
-    for section in sections:
-        for block in section.blocks:
-            if isinstance(block, Table):
-                tables = Path(folder) / "tables"
-                tables.mkdir(parents=True, exist_ok=True)
-                yield store.write(tables / f"{block.slug}.csv", block.frame.to_csv(index=False))
-                yield store.write(tables / f"{block.slug}.tex", latex(block))
-            elif isinstance(block, Figure):
-                yield from _export_figure(block, Path(folder) / "figures")
+    for block in files([b for s in sections for b in s.blocks]):
+        if isinstance(block, Table):
+            tables = Path(folder) / "tables"
+            tables.mkdir(parents=True, exist_ok=True)
+            yield store.write(tables / f"{block.slug}.csv", block.frame.to_csv(index=False))
+            yield store.write(tables / f"{block.slug}.tex", _latex(block))
+        else:
+            yield from _export_figure(block, Path(folder) / "figures")
 
 
-def latex(table: Table) -> str:
-    """The table for a paper that loads booktabs, its numbers as on the page."""
-    frame = table.frame.astype(object)
-    for place, name in enumerate(table.frame.columns):
-        column = table.frame.iloc[:, place]
-        shown = [latex_text(v) for v in _cells(column, alike=table.alike)]
-        frame.isetitem(place, [{"–": "--", "∞": r"$\infty$", "-∞": r"$-\infty$"}.get(v, v) for v in shown])
-        frame = frame.rename(columns={name: latex_text(str(name))})
-    align = "".join("r" if _numeric(table.frame.iloc[:, i]) else "l" for i in range(frame.shape[1]))
-    return "% needs \\usepackage{booktabs}\n" + frame.to_latex(
-        index=False, escape=False, column_format=align, caption=latex_text(table.caption), label=f"tab:{table.slug}",
-        position="tbp",
-    )  # fmt: skip
-
-
-def latex_text(text: str) -> str:
-    r"""Text with LaTeX's own characters escaped.
-
-    >>> print(latex_text("50 % of a_b"))
-    50 \% of a\_b
-    """
-    special = {c: f"\\{c}" for c in "&%$#_{}"} | {
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "\\": r"\textbackslash{}",
-    }
-    return "".join(special.get(c, c) for c in text)
+def _latex(table: Table) -> str:
+    """The table for a paper, with the columns and numbers of the page."""
+    visible = table.frame[[c for c in table.frame.columns if c not in table.hidden]]
+    short = table.short or table.slug.replace("_", " ").capitalize()
+    return latex.latex(
+        visible, caption=table.caption, short=short, label=table.slug, points=table.points, level=table.level
+    )
 
 
 def _export_figure(figure: Figure, folder: Path) -> Iterator[Path]:

@@ -1,25 +1,30 @@
-"""`plot`: a figure of what a function of the toolkit returned, in one call."""
+"""`plot`: a figure of anything that the toolkit returns, in one call."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diversity import catalog
 from diversity.planning.design import Design
-from diversity.reporting import plots, sections, style
+from diversity.reporting import page, plots, sections, style
 from diversity.reporting.page import Figure as Block
 from diversity.reporting.page import Paragraph, Section
+from diversity.reporting.plots.canvas import LETTERS, SMALL
 from diversity.scoring.embedded import EmbeddedTasks
 from diversity.scoring.plane import plane
 from diversity.scoring.score import score
 from diversity.stats.compare import Comparison
 from diversity.stats.fit import Fit
+from diversity.studies.tables import BASELINES
 from diversity.types import InputError, Mixture
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Draw = Callable[..., "Figure"]
@@ -30,27 +35,61 @@ NUMBERS = ("value", "estimate", "low", "high")  # columns that hold numbers, whe
 COLUMNS = ("x", "y", "by", "error")  # options that name columns
 
 
-def plot(found: object, what: str = "", **options: Option) -> Figure:
-    """A figure of what `fit`, `compare`, `design`, `score` or `distances` returned, or of a table of results.
+def plot(
+    found: object,
+    what: str = "",
+    *,
+    ax: Axes | None = None,
+    width: plots.Width | None = None,
+    font_size: float | None = None,
+    title: str = "",
+    output: Path | str | None = None,
+    **options: Option,
+) -> Figure:
+    """A figure of anything that the toolkit returns.
 
-    `what`, where there is a choice: of a Fit `targets` (slopes by target), `mixtures` (diversity against the outcome),
-    `specifications` or `influence`; of a Comparison `pairs`; of a Design `mixtures`; of embedded tasks `map` (texts in the
-    plane, option `metric`); of a DataFrame `distances` (a tree and
-    a heat map), `scores` (option `metric`), `results` (accuracy by target and language), `forest` (columns label, estimate,
-    low, high), `intervals` (label, value, low, high), `lines` (options `x`, `y`, `by`, `error`) or `groups` (`x`, `by`).
-    The first one that fits is the default; `options` are those of the figure. The palette tells apart for colour-blind
-    readers. Raises InputError where there is nothing to draw.
+    Parameters
+    ----------
+    found
+        A `Fit`, a `Comparison`, a `Design`, embedded tasks, or a DataFrame: scores, distances, contributions, results.
+    what
+        The figure, where there is a choice; the first one is the default. A Fit: `targets`, `mixtures`, `effect`,
+        `specifications`, `influence`, `null`, `power`. A Comparison: `pairs`. A Design: `mixtures`. Embedded tasks:
+        `map`. Distances: `distances` (a tree and a heat map), `map`. Scores: `scores`, `sizes`, `encoders`,
+        `rarefaction`. Contributions: `contributions`. Results: `results`, `gains`, `seeds`. Any table: `forest`,
+        `intervals`, `lines`, `groups`.
+    ax
+        Axes to draw on, for figures of one panel.
+    width
+        `single` (3.5 inches, one column of a journal), `double` (7.2), or inches.
+    font_size
+        Points; 8 where a width is given, else 10.
+    title
+        A title above the figure.
+    output
+        A file to write, too; its suffix says the form: .png, .svg, .pdf.
+    options
+        Those of the figure: `metric` of tables of scores, `x`, `y`, `by`, `error` of lines and groups, `xlabel`, ...
 
+    Raises
+    ------
+    InputError
+        Where there is nothing to draw, and for an option that the figure does not have.
+
+    Examples
+    --------
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"label": ["a", "b"], "estimate": [1.0, 2], "low": [0.0, 1], "high": [2.0, 3]})
-    >>> plot(rows, xlabel="points").axes[0].get_xlabel()
-    'points'
+    >>> float(plot(rows, width="single", xlabel="points").get_size_inches()[0])
+    3.5
     """
     import pandas as pd
 
     if isinstance(found, pd.DataFrame):
         known: Mapping[str, Draw] = {name: figure.draw for name, figure in TABLES.items()}
         name = what or _default(found)
+        if name == "map" and not _square(found):
+            raise InputError("expected a table of distances, with the tasks as rows and columns, for the figure map")
         _check_table(found, name, options)
     else:
         known = _figures_of(found)
@@ -58,15 +97,31 @@ def plot(found: object, what: str = "", **options: Option) -> Figure:
     if name not in known:
         raise catalog.near(name, list(known), f"figure of a {type(found).__name__}")
     _check_options(name, known[name], options)
-    with style.theme():
+    letters = font_size or (LETTERS if width is None else SMALL)
+    canvas = plots.Canvas(None if width is None else plots.inches(width), letters, ax)
+    with style.theme(letters=letters), plots.on(canvas):
         import matplotlib.pyplot as plt
 
         before = set(plt.get_fignums())
         try:
-            return known[name](found, **options)
+            figure = known[name](found, **options)
+            if title:
+                _entitle(figure, title, ax)
+            if ax is None:
+                figure.draw_without_rendering()  # it is laid out in the style in force, and again where it is drawn
+            if output is not None:
+                plots.write(figure, output)
+            return figure
         finally:  # it is shown where it is returned, not once more at the end of a cell
             for number in set(plt.get_fignums()) - before:
                 plt.close(number)
+
+
+def _entitle(figure: Figure, title: str, ax: Axes | None) -> None:
+    if ax is not None:
+        ax.set_title(title)
+    else:
+        figure.suptitle(title, fontsize="large")
 
 
 def _figures_of(found: object) -> Mapping[str, Draw]:
@@ -74,9 +129,12 @@ def _figures_of(found: object) -> Mapping[str, Draw]:
     if isinstance(found, Fit):
         return {
             "targets": _of_section(sections.slopes, "forest"),
-            "mixtures": _of_section(sections.slopes, "scatter"),
+            "mixtures": lambda fit: sections.scatter(fit).draw(),
+            "effect": lambda fit: sections.answer(fit, "").draw(),
             "specifications": _of_section(sections.specifications, "specifications"),
             "influence": _of_section(sections.influence, "influence"),
+            "null": _null,
+            "power": _power,
         }
     if isinstance(found, Comparison):
         return {"pairs": _of_section(sections.compared, "pairs")}
@@ -89,10 +147,17 @@ def _figures_of(found: object) -> Mapping[str, Draw]:
     )
 
 
+def _square(table: pd.DataFrame) -> bool:
+    """Are its rows its columns, as those of distances are?"""
+    return bool(len(table)) and list(table.index) == list(table.columns)
+
+
 def _default(table: pd.DataFrame) -> str:
     """The figure of a table that its columns ask for; raises InputError where there is none."""
-    if len(table) and list(table.index) == list(table.columns):
+    if _square(table):
         return "distances"
+    if {*SCORES, "n", "estimator"} <= set(map(str, table.columns)) and (table["estimator"] == "rarefied").any():
+        return "rarefaction"
     if fitting := [name for name, figure in TABLES.items() if figure.fits(table)]:
         return fitting[0]
     known = "; ".join(f"{name} ({', '.join(f.columns)})" for name, f in TABLES.items() if f.columns)
@@ -114,7 +179,9 @@ def _check_table(table: pd.DataFrame, name: str, options: Mapping[str, Option]) 
         raise InputError(f"expected rows to draw, found none in the table of {name}")
     named = [options[o] for o in ("x", "y", "error") if options.get(o) and (o != "x" or name == "groups")]
     known = list(TABLES[name].columns) if name in TABLES else []
-    drawn = list(table.columns) if name == "distances" else [c for c in known if c in NUMBERS] + named
+    if lacking := [column for column in known if column not in columns]:
+        raise InputError(f"expected the columns {', '.join(known)} for the figure {name}, found no {lacking[0]}")
+    drawn = list(table.columns) if name in ("distances", "map") else [c for c in known if c in NUMBERS] + named
     for column in drawn:
         if column in table.columns and (not is_numeric_dtype(table[column]) or is_bool_dtype(table[column])):
             raise InputError(f"expected numbers in the column {column!r}, found {table[column].iloc[0]!r}")
@@ -141,13 +208,82 @@ def _of_section(make: Callable[..., Section], slug: str) -> Draw:
 
     def draw(found: object) -> Figure:
         blocks = make(found).blocks
-        for block in blocks:
+        for block in page.files(blocks):
             if isinstance(block, Block) and block.slug == slug:
                 return block.draw()
         reasons = [b.text for b in blocks if isinstance(b, Paragraph) and b.kind == "missing"]
         raise InputError(f"{slug}: {reasons[0] if reasons else 'there is nothing to show'}")
 
     return draw
+
+
+def _table_of(fit: Fit, name: str, why: str) -> pd.DataFrame:
+    """A table of a fit; raises InputError where it has none."""
+    table = fit.tables.get(name)
+    if table is None or table.empty:
+        raise InputError(f"{name}: {why}")
+    return table
+
+
+def _null(fit: Fit) -> Figure:
+    table = _table_of(fit, "null", "the labels of the tasks were not permuted in this test")
+    return plots.null(table, fit.slope_per_sd, p=fit.p)
+
+
+def _power(fit: Fit) -> Figure:
+    table = _table_of(fit, "power", "the design gets no test")
+    unit = "points per SD of diversity" if fit.in_points else "per SD of diversity"
+    return plots.power_curve(table, least=fit.minimum_detectable_slope, xlabel=f"true slope, {unit}")
+
+
+def _of_metric(table: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, str]:
+    """The rows of one metric, the first where none is asked for."""
+    known = list(dict.fromkeys(table["metric"]))
+    if metric and metric not in known:
+        raise catalog.near(metric, known, "metric of the scores")
+    return table[table["metric"] == (metric or known[0])], metric or known[0]
+
+
+def _sizes(table: pd.DataFrame, *, metric: str = "") -> Figure:
+    rows, name = _of_metric(table, metric)
+    tasks = rows["tasks"] if "tasks" in rows else rows["mixture"]
+    counts = [len(str(t).split("+")) if isinstance(t, str) else len(t) for t in tasks]
+    return plots.sizes(rows.assign(k=counts), metric=name)
+
+
+def _encoders(table: pd.DataFrame, *, metric: str = "") -> Figure:
+    rows, name = _of_metric(table, metric)
+    if "encoder" not in rows:
+        raise InputError("expected scores of two encoders, found no column encoder")
+    return plots.encoders(rows, metric=name)
+
+
+def _rarefaction(table: pd.DataFrame, *, metric: str = "") -> Figure:
+    rows, name = _of_metric(table, metric)
+    if "n" not in rows or rows["n"].nunique() < 2:
+        raise InputError(
+            "expected scores of several numbers of texts, as score(..., rarefy=(100, 300, 1000)) gives them"
+        )
+    return plots.rarefaction(rows.dropna(subset=["low", "high"]), metric=name)
+
+
+def _gains(table: pd.DataFrame) -> Figure:
+    baseline = table["mixture"].fillna("").isin(BASELINES)
+    if not baseline.any() or baseline.all():
+        raise InputError("expected results with and without intermediate tasks, found no baseline to compare with")
+    keys = ["target", "language"]
+    means = table[baseline].groupby(keys)["value"].mean()
+    rows = table[~baseline].groupby(["mixture", *keys], sort=False)["value"].mean().reset_index()
+    known = rows.join(means.rename("baseline"), on=keys)
+    return plots.gains(known.assign(gain=known["value"] - known["baseline"]).dropna(subset=["gain"]))
+
+
+def _seeds(table: pd.DataFrame) -> Figure:
+    if "seed" not in table or table["seed"].nunique() < 2:
+        raise InputError("expected results of two seeds or more")
+    runs = table.assign(mixture=table["mixture"].fillna(""))
+    targets = runs.groupby(["mixture", "seed", "target"], sort=False)["value"].mean()
+    return plots.seeds(targets.groupby(["mixture", "seed"], sort=False).mean().reset_index())
 
 
 def _scores(table: pd.DataFrame, *, metric: str = "") -> Figure:
@@ -170,10 +306,34 @@ def _design(design: Design) -> Figure:
     return plots.groups(table[table["role"] != "baseline"], design.metric, "role")
 
 
-# The figures of tables, those that their columns ask for first.
-TABLES: Mapping[str, plots.TableFigure] = {
-    "distances": plots.TableFigure(plots.tree),
-    "results": plots.TableFigure(_of_section(sections.accuracy, "accuracy"), RESULTS),
-    "scores": plots.TableFigure(_scores, SCORES),
-    **plots.TABLES,
+@dataclass(frozen=True)
+class TableFigure:
+    """A figure of a table: the function that draws it, and the columns that the table must have."""
+
+    draw: Draw
+    columns: tuple[str, ...] = ()
+    unasked: bool = True
+
+    def fits(self, table: pd.DataFrame) -> bool:
+        """Whether the table is one that this figure is drawn of unasked."""
+        return self.unasked and bool(self.columns) and set(self.columns) <= set(map(str, table.columns))
+
+
+# The figures of tables by the name that `plot` takes, those that their columns ask for first; one without columns is drawn
+# where it is asked for. A new figure of a table is a function in `plots` and a line here.
+TABLES: Mapping[str, TableFigure] = {
+    "distances": TableFigure(plots.tree),
+    "map": TableFigure(plots.task_map),
+    "results": TableFigure(_of_section(sections.accuracy, "accuracy"), RESULTS),
+    "gains": TableFigure(_gains, RESULTS, unasked=False),
+    "seeds": TableFigure(_seeds, RESULTS, unasked=False),
+    "contributions": TableFigure(plots.contributions, ("task", "metric", "shapley", "low", "high")),
+    "scores": TableFigure(_scores, SCORES),
+    "sizes": TableFigure(_sizes, SCORES, unasked=False),
+    "encoders": TableFigure(_encoders, SCORES, unasked=False),
+    "rarefaction": TableFigure(_rarefaction, SCORES, unasked=False),
+    "forest": TableFigure(plots.forest, ("label", "estimate", "low", "high")),
+    "intervals": TableFigure(plots.intervals, ("label", "value", "low", "high")),
+    "lines": TableFigure(plots.lines),
+    "groups": TableFigure(plots.groups),
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,17 +32,27 @@ if TYPE_CHECKING:
     Source = pd.DataFrame | Path | str | Outcomes | Scores
 
 TITLE = "Semantic diversity of intermediate tasks and zero-shot transfer"
+ROLE = "role"  # the column of results that declares the sides of matched pairs
 PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "seaborn", "matplotlib")
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Presentation:
-    """How a report is presented: its title, a note of what a reader has to know first, and whether files are exported."""
+    """How a report is presented: its title, a note of what a reader has to know first, whether files are exported, and its
+    date (today's, or that of SOURCE_DATE_EPOCH)."""
 
     title: str = TITLE
     note: str = ""
     exports: bool = True
+    date: str = ""
+
+    @property
+    def line(self) -> str:
+        """The line under the title: the date, and what made the report."""
+        made = os.environ.get("SOURCE_DATE_EPOCH")
+        moment = datetime.fromtimestamp(int(made), UTC) if made else datetime.now(UTC)
+        return f"{self.date or moment.date().isoformat()}, diversity {__version__}"
 
 
 @dataclass(frozen=True)
@@ -66,9 +78,9 @@ def report(
     """Write the report to OUTPUT (an `.html` file), and its tables and figures to folders beside it.
 
     `results`, `scores` and `analysis` are those of `fit`; `metric` and the outcome of the analysis are the primary ones,
-    declared before. `groups` are those of `compare`: a mapping, or a column of the results such as `role`,
-    which a grid of matched pairs writes. What the tables do not allow (one seed, one target, three mixtures) is explained
-    in its place. The scores of relabelled mixtures are computed from the shipped moments where the analysis has no
+    declared before. `groups` are those of `compare`; without them, the column `role` that a grid of matched pairs writes,
+    else thirds of diversity. What the tables do not allow (one seed, one target, three mixtures) is explained in its
+    place. The scores of relabelled mixtures are computed from the shipped moments where the analysis has no
     scorers.
 
     Parameters
@@ -117,11 +129,13 @@ def report(
         fitted = _or_why(lambda: fit(runs, known, metric=metric, analysis=asked))
         _next(bar, "pairs")
         of_pairs = replace(asked, bootstrap=None)
-        compared = _or_why(lambda: compare(runs, known, metric=metric, groups=groups, analysis=of_pairs))
+        sides = groups if groups is not None else declared(runs)
+        compared = _or_why(lambda: compare(runs, known, metric=metric, groups=sides, analysis=of_pairs))
         _next(bar, "page")
         findings = Findings(fitted, compared, runs, known.of(metric, asked.encoder), known.frame)
         settings = {
-            "alpha": asked.alpha, "rope": "half a point of 100" if asked.rope is None else asked.rope, "seed": asked.seed,
+            "alpha": asked.alpha, "seed": asked.seed,
+            "rope": "half a point of 100" if asked.rope is None else asked.rope,
             "version": __version__, "covariates": ", ".join(asked.covariates) or "none",
         }  # fmt: skip
         facts = _facts(
@@ -129,15 +143,21 @@ def report(
         )
         content = [
             *sections.of(findings, top.note),
-            words.methods(fitted, compared, runs.runs, settings),
+            words.methods(fitted, compared, words.Materials(runs, findings.primary, settings)),
             sections.provenance(facts),
         ]
         target.parent.mkdir(parents=True, exist_ok=True)
-        html = store.write(target, page.render(top.title, content))
+        html = store.write(target, page.render(top.title, content, note=top.line))
         _next(bar, "files")
         files = tuple(page.export(content, target.parent)) if top.exports else ()
         bar.update()
     return Report(html, files, fitted, compared)
+
+
+def declared(outcomes: Outcomes) -> str | None:
+    """The column of the results that declares diverse and homogeneous mixtures, as a design of matched pairs does."""
+    rows = outcomes.rows
+    return ROLE if ROLE in rows and {"diverse", "homogeneous"} <= set(rows[ROLE].astype(str)) else None
 
 
 def _resolved(asked: Analysis, fitted: Fit | str) -> Analysis:

@@ -24,8 +24,11 @@ def ground() -> None:
 
 
 @contextmanager
-def theme(dark: bool = False) -> Iterator[None]:
-    """The style of the figures that are drawn inside the block; matplotlib's settings are as before after it."""
+def theme(dark: bool = False, letters: float = 10.0) -> Iterator[None]:
+    """The style of the figures that are drawn inside the block, with letters of so many points.
+
+    Matplotlib's settings are as before after it.
+    """
     import cycler
     import matplotlib
 
@@ -35,7 +38,7 @@ def theme(dark: bool = False) -> Iterator[None]:
     ink, grid = INK[dark], GRID[dark]
     settings = {
         **seaborn.axes_style("ticks"),
-        **seaborn.plotting_context("notebook", font_scale=0.85),
+        **seaborn.plotting_context("notebook", font_scale=0.085 * letters),
         **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), ink),
         "grid.color": grid,
         "axes.spines.top": False,

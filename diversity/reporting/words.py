@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diversity import catalog
-from diversity.reporting.page import Paragraph, Section, cell
-from diversity.stats import sentences
+from diversity.display import numbers
+from diversity.display.numbers import amount, count
+from diversity.reporting.page import Paragraph, Section
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from diversity.stats.compare import Comparison
     from diversity.stats.fit import Fit
+    from diversity.studies.outcomes import Outcomes
 
 OUTCOMES = {
     "mean9": "the mean of the nine targets of XTREME",
@@ -23,24 +26,40 @@ OUTCOMES = {
     "retrieval": "the mean of the two retrieval targets of XTREME",
     "mean": "the mean of all targets of the results",
 }
+BROKEN = "fine-tuning probably failed"  # in the note on runs that score the same in every language
 BASELINES = (
-    "Diversity has to beat what is known without it: k, the number of tasks; log_budget, the logarithm of the training "
-    "examples; single_mean, the mean of what the members of a mixture reach alone. A dash stands where a predictor is not "
-    "known or is the same for all mixtures that are judged."
+    "What diversity has to beat: the number of tasks, the number of training examples, and the mean of what the tasks of a "
+    "mixture reach alone. A dash: not known, or the same for all mixtures."
 )
-CHECKS: Mapping[str, str] = {
-    "predictive": "Predictive R²: mixtures without a task (without a target) predict those with it; below 0 is worse than "
-    "the mean. With single_mean, all are judged on mixtures of several tasks.",
-    "members": "The slope, and the slope given what each task is worth (the shares of the tasks are fixed effects).",
-    "correlations": "Correlations over mixtures of all sizes; low and high over new tasks and new noise; naive: as if "
-    "mixtures were independent.",
-    "partial": "Partial correlations of diversity and outcome given each baseline (p naive).",
-    "shapes": "Is the relation a line? R² of a line, of a parabola (p of its curvature) and of the best monotone fit.",
-    "ranking": "Were the mixtures of greatest score trained: quality of the ranking (NDCG, 1 is perfect) and points lost "
-    "against the best mixture when the best of the first 1, 3 or 5 is kept (regret).",
-    "measurement": "Measurement: reliability is the share of variance that is not error; corrected_slope undoes the "
-    "flattening by errors of the score, slope_sd is what they make of the slope; ceiling is the greatest |r| that noise of "
-    "the seeds leaves.",
+# Of each table of the checks: what it asks, and its caption.
+CHECKS: Mapping[str, tuple[str, str]] = {
+    "predictive": (
+        "Does diversity predict mixtures with a task it has not seen?",
+        "Predictive R²: mixtures without a task (or a target) predict those with it. Below 0 is worse than the mean.",
+    ),
+    "members": (
+        "Does the slope hold, allowing for what each task is worth?",
+        "The slope, and the slope with the shares of the tasks as fixed effects.",
+    ),
+    "correlations": (
+        "Correlations over mixtures of all sizes",
+        "Intervals are over new tasks and new noise; as if independent: as if mixtures shared no tasks.",
+    ),
+    "partial": ("Correlations allowing for each baseline", "Partial correlations of diversity and outcome."),
+    "shapes": (
+        "Is the relation a line?",
+        "R² of a line, of a parabola (p of its curvature), and of the best rising or falling curve.",
+    ),
+    "ranking": (
+        "If you had trained only the most diverse mixtures",
+        "Had you trained only the 1, 3 or 5 first by each ranking: points lost against the best mixture, and the quality of "
+        "the ranking (1 is perfect).",
+    ),
+    "measurement": (
+        "How exact are the scores and the outcomes?",
+        "Reliability is the share of variance that is not error; the ceiling is the greatest correlation that the noise of "
+        "seeds leaves.",
+    ),
 }
 
 
@@ -69,32 +88,72 @@ def metric(name: str) -> str:
     if not described.size_dependent:
         return said
     rest = "; the U estimate does not" if described.unbiased(**options) else ""
-    return f"{said} The plain estimate grows with the number of texts that it is measured on{rest}."
+    return f"{said} The plain estimate grows with the number of texts{rest}."
 
 
-def methods(
-    fit: Fit | str, comparison: Comparison | str, runs: pd.DataFrame, settings: Mapping[str, object]
-) -> Section:
-    """Paragraph for a paper: every sentence is of what was done here."""
+@dataclass(frozen=True)
+class Materials:
+    """What a methods section names: the results, the scores of the primary metric, and the settings of the analysis."""
+
+    outcomes: Outcomes
+    primary: pd.DataFrame
+    settings: Mapping[str, object]
+
+
+def methods(fit: Fit | str, comparison: Comparison | str, materials: Materials) -> Section:
+    """Paragraphs for a paper: every sentence is of what was done here."""
     title = "Methods, ready for a paper"
     if isinstance(fit, str):
         why = f"The methods text cannot be shown: {fit.rstrip('.')}."
         return Section("methods", title, (Paragraph(why, "missing"),))
-    closing = f"Draws are seeded ({settings.get('seed')}). Computed with diversity {settings.get('version')}."
-    parts = (_measured(fit, runs), _tested(fit, settings), _besides(fit), _compared(comparison), closing)
-    return Section("methods", title, tuple(Paragraph(part) for part in parts if part))
+    settings = materials.settings
+    closing = f"Random draws used seed {settings.get('seed')}. Computed with diversity {settings.get('version')}."
+    parts = (
+        _texts(fit, materials), _trained(fit, materials), _tested(fit, settings), _reported(fit), _compared(comparison),
+        closing,
+    )  # fmt: skip
+    said = "What was done, in sentences to copy. Parts in square brackets are not in the tables: fill them in."
+    return Section("methods", title, (Paragraph(said, "intro"), *(Paragraph(part) for part in parts if part)))
 
 
-def _measured(fit: Fit, runs: pd.DataFrame) -> str:
-    counts = {name: runs[name].nunique() for name in ("target", "language", "seed")}
-    there = ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items())
-    english = "" if set(runs["language"]) == {"en"} or "en" not in set(runs["language"]) else ", English included"
-    span = [t for t in catalog.targets() if catalog.task(t).kind == "span" and t in set(runs["target"])]
-    answers = " question answering counts as the mean of exact match and F1," if span else ""
+def _texts(fit: Fit, materials: Materials) -> str:
+    """How diversity was measured: metric, encoder, texts."""
+    scores = materials.primary
+    encoders = sorted({str(name) for name in scores["encoder"] if str(name)}) if "encoder" in scores else []
+    encoder = f"the sentence encoder {encoders[0]}" if len(encoders) == 1 else "the sentence encoder [name]"
+    texts = "[number] texts"
+    if "n" in scores and scores["n"].notna().all():
+        least, most = int(scores["n"].min()), int(scores["n"].max())
+        texts = f"{least:,} texts" if least == most else f"{least:,} to {most:,} texts"
     return (
-        f"We scored the semantic diversity of {sentences.count(fit.n_mixtures, 'mixture')} made of {fit.n_tasks} English "
-        f"tasks with {fit.metric} and related it to {fit.outcome}, {outcome(fit.outcome)} (results: {there};{answers} "
-        f"each target as the mean over its languages{english}, and over seeds)."
+        f"We measured the semantic diversity of {count(fit.n_mixtures, 'mixture')} of {fit.n_tasks} English tasks with "
+        f"{fit.metric}, on {texts} of each mixture, embedded with {encoder}."
+    )
+
+
+def _trained(fit: Fit, materials: Materials) -> str:
+    """What was trained and evaluated: model, design, targets."""
+    runs, rows = materials.outcomes.runs, materials.outcomes.rows
+    models = sorted({str(name) for name in rows["model"] if str(name)}) if "model" in rows else []
+    model = models[0] if len(models) == 1 else f"[{count(len(models), 'model')}]" if models else "[model]"
+    sizes = sorted(set(fit.tables["mixtures"]["k"]))
+    tasks = (
+        "1 task"
+        if sizes == [1]
+        else f"{' or '.join(map(str, sizes)) if len(sizes) < 4 else f'{sizes[0]} to {sizes[-1]}'} tasks"
+    )
+    roles = (
+        [r for r in dict.fromkeys(rows["role"].astype(str)) if r not in ("", "nan", "None")] if "role" in rows else []
+    )
+    chosen = f" (roles in the design: {', '.join(roles)})" if roles else ""
+    counts = [count(runs[name].nunique(), name) for name in ("target", "language", "seed")]
+    english = "" if "en" not in set(runs["language"]) or set(runs["language"]) == {"en"} else ", English included"
+    span = [t for t in catalog.targets() if catalog.task(t).kind == "span" and t in set(runs["target"])]
+    answers = " Question answering counts as the mean of exact match and F1." if span else ""
+    return (
+        f"{model} was trained on each mixture of {tasks}{chosen}, then on each target in English, and evaluated without "
+        f"further training in the other languages ({', '.join(counts)}). The outcome is {fit.outcome}, "
+        f"{outcome(fit.outcome)}; each target is the mean over its languages{english}, and over seeds.{answers}"
     )
 
 
@@ -102,57 +161,59 @@ def _tested(fit: Fit, settings: Mapping[str, object]) -> str:
     if math.isnan(fit.p):
         return f"The effect was not tested: {fit.why}."
     how = (
-        "a permutation of the tasks' labels: outcomes stay, the tasks exchange their texts, and the diversity of each "
-        f"relabelled mixture is known ({fit.primary.partition('(')[2].rstrip(')')}); its interval holds the slopes that it "
-        "does not reject. It is exact where it does not matter to outcomes which task bears which texts"
+        "permutes the labels of the tasks: outcomes stay, tasks exchange their texts, and the diversity of each relabelled "
+        f"mixture is known ({fit.primary.partition('(')[2].rstrip(')')}). It is exact if which task has which texts does not "
+        "matter to outcomes"
         if math.isfinite(fit.p_permutation)
-        else "restricted maximum likelihood with a random effect of each task, its t compared with a parametric bootstrap "
-        "under the fitted null; its interval holds the slopes that it does not reject"
+        else "fits a random effect of each task by restricted maximum likelihood, and compares its t with a parametric "
+        "bootstrap under the fitted null"
     )
-    members = fit.tables["members"]
     given = settings.get("covariates", "none")
     covariates = "" if given == "none" else f" Covariates in the regression: {given}."
-    alone = (
-        " and holds given what each task is worth, the single tasks being among the mixtures"
-        if len(members) > 1
-        else ""
-    )
+    alone = ", and the effect holds allowing for what each task is worth" if len(fit.tables["members"]) > 1 else ""
     return (
-        "Mixtures share tasks, so the task, not the mixture, is the unit of chance. The primary test is "
+        "Mixtures share tasks, so the task, not the mixture, is the unit of chance. The primary test "
         f"{how}. It compares mixtures of one size.{covariates} Slopes are for one standard deviation of diversity within "
-        f"mixtures of one size, with {sentences.level(fit.alpha)} intervals. An effect counts as established where p is at "
-        f"most {cell(fit.alpha)}{alone}."
+        f"mixtures of one size. The {numbers.level(fit.alpha)} intervals contain the slopes that the test does not reject. "
+        f"An effect counts as established where p is at most {numbers.number(fit.alpha).removeprefix('0')}{alone}."
     )
 
 
-def _besides(fit: Fit) -> str:
+def _reported(fit: Fit) -> str:
     least = fit.minimum_detectable_slope
     model = (
-        "a multi-membership mixed model (REML, a random effect of each task) and "
+        "a multi-membership mixed model (REML, a random effect of each task), "
         if math.isfinite(fit.p_permutation)
         else ""
     )
+    units = " points" if fit.in_points else ""
     power = (
-        f"With the spread estimated, the verdict shows a slope of {sentences.number(least)} with 80 % power (simulated). "
+        f"By simulation with the estimated spread, a slope of {amount(least, points=fit.in_points)}{units} is detected with "
+        "80 % power. "
         if math.isfinite(least)
         else ""
     )
     return (
-        f"{power}Beside it we report {model}ordinary regression, which takes mixtures that share tasks as independent; "
-        "slopes of single targets with p-values corrected by Holm (1979) and by Benjamini and Hochberg (1995); and every "
-        "specification that these tables allow (Simonsohn et al. 2020)."
+        f"{power}We also report {model}ordinary regression, which treats mixtures that share tasks as independent; slopes of "
+        "single targets, corrected by Holm (1979) and by Benjamini and Hochberg (1995); and every specification that the "
+        "tables allow (Simonsohn et al. 2020)."
     )
 
 
 def _compared(comparison: Comparison | str) -> str:
     if isinstance(comparison, str):
         return ""
+    c = comparison
+    units = " points" if c.in_points else ""
     region = (
-        ""
-        if math.isnan(comparison.rope)
-        else f" Differences within {sentences.number(comparison.rope)} count as practically none."
+        "" if math.isnan(c.rope) else f" Differences up to {amount(c.rope, points=c.in_points)}{units} count as none."
+    )
+    sides = (
+        "declared diverse and homogeneous mixtures"
+        if c.metric == "group"
+        else "the most and the least diverse mixtures"
     )
     return (
-        f"We also compared the most with the least diverse mixtures in {sentences.count(comparison.n_pairs, 'pair')} of the "
-        f"same number of tasks (and budget, where known).{region}"
+        f"We also compared {sides} in {count(c.n_pairs, 'pair')} with the same number of tasks (and training examples, where "
+        f"known).{region}"
     )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from diversity import catalog
+from diversity.display import numbers
+from diversity.display.summary import Summary
 from diversity.stats import matching, model, paired, sentences
 from diversity.stats.analysis import Analysis
 from diversity.stats.paired import PairedTest, Pairs
@@ -35,7 +37,7 @@ SIMULATED = 1999  # draws of the parametric bootstrap
 RELABELLINGS = 1999  # for each of which groups and pairs are formed again
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(Result):
     """Diverse minus homogeneous, in outcome units (accuracy points), over matched pairs.
 
@@ -82,6 +84,11 @@ class Comparison(Result):
     def sentence(self) -> str:
         """The verdict in words that follow from the numbers."""
         return sentences.of_comparison(self)
+
+    @property
+    def card(self) -> Summary:
+        """What a reader sees first."""
+        return sentences.card_of_comparison(self)
 
 
 def compare(
@@ -326,8 +333,8 @@ class _Tests:
             return [
                 f"the difference cannot be told apart from what the tasks are worth, so none is decided: {self.untested}"
             ]
-        numbers = f"{sentences.signed(given.difference)}, {sentences.p_value(given.p())}"
-        return [f"the difference does not hold given what each task is worth ({numbers}), so none is decided"]
+        shown = f"{numbers.signed(given.difference)}, {numbers.p_value(given.p())}"
+        return [f"the difference does not hold given what each task is worth ({shown}), so none is decided"]
 
 
 def _tests(matched: Matched, pairs: Pairs, tester: model.Tester, rng: np.random.Generator) -> _Tests:
@@ -335,7 +342,7 @@ def _tests(matched: Matched, pairs: Pairs, tester: model.Tester, rng: np.random.
     study, n = matched.study, len(pairs)
     if n < FEWEST:
         verb = "is" if n == 1 else "are"
-        return _Tests(why=f"{sentences.count(n, 'pair')} {verb} too few for an interval that knows of shared tasks")
+        return _Tests(why=f"{numbers.count(n, 'pair')} {verb} too few for an interval that allows for shared tasks")
     relabelled, pairs_of = _relabelled(matched, tester)
     choice = model.primary_test(
         study.weights, relabelled=isinstance(relabelled, Relabelled), chosen_by_diversity=tester.chosen(study)
@@ -436,7 +443,7 @@ def _notes(side: Sequence[str], pairs: Pairs, study: Study, region: float) -> li
     unpaired = sum(s != "" for s in side) - 2 * len(pairs)
     if unpaired:
         verb = "has no partner and is" if unpaired == 1 else "have no partner and are"
-        notes.append(f"{sentences.count(unpaired, 'mixture')} of a group {verb} not compared")
+        notes.append(f"{numbers.count(unpaired, 'mixture')} of a group {verb} not compared")
     if math.isnan(region):
         why = "lower outcomes are better" if study.lower_is_better else "the outcomes are not in points of 100"
         notes.append(f"{why}, so there is no region of practical equivalence: give one with --rope")

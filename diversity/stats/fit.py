@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diversity.display import numbers
+from diversity.display.summary import Summary
 from diversity.stats import (
     correlation,
     influence,
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 BOOTSTRAP = 1000  # draws for the intervals of correlations
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit(Result):
     """The answer for one metric and one outcome.
 
@@ -98,6 +100,11 @@ class Fit(Result):
     def sentence(self) -> str:
         """The verdict in words that follow from the numbers."""
         return sentences.of_fit(self)
+
+    @property
+    def card(self) -> Summary:
+        """What a reader sees first."""
+        return sentences.card_of_fit(self)
 
 
 def fit(
@@ -182,7 +189,8 @@ def fit(
     rng = np.random.default_rng(asked.seed)
     reml = _reml(study, design, rng)
     spread = {"sd_task": reml["sd_task"], "sd_noise": reml["sd_noise"]}
-    least = _detectable(study, tester, estimate, spread, members is not None)
+    curve = _power(study, tester, estimate, spread, members is not None)
+    least = _least(curve)
     predicted = predictive.table(study)
     r2 = dict(zip(predicted["predictor"], predicted["r2_leave_one_task_out"], strict=True))
     tables = {
@@ -191,6 +199,8 @@ def fit(
         "members": _members(estimate, members),
         "mixtures": _mixtures(study),
         "design": power.design_table(study.weights, study.x, **spread, least=least),
+        "power": curve,
+        "null": _null(estimate),
     }
     if details:
         tables |= _details(study, design, tester, rng)
@@ -253,26 +263,43 @@ def _plain_slope(study: Study, design: model.DesignMatrix) -> float:
     return float(left @ study.y / (left @ left))
 
 
-def _detectable(
+def _power(
     study: Study, tester: model.Tester, estimate: model.Estimates, spread: Mapping[str, float], members: bool
-) -> float:
-    """The slope that the verdict would show with 80 % power, with the spread of tasks and noise that REML estimates."""
-    if estimate.choice.test == "none" or not math.isfinite(spread["sd_noise"]):
-        return math.nan
-    relabelled = tester.relabelled(study, few=True) if estimate.choice.test == "labels" else None
-    return power.detectable(
-        power.Setting(
+) -> pd.DataFrame:
+    """How often the verdict would show slopes, with the spread of tasks and noise that REML estimates: `slope, power`."""
+    import pandas as pd
+
+    tried: list[tuple[float, float]] = []
+    if estimate.choice.test != "none" and math.isfinite(spread["sd_noise"]):
+        relabelled = tester.relabelled(study, few=True) if estimate.choice.test == "labels" else None
+        setting = power.Setting(
             study.weights,
             study.z,
             None if isinstance(relabelled, str) else relabelled,
             sd_task=spread["sd_task"],
             sd_noise=spread["sd_noise"],
             members=members,
-        ),
-        alpha=tester.analysis.alpha,
-        draws=100,
-        rng=np.random.default_rng(tester.analysis.seed),
-    )
+        )
+        rng = np.random.default_rng(tester.analysis.seed)
+        tried = power.curve(setting, alpha=tester.analysis.alpha, draws=100, rng=rng)
+    return pd.DataFrame(sorted(tried), columns=["slope", "power"])
+
+
+def _least(curve: pd.DataFrame) -> float:
+    """The least slope that is shown with 80 % power: infinite where none is, nan where there is no test."""
+    shown = curve.loc[curve["power"] >= 0.8, "slope"]
+    return math.nan if curve.empty else float(shown.min()) if len(shown) else math.inf
+
+
+def _null(estimate: model.Estimates, bins: int = 60) -> pd.DataFrame:
+    """The slopes that relabelled tasks give, as shares of bins: `slope, share`; no rows where labels are not permuted."""
+    import pandas as pd
+
+    if estimate.labels is None:
+        return pd.DataFrame({"slope": [], "share": []})
+    slopes = estimate.labels.relabelled_slopes(np.zeros(len(estimate.labels.yy)))[0][0]
+    counts, edges = np.histogram(slopes[np.isfinite(slopes)], bins=bins)
+    return pd.DataFrame({"slope": (edges[:-1] + edges[1:]) / 2, "share": counts / max(counts.sum(), 1)})
 
 
 def _details(
@@ -344,8 +371,8 @@ def _notes(
         and math.isfinite(members.p[0])
         and model.verdict(estimate, members, alpha=alpha) == "not established"
     ):
-        slope, given = float(members.slope[0]), sentences.p_value(float(members.p[0]))
-        notes.append(f"the slope does not hold given what each task is worth ({sentences.signed(slope)}, {given})")
+        slope, given = float(members.slope[0]), numbers.p_value(float(members.p[0]))
+        notes.append(f"the slope does not hold given what each task is worth ({numbers.signed(slope)}, {given})")
     if estimate.choice.test == "bootstrap":
         relabelled = tester.relabelled(study)
         reason = "the mixtures were chosen by their diversity" if tester.chosen(study) else relabelled

@@ -122,10 +122,24 @@ def detectable(
     draws: int = 400,
     rng: np.random.Generator | None = None,
 ) -> float:
-    """The slope on `z` that a verdict shows with that power; infinite where no slope does.
+    """The slope on `z` that a verdict shows with that power; infinite where no slope does (see `curve`)."""
+    tried = curve(setting, power=power, alpha=alpha, draws=draws, rng=rng)
+    return min((slope for slope, share in tried if share >= power), default=math.inf)
+
+
+def curve(
+    setting: Setting,
+    *,
+    power: float = 0.8,
+    alpha: float = 0.05,
+    draws: int = 400,
+    rng: np.random.Generator | None = None,
+) -> list[tuple[float, float]]:
+    """Slopes on `z`, and how often a verdict shows each, up to one that is shown with that power, and near it.
 
     Simulated: the same `draws` outcomes under no relation, a slope added, and the verdict given as `fit` gives it.
     """
+    tried: list[tuple[float, float]] = []
     rng = rng or np.random.default_rng(0)
     weights, z = setting.weights, setting.z
     none = outcomes(weights, sd_task=setting.sd_task, sd_noise=setting.sd_noise, draws=draws, rng=rng)
@@ -133,18 +147,20 @@ def detectable(
     unit = math.hypot(setting.sd_task, setting.sd_noise) or 1.0
 
     def shown(slope: float) -> bool:
-        return bool(few.rejected(none + slope * z[:, None], alpha, np.random.default_rng(0)).mean() >= power)
+        share = float(few.rejected(none + slope * z[:, None], alpha, np.random.default_rng(0)).mean())
+        tried.append((slope, share))
+        return share >= power
 
     high = 0.125 * unit
     while not shown(high):
         high *= 2
         if high > 1e3 * unit:
-            return math.inf
+            return tried
     low = high / 2 if high > 0.125 * unit else 0.0
     for _ in range(5):
         middle = (low + high) / 2
         low, high = (low, middle) if shown(middle) else (middle, high)
-    return high
+    return tried
 
 
 def promised(weights: Array, *, chosen_by_diversity: bool) -> TestChoice:

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
+from diversity.display.summary import Shown
+
 if TYPE_CHECKING:
     import pandas as pd
 
 Number = str | int | float | None | Mapping[str, float | None] | Sequence[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Result(Shown):
     """Numbers as fields, the DataFrames that they come from as `tables`, and what a reader must know as `notes`.
 
     Where a plan binds the analysis, `plan` is the hash of what it declares, `frozen` the date of that, `deviations` what is

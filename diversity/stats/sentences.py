@@ -1,4 +1,4 @@
-"""Every sentence that the statistics say, from the numbers alone: counts in words, numbers with the digits they need."""
+"""Every sentence that the statistics say, from the numbers alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diversity.display.numbers import amount, count, interval, level, number, p_value
+from diversity.display.summary import Summary
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -14,127 +17,174 @@ if TYPE_CHECKING:
     from diversity.stats.fit import Fit
 
 
-def number(value: float, digits: int = 3) -> str:
-    """A number with so many significant digits; `unknown` where there is none, and no minus before a zero.
-
-    >>> number(0.12345), number(-0.0), number(float("nan")), number(float("-inf"))
-    ('0.123', '0', 'unknown', 'minus infinity')
-    """
-    if math.isnan(value):
-        return "unknown"
-    if math.isinf(value):
-        return "infinity" if value > 0 else "minus infinity"
-    return f"{value + 0.0:.{digits}g}" if value else "0"
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """The same with its sign.
-
-    >>> signed(0.5), signed(-0.5), signed(-0.0)
-    ('+0.5', '-0.5', '0')
-    """
-    return f"+{number(value, digits)}" if value > 0 and math.isfinite(value) else number(value, digits)
-
-
-def interval(low: float, high: float) -> str:
-    """The ends of an interval with as many digits as tell them apart, and in words where they are not finite.
-
-    >>> interval(-1.0, 2.5), interval(1.00001, 1.00002), interval(-math.inf, math.inf), interval(-math.inf, 2.0)
-    ('-1 to +2.5', '+1.00001 to +1.00002', 'any slope', 'up to +2')
-    """
-    if math.isnan(low) or math.isnan(high):
-        return "unknown"
-    if math.isinf(low) or math.isinf(high):
-        if math.isinf(low) and math.isinf(high):
-            return "any slope"
-        return f"up to {signed(high)}" if math.isinf(low) else f"{signed(low)} or more"
-    for digits in range(3, 16):
-        if low == high or (signed(low, digits) != signed(high, digits)):
-            break
-    return f"{signed(low, digits)} to {signed(high, digits)}"
-
-
-def count(n: int, noun: str) -> str:
-    """A number of things.
-
-    >>> count(1, "mixture"), count(1200, "task")
-    ('1 mixture', '1,200 tasks')
-    """
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def level(alpha: float) -> str:
-    """The level of intervals whose tests are at alpha.
-
-    >>> level(0.05), level(0.1), level(0.01)
-    ('95 %', '90 %', '99 %')
-    """
-    return f"{number(100 * (1 - alpha), 6)} %"
-
-
-def p_value(p: float) -> str:
-    """`p = .03`, or below what is printed.
-
-    >>> p_value(0.03), p_value(1e-9)
-    ('p = 0.03', 'p < 0.0001')
-    """
-    return "p < 0.0001" if p < 1e-4 else f"p = {number(p)}"
+BASELINES = {
+    "k": "number of tasks", "log_budget": "number of training examples", "single_mean": "mean of its tasks alone"
+}  # fmt: skip
 
 
 def of_fit(fit: Fit) -> str:
-    """The verdict of a fit."""
-    begin = f"{fit.mark}{count(fit.n_mixtures, 'mixture')}, {count(fit.n_tasks, 'task')}"
+    """The answer of a fit: what was found, with its interval, and how little the study could have shown."""
     if math.isnan(fit.p):
-        return f"{begin}: an effect of {fit.metric} on {fit.outcome} is not established: {fit.why}."
+        return f"{headline(fit)} {fit.why[:1].upper()}{fit.why[1:]}."
+    said = [f"{headline(fit)} Mixtures one standard deviation more diverse {_scored(fit.slope_per_sd, fit.in_points)}"]
+    said[0] += f" ({_tested(fit.low, fit.high, fit)})."
+    if fit.lower_is_better:
+        said.append("Lower is better.")
+    if fit.established:
+        return " ".join((*said, *_plain(fit)))
+    if fit.p <= fit.alpha:
+        said.append("The effect does not hold once each task's own worth is allowed for.")
+    return " ".join((*said, *detectable(fit), *_plain(fit)))
+
+
+def headline(fit: Fit) -> str:
+    """The answer of a fit in a few words."""
+    if math.isnan(fit.p):
+        return f"{fit.mark}No answer."
+    if not fit.established:
+        return f"{fit.mark}No clear effect."
+    return f"{fit.mark}More diverse mixtures did {'better' if fit.verdict == 'positive' else 'worse'}."
+
+
+def detectable(fit: Fit) -> list[str]:
+    """The smallest effect that the study could have detected, as a sentence; none where it is not known."""
+    least = fit.minimum_detectable_slope
+    if math.isnan(least):
+        return []
+    if math.isinf(least):
+        return ["This study could not have detected an effect of any size."]
     units = " points" if fit.in_points else ""
-    effect = (
-        f"{begin}: one standard deviation of {fit.metric} within mixtures of one size ({number(fit.sd)}) is related to "
-        f"{signed(fit.slope_per_sd)}{units} of {fit.outcome} ({level(fit.alpha)} interval {interval(fit.low, fit.high)}; "
-        f"{fit.primary}, {p_value(fit.p)})"
-    )
-    if fit.verdict == "not established":
-        return f"{effect}: an effect is not established.{_plain(fit)}"
-    side = "better" if fit.verdict == "positive" else "worse"
-    lower = ", lower being better" if fit.lower_is_better else ""
-    return f"{effect}: the effect is {fit.verdict}, more diverse mixtures did {side}{lower}.{_plain(fit)}"
+    return [f"This study could only have detected about {amount(least, points=fit.in_points)}{units}."]
 
 
-def _plain(fit: Fit) -> str:
-    """Where the slope of plain regression within sizes is another one, that is said."""
+def _scored(difference: float, points: bool) -> str:
+    """What the one scored beside the other."""
+    if not difference:
+        return "scored the same"
+    units = " points" if points else ""
+    return f"scored {amount(abs(difference), points=points)}{units} {'higher' if difference > 0 else 'lower'}"
+
+
+def _tested(low: float, high: float, result: Fit | Comparison) -> str:
+    """The interval and p of a result that was tested."""
+    return f"{level(result.alpha)} CI {interval(low, high, points=result.in_points)}, {p_value(result.p)}"
+
+
+def _plain(fit: Fit) -> list[str]:
+    """Where the slope of plain regression within sizes is another one, a sentence says so."""
     slope, plain = fit.slope_per_sd, fit.plain_slope
     if math.isnan(plain) or (fit.low <= plain <= fit.high and plain * slope >= 0):
-        return ""
-    return (
-        f" This is given what the tasks are worth; the plain slope within sizes is {signed(plain)}, "
-        f"{'of the other sign' if plain * slope < 0 else 'outside that interval'}."
-    )
+        return []
+    sign = "the other sign" if plain * slope < 0 else "outside the interval"
+    shown = amount(plain, points=fit.in_points)
+    return [f"This allows for what each task is worth; plain regression gives {shown}, {sign}."]
 
 
 def of_comparison(comparison: Comparison) -> str:
-    """The verdict of a comparison."""
+    """The answer of a comparison of pairs."""
     c = comparison
-    units = " points" if c.in_points else ""
-    begin = f"{c.mark}{count(c.n_pairs, 'pair')} of mixtures, {count(c.n_tasks, 'task')}"
-    difference = f"diverse minus homogeneous {signed(c.difference)}{units} of {c.outcome}"
+    scored = f"Diverse mixtures {_scored(c.difference, c.in_points)}{' as' if not c.difference else ' than'} homogeneous ones"
+    pairs = count(c.n_pairs, "matched pair")
     if math.isnan(c.low_tasks):
-        return f"{begin}: {difference}; nothing is decided: {c.why}."
+        return f"{judged(c)} {scored} in {pairs}. There is no interval: {c.why}."
+    said = [f"{judged(c)} {scored} in {pairs} ({_tested(c.low_tasks, c.high_tasks, c)})."]
     if math.isnan(c.rope):
-        said = {
-            "better": "diverse mixtures are better than homogeneous ones",
-            "worse": "diverse mixtures are worse than homogeneous ones",
-        }.get(c.verdict, "whether diverse mixtures are better than homogeneous ones is not decided")
-        region = "no region of practical equivalence is given"
-    else:
-        said = {
-            "better": "diverse mixtures are practically better than homogeneous ones",
-            "worse": "diverse mixtures are practically worse than homogeneous ones",
-            "equal": "diverse and homogeneous mixtures are practically equal",
-            "undecided": "whether diverse mixtures are better than homogeneous ones is not decided",
-        }[c.verdict]
-        region = f"practically none: up to {number(c.rope)}"
-    lower = "; lower is better" if c.lower_is_better else ""
-    ends = f"{level(c.alpha)} interval {interval(c.low_tasks, c.high_tasks)}".replace("any slope", "any difference")
-    return f"{begin}: {said}: {difference} ({ends}; {p_value(c.p)}; {region}{lower})."
+        said.append("What difference would count as none was not given.")
+    elif c.rope:
+        units = " points" if c.in_points else ""
+        said.append(f"Differences up to {amount(c.rope, points=c.in_points)}{units} count as none.")
+    if c.lower_is_better:
+        said.append("Lower is better.")
+    return " ".join(said)
+
+
+def judged(comparison: Comparison) -> str:
+    """The answer of a comparison in a few words."""
+    return comparison.mark + {
+        "better": "Diverse mixtures did better.",
+        "worse": "Diverse mixtures did worse.",
+        "equal": "Practically no difference.",
+        "undecided": "No clear difference.",
+    }[comparison.verdict]
+
+
+def other_tests(comparison: Comparison) -> list[str]:
+    """The intervals and tests of a comparison beside its primary one, a sentence each; none that is not known."""
+    c, said = comparison, []
+    if math.isfinite(c.low):
+        ends = interval(c.low, c.high, points=c.in_points)
+        said.append(f"A bootstrap over pairs, as if they shared no tasks, gives {ends}.")
+    tests = [("task labels", c.p_permutation), ("parametric bootstrap", c.p_reml)]
+    known = [f"{p_value(p)} by {name}" for name, p in tests if math.isfinite(p) and p != c.p]
+    if math.isfinite(c.p_sign_flip):
+        known.append(f"{p_value(c.p_sign_flip)} as if pairs shared no tasks, which is too optimistic")
+    if known:
+        said.append(f"Other tests: {'; '.join(known)}.")
+    if math.isfinite(c.effect_size):
+        said.append(f"Effect size: {number(c.effect_size, 2)} standard deviations of the differences.")
+    return said
+
+
+def of_baselines(fit: Fit) -> list[str]:
+    """Correlations, and whether diversity predicts better than what is known without it, a sentence each."""
+    known = [("Pearson", fit.pearson), ("Spearman", fit.spearman), ("Kendall", fit.kendall)]
+    r = ", ".join(f"{name} {value:.2f}" for name, value in known if math.isfinite(value))
+    predicted = [
+        ("diversity", fit.r2_leave_one_task_out),
+        *((BASELINES.get(n, n), v) for n, v in fit.baselines.items()),
+    ]
+    r2 = ", ".join(f"{name} {value:.2f}" for name, value in predicted if value is not None and math.isfinite(value))
+    said = [f"Correlation over mixtures of all sizes: {r}."] if r else []
+    return [*said, *([f"Predictive R² for mixtures with a task not seen: {r2}."] if r2 else [])]
+
+
+def of_correlations(fit: Fit) -> str:
+    """Why an interval of a correlation may leave out 0 beside an effect that is not established."""
+    return (
+        "Correlations are over mixtures of all sizes, so they mix diversity with the number of tasks; their intervals may "
+        "leave out 0 where the effect is not established."
+        if not fit.established
+        else "Correlations are over mixtures of all sizes, so they mix diversity with the number of tasks."
+    )
+
+
+def card_of_fit(fit: Fit) -> Summary:
+    """The card of a fit."""
+    said = of_fit(fit).removeprefix(headline(fit)).strip()
+    facts = []
+    if math.isfinite(fit.p):
+        units = " points" if fit.in_points else ""
+        facts.append(
+            (
+                "Effect",
+                f"{amount(fit.slope_per_sd, points=fit.in_points)}{units} per standard deviation of {fit.metric} "
+                f"({_tested(fit.low, fit.high, fit)})",
+            )
+        )
+        if not math.isnan(least := fit.minimum_detectable_slope):
+            shown = (
+                "none of any size"
+                if math.isinf(least)
+                else f"{amount(least, points=fit.in_points)}{units}, with 80 % power"
+            )
+            facts.append(("Smallest detectable effect", shown))
+    facts.append(("Study", f"{count(fit.n_mixtures, 'mixture')}, {count(fit.n_tasks, 'task')}"))
+    if math.isfinite(fit.p):
+        facts.append(("Test", f"{fit.primary}, within mixtures of one size"))
+    return Summary(headline(fit), said, facts)
+
+
+def card_of_comparison(comparison: Comparison) -> Summary:
+    """The card of a comparison."""
+    c = comparison
+    said = of_comparison(c).removeprefix(judged(c)).strip()
+    units = " points" if c.in_points else ""
+    facts = [("Difference", f"{amount(c.difference, points=c.in_points)}{units}, diverse minus homogeneous")]
+    if math.isfinite(c.p):
+        facts[0] = (facts[0][0], f"{facts[0][1]} ({_tested(c.low_tasks, c.high_tasks, c)})")
+    facts.append(("Study", f"{count(c.n_pairs, 'pair')} of mixtures, {count(c.n_tasks, 'task')}"))
+    facts.append(("Test", c.primary))
+    return Summary(judged(c), said, facts)
 
 
 def of_influence(table: pd.DataFrame) -> str:
@@ -146,13 +196,13 @@ def of_influence(table: pd.DataFrame) -> str:
     if not len(known):
         return "The slope could not be computed with anything left out."
     named = ", ".join(f"{k} {d}" for k, d in turned[["kind", "dropped"]].head(8).itertuples(index=False))
-    less = f" ({len(dropped)} were tried)" if len(known) < len(dropped) else ""
-    text = f"Of the {count(len(known), 'case')} that could be computed{less}, "
+    tried = f" of {len(dropped)}" if len(known) < len(dropped) else ""
+    text = f"The slope was computed again with one task, target or language left out ({count(len(known), 'case')}{tried}). "
     if not len(turned):
-        text += "none turns the sign of the slope with an interval that leaves 0 out"
+        text += "No case turns its sign with an interval that leaves out 0"
     else:
         verb = "turns" if len(turned) == 1 else "turn"
-        text += f"{len(turned)} {verb} the sign with an interval that leaves 0 out: {named}"
+        text += f"{len(turned)} {verb} its sign with an interval that leaves out 0: {named}"
     if len(other) > len(turned):
         text += f"; {len(other)} {'has' if len(other) == 1 else 'have'} a slope of the other sign"
     return f"{text}."
@@ -162,22 +212,23 @@ def of_specifications(table: pd.DataFrame, alpha: float) -> str:
     """What the specification curve shows."""
     small, after = int((table["p"] <= alpha).sum()), int((table["p_holm"] <= alpha).sum())
     return (
-        f"{count(len(table), 'specification')}: {small} with p of at most {number(alpha)}, {after} after Holm's correction; "
-        f"{count(int((table['slope'] > 0).sum()), 'slope')} above 0. The specifications share mixtures, tasks and outcomes, "
-        "so their number says little of how many would be small by chance."
+        f"{count(len(table), 'specification')}: {small} with p of at most {number(alpha).removeprefix('0')}, {after} after "
+        f"Holm's correction; {count(int((table['slope'] > 0).sum()), 'slope')} above 0. They share mixtures, tasks and "
+        "outcomes, so their number is weak evidence."
     )
 
 
-def of_heterogeneity(differ: pd.Series) -> str:
+def of_heterogeneity(differ: pd.Series, *, points: bool = True) -> str:
     """Whether the targets differ."""
     if math.isnan(differ["q"]):
         return "Whether the targets differ cannot be asked: fewer than two have a slope with an error."
     p = (
-        "no p-value: standard errors of slopes that share mixtures are not known well enough"
+        "no p-value, as slopes of targets share their mixtures"
         if math.isnan(differ["p"])
         else f"{p_value(differ['p'])} among relabellings"
     )
+    mean, tau = (amount(float(differ[name]), points=points) for name in ("mean", "tau"))
     return (
-        f"Do the targets differ? Q = {number(differ['q'])}, {p}; I² = {number(differ['i2'])}, standard deviation between "
-        f"targets {number(differ['tau'])}; mean slope {number(differ['mean'])}."
+        f"Do the targets differ? Their mean slope is {mean}, the standard deviation between them {tau} "
+        f"(Q = {number(differ['q'], 2)}, {p}; I² = {number(differ['i2'], 2)})."
     )

@@ -335,8 +335,8 @@ def _notes(runs: pd.DataFrame, cells: pd.DataFrame, complete: pd.DataFrame, left
     if len(same := runs[constant(runs)].drop_duplicates(["mixture", "target", "seed"])):
         flat = [f"{r.mixture} on {r.target}, seed {r.seed}" for r in same.itertuples()]
         notes.append(
-            f"{len(flat)} runs have one value in all languages, as where one answer is given to everything "
-            f"(did fine-tuning fail?), and are used: {'; '.join(flat[:3])}{'; ...' if len(flat) > 3 else ''}"
+            f"{len(flat)} {'run scores' if len(flat) == 1 else 'runs score'} the same in every language; fine-tuning "
+            f"probably failed. They are included: {'; '.join(flat[:3])}{' and others' if len(flat) > 3 else ''}"
         )
     top = complete.T.groupby(level="target").max().T.max()
     low = complete.T.groupby(level="target").min().T.min()

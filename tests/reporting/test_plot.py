@@ -50,7 +50,7 @@ def test_tables(made_tables):
     axes = diversity.plot(scores, metric="cosine").axes[0]
     drawn = [x for line in axes.lines for x in line.get_xdata()]
     assert set(scores.query("metric == 'cosine'")["value"].round(9)) == set(np.round(drawn, 9))
-    assert diversity.plot(scores).axes[0].get_xlabel() == "vendi(q=2)"
+    assert diversity.plot(scores).axes[0].get_xlabel() == "vendi(q=2) (more diverse to the right)"
     near = pd.DataFrame([[0.5, 0.9], [0.9, 0.6]], index=["a", "b"], columns=["a", "b"])
     assert [t.get_text() for t in diversity.plot(near).axes[1].texts] == ["0.60", "0.90", "0.90", "0.50"]
 

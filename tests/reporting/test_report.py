@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from diversity.cli import main
+from diversity.display.numbers import amount
 from diversity.reporting.report import Presentation, report
 from diversity.stats.analysis import Analysis
 from diversity.stats.fit import fit
@@ -31,14 +32,59 @@ def test_the_report_in_a_browser(whole, browse, width, dark):
         assert all(complete and across > 100 and alt > 20 for complete, across, alt in sizes)
         assert shown.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert shown.locator("script").count() == 0
+        shown.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+        assert shown.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert shown.evaluate("[...document.images].every(i => i.clientWidth <= window.innerWidth)")
         assert "<script>alert(1)</script>" in shown.locator("#accuracy").inner_text()
+
+
+def test_the_first_screen_has_the_answer_and_a_figure(whole, browse):
+    with browse(whole.html) as (shown, _):
+        seen = shown.evaluate(
+            "['.answer', '#figure-effect', '#figure-scatter']"
+            ".map(s => document.querySelector(s).getBoundingClientRect().bottom)"
+        )
+        assert max(seen) <= 900
+        card = shown.locator(".diversity-card").inner_text().replace("\u00a0", " ")
+    assert whole.fit.sentence.removeprefix("No clear effect. ") in card
+    assert "15 mixtures × 3 targets × 2 seeds, 3 languages; 5 training tasks" in card
+
+
+def test_details_are_open_on_paper_and_sheets_are_numbered(whole, browse):
+    with browse(whole.html) as (shown, _):
+        open_now = "document.querySelector('details table').checkVisibility()"
+        assert not shown.evaluate(open_now)
+        shown.emulate_media(media="print")
+        assert shown.evaluate(open_now)
+    assert "counter(page)" in whole.html.read_text("utf8")
+
+
+def test_headings_of_tables_are_words(whole):
+    html = whole.html.read_text("utf8")
+    headings = set(re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', html))
+    assert {"p (Holm)", "R², each task left out", "95 % interval"} <= headings
+    assert not {h for h in headings if "_" in h}
+    assert not re.search(
+        r"\b(nan|[+-]inf|NaN)\b|\(\s*\)", re.sub(r'src(set)?="[^"]*"|lambda[^<]*', "", html.split("<body>")[1])
+    )
+
+
+def test_declared_roles_are_found(made_tables, tmp_path):
+    results, scores = made_tables
+    two = sorted(m for m in results["mixture"].unique() if "+" in m)
+    role = dict(zip(two, ["diverse", "homogeneous"] * len(two), strict=False))
+    named = results.assign(role=results["mixture"].map(role).fillna("single"))
+    page = Presentation(exports=False)
+    found = report(named, scores, output=tmp_path / "r.html", presentation=page, **QUICK)
+    assert found.comparison.metric == "group"
+    assert "declared diverse and homogeneous mixtures" in found.html.read_text("utf8")
 
 
 def test_the_verdict_is_that_of_the_numbers(whole):
     html = whole.html.read_text("utf8")
     assert whole.fit.verdict == "not established"
-    assert "Not established." in html
-    assert f"{whole.fit.slope_per_sd:+.3g}" in html
+    assert "No clear effect." in html
+    assert f"scored {amount(abs(whole.fit.slope_per_sd))} points" in html.replace("\u00a0", " ")
     for id in re.findall(r'<section id="([a-z]+)"', html):
         assert f'href="#{id}"' in html
     assert "<script" not in html
@@ -55,10 +101,10 @@ def test_tables_and_figures_lie_beside_it(whole):
     [
         (
             {"seeds": (0,), "targets": ("xnli",), "tasks": TASKS[:4]},
-            ["every cell was run with one seed", "the results have one target"],
+            ["Every cell was run with one seed", "the results have one target"],
         ),
-        ({"sizes": (1,), "tasks": TASKS[:3]}, ["A slope cannot be shown", "The comparison cannot be shown"]),
-        ({"sizes": (2,), "tasks": TASKS[:3]}, ["A slope cannot be shown", "The comparison cannot be shown"]),
+        ({"sizes": (1,), "tasks": TASKS[:3]}, ["A slope cannot be computed", "The comparison cannot be shown"]),
+        ({"sizes": (2,), "tasks": TASKS[:3]}, ["A slope cannot be computed", "The comparison cannot be shown"]),
     ],
 )
 def test_a_missing_part_is_explained_in_place(changes, said, tmp_path, make_tables):
@@ -83,7 +129,7 @@ def test_the_command(tmp_path, capsys, make_tables):
     with pytest.raises(SystemExit) as stop:
         main(["report", *given, *short, "--metric", "cosine", "--output", str(tmp_path / "r.html")])
     assert not stop.value.code
-    assert "4 tasks" in capsys.readouterr().out
+    assert "No clear effect. Mixtures one standard deviation more diverse" in capsys.readouterr().out
     for metric, output, line in (("cosin", "r.html", "cosine"), ("cosine", "r.txt", "ends in .html")):
         with pytest.raises(SystemExit) as stop:
             main(["report", *given, *short, "--metric", metric, "--output", str(tmp_path / output)])
@@ -95,10 +141,10 @@ def test_the_command(tmp_path, capsys, make_tables):
 
 def test_each_table_and_figure_of_the_report_is_there(whole):
     html = whole.html.read_text("utf8")
-    first = "verdict design diversity accuracy comparison slopes retrieval".split()
-    parts = [*first, *"specifications influence checks failed methods provenance".split()]
+    first = "verdict slopes comparison diversity accuracy specifications".split()
+    parts = [*first, *"influence checks design failed methods provenance".split()]
     assert re.findall(r'<section id="([a-z]+)"', html) == parts
-    figures = "diversity accuracy pairs scatter forest specifications influence".split()
+    figures = "effect scatter forest pairs diversity accuracy specifications influence".split()
     assert re.findall(r'<figure id="figure-([a-z]+)"', html) == figures
     assert all(len(alt) > 20 for alt in re.findall(r'<img src="[^"]+" alt="([^"]*)"', html))
 
@@ -107,13 +153,14 @@ def test_the_methods_are_what_was_done(whole):
     html = whole.html.read_text("utf8")
     said = html.split('id="methods-title"')[1].split("</section>")[0]
     fit = whole.fit
-    assert f"{fit.n_mixtures} mixtures made of {fit.n_tasks} English tasks with vendi(q=2)" in said
-    assert "a permutation of the tasks&#39; labels: outcomes stay" in said
+    assert f"{fit.n_mixtures} mixtures of {fit.n_tasks} English tasks with vendi(q=2)" in said
+    assert "embedded with the sentence encoder [name]" in said
+    assert "permutes the labels of the tasks: outcomes stay" in said
     assert "relabelled mixture is known (all 120)" in said
-    assert "exact where it does not matter to outcomes which task bears which texts" in said
+    assert "exact if which task has which texts does not matter to outcomes" in said
     assert "3 targets, 3 languages, 2 seeds" in said
-    assert "question answering counts as the mean of exact match and F1" in said
-    assert f"{fit.minimum_detectable_slope:.3g}" in said
+    assert "Question answering counts as the mean of exact match and F1" in said
+    assert f"a slope of {fit.minimum_detectable_slope:.1f} points is detected with 80 % power" in said
 
 
 def test_one_encoder_some_rows_and_covariates_as_in_fit(tmp_path, make_tables):
@@ -145,9 +192,9 @@ def test_one_encoder_some_rows_and_covariates_as_in_fit(tmp_path, make_tables):
         layers[layers["layer"] == 2], several[several["encoder"] == "first"], metric="cosine", outcome="xnli",
         covariates=("k",), analysis=Analysis(english=False, permutations=200, bootstrap=100),
     )  # fmt: skip
-    assert expected.sentence in html
+    assert expected.sentence.partition(". ")[2] in html.replace("\u00a0", " ")
     assert "Covariates in the regression: k." in html
-    assert "a permutation of the tasks&#39; labels" in html
+    assert "permutes the labels of the tasks" in html
     assert "not closed under relabelling" not in html
     assert "English included" not in html
     assert "layer = 2" in html

@@ -68,7 +68,7 @@ def test_verdicts(effect, verdict, designs, rng):
     assert found.difference == pytest.approx(found.tables["pairs"]["difference"].mean())
     assert (found.p_permutation < 0.05) == (effect != 0)
     assert set(found.to_dict()) >= {"difference", "p_permutation", "effect_size", "verdict"}
-    assert found.sentence.startswith(f"{found.n_pairs} pairs of mixtures, 6 tasks: ")
+    assert f" in {found.n_pairs} matched pairs (95 % CI " in found.sentence
 
 
 def test_little_data_decides_nothing(designs, rng):
@@ -198,7 +198,7 @@ def test_losses_are_better_where_lower(designs, rng):
     found = diversity.compare(loss, scores, metric="cosine")
     assert found.difference > 0
     assert found.verdict == "worse"
-    assert "lower is better" in found.sentence
+    assert "Lower is better." in found.sentence
     higher = diversity.Analysis(lower_is_better=False)
     assert diversity.compare(loss, scores, metric="cosine", analysis=replace(higher, rope=0.01)).verdict == "better"
 
@@ -208,7 +208,7 @@ def test_fractions_are_not_practically_equal_by_default(designs, rng):
     found = diversity.compare(results.assign(value=results["value"] / 100), scores, metric="cosine")
     assert found.difference == pytest.approx(0.085, abs=0.01)
     assert found.verdict == "better"
-    assert "no region of practical equivalence is given" in found.sentence
+    assert "What difference would count as none was not given." in found.sentence
     none = diversity.compare(*tables(designs, rng, 0.0)[:2], metric="cosine")
     small = tables(designs, rng, 0.0)
     assert none.verdict == "equal"
@@ -272,4 +272,4 @@ def test_two_pairs_decide_nothing(designs, rng):
     found = diversity.compare(some, groups=keep)
     assert (found.n_pairs, found.verdict) == (2, "undecided")
     assert found.to_dict()["low_tasks"] is None
-    assert "2 pairs are too few for an interval that knows of shared tasks" in found.sentence
+    assert "2 pairs are too few for an interval that allows for shared tasks" in found.sentence

@@ -44,7 +44,7 @@ def test_an_effect_is_found_with_the_names_of_the_contract(designs, rng):
     assert set(fit.baselines) == {"k", "log_budget", "single_mean"}
     assert fit.baselines["log_budget"] is None
     assert 0 < fit.minimum_detectable_slope < 0.8
-    assert "the effect is positive, more diverse mixtures did better" in fit.sentence
+    assert "More diverse mixtures did better. Mixtures one standard deviation more diverse scored " in fit.sentence
     names = (
         "methods predictive members design mixtures correlations partial targets heterogeneity languages shapes prediction "
         "influence cook ranking measurement degenerate left_out specifications targets_by_metric"
@@ -124,7 +124,7 @@ def test_an_open_design_without_scores_of_relabelled_mixtures_is_judged_by_a_boo
         results[results["mixture"].isin(designs.names(weights)[:6])], scores, metric="cosine", details=False
     )
     assert few.verdict == "not established"
-    assert "too few mixtures for a verdict" in few.sentence
+    assert "No answer. Too few mixtures for a verdict" in few.sentence
     many = designs.subsets(9, [3])[:-1]
     y = 60 + many @ rng.normal(size=9) + rng.normal(size=83)
     lost = diversity.fit(
@@ -211,7 +211,8 @@ def test_losses_are_read_the_right_way(designs, rng):
     assert fit.slope_per_sd < 0
     assert fit.verdict == "positive"
     assert fit.lower_is_better
-    assert "more diverse mixtures did better, lower being better" in fit.sentence
+    assert fit.sentence.startswith("More diverse mixtures did better. ")
+    assert "Lower is better." in fit.sentence
     turned = diversity.fit(
         loss, scores, metric="cosine", outcome="own", details=False, analysis=diversity.Analysis(lower_is_better=False)
     )
@@ -230,8 +231,8 @@ def test_one_level_everywhere(designs, rng):
     results, scores, *_ = tables(designs, rng, slope=0.3, tasks=5, targets=("xnli", "panx"))
     five = diversity.fit(results, scores, metric="cosine", outcome="mean")
     twenty = diversity.fit(results, scores, metric="cosine", outcome="mean", analysis=diversity.Analysis(alpha=0.2))
-    assert "95 % interval" in five.sentence
-    assert "80 % interval" in twenty.sentence
+    assert "95 % CI" in five.sentence
+    assert "80 % CI" in twenty.sentence
     for name in ("methods", "targets", "languages", "correlations", "influence", "specifications"):
         one, other = (f.tables[name].dropna(subset=["low", "high"]) for f in (five, twenty))
         wide, narrow = (t["high"] - t["low"] for t in (one, other))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from diversity.display import numbers
 from diversity.stats import sentences
 from diversity.stats.analysis import Analysis
 from diversity.stats.compare import Comparison, compare
@@ -16,11 +17,11 @@ from diversity.stats.fit import Fit, fit
 from diversity.types import InputError
 
 NAN = math.nan
-numbers = st.one_of(
+values = st.one_of(
     st.sampled_from([0.0, -0.0, 1e-300, -1e-300, 1e12, -1e12, 1e-9, 0.5, -0.5]),
     st.floats(-1e6, 1e6, allow_nan=False),
 )
-ends = st.one_of(numbers, st.sampled_from([math.inf, -math.inf]))
+ends = st.one_of(values, st.sampled_from([math.inf, -math.inf]))
 
 
 @st.composite
@@ -28,7 +29,7 @@ def fits(draw):
     """A fit of 2 to 600 mixtures and 3 to 64 tasks, tested or not."""
     tested = draw(st.booleans())
     low, high = sorted((draw(ends), draw(ends)))
-    slope = draw(numbers)
+    slope = draw(values)
     p = draw(st.floats(1e-9, 1)) if tested else NAN
     alpha = draw(st.sampled_from([0.01, 0.05, 0.1, 0.2]))
     verdict = draw(st.sampled_from(["positive", "negative"])) if tested and p <= alpha and slope else "not established"
@@ -37,9 +38,9 @@ def fits(draw):
         metric="cosine", outcome="mean", n_tasks=draw(st.integers(1, 64)), n_mixtures=count,
         slope_per_sd=slope if tested else NAN, low=low if tested else NAN, high=high if tested else NAN,
         p_permutation=p, p_reml=p, p_ols_naive=0.5, pearson=0.1, spearman=0.1, kendall=0.1, r2_leave_one_task_out=0.1,
-        baselines={}, minimum_detectable_slope=NAN, verdict=verdict,
+        baselines={}, minimum_detectable_slope=draw(st.sampled_from([NAN, math.inf, 4.13])), verdict=verdict,
         primary="task-label permutation (drawn, 1,000)" if tested else "no test", p=p, p_error=0.01, alpha=alpha,
-        sd=abs(draw(numbers)), plain_slope=draw(st.one_of(numbers, st.just(NAN))) if tested else NAN, gaps=False,
+        sd=abs(draw(values)), plain_slope=draw(st.one_of(values, st.just(NAN))) if tested else NAN, gaps=False,
         lower_is_better=draw(st.booleans()), in_points=draw(st.booleans()), why="" if tested else "too few mixtures",
     )  # fmt: skip
 
@@ -53,7 +54,7 @@ def comparisons(draw):
     known = ["better", "worse", "undecided"] + ([] if math.isnan(rope) else ["equal"])
     return Comparison(
         metric="cosine", outcome="mean", n_tasks=draw(st.integers(1, 64)), n_pairs=draw(st.integers(1, 200)),
-        difference=draw(numbers), low=NAN, high=NAN, low_tasks=low if tested else NAN, high_tasks=high if tested else NAN,
+        difference=draw(values), low=NAN, high=NAN, low_tasks=low if tested else NAN, high_tasks=high if tested else NAN,
         p_permutation=NAN, p_reml=NAN, p_sign_flip=1.0, effect_size=NAN, rope=rope,
         verdict=draw(st.sampled_from(known)) if tested else "undecided",
         primary="parametric bootstrap" if tested else "no test",
@@ -63,7 +64,8 @@ def comparisons(draw):
 
 
 def well_formed(text):
-    """No nan, inf, minus zero, double sign or wrong plural, and one full stop at the end."""
+    """No nan, inf, empty bracket, minus zero, double sign or wrong plural, and one full stop at the end."""
+    assert not re.search(r"\(\W*\)|unknown", text), text
     assert not re.search(r"\b(nan|inf|None)\b", text), text
     assert not re.search(r"-0(?![.\d])", text), text
     assert not re.search(r"[+-]{2}", text), text
@@ -80,15 +82,16 @@ def test_sentences_of_fits(fit):
     text = fit.sentence
     well_formed(text)
     if math.isnan(fit.p):
-        assert "not established" in text
-        assert not re.search(r"interval|p [=<]|permutation", text), text  # no claim of a test that was not done
+        assert text.startswith("No answer. ")
+        assert not re.search(r"CI|interval|p [=<]|permutation", text), text  # no claim of a test that was not done
         return
-    assert f"{100 * (1 - fit.alpha):g} % interval" in text
-    assert ("not established" in text) == (fit.verdict == "not established")
+    assert f"{100 * (1 - fit.alpha):g} % CI" in text
+    assert text.startswith("No clear effect. ") == (fit.verdict == "not established")
     assert ("did better" in text) == (fit.verdict == "positive")
     assert ("did worse" in text) == (fit.verdict == "negative")
-    assert (" points of " in text) == fit.in_points
-    assert fit.primary in text
+    assert not fit.slope_per_sd or (" points higher" in text or " points lower" in text) == fit.in_points
+    assert ("Lower is better" in text) == fit.lower_is_better
+    assert re.search(r"p (= \.\d{2,4}|< \.001|> \.99)\)", text), text
 
 
 @settings(max_examples=1500, deadline=None)
@@ -97,19 +100,19 @@ def test_sentences_of_comparisons(comparison):
     text = comparison.sentence
     well_formed(text)
     if math.isnan(comparison.low_tasks):
-        assert "nothing is decided" in text
-        assert "interval" not in text
+        assert "There is no interval: " in text
+        assert "CI" not in text
         return
-    assert f"{100 * (1 - comparison.alpha):g} % interval" in text
-    assert ("practically equal" in text) == (comparison.verdict == "equal")
-    assert ("no region of practical equivalence" in text) == math.isnan(comparison.rope)
+    assert f"{100 * (1 - comparison.alpha):g} % CI" in text
+    assert text.startswith("Practically no difference. ") == (comparison.verdict == "equal")
+    assert ("would count as none was not given" in text) == math.isnan(comparison.rope)
 
 
 @settings(max_examples=500, deadline=None)
-@given(numbers, numbers)
+@given(values, values)
 def test_ends_of_intervals_are_told_apart(a, b):
     low, high = sorted((a, b))
-    text = sentences.interval(low, high)
+    text = numbers.interval(low, high)
     first, _, last = text.partition(" to ")
     assert (first == last) == (low == high) or abs(high - low) <= 1e-12 * max(abs(low), abs(high))
     assert low == high or float(first) <= float(last)
@@ -118,7 +121,7 @@ def test_ends_of_intervals_are_told_apart(a, b):
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.one_of(numbers, st.just(NAN)), st.floats(0, 1), st.booleans()), min_size=1, max_size=20
+        st.tuples(st.one_of(values, st.just(NAN)), st.floats(0, 1), st.booleans()), min_size=1, max_size=20
     )
 )  # fmt: skip
 def test_sentences_of_tables(rows):

@@ -137,11 +137,11 @@ def test_a_slope_that_was_not_computed_is_no_change_of_sign(designs, rng):
     assert table.loc[table["slope"].isna(), "note"].str.len().gt(0).all()
     three = table.assign(slope=[1.0, -2, 0, np.nan, np.nan, np.nan][: len(table)])
     assert sentences.of_influence(three) == (
-        "Of the 2 cases that could be computed (5 were tried), none turns the sign of the slope with an interval that "
-        "leaves 0 out; 1 has a slope of the other sign."
+        "The slope was computed again with one task, target or language left out (2 cases of 5). No case turns its sign with "
+        "an interval that leaves out 0; 1 has a slope of the other sign."
     )
     turned = three.assign(turned=[False, True, False, False, False, False])
-    assert "1 turns the sign with an interval that leaves 0 out: task anli_plus" in sentences.of_influence(turned)
+    assert "1 turns its sign with an interval that leaves out 0: task anli_plus" in sentences.of_influence(turned)
 
 
 def test_cooks_distance_is_statsmodels(study):
@@ -273,5 +273,5 @@ def test_specifications(designs, rng, study):
 def test_many_specifications_are_no_count_of_chance():
     table = pd.DataFrame({"p": [0.01, 0.5], "p_holm": [0.02, 0.5], "slope": [1.0, -1.0]})
     text = sentences.of_specifications(table, 0.05)
-    assert text.startswith("2 specifications: 1 with p of at most 0.05, 1 after Holm's correction; 1 slope above 0.")
+    assert text.startswith("2 specifications: 1 with p of at most .05, 1 after Holm's correction; 1 slope above 0.")
     assert "twenty" not in text
