@@ -100,12 +100,15 @@ def of_comparison(comparison: Comparison) -> str:
 
 def judged(comparison: Comparison) -> str:
     """The answer of a comparison in a few words."""
-    return comparison.mark + {
-        "better": "Diverse mixtures did better.",
-        "worse": "Diverse mixtures did worse.",
-        "equal": "Practically no difference.",
-        "undecided": "No clear difference.",
-    }[comparison.verdict]
+    return (
+        comparison.mark
+        + {
+            "better": "Diverse mixtures did better.",
+            "worse": "Diverse mixtures did worse.",
+            "equal": "Practically no difference.",
+            "undecided": "No clear difference.",
+        }[comparison.verdict]
+    )
 
 
 def other_tests(comparison: Comparison) -> list[str]:

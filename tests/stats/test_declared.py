@@ -180,7 +180,7 @@ def test_commands_take_the_plan_from_the_folder_of_the_grid(grid, run):
     other = ("--metric", "other", "--reason", "the first one is constant")
     status, out, err = run("fit", "--results", grid, *other, "--output", grid / "fit.json", "--bootstrap", 100)
     assert status == 0, err
-    assert out.startswith("Exploratory, not as the plan declares: 25 mixtures")
+    assert out.startswith("Exploratory, not as the plan declares: ")
     assert "(reason: the first one is constant)" in err
     assert json.loads((grid / "fit.json").read_text())["exploratory"] is True
     status, out, err = run("compare", "--results", grid, "--outcome", "xnli")
