@@ -24,8 +24,8 @@ from diversity.scoring.score import score
 PLAN = Path(__file__).with_name("demo.toml")
 TITLE = "Demonstration: a grid on the written samples"
 NOTHING = (
-    "This is a demonstration: six mixtures of four tasks, 40 to 48 written training rows of each, three steps of training, "
-    "ten test sentences a language. It shows that every part works, and establishes nothing about semantic diversity, "
+    "This is a demonstration: ten mixtures of five tasks, 40 to 48 written training rows of each, six steps of training, "
+    "ten to sixteen test sentences a language. It shows that every part works, and establishes nothing about semantic diversity, "
     "whatever the numbers are."
 )
 pd.set_option("display.width", 160, "display.max_columns", 30)

@@ -19,15 +19,15 @@ from analyses import demo
 HERE = Path(__file__).parent
 
 
-def test_the_plan_has_six_mixtures_two_targets_two_seeds_and_the_samples_for_all_of_it():
+def test_the_plan_has_ten_mixtures_two_targets_two_seeds_and_the_samples_for_all_of_it():
     plan = read_plan(demo.PLAN)
     made = build.stages_of(plan)
-    assert len([m for m in plan.mixtures if len(m.mixture.tasks) == 2]) == 6
-    assert (plan.targets, plan.seeds, len(made.cells)) == (("udpos", "tatoeba"), (1, 2), 28)
+    assert len([m for m in plan.mixtures if len(m.mixture.tasks) == 2]) == 10
+    assert (plan.targets, plan.seeds, len(made.cells)) == (("udpos", "tatoeba"), (1, 2), 44)
     assert made.notes == ()
     kinds = Counter(stage.kind.name for stage in made.graph.stages.values())
     assert set(kinds) | {"shares"} == set(KINDS), "equal shares need no counting"
-    assert (kinds["train"], kinds["finetune"]) == (12, 14)
+    assert (kinds["train"], kinds["finetune"]) == (20, 22)
 
 
 @pytest.fixture
