@@ -25,8 +25,8 @@ PLAN = Path(__file__).with_name("demo.toml")
 TITLE = "Demonstration: a grid on the written samples"
 NOTHING = (
     "This is a demonstration: ten mixtures of five tasks, 40 to 48 written training rows of each, six steps of training, "
-    "ten to sixteen test sentences a language. It shows that every part works, and establishes nothing about semantic diversity, "
-    "whatever the numbers are."
+    "ten to sixteen test sentences a language. It shows that every part works, and establishes nothing about semantic "
+    "diversity, whatever the numbers are."
 )
 pd.set_option("display.width", 160, "display.max_columns", 30)
 

@@ -25,6 +25,7 @@ WHOLE = ("budget", "n", "seed", "steps", "examples", "layer", "max_tokens", "k")
 COMPUTATION = (  # settings that change a result by rounding alone
     "computation", "packing", "attention", "vocabulary", "tokens", "save_every", "deterministic",
 )  # fmt: skip
+LATER = ("sequences", "training_tokens", "frozen_layers")  # settings of later versions: no part of a run without them
 TRAINED = "training.json"  # what `train_mix` writes beside a checkpoint
 
 
@@ -165,6 +166,8 @@ def seed_of(record: Mapping[str, Any]) -> int:
 def training(settings: Mapping[str, Any], limit: int | None, files: Mapping[str, Iterable[str]]) -> dict[str, Any]:
     """What determines the weights that a training gives: settings, rows a task, and hashes of each task's files."""
     kept = {name: value for name, value in settings.items() if name not in COMPUTATION}
+    if "optimisation" in kept:
+        kept["optimisation"] = {k: v for k, v in kept["optimisation"].items() if v or k not in LATER}
     return {"settings": kept, "limit": limit, "data": {task: sorted(set(hashes)) for task, hashes in files.items()}}
 
 

@@ -162,11 +162,11 @@ def check_sets(tasks: object) -> None:
     """Raises InputError for one text, or a table, where names of tasks or texts by the name of their set are meant."""
     meant = "names of tasks, or texts by the name of their set"
     check_list(tasks, "task names")
-    if len(shape := getattr(tasks, "shape", ())) > 1:
-        raise InputError(f"expected {meant}, found an array of shape {shape}: {VECTORS}")
     if not isinstance(tasks, Mapping) and (names := _columns_of(tasks)):
         example = f"{{{names[0]!r}: table[{names[0]!r}]}}"
         raise InputError(f"expected {meant}, found a table of {', '.join(names)}: write {example}")
+    if len(shape := getattr(tasks, "shape", ())) > 1:
+        raise InputError(f"expected {meant}, found an array of shape {shape}: {VECTORS}")
     if not isinstance(tasks, Collection):
         raise InputError(f'expected {meant}, found a {type(tasks).__name__}: write {{"mine": texts}}')
     for name in tasks:

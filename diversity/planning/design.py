@@ -282,7 +282,7 @@ def _candidates(
     """Every mixture of k tasks (one size or several), and the single tasks (last)."""
     sizes = [k] if isinstance(k, int) else sorted(set(k))
     if not sizes or min(sizes) < 2:
-        raise InputError(f"expected k of at least 2 (single tasks are always in), found {k}")
+        raise InputError(f"expected a size of at least 2 (single tasks are always in), found {k}")
     names = space.stacked.names
     weights = np.concatenate([selection.subsets(len(names), size) for size in (*sizes, 1)])
     mixtures = [_mixture(row, names) for row in weights]
@@ -300,7 +300,7 @@ def _chosen(scheme: Scheme, number: int, candidates: Candidates, rng: np.random.
     several = np.flatnonzero(candidates.k > 1)
     sizes = sorted({int(k) for k in candidates.k[several]})
     if scheme != "closed" and len(sizes) > 1:
-        raise InputError(f"expected one k for the scheme {scheme}, found {', '.join(map(str, sizes))}")
+        raise InputError(f"expected one size for the scheme {scheme}, found {', '.join(map(str, sizes))}")
     diversity, weights = candidates.diversity[several], candidates.weights[several]
     covariates = candidates.covariates.to_numpy(float)[several]
     if scheme == "closed":

@@ -23,7 +23,7 @@ def subsets(tasks: int, k: int) -> Array:
     [[0.5, 0.5, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.5]]
     """
     if not 1 <= k <= tasks:
-        raise InputError(f"expected k of 1 to {tasks}, the number of tasks, found {k}")
+        raise InputError(f"expected a size of 1 to {tasks}, the number of tasks, found {k}")
     chosen = list(itertools.combinations(range(tasks), k))
     weights = np.zeros((len(chosen), tasks))
     weights[np.arange(len(chosen))[:, None], chosen] = 1 / k

@@ -118,12 +118,15 @@ def methods(fit: Fit | str, comparison: Comparison | str, materials: Materials) 
 
 def _texts(fit: Fit, materials: Materials) -> str:
     """How diversity was measured: metric, encoder, texts."""
+    import pandas as pd
+
     scores = materials.primary
     encoders = sorted({str(name) for name in scores["encoder"] if str(name)}) if "encoder" in scores else []
     encoder = f"the sentence encoder {encoders[0]}" if len(encoders) == 1 else "the sentence encoder [name]"
     texts = "[number] texts"
-    if "n" in scores and scores["n"].notna().all():
-        least, most = int(scores["n"].min()), int(scores["n"].max())
+    counts = pd.to_numeric(scores["n"], errors="coerce") if "n" in scores else pd.Series([math.nan])
+    if counts.notna().all():
+        least, most = int(counts.min()), int(counts.max())
         texts = f"{least:,} texts" if least == most else f"{least:,} to {most:,} texts"
     return (
         f"We measured the semantic diversity of {count(fit.n_mixtures, 'mixture')} of {fit.n_tasks} English tasks with "

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Literal, get_args, get_type_hints
 
 from diversity import catalog
+from diversity.results import LATER
 from diversity.types import InputError
 
 Precision = Literal["fp32", "bf16"]
@@ -17,7 +18,6 @@ Attention = Literal["auto", "sdpa", "eager"]
 Vocabulary = Literal["used", "whole"]
 Value = float | str | None  # of a setting; whole numbers and bools are floats to a type checker
 LENGTHS = ("steps", "examples", "epochs", "sequences", "training_tokens")  # of which a run has one
-LATER = ("sequences", "training_tokens", "frozen_layers")  # settings of later versions: no part of a run without them
 
 # Names of version 0.1.0, as they stand in its records, in plans and in the options of the command line.
 OLD_NAMES = {"batch": "batch_size", "clip": "max_grad_norm", "stride": "doc_stride", "tokens": "max_tokens_per_batch"}

@@ -28,7 +28,7 @@ TASKS = ["anli_plus", "ccg", "commonsenseqa", "cosmosqa", "hellaswag", "mnli", "
 @given(st.integers(1, 8), st.integers(1, 8))
 def test_subsets_are_all_of_a_size_once(tasks, k):
     if k > tasks:
-        with pytest.raises(InputError, match="expected k of 1 to"):
+        with pytest.raises(InputError, match="expected a size of 1 to"):
             selection.subsets(tasks, k)
         return
     weights = selection.subsets(tasks, k)
@@ -261,7 +261,7 @@ def test_the_rate_is_measured_on_this_machine(samples, monkeypatch):
 
     monkeypatch.setattr(intermediate, "plan_mix", plan_mix)
     space = embedded.load_moments(TASKS[:3])
-    options = {"k": 2, "scheme": "closed", "targets": ["tatoeba"], "draws": 20, "budget": 64, "measure_rate": True}
+    options = {"size": 2, "scheme": "closed", "targets": ["tatoeba"], "draws": 20, "budget": 64, "measure_rate": True}
     study = designed(space, data=samples, **options)
     assert asked == [(TASKS[:3], "mini", 64)]
     assert study.hours == pytest.approx(study.examples / 200 / 3600)
@@ -287,9 +287,9 @@ def test_the_plan_says_what_was_designed(tmp_path):
     ("options", "message"),
     [
         ({"tasks": ["mnly"]}, "unknown task 'mnly'"),
-        ({"k": 1}, "expected k of at least 2"),
-        ({"k": 10}, "expected k of 1 to 9"),
-        ({"k": [2, 3]}, "expected one k for the scheme matched, found 2, 3"),
+        ({"size": 1}, "expected a size of at least 2"),
+        ({"size": 10}, "expected a size of 1 to 9"),
+        ({"size": [2, 3]}, "expected one size for the scheme matched, found 2, 3"),
         ({"scheme": "close"}, "unknown scheme 'close': did you mean closed"),
         ({"mixtures": 99}, "expected 1 to 28 pairs of 84 mixtures, found 99"),
         ({"metric": "vendy"}, "unknown metric"),

@@ -47,7 +47,7 @@ def test_an_effect_is_found_with_the_names_of_the_contract(designs, rng):
     assert "More diverse mixtures did better. Mixtures one standard deviation more diverse scored " in fit.sentence
     names = (
         "methods predictive members design mixtures correlations partial targets heterogeneity languages shapes prediction "
-        "influence cook ranking measurement degenerate left_out specifications targets_by_metric"
+        "influence cook ranking measurement degenerate left_out specifications targets_by_metric null power"
     )
     assert set(fit.tables) == set(names.split())
     assert all(isinstance(t, pd.DataFrame) for t in fit.tables.values())

@@ -143,11 +143,11 @@ def test_losses_that_fall_with_diversity_are_an_effect_for_the_better(rng, tmp_p
     fitted = fit(read(table), scores, metric="cosine", analysis=analysis, details=False)
     assert fitted.slope_per_sd < 0
     assert fitted.verdict == "positive"
-    assert "more diverse mixtures did better, lower being better" in fitted.sentence
+    assert "More diverse mixtures did better" in fitted.sentence
     turned = fit(read(table, lower_is_better=False), scores, metric="cosine", analysis=analysis, details=False)
     assert turned.verdict == "negative"
     written = report(read(table), scores, metric="cosine", output=tmp_path / "report.html", analysis=analysis)
-    assert "did better, lower being better" in written.html.read_text("utf8")
+    assert "More diverse mixtures did better" in written.html.read_text("utf8")
 
 
 def test_the_hill_number_of_unequal_weights_is_never_an_effect(rng):
