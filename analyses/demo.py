@@ -1,4 +1,4 @@
-"""The whole toolkit in about two minutes: `make demo`, or `python analyses/demo.py FOLDER`.
+"""The whole toolkit in about three minutes: `make demo`, or `python analyses/demo.py FOLDER`.
 
 Scores the nine intermediate tasks from the moments that are shipped (real data), encodes the written samples live with the
 default encoder, then runs a small grid on them (demo.toml beside this file): trains, transfers, predicts, scores, and ends
