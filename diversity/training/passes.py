@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -19,17 +20,21 @@ if TYPE_CHECKING:
 
 CANDIDATES = (1024, 2048, 4096, 8192)
 ROUNDS = 2
+ASKED = (
+    "DIVERSITY_MEASURE_PASSES"  # 1: measure; other passes round otherwise, so by default no result depends on a clock
+)
 WORTH = 0.97  # of the time of a larger pass: a smaller one that is hardly faster is not taken
 
 
 def fastest(limit: int, most: int, work: Callable[[int], object], key: Mapping[str, Any]) -> int:
     """The tokens at once, at most `limit`, by which `work`, which has `most` tokens, takes least processor time.
 
-    It is measured once for each `key`, on each kind of processor, and kept in the cache. Where nothing can be kept,
-    or there is nothing to choose, it is `limit`.
+    It is `limit` unless DIVERSITY_MEASURE_PASSES is 1: passes of another size round otherwise, in bf16 by up to a point of
+    accuracy in the end. Then it is measured once for each `key`, on each kind of processor, and kept in the cache. Where
+    nothing can be kept, or there is nothing to choose, it is `limit`, too.
     """
     choices = [tokens for tokens in CANDIDATES if tokens < min(limit, most)]
-    if not choices:
+    if not choices or os.environ.get(ASKED) != "1":
         return limit
     entry = store.digest({**key, "limit": limit, "processor": processor(), "recipe": 1})
     try:

@@ -12,7 +12,8 @@ from diversity.training.settings import Settings
 
 @pytest.fixture(autouse=True)
 def kept(tmp_path, monkeypatch):
-    """Measurements of this test alone."""
+    """Measurements of this test alone, which are asked for."""
+    monkeypatch.setenv(passes.ASKED, "1")
     monkeypatch.setenv("DIVERSITY_CACHE", str(tmp_path / "kept"))
 
 
@@ -26,6 +27,12 @@ def clock(monkeypatch, seconds):
         now[0] += seconds[tokens]
 
     return work, calls
+
+
+def test_nothing_is_measured_unless_it_is_asked_for(monkeypatch):
+    """A choice by the clock made two runs of one grid differ by up to a point."""
+    monkeypatch.delenv(passes.ASKED)
+    assert passes.fastest(16384, 10**6, lambda tokens: pytest.fail("measured"), {"a": 1}) == 16384
 
 
 @pytest.mark.parametrize(
