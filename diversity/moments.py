@@ -159,6 +159,22 @@ def moments(
     return Moments(n, total / n, second / n)
 
 
+def packed(second: Array) -> Array:
+    """The upper half (d (d + 1) / 2,) of a symmetric matrix (d, d), as saved moments have it."""
+    return np.asarray(second[np.triu_indices(len(second))])
+
+
+def unpacked(upper: ArrayLike, d: int) -> Array:
+    """The symmetric matrix (d, d) of its upper half.
+
+    >>> unpacked(packed(np.array([[1.0, 2.0], [2.0, 5.0]])), 2).tolist()
+    [[1.0, 2.0], [2.0, 5.0]]
+    """
+    second = np.zeros((d, d))
+    second[np.triu_indices(d)] = upper
+    return second + np.triu(second, 1).T
+
+
 def stack(by_task: Mapping[str, Moments], rows: Mapping[str, Array] | None = None) -> TaskMoments:
     """The moments of several tasks as arrays, sorted by name, with a sample of their unit rows where that is given.
 

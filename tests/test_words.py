@@ -19,7 +19,7 @@ RETIRED = re.compile(
     flags=re.IGNORECASE,
 )
 ORDINARY = {  # where the word is ordinary English
-    "told": ("can be told from all others", "be told apart"),
+    "told": ("be told apart",),
     "bring": ("texts bring what",),
     "of its own": ("in a process of its own", "is one of its own", "in an environment of its own"),
 }

@@ -19,22 +19,27 @@ from pathlib import Path
 from diversity import store
 
 
-def xnli(path: Path, every: int) -> str:
-    """Every so many-th premise: three rows that follow each other."""
+def rows(path: Path, every: int, together: int = 1) -> str:
+    """Every so many-th group of rows that stand together, as XNLI's three of a premise."""
     lines = path.read_text("utf8").splitlines(keepends=True)
-    return "".join(line for number, line in enumerate(lines) if number // 3 % every == 0)
+    return "".join(line for number, line in enumerate(lines) if number // together % every == 0)
 
 
-def xquad(path: Path, every: int) -> str:
+def articles(path: Path, every: int) -> str:
     """Every so many-th article, from the second on: the first is three times as long as the others."""
     content = json.loads(path.read_text("utf8"))
     return json.dumps({**content, "data": content["data"][1::every]}, ensure_ascii=False)
 
 
-def tagged(path: Path, least: int) -> str:
-    """Every n-th sentence, so that at least so many are left; sentences are separated by empty lines."""
+def sentences_of(path: Path) -> list[str]:
+    """The sentences of a file, which empty lines separate."""
     lines = path.read_text("utf8").splitlines(keepends=True)
-    sentences = ["".join(group) for full, group in groupby(lines, key=lambda line: bool(line.strip())) if full]
+    return ["".join(group) for full, group in groupby(lines, key=lambda line: bool(line.strip())) if full]
+
+
+def tagged(path: Path, least: int) -> str:
+    """Every n-th sentence, so that at least so many are left."""
+    sentences = sentences_of(path)
     return "\n".join(sentences[:: max(1, len(sentences) // least)])
 
 
@@ -64,8 +69,8 @@ def main() -> None:
     given = parser.parse_args()
     sentences = partial(tagged, least=given.sentences)
     thinned = {
-        "xnli/dev-*.tsv": partial(xnli, every=given.premises),
-        "xquad/xquad.*.json": partial(xquad, every=given.articles),
+        "xnli/dev-*.tsv": partial(rows, every=given.premises, together=3),
+        "xquad/xquad.*.json": partial(articles, every=given.articles),
         "udpos/test-*.tsv": sentences,
         "panx/test-*.tsv": sentences,
         "panx/dev-[!e]*.tsv": sentences,  # the split of languages without a test file; dev-en.tsv selects models

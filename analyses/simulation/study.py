@@ -27,7 +27,7 @@ from diversity import store
 from diversity.stats import matching, paired
 from diversity.stats.calibration import calibrated
 from diversity.stats.interactions import MOST, pair_shares, with_interactions
-from diversity.stats.model import primary_test
+from diversity.stats.model import beyond_sizes, primary_test
 from diversity.stats.multimembership import slopes
 from diversity.stats.paired import PairedTest, Pairs
 from diversity.stats.permutation import Relabelled, drawn_labels, label_test, labels
@@ -241,9 +241,8 @@ def given_tasks(y: Outcomes, rng: np.random.Generator) -> tuple[np.ndarray, np.n
     one = y.one
     if not members_known(one):
         return None
-    sizes = size_means(one.weights)
-    fixed = np.column_stack([sizes, one.weights])
-    free = int(np.linalg.matrix_rank(fixed)) - sizes.shape[1]
+    fixed = np.column_stack([size_means(one.weights), one.weights])
+    free = beyond_sizes(one.weights, fixed)
     choice = primary_test(one.weights, relabelled=True, chosen_by_diversity=one.chosen, covariates=free).test
     if choice == "bootstrap":
         fitted = with_interactions(one.weights, one.z, y.none, fixed, draws=BOOTSTRAP, rng=rng)

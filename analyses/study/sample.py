@@ -1,4 +1,4 @@
-"""The data of the study, sampled from the releases: `python analyses/study/sample.py DATA OUTPUT`.
+"""The data of the study, sampled from the releases: `python -m analyses.study.sample DATA OUTPUT`.
 
 Files that are trained on are linked as they are. Of those that models are evaluated on, rows are taken at equal steps, the
 same in every language where rows are parallel, so that nothing is chosen by its content:
@@ -17,39 +17,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
-from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 
+from analyses.grid.thin import articles, rows, sentences_of, thin
 from diversity import store
 
 
-def rows(path: Path, every: int, together: int = 1, header: bool = False) -> str:
-    """Every so many-th group of lines that stand together."""
-    lines = path.read_text("utf8").splitlines(keepends=True)
-    kept = [line for number, line in enumerate(lines[header:]) if number // together % every == 0]
-    return "".join([*lines[:header], *kept])
-
-
 def sentences(path: Path, most: int) -> str:
-    """At most so many sentences, at equal steps; sentences are separated by empty lines."""
-    lines = path.read_text("utf8").splitlines(keepends=True)
-    found = ["".join(group) for full, group in groupby(lines, key=lambda line: bool(line.strip())) if full]
-    return "\n".join(spaced(found, most))
-
-
-def spaced(items: list[str], most: int) -> list[str]:
-    """At most so many items, at equal steps."""
-    return [items[i * len(items) // most] for i in range(most)] if len(items) > most else items
-
-
-def articles(path: Path, every: int) -> str:
-    """Every so many-th article of a SQuAD file, from the second on."""
-    content = json.loads(path.read_text("utf8"))
-    return json.dumps({**content, "data": content["data"][1::every]}, ensure_ascii=False)
+    """At most so many sentences, at equal steps."""
+    found = sentences_of(path)
+    chosen = [found[i * len(found) // most] for i in range(most)] if len(found) > most else found
+    return "\n".join(chosen)
 
 
 def passages(path: Path, most: int) -> str:
@@ -86,22 +65,6 @@ def halves(folder: Path, output: Path, language: str, every: int) -> None:
             store.write(output / f"{language}-en.{split}.{side}", "".join(own))
 
 
-def sample(data: Path, output: Path, sampled: Mapping[str, Callable[[Path], str]], bucc: int) -> int:
-    """Write the folder; the number of files that were sampled."""
-    shutil.copytree(data, output, copy_function=lambda a, b: os.symlink(Path(a).resolve(), b))
-    written = 0
-    for pattern, function in sampled.items():
-        for path in sorted(data.glob(pattern)):
-            place = output / path.relative_to(data)
-            place.unlink()
-            store.write(place, function(path))
-            written += 1
-    for path in (output / "bucc2018").iterdir():
-        path.unlink()
-    halves(data / "bucc2018", output / "bucc2018", "zh", bucc)
-    return written
-
-
 def main() -> None:
     """Write the folder and say how many files differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -126,7 +89,11 @@ def main() -> None:
         "mlqa/MLQA_V1/dev/*.json": read,
         "tydiqa/tydiqa-goldp-v1.1-dev/*.json": read,
     }
-    print(sample(given.data, given.output, sampled, given.bucc), "files sampled")
+    written = thin(given.data, given.output, sampled)
+    for path in (given.output / "bucc2018").iterdir():
+        path.unlink()
+    halves(given.data / "bucc2018", given.output / "bucc2018", "zh", given.bucc)
+    print(written, "files sampled")
 
 
 if __name__ == "__main__":

@@ -81,6 +81,16 @@ class AnalysisOptions:
             raise InputError("expected --reason with a plan to depart from, found none: --plan names it")
         return plan
 
+    @property
+    def chosen_rows(self) -> dict[str, object]:
+        """Which rows of the results are used, by column."""
+        return dict[str, object](pairs(self.where, "--where COLUMN=VALUE"))
+
+    @property
+    def vectors(self) -> dict[str, Path]:
+        """The files of vectors by task."""
+        return {name: Path(file) for name, file in pairs(self.embeddings, "--embeddings NAME=FILE.npy").items()}
+
     def of(self, scores: Scores | None, plan: Commitment | None = None, **own: Any) -> Analysis:
         """The analysis of these scores; `own` are options that not all commands have."""
         from diversity.stats.analysis import Analysis
@@ -89,7 +99,7 @@ class AnalysisOptions:
             outcome=self.outcome,
             encoder=self.encoder,
             english=self.english,
-            where=dict(pairs(self.where, "--where COLUMN=VALUE")),
+            where=self.chosen_rows,
             lower_is_better=self.lower_is_better,
             chosen_by_diversity=self.chosen_by_diversity,
             permutations=self.permutations,
@@ -104,8 +114,7 @@ class AnalysisOptions:
         """What computes the scores of relabelled mixtures: vectors, saved moments, or the shipped ones."""
         from diversity.scoring.scorer import scorers
 
-        files = {name: Path(file) for name, file in pairs(self.embeddings, "--embeddings NAME=FILE.npy").items()}
-        return scorers(scores, moments=self.moments, embeddings=files)
+        return scorers(scores, moments=self.moments, embeddings=self.vectors)
 
 
 def grid_files(results: Path, scores: Path | None) -> tuple[Path, Path | None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diversity.cli._analysis import AnalysisOptions
-from diversity.cli._common import note, pairs
+from diversity.cli._common import note
 from diversity.cli._options import with_options
 from diversity.types import InputError
 
@@ -66,7 +66,7 @@ class WideOptions:
         from diversity.studies.outcomes import read_outcomes
         from diversity.studies.wide import read_wide
 
-        where = dict[str, object](pairs(options.where, "--where COLUMN=VALUE"))
+        where = options.chosen_rows
         if self.weights and self.outcomes:
             return read_wide(
                 results, weights=self.weights, outcomes=self.outcomes, mixtures=self.mixtures, key=self.key,
@@ -87,9 +87,8 @@ def scores_for(results: Outcomes, scores: Path | None, metric: str, options: Ana
         if not metric:
             raise InputError("expected --metric, one of those of the scores")
         return read_scores(scores), metric
-    vectors = {name: Path(file) for name, file in pairs(options.embeddings, "--embeddings NAME=FILE.npy").items()}
     known = scores_of_weights(
-        results, [metric or HILL], encoder=options.encoder, moments=options.moments, embeddings=vectors
+        results, [metric or HILL], encoder=options.encoder, moments=options.moments, embeddings=options.vectors
     )
     encoders = f" and the moments of {', '.join(known.encoders)}" if known.encoders else ""
     note(f"note: no table of scores: {metric or HILL} is computed from the weights{encoders}")

@@ -11,6 +11,7 @@ from diversity import catalog
 from diversity.display import numbers
 from diversity.display.numbers import amount, count
 from diversity.reporting.page import Paragraph, Section
+from diversity.stats.declared import GROUPS
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -212,9 +213,7 @@ def _compared(comparison: Comparison | str) -> str:
         "" if math.isnan(c.rope) else f" Differences up to {amount(c.rope, points=c.in_points)}{units} count as none."
     )
     sides = (
-        "declared diverse and homogeneous mixtures"
-        if c.metric == "group"
-        else "the most and the least diverse mixtures"
+        "declared diverse and homogeneous mixtures" if c.metric == GROUPS else "the most and the least diverse mixtures"
     )
     return (
         f"We also compared {sides} in {count(c.n_pairs, 'pair')} with the same number of tasks (and training examples, where "

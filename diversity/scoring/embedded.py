@@ -22,7 +22,7 @@ from diversity.data.texts import TextFiles
 from diversity.data.vectors import VectorFile
 from diversity.encoders import cache as vector_cache
 from diversity.encoders import language, registry, sentence
-from diversity.moments import checked, moments, stack, unit_chunks
+from diversity.moments import checked, moments, packed, stack, unit_chunks, unpacked
 from diversity.results import display_name
 from diversity.types import Array, Encoder, InputError, Moments, Rows, Task, TaskMoments
 from diversity.version import __version__
@@ -370,13 +370,12 @@ def save_moments(space: EmbeddedTasks, folder: Path | str, *, rows: int = ROWS_S
             "n": m.n,
             "toolkit": __version__,
         }
-        upper = np.triu_indices(len(m.second))
         with store.replacing(target / f"{name}.npz") as stream:
             np.savez(
                 stream,
                 n=m.n,
                 mean=m.mean,
-                second=m.second[upper],
+                second=packed(m.second),
                 rows=task.rows[:rows].astype(np.float16),
                 provenance=np.array(json.dumps(meta, sort_keys=True, ensure_ascii=False)),
             )
@@ -431,11 +430,10 @@ def load_moments(
 def _load(path: Path) -> EmbeddedTask:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            mean, packed, rows = archive["mean"], archive["second"], archive["rows"].astype(np.float64)
+            mean, upper, rows = archive["mean"], archive["second"], archive["rows"].astype(np.float64)
             n, provenance = int(archive["n"]), json.loads(str(archive["provenance"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: expected saved moments, found: {str(error).splitlines()[0]}") from error
-    second = np.zeros((len(mean), len(mean)))
-    second[np.triu_indices(len(mean))] = packed
-    second += np.triu(second, 1).T
-    return EmbeddedTask(Moments(n, mean, second), rows / np.linalg.norm(rows, axis=1, keepdims=True), provenance)
+    return EmbeddedTask(
+        Moments(n, mean, unpacked(upper, len(mean))), rows / np.linalg.norm(rows, axis=1, keepdims=True), provenance
+    )

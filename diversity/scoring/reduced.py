@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diversity import store
-from diversity.moments import moments, unit_rows
+from diversity.moments import moments, packed, unit_rows, unpacked
 from diversity.scoring.embedded import ROWS_KEPT
 from diversity.types import Array, InputError, Moments
 
@@ -69,7 +69,7 @@ class Reduced:
                 stream,
                 n=whole.n,
                 mean=whole.mean,
-                second=whole.second[np.triu_indices(len(whole.second))],
+                second=packed(whole.second),
                 rows=self.rows,
                 drawn=self.drawn,
                 counts=np.array([self.blocks, self.blank, self.longer]),
@@ -85,14 +85,11 @@ def load(path: Path) -> Reduced:
     """What was saved; raises InputError where it is not whole."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            mean, packed, n = archive["mean"], archive["second"], int(archive["n"])
+            mean, upper, n = archive["mean"], archive["second"], int(archive["n"])
             rows, drawn, counts = archive["rows"], archive["drawn"], archive["counts"].tolist()
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: expected saved moments, found: {str(error).splitlines()[0]}") from error
-    second = np.zeros((len(mean), len(mean)))
-    second[np.triu_indices(len(mean))] = packed
-    second += np.triu(second, 1).T
-    return Reduced(Moments(n, mean, second) if n else None, rows, drawn, *counts)
+    return Reduced(Moments(n, mean, unpacked(upper, len(mean))) if n else None, rows, drawn, *counts)
 
 
 def reduced(

@@ -15,6 +15,7 @@ from diversity.display import numbers
 from diversity.display.summary import Summary
 from diversity.stats import matching, model, paired, sentences
 from diversity.stats.analysis import Analysis
+from diversity.stats.declared import GROUPS
 from diversity.stats.paired import PairedTest, Pairs
 from diversity.stats.permutation import Relabelled, SetScores, labels
 from diversity.stats.relabelling import Relabelling
@@ -158,7 +159,7 @@ def compare(
     if known is None and (scores is None or metric is None):
         raise InputError("expected scores and a metric, or groups, to tell diverse mixtures from homogeneous ones")
     table = read_scores(_as_scores(known, runs) if scores is None or metric is None else scores)
-    study = read_study(runs, table, metric=metric or "group", outcome=asked.outcome, encoder=asked.encoder)
+    study = read_study(runs, table, metric=metric or GROUPS, outcome=asked.outcome, encoder=asked.encoder)
     matched = Matched(
         study, *_strata(study, match), share, None if known is None else matching.given(known, study.mixtures)
     )
@@ -220,7 +221,7 @@ def _as_scores(groups: Mapping[str, str] | None, runs: Outcomes) -> pd.DataFrame
     shares = [runs.shares[n] for n in names]
     return pd.DataFrame(
         {
-            "mixture": names, "metric": "group", "value": [value[s] for s in side],
+            "mixture": names, "metric": GROUPS, "value": [value[s] for s in side],
             "tasks": ["+".join(s) for s in shares], "weights": ["+".join(map(repr, s.values())) for s in shares],
         }
     )  # fmt: skip
@@ -253,8 +254,7 @@ def _compared(matched: Matched, pairs: Pairs, tester: model.Tester) -> Compariso
     ends = [float(q) for q in np.quantile(drawn, [asked.alpha / 2, 1 - asked.alpha / 2])]
     region = (ROPE if study.in_points else math.nan) if asked.rope is None else asked.rope
     tests = _tests(matched, pairs, tester, rng)
-    by_labels, bootstrap = tests.by_labels, tests.bootstrap
-    primary = by_labels or bootstrap
+    by_labels, bootstrap, primary = tests.by_labels, tests.bootstrap, tests.primary
     low, high = (math.nan, math.nan) if primary is None else primary.interval(asked.alpha)
     verdict = _verdict(low, high, region, study.lower_is_better)
     if primary is not None and verdict in ("better", "worse") and not tests.holds(primary.difference, asked.alpha):
@@ -262,7 +262,7 @@ def _compared(matched: Matched, pairs: Pairs, tester: model.Tester) -> Compariso
     rows = _table(study, pairs, matched.strata)
     p_permutation, p_reml = (math.nan if test is None else test.p() for test in (by_labels, bootstrap))
     return Comparison(
-        metric=study.metric if matched.given is None else "group",
+        metric=study.metric if matched.given is None else GROUPS,
         outcome=study.outcome,
         n_tasks=len(study.tasks),
         n_pairs=n,
@@ -309,6 +309,11 @@ class _Tests:
     why: str = ""
     untested: str = ""
 
+    @property
+    def primary(self) -> PairedTest | None:
+        """The test that the verdict rests on, if there is one."""
+        return self.by_labels or self.bootstrap
+
     def holds(self, difference: float, alpha: float) -> bool:
         """Is a difference that the primary test shows also one given what each task is worth, where that is asked?"""
         given = self.given_tasks
@@ -320,13 +325,13 @@ class _Tests:
         """The difference by the primary test, given nothing and given what each task is worth."""
         import pandas as pd
 
-        rows = [("nothing", self.by_labels or self.bootstrap), ("what each task is worth", self.given_tasks)]
+        rows = [("nothing", self.primary), ("what each task is worth", self.given_tasks)]
         numbers = [(given, t.difference, *t.interval(alpha), t.p()) for given, t in rows if t is not None]
         return pd.DataFrame(numbers, columns=["given", "difference", "low", "high", "p"])
 
     def notes(self, alpha: float) -> list[str]:
         """What a reader of the verdict must know of the second condition."""
-        primary, given = self.by_labels or self.bootstrap, self.given_tasks
+        primary, given = self.primary, self.given_tasks
         if primary is None or primary.p() > alpha or self.holds(primary.difference, alpha):
             return []
         if given is None:
@@ -373,8 +378,7 @@ def _given_tasks(
     """
     if not (study.k > 1).any():
         return None, ""
-    sizes = size_means(study.weights)
-    free = int(np.linalg.matrix_rank(np.column_stack([sizes, study.weights]))) - sizes.shape[1]
+    free = model.beyond_sizes(study.weights, np.column_stack([size_means(study.weights), study.weights]))
     choice = model.primary_test(
         study.weights, relabelled=again is not None, chosen_by_diversity=chosen, covariates=free
     )

@@ -114,6 +114,11 @@ class DesignMatrix:
     notes: tuple[str, ...] = ()
 
 
+def beyond_sizes(weights: Array, fixed: Array) -> int:
+    """How many columns of the fixed effects (M, c) say more than the sizes of the mixtures (M, T)."""
+    return int(np.linalg.matrix_rank(fixed)) - len(np.unique(size_groups(weights)))
+
+
 def design_matrix(study: Study, covariates: Sequence[str] = ()) -> DesignMatrix:
     """A mean for each size, and covariates by name, `tasks` being the shares of all of them.
 
@@ -213,7 +218,7 @@ class Tester:
             study.weights,
             relabelled=isinstance(relabelled, Relabelled),
             chosen_by_diversity=self.chosen(study),
-            covariates=int(np.linalg.matrix_rank(design.fixed)) - len(np.unique(size_groups(study.weights))),
+            covariates=beyond_sizes(study.weights, design.fixed),
             moved=isinstance(moved, str),
         )
         if choice.test == "labels" and not isinstance(moved, str):

@@ -67,7 +67,7 @@ def predict(
 
     with bar, torch.inference_mode(), autocast(device, settings), attending(heads.encoder_of(network), "sdpa"):
         tokens = settings.computation.max_tokens_per_batch
-        if device.type == "cpu":
+        if passes.asked() and device.type == "cpu":
             some = batching.take(features, np.sort(order[:: max(1, len(features.ids) // TRIED)]))
             key = passes.about(heads.encoder_of(network), settings, features.kind, packed=packed, lengths=some.lengths)
             tokens = passes.fastest(tokens, len(some.ids), lambda n: list(scored({task: some}, n)), key)

@@ -232,9 +232,9 @@ def _step(
 
 
 def _tokens_at_once(run: TrainingRun, accelerator: Accelerator) -> int:
-    """What is fastest on this processor; all that may, where dropout would be drawn in another order, and elsewhere."""
+    """What is fastest on this processor, if asked for; else the limit, and where dropout would be drawn in another order."""
     limit, device = run.settings.computation.max_tokens_per_batch, accelerator.device
-    if device.type != "cpu" or accelerator.num_processes > 1 or heads.drops(run.network):
+    if not passes.asked() or device.type != "cpu" or accelerator.num_processes > 1 or heads.drops(run.network):
         return limit
     lengths = np.concatenate([f.lengths for f in run.step(0).values()])
 

@@ -26,6 +26,11 @@ ASKED = (
 WORTH = 0.97  # of the time of a larger pass: a smaller one that is hardly faster is not taken
 
 
+def asked() -> bool:
+    """Is a measurement asked for? Otherwise nothing need be prepared for one."""
+    return os.environ.get(ASKED) == "1"
+
+
 def fastest(limit: int, most: int, work: Callable[[int], object], key: Mapping[str, Any]) -> int:
     """The tokens at once, at most `limit`, by which `work`, which has `most` tokens, takes least processor time.
 
@@ -34,7 +39,7 @@ def fastest(limit: int, most: int, work: Callable[[int], object], key: Mapping[s
     nothing can be kept, or there is nothing to choose, it is `limit`, too.
     """
     choices = [tokens for tokens in CANDIDATES if tokens < min(limit, most)]
-    if not choices or os.environ.get(ASKED) != "1":
+    if not choices or not asked():
         return limit
     entry = store.digest({**key, "limit": limit, "processor": processor(), "recipe": 1})
     try:

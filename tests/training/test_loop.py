@@ -467,6 +467,7 @@ def test_a_full_disk_is_one_line(small, folder, tmp_path, monkeypatch) -> None:
 
 
 def test_a_resumed_run_keeps_its_choice_whatever_is_measured_now(small, folder, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(loop.passes.ASKED, "1")
     monkeypatch.setattr(loop.passes, "fastest", lambda *_: 90)
     run = without_dropout(job(small, folder, steps=6))
     loop.train(run, tmp_path / "run", until=4)
@@ -478,5 +479,6 @@ def test_a_resumed_run_keeps_its_choice_whatever_is_measured_now(small, folder, 
 
 def test_with_dropout_nothing_is_measured(small, folder, monkeypatch) -> None:
     """It is drawn in the order of the computation."""
+    monkeypatch.setenv(loop.passes.ASKED, "1")
     monkeypatch.setattr(loop.passes, "fastest", lambda *_: pytest.fail("measured"))
     assert loop.train(job(small, folder, steps=1), None).tokens_at_once == 16_384
