@@ -174,14 +174,28 @@ def fit(outputs: Outputs) -> None:
     """Fits and comparisons on the shipped grid: each metric, each outcome."""
     (outputs.work / "grid").symlink_to(outputs.checkout / "analyses" / "grid")
     files = ("--results", "grid/results.csv", "--scores", "grid/scores.csv")
+    undeclared = ("--results", _undeclared(outputs), "--scores", "grid/scores.csv")
     for outcome in OUTCOMES:
         for metric in FITTED:
             _fit(outputs, f"fit/{metric}/{outcome}", *files, "--metric", metric, "--outcome", outcome)
         for metric in ("vendi_beta(q=2)", "cosine"):
-            _compare(outputs, f"fit/{metric}/{outcome}", *files, "--metric", metric, "--outcome", outcome)
+            _compare(outputs, f"fit/{metric}/{outcome}", *undeclared, "--metric", metric, "--outcome", outcome)
     mean = (*files, "--outcome", "mean", "--metric")
     _compare(outputs, "fit/roles/mean", *mean, "vendi_beta(q=2)", "--group-column", "role")
-    _compare(outputs, "fit/hill(q=1)/mean", *mean, "hill(q=1)", status=REFUSED)  # one value for all of one size
+    by_metric = (*undeclared, "--outcome", "mean", "--metric")
+    _compare(outputs, "fit/hill(q=1)/mean", *by_metric, "hill(q=1)", status=REFUSED)  # one value for all of one size
+
+
+def _undeclared(outputs: Outputs) -> str:
+    """The results of the grid without the groups that they declare: a file that compare divides by the metric."""
+    with (outputs.work / "grid" / "results.csv").open(encoding="utf8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    name = "undeclared.csv"
+    with (outputs.work / name).open("w", encoding="utf8", newline="") as stream:
+        writer = csv.DictWriter(stream, [c for c in rows[0] if c not in ("role", "pair")], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    return name
 
 
 def published(outputs: Outputs) -> None:

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +20,8 @@ from diversity.types import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from diversity.reporting.page import Figure, Table
 
 Records = Sequence[dict[str, Any]]
 FORMS = (".csv", ".json", ".parquet", ".md", ".tex")
@@ -92,12 +94,12 @@ class TablesWriter(Writer):
         if self.json_file is not None:
             check_writable(self.json_file)
 
-    def save(self, name: str, tables: Mapping[str, pd.DataFrame], document: str = "") -> None:
-        """Write all tables where `--output` is a folder, and the numbers to NAME.json in it, or to `--json`, the old way."""
+    def save(self, name: str, blocks: Callable[[], Iterable[Table | Figure]], document: str = "") -> None:
+        """Write all tables and figures where `--output` is a folder, and the numbers to NAME.json in it, or to `--json`."""
         if self.json_file is not None:
             emit(document, self.json_file)
         if self.output is not None and not self.output.suffix:
-            write_tables(tables, self.output)
+            write_blocks(blocks(), self.output)
             if document:
                 emit(document, self.output / f"{name}.json")
 
@@ -160,6 +162,15 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
     for name, table in tables.items():
         store.write(folder / f"{name}.csv", table.to_csv(index=False))
     note(f"wrote the tables to {folder}")
+
+
+def write_blocks(blocks: Iterable[Table | Figure], folder: Path) -> None:
+    """Each table as a CSV and a LaTeX file of its name, and figures in the folder `figures`."""
+    from diversity.reporting import page
+
+    for _ in page.written(blocks, tables=folder, figures=folder / "figures"):
+        pass
+    note(f"wrote the tables and figures to {folder}")
 
 
 def _text(records: Records, form: str, single: Mapping[str, Any] | None) -> str:

@@ -30,7 +30,8 @@ def compare(
     options: AnalysisOptions,
     results: ResultsOption,
     scores: Annotated[
-        Path | None, typer.Option(help="Diversity, as `diversity score` writes it; this or --groups is required.")
+        Path | None,
+        typer.Option(help="Diversity, as `diversity score` writes it (default: none)."),
     ] = None,
     metric: Annotated[
         str | None,
@@ -45,23 +46,30 @@ def compare(
         typer.Option(
             "--groups",
             "--group-column",
-            help="The groups, in place of scores (default: none): a column of the results, or a CSV with mixture, group "
-            "(diverse, homogeneous).",
+            help="The groups: a column of the results, a CSV with mixture, group (diverse, homogeneous), or metric: by the "
+            "metric (default: the column role, where the results declare groups; else metric).",
         ),
     ] = None,
     share: Annotated[float, typer.Option(help="Share of each stratum that is diverse, and that is homogeneous.")] = 1
     / 3,
-    match: Annotated[str, typer.Option(help="What pairs have in common: k, budget, columns of numbers.")] = "k,budget",
+    match: Annotated[
+        str,
+        typer.Option(
+            help="What pairs have in common: k, budget, columns of numbers (default: declared pairs, else k,budget)."
+        ),
+    ] = "",
     rope: Rope = None,
 ) -> None:
     """Compare diverse with homogeneous mixtures, in pairs.
 
-    Pairs have the same number of tasks and the same budget.
+    Groups and pairs are those that a grid declares in its results. Without them, pairs have the same number of tasks and the
+    same budget.
 
-    diversity compare --results results.csv --scores scores.csv --metric "vendi(q=2)"
+    diversity compare --results results.csv
 
-    diversity compare --results results.csv --groups role
+    diversity compare --results results.csv --scores scores.csv --metric "vendi(q=2)" --groups metric
     """
+    from diversity.reporting import exports
     from diversity.reporting.analyses import compare as comparing
     from diversity.studies.scores import read_scores
 
@@ -71,10 +79,10 @@ def compare(
     analysis = options.of(known, plan, rope=rope)
     compared = comparing(
         results, known, metric=metric, groups=_groups(groups), share=share,
-        match=names_in(match), analysis=analysis,
+        match=names_in(match) or None, analysis=analysis,
     )  # fmt: skip
     document = json_text(compared.to_dict())
-    writer.save("compare", compared.tables, document)
+    writer.save("compare", lambda: exports.blocks(compared), document)
     pairs = [{str(k): v for k, v in r.items()} for r in compared.tables["pairs"].to_dict("records")]
     writer.show(pairs, _text(compared), document=document)
     for line in compared.notes:

@@ -32,7 +32,7 @@ def fit(
     metric: AnyMetric = "",
     covariates: CovariatesOption = "",
     bootstrap: BootstrapOption = 1000,
-    tables: Annotated[Path | None, typer.Option(hidden=True, help="Old: --output FOLDER.")] = None,
+    tables: Annotated[Path | None, typer.Option(hidden=True, help="Old: the tables as CSV.")] = None,
 ) -> None:
     """Test whether more diverse mixtures score higher.
 
@@ -44,6 +44,7 @@ def fit(
 
     diversity fit --results runs.csv --weights "train_*" --outcomes "valid_*" --lower-is-better
     """
+    from diversity.reporting import exports
     from diversity.reporting.analyses import fit as fitting
 
     if tables is not None:
@@ -55,7 +56,7 @@ def fit(
     analysis = options.of(known, plan, covariates=tuple(metrics_in(covariates)), bootstrap=bootstrap)
     fitted = fitting(runs, known, metric=metric, analysis=analysis)
     document = json_text(fitted.to_dict())
-    writer.save("fit", fitted.tables, document)
+    writer.save("fit", lambda: exports.blocks(fitted), document)
     if tables is not None:
         write_tables(fitted.tables, tables)
     methods = [{str(k): v for k, v in r.items()} for r in fitted.to_frame().to_dict("records")]

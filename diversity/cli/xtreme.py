@@ -74,6 +74,7 @@ def evaluate(
     """
     import pandas as pd
 
+    from diversity.reporting import exports
     from diversity.xtreme import evaluate as report
 
     if split != "test" and data is None:
@@ -85,7 +86,7 @@ def evaluate(
         for remark in contrasts.notes:
             note(f"note: {remark}")
         rows = contrasts.to_frame()
-        writer.save("contrasts", {"contrasts": rows})
+        writer.save("contrasts", lambda: [exports.table("contrasts", rows)])
         writer.show(records_of(rows), _contrast_table(contrasts))
         return
     evaluation = report.evaluate(
@@ -98,7 +99,7 @@ def evaluate(
         note(f"missing: {'; '.join(evaluation.missing)}")
     records = [s._asdict() for s in (*evaluation.scores, *evaluation.averages)]
     document = json.dumps(evaluation.as_json(), indent=2) + "\n"
-    writer.save("scores", {"scores": pd.DataFrame(records)}, document)
+    writer.save("scores", lambda: [exports.table("scores", pd.DataFrame(records))], document)
     writer.show(records, _table(evaluation), document=document)
 
 

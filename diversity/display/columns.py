@@ -51,6 +51,12 @@ NAMES = {
     "outcome_diverse": "outcome, diverse",
     "outcome_homogeneous": "outcome, homogeneous",
     "sd": "standard deviation",
+    "std": "standard deviation",
+    "q": "Cochran's Q",
+    "i2": "I²",
+    "tau": "spread between targets",
+    "new_low": "low, of a new mixture",
+    "new_high": "high, of a new mixture",
     "deviations": "deviations from the median",
     "naive": "as if independent",
 }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diversity import store
+from diversity import catalog, store
 from diversity.display import latex
 from diversity.display.columns import Column, shown
 from diversity.display.summary import Summary
@@ -18,6 +19,10 @@ from diversity.reporting import style
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure as Drawing
+
+
+SENTENCES = ("note",)  # columns that make a table wider than a sheet of paper
+NAMED = ("mixture", "diverse", "homogeneous", "task", "target", "dropped")  # columns of tasks and mixtures
 
 
 @dataclass(frozen=True)
@@ -178,24 +183,42 @@ def files(blocks: Sequence[Block]) -> Iterator[Table | Figure]:
 
 
 def export(sections: Sequence[Section], folder: Path | str) -> Iterator[Path]:
+    """Write the tables and figures of a page to the folders `tables` and `figures`; yields the files as they are written."""
+    blocks = files([b for s in sections for b in s.blocks])
+    yield from written(blocks, tables=Path(folder) / "tables", figures=Path(folder) / "figures")
+
+
+def written(blocks: Iterable[Table | Figure], *, tables: Path, figures: Path) -> Iterator[Path]:
     """Write each table as CSV and LaTeX and each figure as PNG, SVG and PDF; yields the files as they are written."""
-    for block in files([b for s in sections for b in s.blocks]):
+    for block in blocks:
         if isinstance(block, Table):
-            tables = Path(folder) / "tables"
             tables.mkdir(parents=True, exist_ok=True)
             yield store.write(tables / f"{block.slug}.csv", block.frame.to_csv(index=False))
             yield store.write(tables / f"{block.slug}.tex", _latex(block))
         else:
-            yield from _export_figure(block, Path(folder) / "figures")
+            yield from _export_figure(block, figures)
 
 
 def _latex(table: Table) -> str:
     """The table for a paper, with the columns and numbers of the page."""
-    visible = table.frame[[c for c in table.frame.columns if c not in table.hidden]]
+    visible = table.frame[[c for c in table.frame.columns if c not in (*table.hidden, *SENTENCES)]]
+    titled = visible.assign(**{str(c): visible[c].map(in_titles) for c in visible.columns if c in NAMED})
     short = table.short or table.slug.replace("_", " ").capitalize()
     return latex.latex(
-        visible, caption=table.caption, short=short, label=table.slug, points=table.points, level=table.level
+        titled, caption=table.caption, short=short, label=table.slug, points=table.points, level=table.level
     )
+
+
+def in_titles(name: object) -> object:
+    """A name of a task or a mixture with the titles of its tasks; any other value as it is.
+
+    >>> in_titles("mnli+squad_v1"), in_titles("mine")
+    ('MultiNLI + SQuAD 1.1', 'mine')
+    """
+    parts = name.split("+") if isinstance(name, str) else []
+    if not parts or not set(parts) <= set(catalog.names("tasks")):
+        return name
+    return " + ".join(re.split(r" \(|,", catalog.task(part).title)[0] for part in parts)
 
 
 def _export_figure(figure: Figure, folder: Path) -> Iterator[Path]:

@@ -217,23 +217,16 @@ def _of_section(make: Callable[..., Section], slug: str) -> Draw:
     return draw
 
 
-def _table_of(fit: Fit, name: str, why: str) -> pd.DataFrame:
-    """A table of a fit; raises InputError where it has none."""
-    table = fit.tables.get(name)
-    if table is None or table.empty:
-        raise InputError(f"{name}: {why}")
-    return table
-
-
 def _null(fit: Fit) -> Figure:
-    table = _table_of(fit, "null", "the labels of the tasks were not permuted in this test")
-    return plots.null(table, fit.slope_per_sd, p=fit.p)
+    if figures := sections.chance(fit):
+        return figures[0].draw()
+    raise InputError("null: the labels of the tasks were not permuted in this test")
 
 
 def _power(fit: Fit) -> Figure:
-    table = _table_of(fit, "power", "the design gets no test")
-    unit = "points per SD of diversity" if fit.in_points else "per SD of diversity"
-    return plots.power_curve(table, least=fit.minimum_detectable_slope, xlabel=f"true slope, {unit}")
+    if figures := sections.detection(fit):
+        return figures[0].draw()
+    raise InputError("power: the design gets no test")
 
 
 def _of_metric(table: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, str]:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     Source = pd.DataFrame | Path | str | Outcomes | Scores
 
 TITLE = "Semantic diversity of intermediate tasks and zero-shot transfer"
-ROLE = "role"  # the column of results that declares the sides of matched pairs
 PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "seaborn", "matplotlib")
 Result = TypeVar("Result")
 
@@ -129,8 +128,7 @@ def report(
         fitted = _or_why(lambda: fit(runs, known, metric=metric, analysis=asked))
         _next(bar, "pairs")
         of_pairs = replace(asked, bootstrap=None)
-        sides = groups if groups is not None else declared(runs)
-        compared = _or_why(lambda: compare(runs, known, metric=metric, groups=sides, analysis=of_pairs))
+        compared = _or_why(lambda: compare(runs, known, metric=metric, groups=groups, analysis=of_pairs))
         _next(bar, "page")
         findings = Findings(fitted, compared, runs, known.of(metric, asked.encoder), known.frame)
         settings = {
@@ -152,12 +150,6 @@ def report(
         files = tuple(page.export(content, target.parent)) if top.exports else ()
         bar.update()
     return Report(html, files, fitted, compared)
-
-
-def declared(outcomes: Outcomes) -> str | None:
-    """The column of the results that declares diverse and homogeneous mixtures, as a design of matched pairs does."""
-    rows = outcomes.rows
-    return ROLE if ROLE in rows and {"diverse", "homogeneous"} <= set(rows[ROLE].astype(str)) else None
 
 
 def _resolved(asked: Analysis, fitted: Fit | str) -> Analysis:

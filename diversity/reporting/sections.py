@@ -135,6 +135,29 @@ def answer(fit: Fit, comparison: Comparison | str) -> Figure:
     return Figure(draw, f"{fit.sentence} {bars}", f"The effect, and 0. {bars}", "effect")
 
 
+def chance(fit: Fit) -> list[Figure]:
+    """The observed slope among those of relabelled tasks; none where labels were not permuted."""
+    table = fit.tables.get("null")
+    if table is None or table.empty:
+        return []
+    draw = partial(plots.null, table, fit.slope_per_sd, p=fit.p)
+    alt = f"The observed slope, {amount(fit.slope_per_sd, points=fit.in_points)}, among those that chance gives."
+    caption = "What chance gives: the slopes where the labels of the tasks are permuted, and the observed one."
+    return [Figure(draw, alt, caption, "null")]
+
+
+def detection(fit: Fit) -> list[Figure]:
+    """How often the study detects a slope of each size; none where the design gets no test."""
+    table = fit.tables.get("power")
+    if table is None or table.empty:
+        return []
+    unit = "points per SD of diversity" if fit.in_points else "per SD of diversity"
+    draw = partial(plots.power_curve, table, least=fit.minimum_detectable_slope, xlabel=f"true slope, {unit}")
+    least = fit.minimum_detectable_slope
+    reached = f"80 % at {amount(least, points=fit.in_points)}" if math.isfinite(least) else "80 % at no slope drawn"
+    return [Figure(draw, f"Power of the study by true slope: {reached}.", "How often a slope is detected.", "power")]
+
+
 def units(fit: Fit) -> str:
     """The units of outcomes, in words."""
     return "points of 100" if fit.in_points else "the units of the results"
@@ -180,6 +203,7 @@ def design(fit: Fit | str, runs: pd.DataFrame) -> Section:
     else:
         why = "no slope of any size reaches 80 % power" if math.isinf(least) else "the design gets no test"
         blocks.append(missing("The smallest detectable effect", why))
+    blocks += detection(fit)
     table = Table(fit.tables["design"], "Sample sizes, and what can be seen.", "design", alike=False)
     return Section("design", "Design and power", (*blocks, Fold("Table: sample sizes", (table,))))
 
@@ -322,6 +346,7 @@ def slopes(fit: Fit | str) -> Section:
         (
             intro("How much results differ where diversity is one standard deviation higher, for each target."),
             *_forest(by_target, single, fit),
+            *chance(fit),
             Paragraph(sentences.of_heterogeneity(fit.tables["heterogeneity"].iloc[0], points=fit.in_points)),
             Fold("Tables: slopes by target and by method", (table, methods)),
         ),

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Judgement = Literal["better", "equal", "worse", "undecided"]
 BOOTSTRAP = 10_000  # draws of pairs
 ROPE = 0.5  # points of accuracy
+BY_METRIC = "metric"  # in the place of groups: by the metric, whatever the results declare
+MATCH = ("k", "budget")
 FEWEST = 3  # pairs: two have no interval
 SIMULATED = 1999  # draws of the parametric bootstrap
 RELABELLINGS = 1999  # for each of which groups and pairs are formed again
@@ -100,15 +102,17 @@ def compare(
     groups: Mapping[str, str] | str | None = None,
     outcome: str | None = None,
     share: float = 1 / 3,
-    match: Sequence[str] = ("k", "budget"),
+    match: Sequence[str] | None = None,
     analysis: Analysis | None = None,
 ) -> Comparison:
     """Compare diverse with homogeneous mixtures, in pairs of the same number of tasks and the same budget.
 
-    The groups are given (`groups`: mixture -> diverse or homogeneous, or the name of a column of the results), or are
-    the `share` of greatest and of least `metric` in `scores` within each stratum of `match` (k, budget, or any column of
-    numbers; a budget that the results do not have is passed over). Pairs share as many tasks as they can, each mixture
-    being in one pair at most. `results`, `outcome`, and `analysis` are those of `fit`.
+    The groups are given (`groups`: mixture -> diverse or homogeneous, or the name of a column of the results), or
+    declared by the results: a grid writes the columns `role` and `pair` of its design. Else they are the `share` of
+    greatest and of least `metric` in `scores`, within each stratum of `match` (k, budget, or any column of numbers; a
+    budget that the results do not have is passed over). Pairs are those declared where groups are a column and `match` is
+    not given; else they share as many tasks as they can, each mixture being in one pair at most. `results`, `outcome` and
+    `analysis` are those of `fit`.
 
     Where the scores of relabelled mixtures can be had and the groups are those of the score, the primary test permutes the
     tasks' labels and forms groups and pairs again; else it is a parametric bootstrap.
@@ -123,13 +127,15 @@ def compare(
     metric
         Metric that divides the mixtures into diverse and homogeneous ones.
     groups
-        Mixture -> `diverse` or `homogeneous`, or the name of a column of the results that says so.
+        Mixture -> `diverse` or `homogeneous`, or the name of a column of the results that says so. Default: the column
+        `role`, where the results declare both groups in it; `metric`: by the metric, whatever is declared.
     outcome
         `mean9`, `mean7`, `retrieval`, `mean`, or a target.
     share
         Part of the mixtures of each stratum that counts as diverse, and as homogeneous.
     match
-        Columns in which the two mixtures of a pair are alike.
+        Columns in which the two mixtures of a pair are alike. Default: the pairs that the results declare, else those
+        of one number of tasks (`k`) and one `budget`.
     analysis
         How the question is asked and tested; the defaults do for most studies.
 
@@ -155,19 +161,27 @@ def compare(
     """
     asked = (analysis or Analysis()).changed(outcome=outcome)
     runs = read_outcomes(results, english=asked.english, where=asked.where, lower_is_better=asked.lower_is_better)
-    known = _given(groups, runs)
+    if declared := groups is None and matching.declares(runs):
+        groups = matching.ROLE
+    known = None if groups == BY_METRIC else _given(groups, runs)
     if known is None and (scores is None or metric is None):
         raise InputError("expected scores and a metric, or groups, to tell diverse mixtures from homogeneous ones")
     table = read_scores(_as_scores(known, runs) if scores is None or metric is None else scores)
     study = read_study(runs, table, metric=metric or GROUPS, outcome=asked.outcome, encoder=asked.encoder)
-    matched = Matched(
-        study, *_strata(study, match), share, None if known is None else matching.given(known, study.mixtures)
-    )
+    sides = None if known is None else matching.given(known, study.mixtures)
+    chosen = isinstance(groups, str) and match is None and sides is not None
+    numbered = matching.declared_pairs(runs, sides, study.mixtures) if chosen and sides else []
+    strata, notes = _strata(study, MATCH if match is None else match)
+    if numbered:
+        notes = []
+    if declared:
+        columns = "columns role and pair of the results declare" if numbered else "column role of the results declares"
+        notes.append(f"the groups are those that the {columns}; --groups metric: by the metric")
+    matched = Matched(study, strata, notes, share, sides, numbered)
     pairs = matched.pairs(study.x)
     if not pairs:
-        raise InputError(
-            f"expected diverse and homogeneous mixtures of the same {' and '.join(match)}, found no such pair"
-        )
+        same = " and ".join(MATCH if match is None else match)
+        raise InputError(f"expected diverse and homogeneous mixtures of the same {same}, found no such pair")
     relabelling = Relabelling.of(table, study.metric, study.encoder, None if known is not None else asked.scorers)
     return _compared(matched, pairs, model.Tester(relabelling, asked))
 
@@ -181,6 +195,7 @@ class Matched:
     notes: list[str]
     share: float
     given: list[str] | None
+    declared: Pairs
 
     def groups(self, x: Array) -> list[str]:
         """The group of each mixture by its diversity x (M,), or as given."""
@@ -188,7 +203,7 @@ class Matched:
 
     def pairs(self, x: Array) -> Pairs:
         """Pairs of a diverse and a homogeneous mixture."""
-        return matching.pairs(self.groups(x), self.strata, x, self.study.weights)
+        return self.declared or matching.pairs(self.groups(x), self.strata, x, self.study.weights)
 
     def relabelled_pairs(self, side: Array) -> Pairs:
         """Pairs of the mixtures that relabelling makes of the groups given: `side` (M,) is 1, 0.5 or 0."""
@@ -399,7 +414,7 @@ def _relabelled(matched: Matched, tester: model.Tester) -> tuple[Relabelled | st
     study = matched.study
     if matched.given is None:
         return tester.relabelled(study), lambda z: matched.pairs(z * study.sd)
-    if not closed(study.weights):
+    if matched.declared or not closed(study.weights):
         return "the groups of relabelled mixtures are not known", matched.relabelled_pairs
     side = np.array([{"diverse": 1.0, "homogeneous": 0.0}.get(g, 0.5) for g in matched.given])
     orders, exact = labels(len(study.tasks), tester.analysis.permutations, np.random.default_rng(tester.analysis.seed))

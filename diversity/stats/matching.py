@@ -13,6 +13,9 @@ from diversity.types import Array, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from diversity.studies.outcomes import Outcomes
+
+ROLE, PAIR = "role", "pair"  # the columns of results that declare the side and the number of each pair of a design
 Group = Literal["diverse", "homogeneous"]
 GROUPS = ("diverse", "homogeneous")
 NEITHER = (
@@ -97,3 +100,27 @@ def given(groups: Mapping[str, str] | pd.Series, mixtures: Sequence[str]) -> lis
         if side not in found:
             raise InputError(f"expected mixtures of the group {side} among those with results, found none")
     return found
+
+
+def declares(runs: Outcomes) -> bool:
+    """Do the results declare diverse and homogeneous mixtures, as a design of matched pairs does?"""
+    return ROLE in runs.rows and set(GROUPS) <= set(runs.rows[ROLE].astype(str))
+
+
+def declared_pairs(runs: Outcomes, groups: Sequence[str], mixtures: Sequence[str]) -> list[tuple[int, int]]:
+    """The pairs (diverse, homogeneous) that a column of the results numbers; none where it does not number all of them.
+
+    A pair of which one side has no result is left out.
+    """
+    import pandas as pd
+
+    if PAIR not in runs.rows:
+        return []
+    named = runs.rows[["mixture", PAIR]].drop_duplicates().assign(mixture=lambda f: f["mixture"].astype(str))
+    numbered = dict(zip(named["mixture"], pd.to_numeric(named[PAIR], errors="coerce"), strict=True))
+    numbers = [numbered.get(m, float("nan")) if g else None for m, g in zip(mixtures, groups, strict=True)]
+    sides = [{n: i for i, n in enumerate(numbers) if groups[i] == side} for side in GROUPS]
+    inside = [n for n in numbers if n is not None]
+    if any(pd.isna(n) for n in inside) or sum(map(len, sides)) < len(inside):
+        return []
+    return [(i, sides[1][n]) for n, i in sides[0].items() if n in sides[1]]

@@ -267,7 +267,7 @@ def design_table(weights: Array, score: Array, *, sd_task: float, sd_noise: floa
         ("mixtures", n, "the naive sample size"),
         (
             "effective mixtures", effective_sample_size(weights, score, sd_task=sd_task, sd_noise=sd_noise),
-            "independent mixtures that the ordinary slope is worth",
+            "independent mixtures that the ordinary slope is worth: more than there are where shared tasks cancel",
         ),
         ("critical |r|", critical_r(n), "of as many independent points, for p < .05"),
         ("detectable |r|", detectable_r(n), "of as many independent points, with 80 % power"),

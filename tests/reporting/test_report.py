@@ -144,7 +144,7 @@ def test_each_table_and_figure_of_the_report_is_there(whole):
     first = "verdict slopes comparison diversity accuracy specifications".split()
     parts = [*first, *"influence checks design failed methods provenance".split()]
     assert re.findall(r'<section id="([a-z]+)"', html) == parts
-    figures = "effect scatter forest pairs diversity accuracy specifications influence".split()
+    figures = "effect scatter forest null pairs diversity accuracy specifications influence power".split()
     assert re.findall(r'<figure id="figure-([a-z]+)"', html) == figures
     assert all(len(alt) > 20 for alt in re.findall(r'<img src="[^"]+" alt="([^"]*)"', html))
 

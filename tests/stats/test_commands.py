@@ -36,6 +36,22 @@ def test_fit_writes_the_contract_and_every_table(files, run):
     record = json.loads((files / "fit.json").read_text())
     assert record["n_mixtures"] == 25
     assert pd.read_csv(files / "tables" / "targets.csv")["target"].tolist()[-3:] == ["mean9", "mean7", "retrieval"]
+    written = {p.name for p in (files / "tables").iterdir()}
+    tables = {p.removesuffix(".csv") for p in written if p.endswith(".csv")}
+    assert {"methods", "targets", "languages", "influence", "null", "power"} <= tables
+    assert written == {f"{t}.{form}" for t in tables for form in ("csv", "tex")} | {"fit.json", "figures"}
+    targets = (files / "tables" / "targets.tex").read_text()
+    assert r"\caption[Slopes by target and by group of targets]{Slopes by" in targets
+    assert re.search(r"^XNLI & -?\d+\.\d+ & ", targets, flags=re.MULTILINE)
+    assert r"\toprule" in targets
+    assert "S[table-format=" in targets
+    for file in (files / "tables").glob("*.tex"):
+        assert not re.search(r"\bnan\b|\binf\b|(?<!\\)_", file.read_text().replace(r"\label{tab:" + file.stem, "")), (
+            file
+        )
+    figures = {p.name for p in (files / "tables" / "figures").iterdir()}
+    drawn = ("effect", "forest", "influence", "null", "power", "scatter")
+    assert figures >= {f"{name}.{form}" for name in drawn for form in ("pdf", "png", "svg")}
 
 
 def test_compare_by_score_and_by_groups(files, run):
@@ -48,6 +64,26 @@ def test_compare_by_score_and_by_groups(files, run):
     assert code == 0, err
     assert out.startswith("diverse,homogeneous,stratum")
     assert "note: the results have no column budget" in err
+    code, out, err = run(*common[:3], "--groups", files / "g.csv", "--output", files / "c")
+    assert code == 0, err
+    assert {"compare.json", "pairs.csv", "pairs.tex", "strata.tex", "figures"} <= {
+        p.name for p in (files / "c").iterdir()
+    }
+    assert "diversity" not in (files / "c" / "pairs.tex").read_text().partition("midrule")[0].partition("toprule")[2]
+    assert (files / "c" / "figures" / "pairs.pdf").stat().st_size
+
+
+def test_compare_finds_the_groups_that_results_declare(files, run):
+    results, groups = pd.read_csv(files / "r.csv"), pd.read_csv(files / "g.csv")
+    declared = results.assign(role=results["mixture"].map(dict(groups.to_numpy())))
+    declared.to_csv(files / "d.csv", index=False)
+    code, out, err = run("compare", "--results", files / "d.csv", "--format", "csv")
+    assert code == 0, err
+    assert "the groups are those that the column role of the results declares" in err
+    assert out == run("compare", "--results", files / "r.csv", "--groups", files / "g.csv", "--format", "csv")[1]
+    code, _, err = run("compare", "--results", files / "r.csv")
+    assert code == 2
+    assert "expected scores and a metric, or groups" in err
 
 
 @pytest.mark.parametrize(

@@ -273,3 +273,34 @@ def test_two_pairs_decide_nothing(designs, rng):
     assert (found.n_pairs, found.verdict) == (2, "undecided")
     assert found.to_dict()["low_tasks"] is None
     assert "2 pairs are too few for an interval that allows for shared tasks" in found.sentence
+
+
+def test_groups_and_pairs_that_the_results_declare_are_used(designs, rng):
+    results, scores, side = tables(designs, rng, 1.0)
+    names = {group: [m for m, s in side.items() if s == group] for group in matching.GROUPS}
+    number = {m: i for members in names.values() for i, m in enumerate(members, start=1)}
+    role = results["mixture"].map(side).replace("", "single")
+    results = results.assign(role=role, pair=results["mixture"].map(number).where(role != "single"))
+    found = diversity.compare(results)
+    pairs = found.to_frame()
+    assert [(number[a], side[b]) for a, b in zip(pairs["diverse"], pairs["homogeneous"], strict=True)] == [
+        (number[b], "homogeneous") for b in pairs["homogeneous"]
+    ]
+    assert any("columns role and pair of the results declare" in n for n in found.notes)
+    assert diversity.compare(results, scores, metric="cosine").to_frame()["diverse"].tolist() == list(pairs["diverse"])
+    matched = diversity.compare(results, match=("k",)).to_frame()
+    assert set(zip(matched["diverse"], matched["homogeneous"], strict=True)) != set(
+        zip(pairs["diverse"], pairs["homogeneous"], strict=True)
+    )
+    by_metric = diversity.compare(results, scores, metric="cosine", groups="metric")
+    assert by_metric.metric == "cosine"
+    assert (
+        by_metric.to_dict()
+        == diversity.compare(results.drop(columns=["role", "pair"]), scores, metric="cosine").to_dict()
+    )
+    some = results.assign(
+        pair=results["pair"].where(results["pair"] != 1)
+    )  # one pair without a number: none is declared
+    assert diversity.compare(some).to_frame().equals(diversity.compare(results, match=("k", "budget")).to_frame())
+    half = results[results["mixture"] != names["diverse"][0]]  # one side of a pair has no result
+    assert diversity.compare(half).n_pairs == found.n_pairs - 1

@@ -126,7 +126,7 @@ def null(
 ) -> Figure:  # fmt: skip
     """What chance gives: the slopes of relabelled tasks (columns slope, share), and the observed one."""
     figure, ax = axes(6.2, 3.4)
-    width = float(shares["slope"].diff().median())
+    width = float(shares["slope"].diff().median()) if len(shares) > 1 else 1.0
     ax.bar(shares["slope"], 100 * shares["share"], width=width, color=colour(7), alpha=0.6, label="relabelled tasks")
     shown = "" if math.isnan(p) else f", p = {p:.2g}"
     ax.axvline(observed, color=colour(3), linewidth=2.2, label=f"observed ({amount(observed)}{shown})")
