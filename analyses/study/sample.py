@@ -6,7 +6,9 @@ same in every language where rows are parallel, so that nothing is chosen by its
 - XNLI: every premise of so many with its three hypotheses; PAWS-X: every pair of so many;
 - UD and WikiANN: at most so many sentences of a language;
 - XQuAD: every article of so many, from the second on (the first is three times as long as the others);
-- MLQA and TyDi QA: at most so many passages of a language, each with its questions;
+- MLQA: at most so many passages of a language, each with its questions;
+- TyDi QA: the answers of its dev set are withheld, so questions of its training sets are scored: at most so many passages of
+  Korean and of Swahili, on which nothing is trained, and of English, which are taken out of the training set;
 - BUCC (zh only): gold pairs, and of the other sentences one of so many, are dealt out in turn to a half that the threshold is
   tuned on (`dev`) and a half that is scored (`test`).
 
@@ -17,8 +19,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from analyses.grid.thin import articles, rows, sentences_of, thin
 from diversity import store
@@ -65,17 +69,40 @@ def halves(folder: Path, output: Path, language: str, every: int) -> None:
             store.write(output / f"{language}-en.{split}.{side}", "".join(own))
 
 
+def answered(folder: Path, output: Path, most: int) -> None:
+    """TyDi QA with a dev set whose answers are known: English passages held out, and training sets that are not trained on."""
+    train, dev = (f"tydiqa-goldp-v1.1-{split}/tydiqa.goldp.{{}}.{split}.json" for split in ("train", "dev"))
+    for path in [*(output / dev).parent.iterdir(), *(output / train).parent.iterdir()]:
+        path.unlink()
+    for language in ("en", "ko", "sw"):
+        content = json.loads(passages(folder / train.format(language), most))
+        asked = (question for paragraph in paragraphs(content) for question in paragraph["qas"])
+        for number, question in enumerate(asked):  # ids of the training sets are not unique
+            question["id"] = f"{language}-{number}"
+        store.write(output / dev.format(language), json.dumps(content, ensure_ascii=False))
+    english = json.loads((folder / train.format("en")).read_text("utf8"))
+    held = {p["context"] for p in paragraphs(json.loads((output / dev.format("en")).read_text("utf8")))}
+    data = [article for article in english["data"] if not held & {p["context"] for p in article["paragraphs"]}]
+    store.write(output / train.format("en"), json.dumps({**english, "data": data}, ensure_ascii=False))
+
+
+def paragraphs(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The passages of a SQuAD file."""
+    return [paragraph for article in content["data"] for paragraph in article["paragraphs"]]
+
+
 def main() -> None:
     """Write the folder and say how many files differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--premises", type=int, default=8, help="XNLI: one premise of so many (default: %(default)s)")
-    parser.add_argument("--pairs", type=int, default=5, help="PAWS-X: one pair of so many (default: %(default)s)")
-    parser.add_argument("--sentences", type=int, default=120, help="UD, WikiANN: of a language (default: %(default)s)")
-    parser.add_argument("--articles", type=int, default=8, help="XQuAD: one article of so many (default: %(default)s)")
-    parser.add_argument("--passages", type=int, default=100, help="MLQA, TyDi QA: of a language (default: %(default)s)")
-    parser.add_argument("--bucc", type=int, default=5, help="BUCC: one sentence of so many (default: %(default)s)")
+    parser.add_argument("--premises", type=int, default=12, help="XNLI: one premise of so many (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=10, help="PAWS-X: one pair of so many (default: %(default)s)")
+    parser.add_argument("--sentences", type=int, default=100, help="UD, WikiANN: of a language (default: %(default)s)")
+    parser.add_argument("--articles", type=int, default=12, help="XQuAD: one article of so many (default: %(default)s)")
+    parser.add_argument("--passages", type=int, default=60, help="MLQA: of a language (default: %(default)s)")
+    parser.add_argument("--questions", type=int, default=120, help="TyDi QA: of a language (default: %(default)s)")
+    parser.add_argument("--bucc", type=int, default=10, help="BUCC: one sentence of so many (default: %(default)s)")
     given = parser.parse_args()
     tagged, read = partial(sentences, most=given.sentences), partial(passages, most=given.passages)
     sampled = {
@@ -87,11 +114,11 @@ def main() -> None:
         "panx/dev-e[!n]*.tsv": tagged,
         "xquad/xquad.*.json": partial(articles, every=given.articles),
         "mlqa/MLQA_V1/dev/*.json": read,
-        "tydiqa/tydiqa-goldp-v1.1-dev/*.json": read,
     }
     written = thin(given.data, given.output, sampled)
     for path in (given.output / "bucc2018").iterdir():
         path.unlink()
+    answered(given.data / "tydiqa", given.output / "tydiqa", given.questions)
     halves(given.data / "bucc2018", given.output / "bucc2018", "zh", given.bucc)
     print(written, "files sampled")
 

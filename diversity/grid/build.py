@@ -245,21 +245,19 @@ def stages_of(plan: Plan, data: Path | str | None = None, fingerprints: Fingerpr
     catalog.include(*plan.include)
     folder = Path(os.path.realpath(sources.data_folder(data or plan.data)))
     builder = Builder(plan, folder, fingerprints or Fingerprints())
-    cells, scores = list[Cell](), list[str]()
-    for planned in plan.mixtures:
-        if planned.mixture.tasks:
-            scores.append(builder.diversity(planned))
-        for seed in plan.seeds:
-            cells += _cells(builder, planned, seed)
+    scores = [builder.diversity(planned) for planned in plan.mixtures if planned.mixture.tasks]
+    # Seed after seed, so that a grid that is stopped early has all mixtures of the first ones.
+    of_seeds = [[_cells(builder, planned, seed) for planned in plan.mixtures] for seed in plan.seeds]
     builder.fingerprints.save()
-    return GridStages(Graph(builder.stages.values()), tuple(cells), tuple(scores), tuple(builder.notes))
+    in_order = (cell for of_mixture in zip(*of_seeds, strict=True) for cells in of_mixture for cell in cells)
+    return GridStages(Graph(builder.stages.values()), tuple(in_order), tuple(scores), tuple(builder.notes))
 
 
 def _cells(builder: Builder, planned: PlannedMixture, seed: int) -> Sequence[Cell]:
     plan, title = builder.plan, f"{planned.mixture.name}, seed {seed}"
     checkpoint, lineage = builder.checkpoint(planned, seed)
     cells = []
-    for target in plan.targets:
+    for target in (name for name in plan.targets if seed in plan.seeds_of(name)):
         if catalog.task(target).kind == "retrieval":
             given = plan.settings("predict", target)
             vectors = SentenceVectors.at(given.get("layer", hidden_states.DEPTH))

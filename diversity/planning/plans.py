@@ -54,7 +54,12 @@ class Plan:
         """The settings of a target: those that a table has for all, and its own in their place."""
         given: Mapping[str, Any] = getattr(self, table)
         shared = {name: value for name, value in given.items() if not isinstance(value, Mapping)}
-        return {**shared, **given.get(target, {})}
+        chosen = {**shared, **given.get(target, {})}
+        return {name: value for name, value in chosen.items() if name != "seeds"}
+
+    def seeds_of(self, target: str) -> tuple[int, ...]:
+        """The seeds of a target: those that `[target.NAME]` has, by default all of the plan."""
+        return tuple(self.target.get(target, {}).get("seeds", self.seeds))
 
     @property
     def primary_metric(self) -> str:
@@ -73,8 +78,8 @@ class Plan:
 
     @property
     def runs(self) -> int:
-        """Cells of the grid: mixtures x targets x seeds."""
-        return len(self.mixtures) * len(self.targets) * len(self.seeds)
+        """Cells of the grid: mixtures x seeds of each target."""
+        return len(self.mixtures) * sum(len(self.seeds_of(target)) for target in self.targets)
 
 
 def read_plan(path: Path | str) -> Plan:
@@ -132,7 +137,7 @@ def parse_plan(content: Mapping[str, Any], file: Path) -> Plan:
         data=(file.parent / Path(content["data"]).expanduser()) if "data" in content else None,
         declared=_declared(hypothesis, targets),
         train=train,
-        target=_target(content.get("target", {}), targets),
+        target=_target(content.get("target", {}), targets, content["seeds"]),
         predict=_predict(content.get("predict", {}), targets),
         diversity=_diversity(content.get("diversity", {})),
         include=include,
@@ -189,9 +194,15 @@ def _training(values: Mapping[str, Any], table: TableName, where: str) -> dict[s
     return known
 
 
-def _target(table: Mapping[str, Any], targets: Sequence[str]) -> dict[str, Any]:
+def _target(table: Mapping[str, Any], targets: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
     """Settings for all targets, and in tables of their own those for one: `[target.xnli]`."""
     single, shared = _by_target(table, targets, "[target]")
+    if "seeds" in shared:
+        raise InputError("expected seeds of a target in its own table, [target.NAME], found them in [target]")
+    for name, values in single.items():
+        for seed in _each_once(checked(values, "target", f"[target.{name}]").get("seeds", ()), f"seed of {name}"):
+            if seed not in seeds:
+                raise InputError(f"expected seeds of {name} among {', '.join(map(str, seeds))}, found {seed}")
     tables = {name: _training(values, "target", f"[target.{name}]") for name, values in single.items()}
     return {**_training(shared, "target", "[target]"), **tables}
 

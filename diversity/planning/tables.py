@@ -68,7 +68,7 @@ def types_of(table: TableName) -> Mapping[str, Any]:
         },
         "mixture": {"name": Text, "tasks": Tasks, "role": Text, "pair": Whole},
         "train": {"sampling": Text, "cap": Count, "temperature": Number, "mixed": Truth, **data, **training},
-        "target": {**data, **training},
+        "target": {"seeds": Seeds, **data, **training},
         "predict": {"split": Split, "languages": _texts("languages"), "layer": Layer, "pooling": Pooling},
         "diversity": {
             "metrics": _texts("metrics"), "encoder": Text, "sample": Sample, "seed": Seed, "split": Split, "shards": Count,

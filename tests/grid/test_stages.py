@@ -67,6 +67,18 @@ def test_diversity_in_shards_is_that_of_the_whole(finished, samples):
     assert sum(o.rows[0]["rows"] for _, o in finished["embed"]) == 12
 
 
+def test_the_first_seed_of_every_mixture_comes_first_and_targets_have_their_own_seeds(samples):
+    mixtures = [{"tasks": ["qqp"]}, {"tasks": ["squad_v1"]}]
+    target = {**PLAN["target"], "xquad": {"seeds": [2]}}
+    plan = {**PLAN, "data": str(samples), "seeds": [1, 2], "mixtures": mixtures, "target": target}
+    made = stages_of(parse_plan(plan, Path("plan.toml")))
+    trained = [stage.title for stage in made.graph.stages.values() if stage.kind.name == "train"]
+    assert trained == ["qqp, seed 1", "squad_v1, seed 1", "qqp, seed 2", "squad_v1, seed 2"]
+    cells = [(cell.run.mixture.name, cell.run.seed, cell.run.target) for cell in made.cells]
+    targets = [(1, "tatoeba"), (2, "tatoeba"), (2, "xquad")]
+    assert cells == [(mixture, *run) for mixture in ("qqp", "squad_v1") for run in targets]
+
+
 def test_a_mixture_is_trained_to_an_ordinary_checkpoint(finished):
     ((folder, outcome),) = finished["train"]
     record = json.loads((folder / "training.json").read_text())

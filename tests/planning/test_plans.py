@@ -36,6 +36,12 @@ def test_a_plan_becomes_mixtures_targets_and_seeds():
     assert (plan.data, plan.name) == (Path("folder/rows"), "plan")
 
 
+def test_a_target_has_seeds_of_the_plan():
+    plan = parsed(target={"steps": 10, "xquad": {"seeds": [2]}})
+    assert (plan.seeds_of("xnli"), plan.seeds_of("xquad"), plan.runs) == ((1, 2), (2,), 9)
+    assert plan.settings("target", "xquad") == {"steps": 10}  # which seeds there are is no setting of training
+
+
 def test_the_budget_follows_from_steps():
     assert parsed(train={"steps": 10, "batch": 8}).mixtures[0].mixture.budget == 80
 
@@ -48,6 +54,9 @@ def test_the_budget_follows_from_steps():
         ({"seeds": [-1]}, "expected seeds in the plan to be a list of whole numbers of at least 0"),
         ({"seeds": []}, "expected seeds in the plan to be a list"),
         ({"seeds": [1, 1]}, "expected each seed once, found 1 twice"),
+        ({"target": {"seeds": [1]}}, "expected seeds of a target in its own table, [target.NAME], found them in [target]"),
+        ({"target": {"xquad": {"seeds": [3]}}}, "expected seeds of xquad among 1, 2, found 3"),
+        ({"target": {"xquad": {"seeds": [1, 1]}}}, "expected each seed of xquad once, found 1 twice"),
         ({"targets": ["xnly"]}, "unknown task 'xnly': did you mean xnli"),
         ({"targets": ["mnli"]}, "expected targets, found mnli, which is an intermediate task"),
         ({"targets": ["xnli", "xnli"]}, "expected each target once"),
