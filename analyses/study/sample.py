@@ -70,7 +70,7 @@ def halves(folder: Path, output: Path, language: str, every: int) -> None:
 
 
 def answered(folder: Path, output: Path, most: int) -> None:
-    """TyDi QA with a dev set whose answers are known: English passages held out, and training sets that are not trained on."""
+    """TyDi QA with a dev set whose answers are known, of English passages held out and of other languages' training sets."""
     train, dev = (f"tydiqa-goldp-v1.1-{split}/tydiqa.goldp.{{}}.{split}.json" for split in ("train", "dev"))
     for path in [*(output / dev).parent.iterdir(), *(output / train).parent.iterdir()]:
         path.unlink()

@@ -54,7 +54,10 @@ def test_the_budget_follows_from_steps():
         ({"seeds": [-1]}, "expected seeds in the plan to be a list of whole numbers of at least 0"),
         ({"seeds": []}, "expected seeds in the plan to be a list"),
         ({"seeds": [1, 1]}, "expected each seed once, found 1 twice"),
-        ({"target": {"seeds": [1]}}, "expected seeds of a target in its own table, [target.NAME], found them in [target]"),
+        (
+            {"target": {"seeds": [1]}},
+            "expected seeds of a target in its own table, [target.NAME], found them in [target]",
+        ),
         ({"target": {"xquad": {"seeds": [3]}}}, "expected seeds of xquad among 1, 2, found 3"),
         ({"target": {"xquad": {"seeds": [1, 1]}}}, "expected each seed of xquad once, found 1 twice"),
         ({"targets": ["xnly"]}, "unknown task 'xnly': did you mean xnli"),
