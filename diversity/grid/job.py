@@ -24,6 +24,7 @@ from diversity.types import InputError
 
 FILES, LOCK, LOG = "files", "lock", "log.txt"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS")
+REWRITTEN = ("README.md",)  # the card of a model, which gets its scores when these are known
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 State = Literal["done", "failed", "full", "lost"]
@@ -121,7 +122,7 @@ def _run(job: Job, folder: Path) -> dict[str, Any]:
         returned = resolve(job.function)(inputs, dict(job.settings), folder)
     rows = [_plain(row) for row in returned or ()]
     store.canonical(rows)  # what cannot be recorded is the stage's own failure
-    files = store.sync_tree(folder)
+    files = {name: size for name, size in store.sync_tree(folder).items() if name not in REWRITTEN}
     return {
         "state": "done",
         "rows": rows,

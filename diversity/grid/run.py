@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from diversity import store
 from diversity.grid import lock, results
 from diversity.grid.build import GridStages, stages_of
+from diversity.grid.cards import write_cards
 from diversity.grid.driver import Notify, Policy, drive
 from diversity.grid.fingerprints import Fingerprints
 from diversity.grid.graph import Graph
@@ -148,6 +149,8 @@ def run_grid(
         save = partial(write_tables, stages)
         drive(stages.graph, folder.root, workers.executor(plan.threads), policy, notify=notify, save=save)
         fingerprints.save()  # the folder is there now
+        if policy.keep:
+            write_cards(stages, scan(stages.graph, folder))
     return _status(stages, folder, workers.count)
 
 

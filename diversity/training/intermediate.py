@@ -376,7 +376,7 @@ def _export(prepared: Prepared, trained: Trained, heads: Heads, text: str) -> No
         raise InputError(f"{folder}: expected to write the checkpoint, found {one_line(error)}") from error
     weights = {p.name: store.sha256_file(p) for p in sorted(temporary.glob("*.safetensors"))}
     record = {**_record(prepared, trained), "sha256": weights}
-    (temporary / "README.md").write_text(card.card(record, text), encoding="utf-8")
+    (temporary / "README.md").write_text(card.card(record, text, heads=heads), encoding="utf-8")
     for name in (log.LOG, log.PLOT):
         shutil.copyfile(checkpoints / name, temporary / name)
     if (checkpoints / log.PROJECT).is_dir():

@@ -15,13 +15,22 @@ from diversity.encoders.hidden_states import SentenceVectors
 from diversity.results import Lineage, Run
 from diversity.retrieval.retrieve import Matcher, model_lineage
 from diversity.training import log
-from diversity.training.intermediate import Trained, TrainingPlan, check_output, finished, plan_mix, train_mix
+from diversity.training.intermediate import (
+    Trained,
+    TrainingPlan,
+    check_output,
+    finished,
+    plan_mix,
+    read_record,
+    train_mix,
+)
 from diversity.training.request import TrainingRequest
 from diversity.training.settings import Settings, changed, preset
 from diversity.types import InputError, Rows, Task, check_list
 from diversity.version import __version__
 from diversity.xtreme import layout, references
 from diversity.xtreme.scores import scores_of
+from diversity.zeroshot.card import write_card
 from diversity.zeroshot.finetuned import FinetunedModel, load_finetuned
 
 if TYPE_CHECKING:
@@ -89,9 +98,9 @@ def transfer(
     language the first split that is there is predicted, never the split that was trained on: its rows may be translations
     of those in the source language; rows whose content is among the rows that targets are tested on are neither trained on
     nor selected by. Languages that a target lacks are left out with a note. Model selection sees rows of the source language
-    alone. OUTPUT gets predictions/ in the leaderboard's layout, models/, cells/ (what each language
-    scored) and results.csv, which holds the cells of every call on this folder; the same call goes on where it was
-    interrupted. `lineage` says what `model` was trained on; a checkpoint of `train_mix` says it itself.
+    alone. OUTPUT gets predictions/ in the leaderboard's layout, models/ (each with a model card that hubs read), cells/ (what
+    each language scored) and results.csv, which holds the cells of every call on this folder; the same call goes on where it
+    was interrupted. `lineage` says what `model` was trained on; a checkpoint of `train_mix` says it itself.
 
     Parameters
     ----------
@@ -134,8 +143,9 @@ def transfer(
     rows = []
     for source, group in plan.sources.items():
         finetuned = load_finetuned(cells.folder / MODELS / source)
-        for target in group:
-            rows += cells.of_target(target, finetuned, trained[source])
+        tested = [row for target in group for row in cells.of_target(target, finetuned, trained[source])]
+        plan.describe(trained[source], [*tested, *cells.others(finetuned.identity)])
+        rows += tested
     if retrieved := [t for t in plan.cells if catalog.task(t).kind == "retrieval"]:
         rows += cells.of_retrieval(retrieved, notify)
     store.write_table(results.table([*rows, *cells.others()]), cells.folder / RESULTS)
@@ -287,6 +297,11 @@ class TransferPlan:
             cache=self.settings.cache,
         )
 
+    def describe(self, trained: Trained, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write the card of a fine-tuned model with what it scored."""
+        record = read_record(trained.folder)
+        write_card(trained.folder, record, rows, model=self.lineage.model, mixture=self.lineage.mixture)
+
     def planned(self, source: str) -> TrainingPlan:
         """What `finetune` would do."""
         settings, cache = self.training(source), self.settings.cache
@@ -393,11 +408,11 @@ class Cells:
         self.notes.extend(notes)
         return list(rows)
 
-    def others(self) -> list[dict[str, Any]]:
-        """Result rows of the cells that other calls left in the folder."""
+    def others(self, model: str = "") -> list[dict[str, Any]]:
+        """Result rows of the cells that other calls left in the folder, of all models or of one by its identity."""
         rows: list[dict[str, Any]] = []
         for path in sorted((self.folder / CELLS).glob("*/*.json")):
-            if path not in self.taken and (kept := _cell(path)) is not None:
+            if path not in self.taken and (kept := _cell(path)) is not None and model in ("", kept["key"].get("model")):
                 rows += kept["rows"]
         return rows
 

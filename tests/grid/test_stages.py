@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from huggingface_hub import ModelCard
 
 import diversity
 from diversity.grid import stages
@@ -16,7 +17,7 @@ from diversity.grid.driver import Policy
 from diversity.grid.graph import Graph
 from diversity.grid.job import Job, perform
 from diversity.grid.layout import GridFolder
-from diversity.grid.run import run_grid
+from diversity.grid.run import grid_status, run_grid
 from diversity.planning.plans import parse_plan
 from diversity.scoring import embedded
 from diversity.types import InputError, Rows
@@ -174,12 +175,21 @@ def test_one_worker_and_two_leave_the_same_tables(samples, small, tmp_path):
     content["target"] = {**PLAN["target"], "stride": 8, "max_length": 48}
     plan = parse_plan(content, tmp_path / "plan.toml")
     for workers in (1, 2):
-        status = run_grid(plan, tmp_path / str(workers), workers=workers)
+        status = run_grid(plan, tmp_path / str(workers), workers=workers, policy=Policy(keep=workers == 2))
         assert not status.failures
     for name in ("results.csv", "scores.csv"):
         one, two = ((tmp_path / str(workers) / name).read_bytes() for workers in (1, 2))
         assert one.count(b"\n") > 2
         assert one == two
+    assert not list((tmp_path / "1").rglob("README.md")), "used up, and removed"
+    cards = {path: ModelCard.load(path) for path in (tmp_path / "2").rglob("README.md")}
+    (card,) = (c for c in cards.values() if c.data.eval_results)
+    rows = pd.read_csv(tmp_path / "2" / "results.csv")
+    assert {r.metric_type: r.metric_value for r in card.data.eval_results} == rows.set_index("metric")[
+        "value"
+    ].to_dict()
+    assert len(cards) == 2, "that of the mixture's checkpoint has no scores of targets"
+    assert not grid_status(plan, tmp_path / "2", verify=True).damaged
 
 
 def test_shards_of_several_encoders_are_not_merged(tmp_path):

@@ -1,6 +1,7 @@
 """Pairs by hand, exact tests by brute force, verdicts that are known."""
 
 import itertools
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,8 @@ from diversity.stats import matching, paired
 from diversity.stats.permutation import Relabelled, SetScores, label_test, labels
 from diversity.studies.weights import size_means
 from diversity.types import InputError
+
+LONG = os.environ.get("DIVERSITY_LONG") == "1"  # as .ci/run asks: simulations and drawn studies in full
 
 
 @settings(max_examples=30, deadline=None)
@@ -164,7 +167,8 @@ def test_good_tasks_that_are_diverse_are_no_effect_of_mixing(sizes, designs, mon
     monkeypatch.setattr("diversity.stats.compare.RELABELLINGS", 199)
     rng, decided, plain = np.random.default_rng(8), [], []
     weights = designs.subsets(7, sizes)
-    for _ in range(30):
+    draws = 30 if LONG else 12
+    for _ in range(draws):
         distances = rng.random((7, 7))
         distances += distances.T
         far = distances.mean(axis=1)
@@ -179,8 +183,8 @@ def test_good_tasks_that_are_diverse_are_no_effect_of_mixing(sizes, designs, mon
         plain.append(found.p <= 0.05)
         if plain[-1] and not decided[-1]:
             assert any("does not hold given what each task is worth" in note for note in found.notes)
-    assert np.mean(plain) > 0.2
-    assert np.mean(decided) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 30)
+    most = 0.05 + 3 * np.sqrt(0.05 * 0.95 / draws)
+    assert np.mean(decided) <= most < np.mean(plain)
 
 
 def test_an_effect_of_mixing_holds_given_what_tasks_are_worth(designs, rng):

@@ -1,6 +1,7 @@
 """Every sentence follows from the numbers: thousands of studies are drawn, degenerate ones among them, and read again."""
 
 import math
+import os
 import re
 
 import numpy as np
@@ -15,6 +16,8 @@ from diversity.stats.analysis import Analysis
 from diversity.stats.compare import Comparison, compare
 from diversity.stats.fit import Fit, fit
 from diversity.types import InputError
+
+LONG = os.environ.get("DIVERSITY_LONG") == "1"  # as .ci/run asks: simulations and drawn studies in full
 
 NAN = math.nan
 values = st.one_of(
@@ -76,7 +79,7 @@ def well_formed(text):
     assert "  " not in text
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000 if LONG else 300, deadline=None)
 @given(fits())
 def test_sentences_of_fits(fit):
     text = fit.sentence
@@ -94,7 +97,7 @@ def test_sentences_of_fits(fit):
     assert re.search(r"p (= \.\d{2,4}|< \.001|> \.99)\)", text), text
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500 if LONG else 300, deadline=None)
 @given(comparisons())
 def test_sentences_of_comparisons(comparison):
     text = comparison.sentence
@@ -108,7 +111,7 @@ def test_sentences_of_comparisons(comparison):
     assert ("would count as none was not given" in text) == math.isnan(comparison.rope)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500 if LONG else 200, deadline=None)
 @given(values, values)
 def test_ends_of_intervals_are_told_apart(a, b):
     low, high = sorted((a, b))
@@ -118,7 +121,7 @@ def test_ends_of_intervals_are_told_apart(a, b):
     assert low == high or float(first) <= float(last)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 if LONG else 60, deadline=None)
 @given(
     st.lists(
         st.tuples(st.one_of(values, st.just(NAN)), st.floats(0, 1), st.booleans()), min_size=1, max_size=20
@@ -162,7 +165,7 @@ def studies(draw, designs):
     return results.assign(role=draw(st.sampled_from(["", "diverse"]))), table
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40 if LONG else 15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_sentences_of_studies(designs, data):
     """What fit and compare say of drawn studies, from the tables to the last note."""

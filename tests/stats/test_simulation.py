@@ -12,12 +12,19 @@ FOLDER = Path(__file__).parents[2] / "analyses" / "simulation"
 
 
 @pytest.fixture(scope="module")
-def study():
+def module():
     specification = importlib.util.spec_from_file_location("simulation_study", FOLDER / "study.py")
     module = importlib.util.module_from_spec(specification)
     sys.modules["simulation_study"] = module
     specification.loader.exec_module(module)
-    module.PERMUTATIONS, module.BOOTSTRAP, module.OTHERS = 199, 199, 3
+    module.PERMUTATIONS, module.BOOTSTRAP, module.OTHERS = 199, 199, 0  # no method but the default, unless a test asks
+    return module
+
+
+@pytest.fixture
+def study(module, monkeypatch):
+    """The simulation of `fit` alone: what `compare` says is asked for in one test."""
+    monkeypatch.setattr(module, "pairs_tested", lambda *_: {})
     return module
 
 
@@ -56,6 +63,15 @@ def test_what_the_default_is_for(study, monkeypatch):
         rows = pd.DataFrame(list(study.cell(design, disturbance, 8))).set_index("method")
         assert rows.loc["REML, Satterthwaite", "level"] > 0.1
         assert "default without relabelled scores" not in rows.index  # no test
+
+
+def test_every_method_has_its_row(module, monkeypatch):
+    monkeypatch.setattr(module, "OTHERS", 1)
+    rows = pd.DataFrame(list(module.cell("14 of 4 tasks", "none", 2))).set_index("method")
+    assert {"default", "task labels", "plain permutation", "REML, bootstrap", "OLS within sizes"} <= set(rows.index)
+    assert rows.loc["compare, default", "level"] == rows.loc["compare, task labels", "level"]
+    assert rows.loc["compare, default", "draws_of_method"] == 2
+    assert rows.loc["REML, bootstrap", "draws_of_method"] == 1
 
 
 @pytest.mark.parametrize("disturbance", ["none", "noisy singles"])

@@ -124,7 +124,7 @@ def test_a_finished_run_is_not_done_again(given, tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize("where", ["step", "export"])
 def test_killed_and_called_again_the_checkpoint_is_the_same_bytes(given, tmp_path, monkeypatch, where) -> None:
     if where == "export":
-        monkeypatch.setattr(card, "card", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        monkeypatch.setattr(card, "card", lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
     killed_at(3 if where == "step" else -1, tmp_path / "killed", **given)
     monkeypatch.undo()
     for name in ("killed", "whole"):

@@ -61,6 +61,21 @@ def test_every_target_is_predicted_in_every_language(done, samples):
     assert pd.read_csv(done.folder / "results.csv").shape == done.rows.shape
 
 
+def test_the_card_of_each_model_has_what_it_scored(done):
+    from huggingface_hub import ModelCard
+
+    for source, trained in done.trained.items():
+        card = ModelCard.load(trained.folder / "README.md")
+        rows = done.rows[done.rows["trained_on"] == source]
+        written = {(r.dataset_name, r.metric_type): r.metric_value for r in card.data.eval_results}
+        names = (
+            rows["target"].map(lambda target: catalog.task(target).title) + " (" + rows["language"].astype(str) + ")"
+        )
+        assert written == dict(zip(zip(names, rows["metric"], strict=True), rows["value"], strict=True))
+        assert "## Training" in card.text
+        assert not (trained.folder / ".eval_results").exists(), "samples are not the benchmark"
+
+
 @pytest.mark.parametrize("target", NINE)
 def test_the_scores_are_those_that_evaluate_gives_the_files(done, samples, tmp_path, target):
     mine = done.rows[done.rows["target"] == target]
