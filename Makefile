@@ -10,7 +10,7 @@ demo: $(STAMP)
 	@$(BIN)/python analyses/demo.py demo
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -37,7 +37,7 @@ browser: $(STAMP)
 		|| { echo "no Chromium here and none could be had: tests in a browser are skipped"; exit 1; }
 
 $(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else "Python 3.11 to 3.13 is needed, found %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 15); sys.exit(None if ok else "Python 3.11 to 3.14 is needed, found %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'
 	@echo "setting up $(VENV) (about two minutes, once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'

@@ -21,6 +21,32 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 collect_ignore_glob = ["fuzz_*.py"]  # run by hand; they import each other, as scripts do
 
+# Files that take longest, longest first: a long one that comes last keeps one worker busy while the other has nothing left.
+LONGEST = (
+    "tests/test_documentation.py",
+    "tests/stats/test_fit.py",
+    "tests/grid/test_stages.py",
+    "tests/stats/test_simulation.py",
+    "tests/reporting/test_site.py",
+    "tests/training/test_loop.py",
+    "tests/reporting/test_report.py",
+    "tests/planning/test_design.py",
+    "tests/scoring/test_propose.py",
+    "tests/stats/test_declared.py",
+    "tests/stats/test_compare.py",
+    "tests/cli/test_cli.py",
+    "tests/grid/test_run.py",
+    "tests/grid/test_kills.py",
+    "analyses/0_own_files.ipynb",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; `make test` hands files out in this order."""
+    order = {str(REPOSITORY / path): number for number, path in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(str(item.path), len(order)))
+
+
 # No test asks the real hub for anything. (A test that fetches does so in a process of its own, from the fake one.)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
@@ -174,6 +200,36 @@ def loaded(small, tmp_path_factory):
 def designs():
     """The module `designs.py` beside this file: designs, made on the spot, for all tests of the statistics."""
     return beside("designs")
+
+
+@pytest.fixture(scope="session")
+def in_process():
+    """Workers that do the stages of a grid in this process, one after the other, for tests of what the stages leave."""
+    from diversity.grid.job import Job, Outcome, perform
+    from diversity.grid.run import Workers
+
+    class Here:
+        def __init__(self) -> None:
+            self.ended: list[Outcome] = []
+
+        def free(self) -> int:
+            return 1 - len(self.ended)
+
+        def submit(self, job: Job) -> None:
+            self.ended.append(perform(job))
+
+        def wait(self, timeout: float) -> list[Outcome]:
+            ended, self.ended = self.ended, []
+            return ended
+
+        def close(self) -> None:
+            pass
+
+    class InProcess(Workers):
+        def executor(self, threads: int | None):
+            return Here
+
+    return InProcess()
 
 
 @pytest.fixture(autouse=True)

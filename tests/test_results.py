@@ -62,7 +62,7 @@ def test_a_record_that_is_not_whole_is_one_line(tmp_path, cut):
 
 
 @pytest.fixture(scope="module")
-def grid(small, samples, tmp_path_factory):
+def grid(small, samples, tmp_path_factory, in_process):
     """A grid of the model itself and of one mixture of two tasks, on two targets: its results, model and folder."""
     folder = tmp_path_factory.mktemp("runs")
     model = small.folder(folder / "model", "bert", initializer_range=0.05)
@@ -77,7 +77,8 @@ def grid(small, samples, tmp_path_factory):
         "diversity": {"sample": 6, "metrics": ["cosine"]},
         "mixtures": [{"tasks": [], "role": "baseline"}, {"tasks": ["qqp", "mnli"], "role": "diverse", "pair": 1}],
     }
-    status = diversity.run_grid(parse_plan(content, Path("plan.toml")), folder / "grid", policy=Policy(keep=True))
+    plan = parse_plan(content, Path("plan.toml"))
+    status = diversity.run_grid(plan, folder / "grid", workers=in_process, policy=Policy(keep=True))
     assert not status.failures
     return pd.read_csv(folder / "grid" / "results.csv").set_index(["mixture", "target"]), model, folder
 

@@ -131,11 +131,19 @@ def test_another_suffix_is_refused_with_those_that_work(name, run, tmp_path):
 def test_fit_and_compare_write_the_same_numbers_as_by_the_old_option(designs, rng, tmp_path, run):
     weights = designs.subsets(5, [1, 2, 3])
     x = designs.rao(weights, rng)
-    designs.results(weights, 60 + 3 * x + rng.normal(size=len(x)), languages=("en",)).to_csv(
-        tmp_path / "r.csv", index=False
-    )
+    y = 60 + 3 * x + rng.normal(size=len(x))
+    designs.results(weights, y, languages=("en",), targets=("xnli", "panx")).to_csv(tmp_path / "r.csv", index=False)
     designs.scores(weights, x).to_csv(tmp_path / "s.csv", index=False)
-    tables = ("--results", tmp_path / "r.csv", "--scores", tmp_path / "s.csv", "--metric", "cosine")
+    tables = (
+        "--results",
+        tmp_path / "r.csv",
+        "--scores",
+        tmp_path / "s.csv",
+        "--metric",
+        "cosine",
+        "--outcome",
+        "mean",
+    )
     for name in ("fit", "compare"):
         options = ("--bootstrap", 100) if name == "fit" else ()
         for option, path in (

@@ -165,11 +165,11 @@ def test_a_plan_and_a_grid_name_the_commit_of_their_model(news, tmp_path, sample
     assert (built.plan.model, built.model.data["model"]) == (f"somebody/news@{OLD}", OLD)
 
 
-SCORE = ["-m", "diversity", "score", "somebody/news:title", "--encoder", "somebody/encoder", "--metrics", "cosine"]
+SCORE = ["score", "somebody/news:title", "--encoder", "somebody/encoder", "--metrics", "cosine"]
 
 
 def test_the_command_says_and_records_the_commits_of_texts_and_encoder(
-    news, reached, hub_module, command, tmp_path, small
+    news, reached, hub_module, run, tmp_path, small, monkeypatch
 ):
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
@@ -180,10 +180,10 @@ def test_the_command_says_and_records_the_commits_of_texts_and_encoder(
     content = {p.relative_to(tmp_path / "encoder").as_posix(): p.read_bytes() for p in files}
     reached.repos["somebody/encoder"] = hub_module.Repo(NEW, {NEW: content})
 
-    options = ["--cache", str(tmp_path / "vectors"), "--save-moments", "moments", "--format", "json"]
-    process = command(reached.endpoint, *SCORE, *options)
-    out, err = process.communicate()
-    assert process.returncode == 0, err
+    monkeypatch.chdir(tmp_path)
+    options = ["--cache", tmp_path / "vectors", "--save-moments", "moments", "--format", "json"]
+    code, out, err = run(*SCORE, *options)
+    assert code == 0, err
     assert f"note: news is somebody/news@{OLD} (train)\n" in err
     assert f"note: somebody/encoder is somebody/encoder@{NEW}\n" in err
     assert json.loads(out)[0]["encoder"] == "somebody/encoder"

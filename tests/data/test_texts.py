@@ -248,10 +248,10 @@ def test_json_with_a_mark_and_half_a_surrogate_pair_reads_alike(suffix, tmp_path
     assert list(TextFiles("set", (path,), ("a",)).texts()) == ["x \N{REPLACEMENT CHARACTER}"]
 
 
-def test_a_million_columns_are_refused_at_once(tmp_path):
+def test_very_many_columns_are_refused_at_once(tmp_path):
     """Each name was looked for among all others, and all of them stood in the error."""
     path = tmp_path / "wide.csv"
-    path.write_text(",".join(f"c{i}" for i in range(10**6)) + "\n" + ",".join(["word"] * 10**6) + "\n")
+    path.write_text(",".join(f"c{i}" for i in range(10**5)) + "\n" + ",".join(["word"] * 10**5) + "\n")
     with pytest.raises(InputError, match="expected one column of text, found several: c0, c1") as raised:
         list(TextFiles.parse(str(path)).texts())
     assert len(str(raised.value)) < 2000

@@ -139,23 +139,14 @@ def test_a_folder_without_safetensors_is_refused(tmp_path):
         sentence.load_encoder(str(tmp_path))
 
 
-def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch):
-    code = (
-        "import sys; from diversity.cli import main; "
-        "main(['score', '--tasks', 'qqp', '--data', sys.argv[1], '--encoder', 'nobody/nothing@' + 'a' * 40])"
-    )
-    from diversity import store
-
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(store.shipped() / "samples")],
-        capture_output=True, text=True, env=environment, check=False,
-    )  # fmt: skip
-    lines = [line for line in done.stderr.splitlines() if line.startswith("diversity: ")]
-    assert done.returncode == 2
+def test_a_hub_that_cannot_be_reached_is_one_line(run, samples):
+    """As everywhere here, HF_HUB_OFFLINE is set."""
+    code, _, err = run("score", "--tasks", "qqp", "--data", samples, "--encoder", "nobody/nothing@" + "a" * 40)
+    lines = [line for line in err.splitlines() if line.startswith("diversity: ")]
+    assert code == 2
     assert len(lines) == 1
     assert "nobody/nothing" in lines[0]
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize("budget", [1, 64, 1000, 10**9])

@@ -133,11 +133,12 @@ def test_a_bad_shard_fails_alone_and_is_tried_again(shards, tmp_path) -> None:
     assert measure_store(sources, tmp_path / "store").rows == {"news": 6050, "wiki": 5000}
 
 
-def test_texts_are_those_that_score_embeds(tmp_path) -> None:
+def test_texts_are_those_that_score_embeds(tmp_path, in_process) -> None:
     texts = [f"sentence number {n} about {'birds' if n % 2 else 'trains'}" for n in range(60)]
     parquet.write_table(pa.table({"text": [*texts[:40], ""]}), tmp_path / "a-0.parquet", row_group_size=10)
     (tmp_path / "b.jsonl").write_text("".join(f'{{"text": "{t}"}}\n' for t in texts[40:]))
-    found = measure_store([f"all={tmp_path}/a-*.parquet", str(tmp_path / "b.jsonl")], tmp_path / "store", rows=20)
+    sources = [f"all={tmp_path}/a-*.parquet", str(tmp_path / "b.jsonl")]
+    found = measure_store(sources, tmp_path / "store", rows=20, workers=in_process)
     assert found.rows == {"all": 40, "b": 20}
     space = embedded.load_moments(["all", "b"], tmp_path / "store")
     direct = embedded.embed_texts({"all": (texts[:40], {}), "b": (texts[40:], {})}, cache=tmp_path / "cache")
@@ -216,7 +217,7 @@ measure.EVERY = 200
 if __name__ == "__main__":
     measure.measure_store(sys.argv[2:], sys.argv[1], rows=400, workers=2)
 """
-KILLS = int(os.environ.get("KILLS", "6"))  # 100 were tried
+KILLS = int(os.environ.get("KILLS", "6" if os.environ.get("DIVERSITY_LONG") == "1" else "3"))  # 100 were tried
 
 
 def test_killed_at_any_moment_the_bytes_are_the_same(shards, tmp_path) -> None:

@@ -127,13 +127,14 @@ def test_stages_of_a_plan_hang_together(samples):
     assert sinks == {"score", "diversity"}
 
 
-def test_the_diversity_of_a_mixture_is_that_of_the_shares_it_is_trained_in(samples, small, tmp_path):
+def test_the_diversity_of_a_mixture_is_that_of_the_shares_it_is_trained_in(samples, small, tmp_path, in_process):
     """Equal weights were scored, and stood in the tables, whatever the sampling rule."""
     model = small.folder(tmp_path / "model", "bert")
     content = {**PLAN, "model": str(model), "data": str(samples), "targets": ["tatoeba"]}
     content["train"] = {**PLAN["train"], "sampling": "proportional"}
     content["mixtures"] = [{"tasks": ["ccg", "qqp"]}]
-    status = diversity.run_grid(parse_plan(content, Path("plan.toml")), tmp_path / "grid", policy=Policy(keep=True))
+    plan = parse_plan(content, Path("plan.toml"))
+    status = diversity.run_grid(plan, tmp_path / "grid", workers=in_process, policy=Policy(keep=True))
     assert not status.failures
     (record,) = (json.loads(p.read_text()) for p in (tmp_path / "grid" / "stages").glob("*/files/training.json"))
     shares = record["mixture"]["shares"]

@@ -22,6 +22,12 @@ def site(tmp_path_factory):
     return folder
 
 
+def test_the_site_builds_without_a_warning_and_asks_no_other_site(site):
+    """`--strict` ends the build at a warning."""
+    pages = "".join(p.read_text("utf8") for p in site.rglob("*.html"))
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"https?://", pages)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_no_page_scrolls_sideways_on_a_phone(site, browse, page):
     with browse(site / page, width=390) as (shown, seen):

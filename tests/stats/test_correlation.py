@@ -98,8 +98,17 @@ def test_prediction_of_single_tasks_is_statsmodels():
 
 
 def test_multiplicity_by_hand_and_scipy(rng):
+    from statsmodels.stats.multitest import multipletests
+
     p = np.array([0.01, 0.04, 0.03, 0.005])
     assert multicomp.holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])  # pingouin 0.7.0 too
     many = rng.random(30)
     assert multicomp.benjamini_hochberg(many) == pytest.approx(stats.false_discovery_control(many))
     assert np.isnan(multicomp.holm(np.array([np.nan, 0.5]))).tolist() == [True, False]
+    for n in (1, 2, 7, 50):
+        p = rng.random(n) ** 3
+        known = [multipletests(p, method=method)[1].tolist() for method in ("holm", "fdr_bh")]
+        gaps = np.insert(p, [0, n // 2, n], np.nan)
+        for function, expected in zip((multicomp.holm, multicomp.benjamini_hochberg), known, strict=True):
+            assert function(p).tolist() == expected, "the same bits"
+            assert function(gaps)[np.isfinite(gaps)].tolist() == expected
