@@ -16,6 +16,7 @@ from diversity.types import WHOLE, InputError
 # Choices; those of the modules that compute, written here so that --help loads nothing heavy.
 Estimator = Literal["auto", "U", "V"]
 Precision = Literal["fp32", "bf16"]
+Products = Literal["fp64", "fp32"]
 Long = Literal["truncate", "chunk"]
 Distance = Literal["cosine", "centroid", "mmd", "frechet", "cka"]
 Heads = Literal["drop", "keep"]

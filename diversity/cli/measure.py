@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from diversity.cli._common import ENCODER, note
-from diversity.cli._options import Long, Precision
+from diversity.cli._options import Long, Precision, Products
 from diversity.cli._source import OneEncoder
 
 app = typer.Typer()
@@ -36,6 +36,9 @@ def measure(
         int | None, typer.Option(min=3, help="Tokens of a text at most (default: as many as the encoder reads).")
     ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Rows of a shard: Parquet and .npy are divided so.")] = 1_000_000,
+    products: Annotated[
+        Products, typer.Option(help="Precision of the products in moments: fp32 takes half the time, within 1e-7.")
+    ] = "fp64",
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine; they share its threads.")] = 1,
     cpus_each: Annotated[int, typer.Option("--cpus-each", min=1, help="Processors of each shard on Ray.")] = 1,
     ray: Annotated[
@@ -58,7 +61,7 @@ def measure(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's scheduler asks so before it kills
     measured = measure_store(
         sources, output, embedding=Embedding(encoder, precision, long, max_length),
-        workers=Workers(workers, 1, cpus_each, ray), rows=rows, notify=note,
+        workers=Workers(workers, 1, cpus_each, ray), rows=rows, products=products, notify=note,
     )  # fmt: skip
     for name, number in measured.rows.items():
         print(f"{name}: {number:,} rows")

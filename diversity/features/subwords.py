@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ class TokenizerAdapter:
 def adapter(tokenizer: PreTrainedTokenizerBase | TokenizerAdapter) -> TokenizerAdapter:
     """What `build` needs of a tokenizer of transformers, which is left as it is; a TokenizerAdapter is returned as given.
 
-    Reading a vocabulary of 250,000 takes a second: do it once where many tasks and languages are built.
+    A vocabulary of 250,000 takes a second to read; the last ones that were read are kept.
 
     Raises InputError for one that is not fast, or that does not start every sequence with a special token ([CLS], <s>):
     the classes are read off that token, and it stands for "no answer".
@@ -77,8 +78,18 @@ def adapter(tokenizer: PreTrainedTokenizerBase | TokenizerAdapter) -> TokenizerA
     if backend is None:
         given = f"{type(tokenizer).__module__}.{type(tokenizer).__name__}"
         raise InputError(f"expected a fast tokenizer (one with a tokenizer.json), found {given}")
-    types = "token_type_ids" in tokenizer.model_input_names
-    copy = _plain(backend)
+    unknown = next((i for i in (tokenizer.unk_token_id, tokenizer.mask_token_id) if i is not None), None)
+    return _adapter(backend.to_str(), "token_type_ids" in tokenizer.model_input_names, unknown)
+
+
+@lru_cache(maxsize=2)
+def _adapter(content: str, types: bool, unknown: int | None) -> TokenizerAdapter:
+    """The adapter of a tokenizer of that content; the last ones are kept, for each training and prediction asks anew."""
+    from tokenizers import Tokenizer
+
+    copy = Tokenizer.from_str(content)
+    copy.no_padding()  # files of tokenizers carry such settings, and so do calls of them
+    copy.no_truncation()
     single, _ = _template(copy.encode("a"), 1, types)
     pair, text_types = _template(copy.encode("a", "b"), 2, types)
     if not (len(single[0]) and len(pair[0])):
@@ -86,19 +97,9 @@ def adapter(tokenizer: PreTrainedTokenizerBase | TokenizerAdapter) -> TokenizerA
         raise InputError(
             f"expected a tokenizer that starts with a special token such as [CLS], found {given} for a pair"
         )
-    unknown = next((i for i in (tokenizer.unk_token_id, tokenizer.mask_token_id) if i is not None), single[0].ids[0])
+    unknown = single[0].ids[0] if unknown is None else unknown
     digest = hashlib.sha256(f"{types}:{unknown}:{copy.to_str()}".encode()).hexdigest()
     return TokenizerAdapter(copy, single, pair, (text_types[0], text_types[1]), unknown, digest)
-
-
-def _plain(backend: Tokenizer) -> Tokenizer:
-    """A copy that neither pads nor truncates: files of tokenizers carry such settings, and so do calls of them."""
-    from tokenizers import Tokenizer
-
-    copy = Tokenizer.from_str(backend.to_str())
-    copy.no_padding()
-    copy.no_truncation()
-    return copy
 
 
 def _template(encoding: Encoding, texts: int, types: bool) -> tuple[tuple[Special, ...], list[int]]:

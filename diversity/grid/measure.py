@@ -29,7 +29,7 @@ from diversity.grid.run import Workers
 from diversity.results import display_name
 from diversity.scoring import embedded, reduced
 from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks
-from diversity.scoring.reduced import Reduced
+from diversity.scoring.reduced import Products, Reduced
 from diversity.types import Encoder, InputError, Moments
 
 MODULE = "diversity.grid.measure"
@@ -72,6 +72,7 @@ def measure_store(
     embedding: Embedding = Embedding(),
     workers: Workers | int = 1,
     rows: int = ROWS,
+    products: Products = "fp64",
     notify: Notify = lambda _: None,
 ) -> Measured:
     """Reduce sets of texts or vectors of any size to moments and a sample of rows, in the folder `output`.
@@ -79,7 +80,8 @@ def measure_store(
     A source is `NAME=PLACE:FIELD`: a file, a folder or a glob of shards, an address that fsspec knows, or `owner/name` of
     the hub; the sources are of texts, or of vectors of one encoder. Parquet and `.npy` are divided into shards of about
     `rows` rows, each the work of one worker; memory is that of a block. The same call goes on where it was interrupted,
-    to the same bytes. `score`, `distances`, `propose` and `design` read the folder as `moments`.
+    to the same bytes. `score`, `distances`, `propose` and `design` read the folder as `moments`. With `products` of `fp32`
+    float32 vectors are reduced in about half the time; what comes out is within 1e-7.
 
     Raises InputError for sources that are not there or cannot be put together.
     """
@@ -94,7 +96,7 @@ def measure_store(
     folder, fingerprints = GridFolder(root / STAGES), Fingerprints(root / STAGES / "fingerprints.json")
     stages, merged = list[Stage](), dict[str, Stage]()
     for given in sets:
-        parts = [_stage(given, shard, embedding, known, fingerprints) for shard in given.shards]
+        parts = [_stage(given, shard, embedding, known, fingerprints, products) for shard in given.shards]
         inputs = {f"shard{number:08d}": part.key for number, part in enumerate(parts)}
         merged[given.name] = Stage(MERGE, {"set": given.name}, inputs, title=given.name)
         stages += [*parts, merged[given.name]]
@@ -138,7 +140,12 @@ def _encoder(sets: Sequence[ShardedSet], embedding: Embedding) -> tuple[str, dic
 
 
 def _stage(
-    given: ShardedSet, shard: Shard, embedding: Embedding, known: Mapping[str, Any], fingerprints: Fingerprints
+    given: ShardedSet,
+    shard: Shard,
+    embedding: Embedding,
+    known: Mapping[str, Any],
+    fingerprints: Fingerprints,
+    products: Products,
 ) -> Stage:
     """The stage that reduces a shard: its key says content, part and encoder."""
     place = os.path.abspath(shard.place) if not shard.remote else shard.place
@@ -147,6 +154,7 @@ def _stage(
     part = {"groups": shard.groups, "start": shard.start, "stop": shard.stop}
     settings: dict[str, Any] = {"set": given.name, "file": Path(place).name, "fields": list(given.fields), **part}
     settings |= {"vectors": dict(known)} if given.embedded else {"embedding": asdict(embedding)}
+    settings |= {"products": products} if products != "fp64" else {}  # a key of an earlier version stays what it was
     if not given.embedded:
         data["encoder"] = fingerprints.model(embedding.encoder)
         if registry.is_folder(embedding.encoder):
@@ -205,7 +213,10 @@ def reduce_shard(inputs: dict[str, Path], settings: dict[str, Any], folder: Path
             about = dict(getattr(model, "settings", {"model": model.name}))
             blocks = _embedded(given.texts(shard, path), model, done.blocks)
         rest = islice(blocks, done.blocks if given.embedded else 0, None)
-        done = reduced.reduced(rest, seed, done=done, every=EVERY, save=lambda now: now.save(partial))
+        products = settings.get("products", "fp64")
+        done = reduced.reduced(
+            rest, seed, done=done, products=products, every=EVERY, save=lambda now: now.save(partial)
+        )
     done.save(folder / MOMENTS)
     store.write(folder / ABOUT, json.dumps(about, sort_keys=True))
     partial.unlink(missing_ok=True)

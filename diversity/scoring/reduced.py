@@ -10,16 +10,18 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diversity import store
-from diversity.moments import moments, packed, unit_rows, unpacked
+from diversity.moments import moments, packed, single_moments, unit_rows, unpacked
 from diversity.scoring.embedded import ROWS_KEPT
 from diversity.types import Array, InputError, Moments
 
 HALF = np.float16  # of kept rows, as in saved moments
+Products = Literal["fp64", "fp32"]
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,16 @@ class Reduced:
             whole, rows, drawn, self.blocks + other.blocks, self.blank + other.blank, self.longer + other.longer
         )
 
-    def of_block(self, vectors: ArrayLike, seed: int) -> Reduced:
+    def of_block(self, vectors: ArrayLike, seed: int, products: Products = "fp64") -> Reduced:
         """These vectors (n, d) alone, as the block that comes next; `seed` is that of the shard."""
         block = np.asarray(vectors)
         drawn = np.random.default_rng([seed, self.blocks]).random(len(block))
         few = np.argsort(drawn, kind="stable")[:ROWS_KEPT]
         if len(self.drawn) == ROWS_KEPT:  # of the others none is among the smallest
             few = few[drawn[few] < self.drawn[-1]]
-        whole = moments(block)  # first: it names a bad row by its place
+        whole = (
+            moments(block) if products == "fp64" else single_moments(block)
+        )  # first: they name a bad row by its place
         rows = unit_rows(block[few]).astype(HALF) if len(few) else np.zeros((0, block.shape[1]), HALF)
         return Reduced(whole, rows, drawn[few], 1)
 
@@ -97,11 +101,13 @@ def reduced(
     seed: int,
     *,
     done: Reduced = Reduced(),  # frozen
+    products: Products = "fp64",
     every: int = 0,
     save: Callable[[Reduced], object] = lambda _: None,
 ) -> Reduced:
     """Blocks of vectors reduced, each with its counts of texts that are blank and too long; on from what is `done`.
 
+    `products` that moments are sums of are in double or single precision (`single_moments`; the sums are in double).
     What was done is given to `save` after `every` rows (0: never). A block may have no row at all.
 
     >>> [f.moments.n for f in [reduced([(np.eye(2), 0, 0), (np.ones((3, 2)), 0, 0)], seed=0)]]
@@ -111,7 +117,7 @@ def reduced(
     for vectors, blank, longer in blocks:
         rows = done.moments.n if done.moments else 0
         try:
-            done = done + (done.of_block(vectors, seed) if len(np.asarray(vectors)) else Reduced(blocks=1))
+            done = done + (done.of_block(vectors, seed, products) if len(np.asarray(vectors)) else Reduced(blocks=1))
         except InputError as error:
             raise InputError(f"{error} of those from row {rows} on" if rows else str(error)) from error
         done = done + Reduced(blank=blank, longer=longer)

@@ -197,6 +197,21 @@ def test_the_encoder_that_vectors_name(tmp_path) -> None:
     assert embedded.load_moments(["one"], tmp_path / "store", "some/encoder").fingerprint
 
 
+def test_products_in_single_precision(shards, tmp_path) -> None:
+    sources = [str(shards / "news"), str(shards / "wiki.npy")]
+    measure_store(sources, tmp_path / "double", rows=1000)
+    measure_store(sources, tmp_path / "single", rows=1000, products="fp32")
+    double, single = (
+        embedded.load_moments(["news", "wiki"], tmp_path / n, "precomputed") for n in ("double", "single")
+    )
+    for name in ("news", "wiki"):
+        exact, fast = double.tasks[name], single.tasks[name]
+        assert np.abs(exact.moments.second - fast.moments.second).max() < 1e-7
+        assert np.abs(exact.moments.mean - fast.moments.mean).max() < 1e-7
+        assert not np.array_equal(exact.moments.second, fast.moments.second)
+        assert np.array_equal(exact.rows, fast.rows)
+
+
 def test_the_commands(shards, tmp_path, run) -> None:
     status, out, _ = run("measure", f"news={shards / 'news'}", shards / "wiki.npy", "--output", tmp_path / "store")
     assert status == 0
