@@ -7,7 +7,7 @@ import pytest
 
 import diversity
 
-FUNCTIONS = [n for n in diversity.__all__ if n != "plot" and inspect.isfunction(getattr(diversity, n))]
+FUNCTIONS = [n for n in diversity.__all__ if inspect.isfunction(getattr(diversity, n))]
 SECTION = re.compile(r"^(Parameters|Returns|Yields|Raises|Examples|Notes|See Also|References)\n-+$", flags=re.MULTILINE)
 
 

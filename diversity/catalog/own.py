@@ -89,8 +89,15 @@ def include(*folders: Path | str) -> Inclusion:
 
     Examples
     --------
-    >>> with include("mine"):  # doctest: +SKIP
-    ...     table = score(["mypairs"], data="data")
+    >>> import pathlib
+    >>> import tempfile
+    >>> tasks = pathlib.Path(tempfile.mkdtemp(), "tasks")
+    >>> tasks.mkdir()
+    >>> described = 'kind = "classification"\\nrole = "intermediate"\\nfiles = "{split}.jsonl"\\n'
+    >>> _ = (tasks / "mypairs.toml").write_text(described)
+    >>> with include(tasks.parent):
+    ...     "mypairs" in names("tasks")
+    True
     """
     before, wanted = tuple(_folders), tuple(map(_real, folders))
     for folder in wanted:

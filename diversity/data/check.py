@@ -67,7 +67,7 @@ def check(names: Sequence[str] | None = None, *, data: Rows | Path | str, lock: 
 
     Examples
     --------
-    >>> check(["mnli"], data="data/samples")[0].task  # doctest: +SKIP
+    >>> check(["mnli"], data="data/samples")[0].task
     'mnli'
     """
     folder = sources.data_folder(data)

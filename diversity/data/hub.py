@@ -70,6 +70,8 @@ def fetch(
 
     Examples
     --------
+    This one is not run by the tests, for it downloads 100 MB:
+
     >>> fetch(["mnli"], data="DATA")  # doctest: +SKIP
     """
     folder = Path(data)

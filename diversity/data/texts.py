@@ -165,11 +165,15 @@ def check_sets(tasks: object) -> None:
     if not isinstance(tasks, Mapping) and (names := _columns_of(tasks)):
         example = f"{{{names[0]!r}: table[{names[0]!r}]}}"
         raise InputError(f"expected {meant}, found a table of {', '.join(names)}: write {example}")
+    if isinstance(tasks, Path):
+        raise InputError(f"expected a list of tasks and files, found one path: write {[str(tasks)]!r}")
     if len(shape := getattr(tasks, "shape", ())) > 1:
         raise InputError(f"expected {meant}, found an array of shape {shape}: {VECTORS}")
     if not isinstance(tasks, Collection):
         raise InputError(f'expected {meant}, found a {type(tasks).__name__}: write {{"mine": texts}}')
     for name in tasks:
+        if isinstance(name, Path):
+            raise InputError(f"expected {meant}, found a path: write {str(name)!r}")
         if not isinstance(name, str) or not name.strip():
             raise InputError(f"expected {meant}, found the name {name!r}")
         if not isinstance(tasks, Mapping) and " " in name.strip() and not looks_like_files(name):

@@ -126,7 +126,7 @@ def shown(table: pd.DataFrame, *, points: bool = True, level: str = "95 %", alik
     return columns
 
 
-def as_text(table: pd.DataFrame, *, points: bool = True, level: str = "95 %") -> str:
+def as_text(table: pd.DataFrame, *, points: bool = True, level: str = "95 %", alike: bool = True) -> str:
     """The same as aligned text for a terminal.
 
     >>> import pandas as pd
@@ -134,7 +134,7 @@ def as_text(table: pd.DataFrame, *, points: bool = True, level: str = "95 %") ->
       method  slope    p
       OLS     -0.71  .57
     """
-    columns = shown(table, points=points, level=level)
+    columns = shown(table, points=points, level=level, alike=alike)
     widths = [max(map(len, (c.heading, *c.cells))) for c in columns]
     lines = []
     for row in ([c.heading for c in columns], *zip(*(c.cells for c in columns), strict=True)):

@@ -15,7 +15,7 @@ NUMBER = re.compile(r"-?[\d,]*\.?\d+")
 
 
 def latex(table: pd.DataFrame, *, caption: str, short: str = "", label: str = "", points: bool = True,
-          level: str = "95 %") -> str:  # fmt: skip
+          level: str = "95 %", alike: bool = True) -> str:  # fmt: skip
     r"""A table in LaTeX, its names and numbers as a reader wants them: needs booktabs and siunitx.
 
     `short` is the caption in the list of tables, `label` stands after `tab:`.
@@ -37,7 +37,7 @@ def latex(table: pd.DataFrame, *, caption: str, short: str = "", label: str = ""
     \end{table}
     <BLANKLINE>
     """
-    columns = shown(table, points=points, level=level)
+    columns = shown(table, points=points, level=level, alike=alike)
     rows = zip(*(_cells(c) for c in columns), strict=True)
     named = f"[{text(short)}]" if short else ""
     lines = [

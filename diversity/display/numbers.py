@@ -125,4 +125,4 @@ def cell(value: object) -> str:
         if np.isinf(shown):
             return "∞" if shown > 0 else "-∞"
         return f"{shown:,.0f}" if abs(shown) >= 10_000 else f"{shown:.4g}"
-    return str(value)
+    return " + ".join(map(cell, value)) if isinstance(value, list | tuple) else str(value)

@@ -134,7 +134,9 @@ def run_grid(
 
     Examples
     --------
-    >>> run_grid("plan.toml", "grid", dry_run=True)  # doctest: +SKIP
+    >>> import tempfile
+    >>> run_grid("analyses/demo.toml", tempfile.mkdtemp(), data="data/samples", dry_run=True).cells
+    (0, 44)
     """
     fingerprints, folder = _fingerprints(output), GridFolder(Path(output))
     workers = workers if isinstance(workers, Workers) else Workers(workers)
@@ -191,7 +193,9 @@ def grid_status(
 
     Examples
     --------
-    >>> grid_status("plan.toml", "grid")  # doctest: +SKIP
+    >>> import tempfile
+    >>> grid_status("analyses/demo.toml", tempfile.mkdtemp(), data="data/samples").counts["train"]
+    {'missing': 20}
     """
     stages = stages_of(_plan(plan), data, _fingerprints(output))
     return _status(stages, GridFolder(Path(output)), workers, verify=verify)

@@ -87,7 +87,8 @@ def read_commitment(
 
     Examples
     --------
-    >>> read_commitment(results="grid")  # doctest: +SKIP
+    >>> read_commitment("analyses/grid/plan.toml")[0].declared.metric
+    'vendi_beta(q=2)'
     """
     beside = None if results is None else Path(results) if Path(results).is_dir() else Path(results).parent
     frozen = read_frozen(beside / FILE) if beside is not None and (beside / FILE).is_file() else None

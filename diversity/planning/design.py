@@ -12,8 +12,9 @@ import numpy as np
 
 from diversity import catalog, store
 from diversity.data import sources
+from diversity.display.summary import Shown, Summary
 from diversity.encoders import registry
-from diversity.planning import confounders, selection, toml
+from diversity.planning import confounders, selection, toml, words
 from diversity.planning.choice import (
     BASELINE,
     SD_NOISE,
@@ -38,16 +39,18 @@ if TYPE_CHECKING:
     from diversity.types import Encoder
 
 SPLITS = "train,dev,test"
+LEAST = "minimum detectable slope"  # of the table of power
 UNLIKE = 0.25  # standardised difference of a covariate above which there is a note (Stuart 2010)
 
 
-@dataclass(frozen=True)
-class Design:
+@dataclass(frozen=True, repr=False)
+class Design(Shown):
     """Mixtures chosen before anything is trained, and what is known of them.
 
     `mixtures`: columns `mixture, tasks, k, role, pair`, the diversity under its metric's name, and the covariates.
-    `balance`: how diversity goes with its confounders. `power`: `quantity, value, meaning`. `choice` is what the plan
-    declares besides, `costs` the trainings. `notes` say what was assumed or is not known.
+    `balance`: diversity beside its confounders. `power`: `quantity, value, meaning`. `choice` is what else the plan
+    declares, `costs` the trainings. `notes` say what was assumed or is not known. `curve`: how often the verdict shows a
+    `slope` (per standard deviation of diversity), its `power`; empty where the design gets no test.
     """
 
     mixtures: pd.DataFrame
@@ -56,6 +59,17 @@ class Design:
     choice: Choice
     costs: Costs
     notes: tuple[str, ...]
+    curve: pd.DataFrame
+
+    @property
+    def least(self) -> float:
+        """The smallest slope that the verdict shows with 80 % power, in points; nan where the design gets no test."""
+        return float(self.power.set_index("quantity")["value"][LEAST])
+
+    @property
+    def card(self) -> Summary:
+        """What a reader sees first."""
+        return words.card(self)
 
     @property
     def metric(self) -> str:
@@ -90,9 +104,20 @@ class Design:
         """The mixtures, a row each."""
         return self.mixtures
 
-    def _repr_html_(self) -> str:
-        """The mixtures as a table, in a notebook."""
-        return str(self.mixtures.to_html(index=False))
+    def to_dict(self) -> dict[str, object]:
+        """The numbers of the design by name, for JSON: what is not finite is None."""
+        quantities = zip(self.power["quantity"], self.power["value"], strict=True)
+        return {
+            "metric": self.metric,
+            "outcome": self.choice.hypothesis.outcome,
+            "targets": list(self.choice.targets),
+            "mixtures": {str(role): int(n) for role, n in self.mixtures["role"].value_counts(sort=False).items()},
+            "power": {str(name): float(v) if math.isfinite(v) else None for name, v in quantities},
+            "runs": dict(self.runs),
+            "examples": self.examples,
+            "hours": self.hours,
+            "notes": list(self.notes),
+        }
 
 
 @dataclass(frozen=True)
@@ -212,13 +237,13 @@ def design(
     table = _table(candidates, _chosen(scheme, mixtures, candidates, np.random.default_rng(seed)), choice.metric)
     balance = _balance(table, choice.metric)
     spread = _spread(assumed, strength, choice, notes)
-    power = _power(table, candidates.names, choice.metric, spread, assumed.draws, seed)
+    power, curve = _power(table, candidates.names, choice.metric, spread, assumed.draws, seed)
     notes.append(_test(table, candidates.names))
     costs = _costs(table, space.stacked.names, choice, notes)
     notes += [*_overlaps(table), *_one_sided(table), *_unlike(balance), *_unknown(space.stacked.names)]
     if costs.hours is None:
         notes.append("hours are known with a rate: --rate, or --measure-rate")
-    return Design(table, balance, power, choice, costs, tuple(notes))
+    return Design(table, balance, power, choice, costs, tuple(notes), curve)
 
 
 # --- What is known of the tasks ----------------------------------------------------------------------
@@ -403,8 +428,8 @@ def _test(table: pd.DataFrame, names: Sequence[str]) -> str:
 
 def _power(
     table: pd.DataFrame, names: Sequence[str], metric: str, spread: Spread, draws: int, seed: int
-) -> pd.DataFrame:
-    """What the mixtures can show: correlations over those of several tasks, the slope with the single tasks besides."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the mixtures can show, those of several tasks and with the single ones; and how often each slope is shown."""
     import pandas as pd
 
     from diversity.stats import power
@@ -415,7 +440,7 @@ def _power(
     n, (sd_task, sd_noise) = int(several.sum()), spread
     effective = power.effective_sample_size(weights[several], scores[several], sd_task=sd_task, sd_noise=sd_noise)
     rng = np.random.default_rng(seed)
-    least = power.minimum_detectable(
+    tried = power.detection_curve(
         weights,
         scores,
         sd_task=sd_task,
@@ -424,6 +449,7 @@ def _power(
         draws=draws,
         rng=rng,
     )
+    least = math.nan if tried is None else power.least_of(tried)
     unit = f"points of outcome per sd of diversity within sizes ({sd_within(scores, weights):.4g}), 80 % power"
     rows = [
         ("tasks", len(names), "the units that chance is over"),
@@ -431,7 +457,7 @@ def _power(
         ("effective sample size", effective, "independent mixtures that the ordinary slope is worth: they share tasks"),
         ("critical |r|", power.critical_r(n), "of as many independent points, for p < .05"),
         ("detectable |r|", power.detectable_r(n), "of as many independent points, with 80 % power"),
-        ("minimum detectable slope", least, unit),
+        (LEAST, least, unit),
     ]
     if pairs := _pairs(trained):
         difference = power.detectable_difference(
@@ -439,7 +465,8 @@ def _power(
         )
         meaning = "points of outcome, diverse less homogeneous, that compare shows, 80 % power"
         rows.append(("minimum detectable difference", difference, meaning))
-    return pd.DataFrame(rows, columns=["quantity", "value", "meaning"])
+    curve = pd.DataFrame(sorted(tried or ()), columns=["slope", "power"]).drop_duplicates("slope")
+    return pd.DataFrame(rows, columns=["quantity", "value", "meaning"]), curve
 
 
 def _pairs(trained: pd.DataFrame) -> list[tuple[int, int]]:

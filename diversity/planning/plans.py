@@ -15,7 +15,7 @@ from diversity.planning.choice import BASELINE, RULES, outcome_of, printed_metri
 from diversity.planning.tables import TableName, checked
 from diversity.stats.declared import Declared
 from diversity.training.settings import PRESETS, Settings, preset, setting_types
-from diversity.types import InputError, Mixture, Rule, Sampling
+from diversity.types import InputError, Mixture, Rule, Sampling, missing_file
 
 NEEDED = ("model", "targets", "seeds", "mixtures")
 DRAWN = ("cap", "temperature", "mixed")  # numbers of a sampling rule
@@ -102,10 +102,12 @@ def read_plan(path: Path | str) -> Plan:
 
     Examples
     --------
-    >>> read_plan("analyses/grid/plan.toml").targets  # doctest: +SKIP
+    >>> read_plan("analyses/grid/plan.toml").targets
     ('xnli', 'udpos', 'xquad', 'tatoeba')
     """
     file = Path(path)
+    if not file.exists():
+        raise missing_file(file, "a plan")
     try:
         content = tomllib.loads(file.read_text("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

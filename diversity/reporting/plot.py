@@ -14,12 +14,14 @@ from diversity.reporting import page, plots, sections, style
 from diversity.reporting.page import Figure as Block
 from diversity.reporting.page import Paragraph, Section
 from diversity.reporting.plots.canvas import LETTERS, SMALL
+from diversity.reporting.report import Report
 from diversity.scoring.embedded import EmbeddedTasks
 from diversity.scoring.plane import plane
+from diversity.scoring.propose import Proposal
 from diversity.scoring.score import score
 from diversity.stats.compare import Comparison
 from diversity.stats.fit import Fit
-from diversity.studies.tables import BASELINES
+from diversity.studies.tables import BASELINES, as_frame
 from diversity.types import InputError, Mixture
 
 if TYPE_CHECKING:
@@ -51,13 +53,17 @@ def plot(
     Parameters
     ----------
     found
-        A `Fit`, a `Comparison`, a `Design`, embedded tasks, or a DataFrame: scores, distances, contributions, results.
+        A `Fit`, a `Comparison`, a `Report`, a `Design`, a `Proposal`, embedded tasks, or a DataFrame, of polars too: scores,
+        distances, contributions, results.
     what
-        The figure, where there is a choice; the first one is the default. A Fit: `targets`, `mixtures`, `effect`,
-        `specifications`, `influence`, `null`, `power`. A Comparison: `pairs`. A Design: `mixtures`. Embedded tasks:
-        `map`. Distances: `distances` (a tree and a heat map), `map`. Scores: `scores`, `sizes`, `encoders`,
-        `rarefaction`. Contributions: `contributions`. Results: `results`, `gains`, `seeds`. Any table: `forest`,
-        `intervals`, `lines`, `groups`.
+        The figure, where there is a choice; the first one is the default.
+
+        - A Fit: `targets`, `mixtures`, `effect`, `specifications`, `influence`, `null`, `power`.
+        - A Comparison: `pairs`. A Report: those of both, `effect` first.
+        - A Design: `mixtures`, `power`. A Proposal: `shares`. Embedded tasks: `map`.
+        - Distances: `distances` (a tree and a heat map), `map`. Contributions: `contributions`.
+        - Scores: `scores`, `sizes`, `encoders`, `rarefaction`. Results: `results`, `gains`, `seeds`.
+        - Any table: `forest`, `intervals`, `lines`, `groups`.
     ax
         Axes to draw on, for figures of one panel.
     width
@@ -70,6 +76,11 @@ def plot(
         A file to write, too; its suffix says the form: .png, .svg, .pdf.
     options
         Those of the figure: `metric` of tables of scores, `x`, `y`, `by`, `error` of lines and groups, `xlabel`, ...
+
+    Returns
+    -------
+    Figure
+        A matplotlib figure: `figure.savefig("figure.pdf")`. A notebook shows it where it is the last value of a cell.
 
     Raises
     ------
@@ -85,6 +96,8 @@ def plot(
     """
     import pandas as pd
 
+    if not isinstance(found, pd.DataFrame) and hasattr(found, "to_pandas"):
+        found = as_frame(found, "a table")
     if isinstance(found, pd.DataFrame):
         known: Mapping[str, Draw] = {name: figure.draw for name, figure in TABLES.items()}
         name = what or _default(found)
@@ -139,12 +152,39 @@ def _figures_of(found: object) -> Mapping[str, Draw]:
     if isinstance(found, Comparison):
         return {"pairs": _of_section(sections.compared, "pairs")}
     if isinstance(found, Design):
-        return {"mixtures": _design}
+        return {"mixtures": _design, "power": _power_of_design}
     if isinstance(found, EmbeddedTasks):
         return {"map": _map}
+    if isinstance(found, Proposal):
+        return {
+            "shares": lambda proposal: plots.bars(proposal.to_frame(), "task", "share", xlabel="share of the texts")
+        }
+    if isinstance(found, Report):
+        return _figures_of_report(found)
+    hint = ": read it first, with pandas.read_csv" if isinstance(found, str | Path) else ""
     raise InputError(
-        f"expected a Fit, a Comparison, a Design, embedded tasks or a DataFrame to draw, found a {type(found).__name__}"
+        "expected a Fit, a Comparison, a Report, a Design, a Proposal, embedded tasks or a DataFrame to draw, found a "
+        f"{type(found).__name__}{hint}"
     )
+
+
+def _figures_of_report(report: Report) -> Mapping[str, Draw]:
+    """The figures of its fit, the answer with that of the pairs first, and of its comparison."""
+    fit, compared = report.fit, report.comparison
+    known: dict[str, Draw] = {}
+    if not isinstance(fit, str):
+        known["effect"] = lambda _: sections.answer(fit, compared).draw()
+        known |= {name: _within(draw, fit) for name, draw in _figures_of(fit).items() if name != "effect"}
+    if not isinstance(compared, str):
+        known |= {name: _within(draw, compared) for name, draw in _figures_of(compared).items()}
+    if not known:
+        raise InputError(f"expected a report with a slope or pairs to draw, found none: {fit}")
+    return known
+
+
+def _within(draw: Draw, part: Fit | Comparison) -> Draw:
+    """The figure of a part of a report."""
+    return lambda _: draw(part)
 
 
 def _square(table: pd.DataFrame) -> bool:
@@ -297,6 +337,12 @@ def _map(space: EmbeddedTasks, *, metric: str = "cosine") -> Figure:
 def _design(design: Design) -> Figure:
     table = design.mixtures
     return plots.groups(table[table["role"] != "baseline"], design.metric, "role")
+
+
+def _power_of_design(design: Design) -> Figure:
+    if design.curve.empty:
+        raise InputError("power: the design gets no test")
+    return plots.power_curve(design.curve, least=design.least)
 
 
 @dataclass(frozen=True)

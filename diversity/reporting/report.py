@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from diversity import store
+from diversity.display.summary import Shown, Summary
 from diversity.reporting import page, sections, words
 from diversity.reporting.analyses import compare, fit
 from diversity.reporting.sections import Findings
@@ -22,6 +23,7 @@ from diversity.stats.declared import as_declared
 from diversity.stats.fit import Fit
 from diversity.studies.outcomes import Outcomes, read_outcomes
 from diversity.studies.scores import Scores, read_scores
+from diversity.studies.tables import as_frame
 from diversity.types import InputError
 from diversity.version import __version__
 
@@ -54,14 +56,36 @@ class Presentation:
         return f"{self.date or moment.date().isoformat()}, diversity {__version__}"
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
     """The files of a report and the numbers that stand in it; `fit` and `comparison` are the reason where there is none."""
 
     html: Path
     files: tuple[Path, ...]
     fit: Fit | str
     comparison: Comparison | str
+
+    @property
+    def card(self) -> Summary:
+        """What a reader sees first: the card of the page, and where it lies."""
+        paired = [] if isinstance(self.comparison, str) else [("Matched pairs", self.comparison.sentence)]
+        page = [("Page", str(self.html)), *([("Files", f"{len(self.files)} beside it")] if self.files else [])]
+        if isinstance(self.fit, str):
+            return Summary("No answer.", f"A slope cannot be computed: {self.fit.rstrip('.')}.", [*paired, *page])
+        card = self.fit.card
+        return replace(card, facts=[*card.facts, *paired, *page])
+
+    def to_frame(self) -> pd.DataFrame:
+        """The slope by every method; raises InputError where there is no slope."""
+        if isinstance(self.fit, str):
+            raise InputError(self.fit)
+        return self.fit.to_frame()
+
+    def to_dict(self) -> dict[str, object]:
+        """The files, and the numbers of the fit and of the comparison, or why there are none."""
+        parts = {"fit": self.fit, "comparison": self.comparison}
+        numbers = {name: part if isinstance(part, str) else part.to_dict() for name, part in parts.items()}
+        return {"html": str(self.html), "files": [str(file) for file in self.files], **numbers}
 
 
 def report(
@@ -85,8 +109,8 @@ def report(
     Parameters
     ----------
     results
-        Results with the columns `mixture, target, language, seed, metric, value`: a table, a CSV or Parquet file, or
-        results that are checked already.
+        Results with the columns `mixture, target, language, seed, metric, value`: a table (pandas, polars or Arrow), a
+        CSV or Parquet file, or results that are checked already.
     scores
         Scores with the columns `mixture, metric, value`, as `score` returns them: a table, a file, or checked scores.
     metric
@@ -112,7 +136,16 @@ def report(
 
     Examples
     --------
-    >>> report("results.csv", "scores.csv", metric="cosine", output="report.html")  # doctest: +SKIP
+    >>> import tempfile
+    >>> import diversity
+    >>> import pandas as pd
+    >>> tasks = ["mnli", "qqp", "squad_v1", "ccg"]
+    >>> scores = diversity.score(tasks, mixtures=tasks, metrics=["cosine"], intervals=False)
+    >>> rows = [(t, "xnli", "de", s, "accuracy", 60 + i + s) for i, t in enumerate(tasks) for s in (1, 2)]
+    >>> results = pd.DataFrame(rows, columns=["mixture", "target", "language", "seed", "metric", "value"])
+    >>> page = f"{tempfile.mkdtemp()}/report.html"
+    >>> report(results, scores, metric="cosine", output=page, presentation=Presentation(exports=False)).html.name
+    'report.html'
     """
     from tqdm import tqdm
 
@@ -194,6 +227,7 @@ def _facts(tables: Mapping[str, Source], settings: Mapping[str, object]) -> list
         if isinstance(table, str | Path):
             facts.append((f"{name}, SHA-256", store.sha256_file(Path(table))))
         else:  # checked results and scores hold their table
-            frame = table.rows if isinstance(table, Outcomes) else table.frame if isinstance(table, Scores) else table
+            held = table.rows if isinstance(table, Outcomes) else table.frame if isinstance(table, Scores) else table
+            frame = as_frame(held, name)
             facts.append((f"{name}, SHA-256", hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()))
     return facts

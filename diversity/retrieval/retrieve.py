@@ -191,7 +191,9 @@ def retrieve(
 
     Examples
     --------
-    >>> retrieve("mini", ["tatoeba"], data="data/samples")  # doctest: +SKIP
+    >>> found = retrieve("mini", ["tatoeba"], data=Rows("data/samples", "test", languages=("de",)))
+    >>> found["n"].tolist()
+    [16]
     """
     cells = list(_cells(targets, data))
     matcher = Matcher.of(model, cells, data, vectors=vectors, mining=mining, notify=notify)

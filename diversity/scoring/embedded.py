@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,15 +20,21 @@ from diversity.data import sources
 from diversity.data import texts as text_files
 from diversity.data.texts import TextFiles
 from diversity.data.vectors import VectorFile
+from diversity.display.numbers import count
+from diversity.display.summary import Shown, Summary
 from diversity.encoders import cache as vector_cache
 from diversity.encoders import language, registry, sentence
 from diversity.moments import checked, moments, packed, stack, unit_chunks, unpacked
 from diversity.results import display_name
-from diversity.types import Array, Encoder, InputError, Moments, Rows, Task, TaskMoments
+from diversity.types import Array, Encoder, InputError, Moments, Rows, Task, TaskMoments, check_list
 from diversity.version import __version__
 
+SHOWN = 12  # tasks that a card names
 ROWS_KEPT = 4096  # rows of a task that standard errors and row metrics are computed from
 ROWS_SHIPPED = 512
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Texts = tuple[list[str], dict[str, Any]]  # of one task, with their provenance
 
@@ -58,8 +64,8 @@ class EmbeddedTask:
         return store.digest({"encoder": dict(known), "centre": centre} if centre else dict(known))
 
 
-@dataclass(frozen=True)
-class EmbeddedTasks:
+@dataclass(frozen=True, repr=False)
+class EmbeddedTasks(Shown):
     """Tasks embedded with one encoder; raises InputError where their vectors are known to be of several."""
 
     encoder: str
@@ -72,6 +78,30 @@ class EmbeddedTasks:
     def fingerprint(self) -> str:
         """The fingerprint of the tasks' encoder; empty where it is not known of any."""
         return next((task.fingerprint for task in self.tasks.values() if task.fingerprint), "")
+
+    @property
+    def card(self) -> Summary:
+        """What a reader sees first."""
+        texts = sum(task.moments.n for task in self.tasks.values())
+        dimensions = {len(task.moments.mean) for task in self.tasks.values()}
+        facts = [("Encoder", self.encoder), ("Dimensions", ", ".join(map(str, sorted(dimensions))))]
+        parts = [f"{name} {task.moments.n:,}" for name, task in self.tasks.items()]
+        shown = f"{', '.join(parts[:SHOWN])}{f' and {len(parts) - SHOWN} more' if len(parts) > SHOWN else ''}"
+        return Summary(f"{count(len(self.tasks), 'task')}, {count(texts, 'text')}.", "", [*facts, ("Texts", shown)])
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each task: `task, texts, dimensions, rows` (of the sample that is kept), and `note`."""
+        import pandas as pd
+
+        rows = [
+            (name, t.moments.n, len(t.moments.mean), len(t.rows), str(t.provenance.get("note") or ""))
+            for name, t in self.tasks.items()
+        ]
+        return pd.DataFrame(rows, columns=["task", "texts", "dimensions", "rows", "note"])
+
+    def to_dict(self) -> dict[str, object]:
+        """The encoder, and of each task its texts and dimensions."""
+        return {"encoder": self.encoder, "tasks": self.to_frame().to_dict("records")}
 
     @cached_property
     def stacked(self) -> TaskMoments:
@@ -255,8 +285,14 @@ def from_arrays(arrays: Mapping[str, ArrayLike | Path | VectorFile], encoder: st
     >>> sorted(from_arrays({"mine": np.eye(3), "yours": np.eye(3)}).tasks)
     ['mine', 'yours']
     """
+    if not isinstance(arrays, Mapping):
+        raise InputError(
+            f'expected vectors by the name of their task, found a {type(arrays).__name__}: write {{"mine": vectors}}'
+        )
     tasks = {}
     for name, given in arrays.items():
+        if isinstance(given, Sequence) and given and isinstance(given[0], str) and not isinstance(given, str):
+            raise InputError(f"{name}: expected vectors, found texts: score and measure take texts")
         file = VectorFile.parse(str(given)) if isinstance(given, str | Path) else given
         try:
             tasks[name] = _of_file(file) if isinstance(file, VectorFile) else measured(file)
@@ -316,7 +352,9 @@ def save_vectors(space: EmbeddedTasks, folder: Path | str) -> list[Path]:
 
     Examples
     --------
-    >>> save_vectors(measure(["reviews.jsonl"]), "vectors")  # doctest: +SKIP
+    >>> import tempfile
+    >>> [file.name for file in save_vectors(from_arrays({"mine": np.eye(3)}), tempfile.mkdtemp())]
+    ['mine.safetensors']
     """
     from safetensors.numpy import save
 
@@ -356,7 +394,12 @@ def save_moments(space: EmbeddedTasks, folder: Path | str, *, rows: int = ROWS_S
 
     Examples
     --------
-    >>> save_moments(measure(["mnli"], data="data/samples"), "moments")  # doctest: +SKIP
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> [file.name for file in save_moments(from_arrays({"mine": np.eye(3)}), folder)]
+    ['mine.npz']
+    >>> load_moments(["mine"], folder, "precomputed").tasks["mine"].moments.n
+    3
     """
     target = Path(folder) / space.encoder
     target.mkdir(parents=True, exist_ok=True)
@@ -412,6 +455,7 @@ def load_moments(
     >>> load_moments(["mnli"]).tasks["mnli"].moments.n
     2900
     """
+    check_list(names, "task names")
     root = Path(folder) if folder else store.shipped() / "moments"
     saved = sorted(p.stem for p in (root / encoder).glob("*.npz"))
     tasks = {}

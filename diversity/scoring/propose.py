@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from diversity import catalog
+from diversity.display.summary import Shown, Summary
 from diversity.moments import single_threaded
 from diversity.scoring import optimum
 from diversity.scoring.asked import Asked, Estimator
@@ -89,8 +90,8 @@ class Constraints:
         return Feasible(low, high, likeness, -np.inf if self.least is None else self.least)
 
 
-@dataclass(frozen=True)
-class Proposal:
+@dataclass(frozen=True, repr=False)
+class Proposal(Shown):
     """The shares of a proposed mixture, its score with the 95 % interval, and a bound on every other mixture's score.
 
     No mixture that keeps to the constraints scores more than `gap` better. `gap` is 0 to rounding where the optimum is
@@ -142,6 +143,12 @@ class Proposal:
         else:
             lines.append(f"No other mixture that is allowed scores {better} by over {self.gap:.3g}.")
         return "\n".join(lines)
+
+    @property
+    def card(self) -> Summary:
+        """What a reader sees first."""
+        answer, score, *proof = self.summary().splitlines()
+        return Summary(answer, score, warnings=() if self.proven else proof)
 
     def _by_share(self) -> list[tuple[str, float]]:
         return sorted(self.weights.items(), key=lambda item: (-item[1], item[0]))

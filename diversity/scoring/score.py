@@ -12,6 +12,7 @@ import numpy as np
 
 from diversity import catalog
 from diversity.catalog import METRICS
+from diversity.display.score_table import score_table
 from diversity.moments import gram, single_threaded
 from diversity.scoring import distances as task_distances
 from diversity.scoring import estimates, shapley
@@ -155,7 +156,7 @@ def _table(
         "n": np.ravel([e.n for e in values], order="F").astype(np.int64),
         "estimator": [e.estimator for e in values] * len(mixtures),
     }
-    return pd.DataFrame(columns)[list(COLUMNS)]
+    return score_table(pd.DataFrame(columns)[list(COLUMNS)])
 
 
 def distances(
@@ -295,7 +296,7 @@ def contributions(
     parts = [_attributed(whole, a, e, empty, error) for a, e, error in zip(asked, estimated, errors, strict=True)]
     table = pd.concat(parts, ignore_index=True)
     table.insert(3, "encoder", space.encoder)
-    return table
+    return score_table(table)
 
 
 def _task(space: EmbeddedTasks, task: str) -> EmbeddedTask:

@@ -104,7 +104,12 @@ def scorers(
 
     Examples
     --------
-    >>> analysis = Analysis(scorers=scorers(read_scores(table), moments="moments"))  # doctest: +SKIP
+    >>> from diversity.scoring.score import score
+    >>> from diversity.studies.scores import read_scores
+    >>> table = read_scores(score(["mnli", "qqp"], all_subsets=True, metrics=["cosine"], intervals=False))
+    >>> scorer = scorers(table)("cosine", "all-MiniLM-L6-v2")
+    >>> scorer.names, scorer.values(np.array([[0.5, 0.5]])).round(3).tolist()
+    (('mnli', 'qqp'), [0.97])
     """
     tasks = sorted({task for shares in scores.shares.values() for task in shares})
     spaces: dict[str, EmbeddedTasks | None] = {}

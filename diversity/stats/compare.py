@@ -120,8 +120,8 @@ def compare(
     Parameters
     ----------
     results
-        Results with the columns `mixture, target, language, seed, metric, value`: a table, a CSV or Parquet file, or
-        results that are checked already.
+        Results with the columns `mixture, target, language, seed, metric, value`: a table (pandas, polars or Arrow), a
+        CSV or Parquet file, or results that are checked already.
     scores
         Scores with the columns `mixture, metric, value`, as `score` returns them: a table, a file, or checked scores.
     metric

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from diversity.display.numbers import count, interval, level, number, p_value
+from diversity.display.summary import Shown, Summary
 from diversity.stats.multimembership import Contrasts, basis, contrasts, slopes
 from diversity.types import Array, InputError
 
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
-class MixedMembership:
+@dataclass(frozen=True, repr=False)
+class MixedMembership(Shown):
     """The fit of y = X b + W u + e, u of standard deviation `sd_group`, e of `sd_noise`, by restricted likelihood (REML).
 
     `coefficients` has a row a term: `term, estimate, se, df, low, high, p`, by t with Satterthwaite's degrees of freedom.
@@ -36,6 +38,28 @@ class MixedMembership:
     log_likelihood: float
     alpha: float
 
+    @property
+    def card(self) -> Summary:
+        """What a reader sees first."""
+        rows = self.coefficients.to_dict("records")
+        facts = [
+            (str(r["term"]), f"{number(r['estimate'])} ({_ends(r['low'], r['high'])}), {p_value(r['p'])}") for r in rows
+        ]
+        facts += [("sd of groups", f"{number(self.sd_group)} ({_ends(*self.sd_group_interval)})")]
+        facts += [("sd of noise", f"{number(self.sd_noise)} ({_ends(*self.sd_noise_interval)})")]
+        groups = count(len(self.effects), "group")
+        return Summary(f"Regression with {groups} of shared effects; {level(self.alpha)} intervals.", "", facts)
+
+    def to_dict(self) -> dict[str, object]:
+        """The coefficients and the effects as records, and the spreads with their intervals."""
+        return {
+            "coefficients": self.coefficients.to_dict("records"),
+            "effects": self.effects.to_dict("records"),
+            "sd_group": self.sd_group, "sd_group_interval": list(self.sd_group_interval),
+            "sd_noise": self.sd_noise, "sd_noise_interval": list(self.sd_noise_interval),
+            "log_likelihood": self.log_likelihood, "alpha": self.alpha,
+        }  # fmt: skip
+
     def to_frame(self) -> pd.DataFrame:
         """The coefficients, then both standard deviations (`estimate, low, high` alone)."""
         import pandas as pd
@@ -48,6 +72,10 @@ class MixedMembership:
             columns=["term", "estimate", "low", "high"],
         )
         return pd.concat([self.coefficients, spread], ignore_index=True)
+
+
+def _ends(low: float, high: float) -> str:
+    return interval(low, high, points=False)
 
 
 def mixed_membership(

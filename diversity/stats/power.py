@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -123,7 +124,15 @@ def detectable(
     rng: np.random.Generator | None = None,
 ) -> float:
     """The slope on `z` that a verdict shows with that power; infinite where no slope does (see `curve`)."""
-    tried = curve(setting, power=power, alpha=alpha, draws=draws, rng=rng)
+    return least_of(curve(setting, power=power, alpha=alpha, draws=draws, rng=rng), power)
+
+
+def least_of(tried: Sequence[tuple[float, float]], power: float = 0.8) -> float:
+    """The smallest slope of a curve that is shown with that power; infinite where none is.
+
+    >>> least_of([(1.0, 0.5), (2.0, 0.9), (1.5, 0.8)])
+    1.5
+    """
     return min((slope for slope, share in tried if share >= power), default=math.inf)
 
 
@@ -196,6 +205,28 @@ def minimum_detectable(
     >>> round(minimum_detectable(z, np.arange(12.0), sd_task=0.0, sd_noise=1.0, draws=200), 2)
     0.95
     """
+    tried = detection_curve(
+        weights, score, sd_task=sd_task, sd_noise=sd_noise, alpha=alpha, chosen_by_diversity=chosen_by_diversity,
+        draws=draws, rng=rng,
+    )  # fmt: skip
+    return math.nan if tried is None else least_of(tried)
+
+
+def detection_curve(
+    weights: Array,
+    score: Array,
+    *,
+    sd_task: float,
+    sd_noise: float,
+    alpha: float = 0.05,
+    chosen_by_diversity: bool = False,
+    draws: int = 400,
+    rng: np.random.Generator | None = None,
+) -> list[tuple[float, float]] | None:
+    """Slopes per standard deviation of the score, and how often the verdict on a design shows each; see `minimum_detectable`.
+
+    None where the design gets no test.
+    """
     rng = rng or np.random.default_rng(0)
     fixed, sd = size_means(weights), sd_within(score, weights)
     q = basis(fixed)
@@ -209,12 +240,12 @@ def minimum_detectable(
         relabelled = Relabelled(weights, orders, exact, sets, centre=float(score.mean()), scale=sd)
     choice = promised(weights, chosen_by_diversity=chosen_by_diversity)
     if choice.test == "none":
-        return math.nan
+        return None
     single = (weights > 0).sum(axis=1) == 1
     members = bool((weights[single] > 0).any(axis=0).all()) and not single.all()
     used = relabelled if choice.test == "labels" else None
     setting = Setting(weights, z, used, sd_task=sd_task, sd_noise=sd_noise, members=members)
-    return detectable(setting, alpha=alpha, draws=draws, rng=rng)
+    return curve(setting, alpha=alpha, draws=draws, rng=rng)
 
 
 def detectable_difference(

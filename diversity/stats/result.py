@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
+from diversity.display import numbers
+from diversity.display.latex import latex
 from diversity.display.summary import Shown
 
 if TYPE_CHECKING:
@@ -37,6 +39,12 @@ class Result(Shown):
         )
         names = [f.name for f in fields(self) if f.name not in unsaid]
         return {name: _finite(getattr(self, name)) for name in names}
+
+    def to_latex(self, caption: str = "", label: str = "") -> str:
+        """The table of the result in LaTeX, in the units of its outcome: needs booktabs and siunitx."""
+        alpha, points = getattr(self, "alpha", 0.05), bool(getattr(self, "in_points", True))
+        said = caption or self.card.answer
+        return latex(self.to_frame(), caption=said, label=label, points=points, level=numbers.level(alpha))
 
     @property
     def mark(self) -> str:

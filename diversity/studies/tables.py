@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from diversity import catalog
 from diversity.data.texts import READERS
-from diversity.types import InputError, listed
+from diversity.types import InputError, listed, missing_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,12 +43,30 @@ def read_columns(table: pd.DataFrame | Path | str, expected: Sequence[str], what
     Raises InputError where a column is missing or stands twice, a row has other cells than the header, or there is no row.
     """
     where = _place(table)
-    frame = _from_file(Path(table), expected, what) if isinstance(table, Path | str) else table.reset_index(drop=True)
+    if isinstance(table, Path | str):
+        frame = _from_file(Path(table), expected, what)
+    else:
+        frame = as_frame(table, what).reset_index(drop=True)
     if (twice := frame.columns.duplicated()).any():
         raise InputError(f"{where}: expected each column once, found {frame.columns[twice][0]!r} twice")
     _check_columns(where, frame.columns, expected, what)
     if frame.empty:
         raise InputError(f"{where}: expected {what}, found no rows")
+    return frame
+
+
+def as_frame(table: object, what: str) -> pd.DataFrame:
+    """A table in memory as pandas has it: a DataFrame, or one of polars or Arrow; raises InputError for anything else."""
+    import pandas as pd
+
+    if isinstance(table, pd.DataFrame):
+        return table
+    if isinstance(table, Mapping):
+        raise InputError(f"expected {what} as a DataFrame or a file, found a dict: write pandas.DataFrame(it)")
+    whole = table.collect() if hasattr(table, "collect") else table  # what polars computes when it is asked
+    if isinstance(table, type) or not hasattr(whole, "to_pandas"):
+        raise InputError(f"expected {what} as a DataFrame or a file, found a {type(table).__name__}")
+    frame: pd.DataFrame = whole.to_pandas()
     return frame
 
 
@@ -72,6 +90,8 @@ def _from_file(path: Path, expected: Sequence[str], what: str) -> pd.DataFrame:
     import pandas as pd
 
     try:
+        if not path.exists():
+            raise missing_file(path, f"a table of {what}")
         if path.suffix in (".parquet", ".pq"):
             return pd.read_parquet(path)
         if path.is_file() and path.stat().st_size == 0:

@@ -166,7 +166,13 @@ def train_mix(
 
     Examples
     --------
-    >>> train_mix(["mnli", "squad_v1"], model="mini", data="data/samples", output="mix")  # doctest: +SKIP
+    >>> import tempfile
+    >>> settings = Settings.of(examples=8, batch_size=8)
+    >>> trained = train_mix(
+    ...     ["mnli"], model="mini", data="data/samples", output=f"{tempfile.mkdtemp()}/mix", settings=settings
+    ... )
+    >>> trained.folder.name
+    'mix'
     """
     folder = Path(output)
     check_output(folder)
@@ -244,7 +250,9 @@ def plan_mix(
 
     Examples
     --------
-    >>> plan_mix(["mnli"], model="mini", data="data/samples")  # doctest: +SKIP
+    >>> settings = Settings.of(epochs=2.0)
+    >>> plan_mix(["mnli"], model="mini", data="data/samples", settings=settings, measure=0).examples
+    32
     """
     prepared = prepare(TrainingRequest.of(mixture, model, data, settings, mlm), cache=cache)
     planned = _planned(prepared)

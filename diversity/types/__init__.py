@@ -14,6 +14,7 @@ from diversity.types.errors import BadRow as BadRow
 from diversity.types.errors import InputError as InputError
 from diversity.types.errors import check_list as check_list
 from diversity.types.errors import listed as listed
+from diversity.types.errors import missing_file as missing_file
 from diversity.types.errors import unknown_name_error as unknown_name_error
 from diversity.types.examples import EXAMPLES as EXAMPLES
 from diversity.types.examples import Answer as Answer

@@ -41,6 +41,16 @@ def check_list(names: object, what: str) -> None:
         raise InputError(f"expected a list of {what}, found one text: write {parts!r}")
 
 
+def missing_file(path: Path, what: str) -> InputError:
+    """The error for a file that does not exist: where it was looked for, and files beside it of names that are alike."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        return InputError(f"{path}: expected {what}, found no folder {folder}")
+    close = difflib.get_close_matches(path.name, [p.name for p in folder.iterdir()][:MANY], n=3, cutoff=0.6)
+    hint = f"did you mean {', '.join(sorted(close))}?" if close else f"looked in {folder}"
+    return InputError(f"{path}: expected {what}, found no such file: {hint}")
+
+
 def unknown_name_error(name: str, known: Sequence[str], what: str) -> InputError:
     """The error for an unknown name: what was found, near matches, else all that is known."""
     close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5) if len(known) < MANY else []

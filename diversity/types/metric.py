@@ -95,7 +95,7 @@ class Option:
         return str(int(exact)) if self.type is not float or (exact.is_integer() and abs(exact) < 1e15) else repr(exact)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Metric:
     """A diversity metric: the function on rows, its form for mixtures, and what it claims.
 
@@ -150,6 +150,9 @@ class Metric:
     larger: Larger = "more diverse"
     caveats: str = ""
     digest: str = ""
+
+    def __repr__(self) -> str:
+        return f"Metric({self.printed()}: {self.measures or self.formula})"
 
     def __call__(self, *args: object, **options: float) -> float:
         """Compute the metric on rows: `metric("vendi")(x, q=2)`."""

@@ -96,7 +96,7 @@ class Part:
     languages: tuple[str, ...] = ("en",)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Task:
     """An intermediate task or a target: what it is, how it is scored, and where its rows come from.
 
@@ -134,6 +134,11 @@ class Task:
     train_on: str = ""
     presets: str = ""
     digest: str = ""
+
+    def __repr__(self) -> str:
+        count = len(self.languages)
+        spoken = self.languages[0] if count == 1 else f"{count} languages"
+        return f"Task({self.name}: {self.title}; {self.kind}, {self.role}, {spoken})"
 
     @property
     def output_type(self) -> OutputType:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from diversity.display.numbers import amount, interval, p_value
+from diversity.display.summary import Shown, Summary
 from diversity.types import Array, InputError, OutputType, Predicted
 from diversity.xtreme import intervals, scores
 from diversity.xtreme.benchmark import OFFICIAL, output_type
@@ -47,8 +49,8 @@ class SystemDifference(NamedTuple):
     n: int
 
 
-@dataclass(frozen=True)
-class SystemContrasts:
+@dataclass(frozen=True, repr=False)
+class SystemContrasts(Shown):
     """Differences of each two systems by task, language and metric, and of their averages over languages."""
 
     systems: tuple[str, ...]
@@ -61,8 +63,21 @@ class SystemContrasts:
 
         return pd.DataFrame(list(self.differences), columns=list(SystemDifference._fields))
 
-    def _repr_html_(self) -> str:
-        return str(self.to_frame().to_html(index=False))
+    def to_dict(self) -> dict[str, object]:
+        """The systems, and all differences, a record each."""
+        return {"systems": list(self.systems), "differences": [d._asdict() for d in self.differences]}
+
+    @property
+    def card(self) -> Summary:
+        """What a reader sees first: the differences of each task's average over languages."""
+        averages = [d for d in self.differences if d.language == AVERAGE]
+        clear = sum(d.p_holm < 0.05 for d in averages)
+        facts = [
+            (f"{d.task}, {d.metric}", f"{d.first} minus {d.second}: {amount(d.difference)} ({interval(d.low, d.high)}), "
+             f"{p_value(d.p_holm)}") for d in averages
+        ]  # fmt: skip
+        said = f"Averages that differ between systems: {clear} of {len(averages)}."
+        return Summary(said, "", facts, self.notes)
 
     def alike(self, task: str, metric: str, alpha: float = 0.05) -> list[tuple[str, ...]]:
         """Groups of systems of which no two can be told apart in a task's average: the largest ones, which may overlap."""
@@ -158,7 +173,15 @@ def evaluate_against(
 
     Examples
     --------
-    >>> evaluate_against({"ours": "a/predictions", "theirs": "b/predictions"}, data="DATA")  # doctest: +SKIP
+    >>> import pathlib
+    >>> import tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name, labels in {"gold": "0\\n1\\n1\\n", "ours": "0\\n1\\n1\\n", "theirs": "1\\n1\\n1\\n"}.items():
+    ...     (folder / name / "pawsx").mkdir(parents=True)
+    ...     _ = (folder / name / "pawsx" / "test-de.tsv").write_text(labels)
+    >>> systems = {"ours": folder / "ours", "theirs": folder / "theirs"}
+    >>> round(evaluate_against(systems, folder / "gold", languages=["de"]).differences[0].difference, 1)
+    33.3
     """
     if len(systems) < 2:
         raise InputError(f"expected at least two systems to compare, found {len(systems)}")

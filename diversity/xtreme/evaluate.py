@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from diversity.data import sources
+from diversity.display.numbers import count
+from diversity.display.summary import Shown, Summary
 from diversity.types import InputError, is_english
 from diversity.xtreme import intervals, layout, scores
 from diversity.xtreme.benchmark import OFFICIAL, Benchmark, benchmark_of, output_type
@@ -42,8 +44,8 @@ class Score(NamedTuple):
     n: int
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Shown):
     """The scores of a submission, from 0 to 100.
 
     `scores` are those of each task, language and metric; `averages` are computed from them. `missing` says what a whole
@@ -106,9 +108,17 @@ class Evaluation:
 
         return pd.DataFrame([*self.scores, *self.averages], columns=list(Score._fields))
 
-    def _repr_html_(self) -> str:
-        """All of it as a table, in a notebook."""
-        return str(self.to_frame().to_html(index=False))
+    @property
+    def card(self) -> Summary:
+        """What a reader sees first: the benchmark's averages, and what is missing."""
+        averages = [s for s in self.averages if s.language == AVERAGE and s.metric == "metric"]
+        facts = [(s.task, f"{s.value:.1f}") for s in averages]
+        tasks = count(len(self.languages), "task")
+        return Summary(f"{tasks} of {self.version.upper()}.", "", facts, [*map(str, self.missing), *self.notes])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as `as_json`."""
+        return self.as_json()
 
     def as_json(self) -> dict[str, Any]:
         """The benchmark's own numbers, under the keys of its own script.
@@ -174,7 +184,7 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Every number: `.frame()` in long form, `.as_json()` under the benchmark's keys.
+        Every number: `.to_frame()` in long form, `.as_json()` under the benchmark's keys.
 
     Raises
     ------
@@ -183,7 +193,14 @@ def evaluate(
 
     Examples
     --------
-    >>> evaluate("run/predictions", data="DATA", languages=["de"]).frame()  # doctest: +SKIP
+    >>> import pathlib
+    >>> import tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name, labels in {"gold": "0\\n1\\n", "mine": "0\\n0\\n"}.items():
+    ...     (folder / name / "pawsx").mkdir(parents=True)
+    ...     _ = (folder / name / "pawsx" / "test-de.tsv").write_text(labels)
+    >>> evaluate(folder / "mine", folder / "gold", languages=["de"]).as_json()["pawsx"]["accuracy"]
+    {'de': 50.0}
     """
     whole = benchmark_of(benchmark)
     if seed < 0 or (bootstrap != 0 and not intervals.LEAST <= bootstrap <= intervals.MOST):

@@ -135,7 +135,10 @@ def transfer(
 
     Examples
     --------
-    >>> transfer("mix", ["xnli", "tatoeba"], data="data/samples", output="run")  # doctest: +SKIP
+    >>> import tempfile
+    >>> run = transfer("mini", ["tatoeba"], data="data/samples", output=tempfile.mkdtemp(), languages=["de"])
+    >>> run.rows[["target", "language", "n"]].values.tolist()
+    [['tatoeba', 'de', 16]]
     """
     plan = TransferPlan.checked(model, targets, data, settings, languages, seed, lineage)
     cells = Cells(Path(output), plan, list(plan.notes))
@@ -198,7 +201,8 @@ def plan_transfer(
 
     Examples
     --------
-    >>> plan_transfer("mini", ["xnli"], data="data/samples")  # doctest: +SKIP
+    >>> plan_transfer("mini", ["xnli"], data="data/samples")["examples"].tolist()
+    [96]
     """
     import pandas as pd
 

@@ -326,7 +326,7 @@ def test_bad_use_is_one_line(tmp_path, capsys, write):
     plan = write("plan.toml", 'model = "m"\ntargets = ["xnli"]\nseeds = [1]\nmixture = []\n')
     for arguments, message in (
         (["run", str(plan), "--output", "grid"], "unknown setting of the plan 'mixture': did you mean mixtures"),
-        (["status", "none.toml", "--output", "grid"], "none.toml: No such file"),
+        (["status", "none.toml", "--output", "grid"], "none.toml: expected a plan, found no such file"),
     ):
         code, _, err = command(arguments, capsys)
         assert code == 2

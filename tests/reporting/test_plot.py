@@ -127,7 +127,7 @@ def test_a_class_of_the_same_name_is_no_design():
 
     with pytest.raises(
         InputError,
-        match="expected a Fit, a Comparison, a Design, embedded tasks or a DataFrame to draw, found a Design",
+        match=r"expected a Fit, a Comparison, a Report, a Design, .* to draw, found a Design",
     ):
         diversity.plot(Design())
 

@@ -5,6 +5,7 @@ from diversity.reporting.plots.estimates import effect, forest, intervals, null,
 from diversity.reporting.plots.points import encoders, gains, groups, heat_map, lines, pairs, scatter, seeds, sizes
 from diversity.reporting.plots.tasks import (
     alike,
+    bars,
     contributions,
     linked,
     map_of_texts,
@@ -16,7 +17,7 @@ from diversity.reporting.plots.tasks import (
 )
 
 __all__ = [
-    "SHOWN", "Canvas", "Width", "alike", "contributions", "effect", "encoders", "forest", "gains", "groups", "heat_map",
-    "inches", "intervals", "lines", "linked", "map_of_texts", "null", "on", "overview", "pairs", "power_curve",
+    "SHOWN", "Canvas", "Width", "alike", "bars", "contributions", "effect", "encoders", "forest", "gains", "groups",
+    "heat_map", "inches", "intervals", "lines", "linked", "map_of_texts", "null", "on", "overview", "pairs", "power_curve",
     "rarefaction", "save", "scatter", "seeds", "simplex", "sizes", "specification_curve", "task_map", "tree", "write",
 ]  # fmt: skip

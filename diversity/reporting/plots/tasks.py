@@ -219,6 +219,16 @@ def contributions(table: pd.DataFrame, *, metric: str = "") -> Figure:
     return figure
 
 
+def bars(table: pd.DataFrame, label: str, value: str, *, xlabel: str) -> Figure:
+    """A bar for each row of a table, the longest first."""
+    rows = table.sort_values(value, ascending=False)
+    figure, ax = axes(6.2, 1.1 + 0.32 * len(rows))
+    ax.barh(list(range(len(rows))), rows[value], color=colour(0), height=0.65)
+    ax.set_xlabel(xlabel)
+    rows_of(ax, list(rows[label]))
+    return figure
+
+
 def rarefaction(scores: pd.DataFrame, *, metric: str) -> Figure:
     """A metric by the number of texts that it is computed on: columns mixture, n, value, low, high."""
     figure, ax = axes(6.2, 4.0)
