@@ -96,7 +96,7 @@ def include(*folders: Path | str) -> Inclusion:
     >>> described = 'kind = "classification"\\nrole = "intermediate"\\nfiles = "{split}.jsonl"\\n'
     >>> _ = (tasks / "mypairs.toml").write_text(described)
     >>> with include(tasks.parent):
-    ...     "mypairs" in names("tasks")
+    ...     "mypairs" in included("tasks")
     True
     """
     before, wanted = tuple(_folders), tuple(map(_real, folders))

@@ -250,9 +250,9 @@ def plan_mix(
 
     Examples
     --------
-    >>> settings = Settings.of(epochs=2.0)
-    >>> plan_mix(["mnli"], model="mini", data="data/samples", settings=settings, measure=0).examples
-    32
+    >>> planned = plan_mix(["mnli"], model="mini", data="data/samples", settings=Settings.of(epochs=2.0), measure=0)
+    >>> planned.examples
+    96
     """
     prepared = prepare(TrainingRequest.of(mixture, model, data, settings, mlm), cache=cache)
     planned = _planned(prepared)

@@ -40,7 +40,9 @@ class Rows:
     bad: list[BadRow] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        """Take the languages as a list, too; raise InputError for none, or for text in place of a list."""
+        """Take a folder as text, and languages as a list; raise InputError for none, or for text in place of a list."""
+        if isinstance(self.folder, str):
+            object.__setattr__(self, "folder", Path(self.folder).expanduser())
         if isinstance(self.languages, str) or not self.languages:
             raise InputError(f"expected a list of languages, found {self.languages!r}")
         object.__setattr__(self, "languages", tuple(self.languages))

@@ -158,6 +158,10 @@ def test_a_mistake_of_a_first_hour_gets_the_line_that_helps(call, message, made_
         call()
 
 
+def test_a_folder_of_rows_may_be_text():
+    assert diversity.Rows("data/samples", "test") == diversity.Rows(Path("data/samples"), "test")
+
+
 def test_a_file_that_does_not_exist_is_named_with_files_beside_it(made_tables, tmp_path):
     made_tables[0].to_csv(tmp_path / "results.csv", index=False)
     for call in (
