@@ -51,10 +51,11 @@ class ScorePlot:
 
     table: pd.DataFrame
 
-    def __call__(self, what: str = "", *others: Any, ax: Axes | None = None, **options: Any) -> Any:
+    def __call__(self, what: str = "", *others: object, ax: Axes | None = None, **options: object) -> Any:
         """A figure of the scores, as `diversity.plot` draws it; with options, what pandas makes of them."""
         if others or options:
-            return self.table.plot(*((what, *others) if what else others), ax=ax, **options)
+            drawn: Any = self.table.plot
+            return drawn(*((what, *others) if what else others), ax=ax, **options)
         import diversity
 
         return diversity.plot(self.table, what, ax=ax)
@@ -93,10 +94,11 @@ def _score_table() -> type[pd.DataFrame]:
             lines = as_text(pd.concat([rows.head(half), rows.tail(half)]), alike=False).splitlines()
             return "\n".join([*lines[: half + 1], f"  … {len(rows) - 2 * half:,} more rows …", *lines[half + 1 :]])
 
-        def to_latex(self, caption: str = "", label: str = "", **options: Any) -> str:  # type: ignore[override]
+        def to_latex(self, caption: str = "", label: str = "", **options: object) -> str:  # type: ignore[override]
             """The values in LaTeX, with booktabs and siunitx; with other options, what pandas makes of the table."""
             if options:
-                return str(self.to_frame().to_latex(caption=caption or None, label=label or None, **options))
+                plain: Any = self.to_frame()
+                return str(plain.to_latex(caption=caption or None, label=label or None, **options))
             return latex(shown_columns(self.to_frame()), caption=caption or "Scores.", label=label, alike=False)
 
         def __repr__(self) -> str:
