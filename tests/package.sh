@@ -28,7 +28,7 @@ ls -l "$work/dist"
 
 echo "pip, from the wheel"
 "$python" -m venv "$work/env"
-"$work/env/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt "$work"/dist/*.whl
+"$work/env/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt "$work"/dist/*.whl
 "$work/env/bin/python" -m pip check
 tried "$work/env/bin/diversity" score --tasks squad_v1,mnli,hellaswag
 "$work/env/bin/diversity" tasks | grep -q moments
@@ -38,7 +38,9 @@ from diversity.version import __version__
 reveal_type(__version__)
 PY
 # where py.typed is missing, mypy takes the package for one without types
-(cd "$work" && "$python" -m mypy --cache-dir "$work/mypy" --python-executable "$work/env/bin/python" typed.py) | grep 'builtins.str'
+(cd "$work" && "$python" -m mypy --cache-dir "$work/mypy" --python-executable "$work/env/bin/python" typed.py) > "$work/typed.log" ||
+	{ cat "$work/typed.log"; exit 1; }
+grep -q 'Revealed type is "\(builtins.\)\{0,1\}str"' "$work/typed.log" || { cat "$work/typed.log"; exit 1; }
 tried "$work/env/bin/python" - <<'PY'
 import diversity
 from diversity import store

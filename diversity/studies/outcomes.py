@@ -200,6 +200,8 @@ def official_runs(results: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _unused(target: str, rows: pd.DataFrame, used: pd.DataFrame) -> list[str]:
     """A note of the runs that have other metrics than the one that is used."""
+    if len(used) == len(rows):
+        return []
     runs = rows.set_index(CELL[:4]).index
     lost = rows[~runs.isin(used.set_index(CELL[:4]).index)]
     if lost.empty:
@@ -213,8 +215,8 @@ def _scales(target: str, used: pd.DataFrame) -> list[str]:
 
     Raises InputError for an F1 far below the exact match of the same run, which cannot be.
     """
-    wide = used.pivot(index=CELL[:4], columns="metric", values="value")
-    if set(ANSWERS) <= set(wide.columns):
+    if set(ANSWERS) <= set(used["metric"]):
+        wide = used.pivot(index=CELL[:4], columns="metric", values="value")
         below = wide[wide["f1"] < wide["exact_match"] / 2]
         if len(below):
             place = ", ".join(map(str, below.index[0]))
@@ -223,6 +225,8 @@ def _scales(target: str, used: pd.DataFrame) -> list[str]:
                 f"{below.iloc[0]['exact_match']:g} of {target} at {place}: are the scales one?"
             )
     notes = list[str]()
+    if not used["value"].between(0, 1).any():
+        return notes
     if used["metric"].map(lambda metric: LOSSES.search(metric.lower()) is not None).all():
         return notes  # losses have no scale that 0 to 1 would be a part of
     for column in ("metric", "mixture", "seed"):

@@ -125,7 +125,9 @@ class Study:
 
     def of_targets(self, targets: Sequence[str], outcome: str = "") -> Study:
         """The same mixtures with the mean of other targets as the outcome."""
-        return replace(self, targets=tuple(targets), outcome=outcome or self.outcome)
+        part = replace(self, targets=tuple(targets), outcome=outcome or self.outcome)
+        vars(part)["by_target"] = self.by_target  # of the same cells
+        return part
 
     def covariate(self, name: str) -> Array:
         """A covariate of each mixture (M,): k, entropy, log_budget, single_mean, a numeric column or another metric."""

@@ -52,9 +52,7 @@ def card(record: Mapping[str, Any], rows: Sequence[ResultRow], *, model: str, mi
         "pipeline_tag": "feature-extraction",
         "base_model": model if "/" in model else None,
         "language": sorted({language.partition("_")[0].partition("-")[0] for language in {*trained, *tested}}),
-        "datasets": sorted(
-            {hub.repo for task in (source, *mixture.tasks) if (hub := _hub(catalog.task(task), "train"))}
-        ),
+        "datasets": _data_sets([source, *mixture.tasks]),
         "metrics": sorted({row["metric"] for row in rows}),
         "tags": ["zero-shot-cross-lingual-transfer", *(["intermediate-task-training"] if mixture.tasks else [])],
         "model-index": [{"name": title, "results": list(_index(rows))}] if rows else None,
@@ -89,6 +87,12 @@ def _hub(task: Task, split: str) -> Hub | None:
     """Where the hub has a split of a task; None where it has not, or other rows than the release."""
     hubs = [part.hub for part in task.splits.get(split, ()) if part.hub is not None]
     return hubs[0] if len(hubs) == 1 and not hubs[0].caution else None
+
+
+def _data_sets(tasks: Iterable[str]) -> list[str]:
+    """The data sets of the hub that tasks are trained on; a task of one's own that is not included here has none."""
+    known = [catalog.task(task) for task in tasks if task in catalog.names("tasks")]
+    return sorted({hub.repo for task in known if (hub := _hub(task, "train")) is not None})
 
 
 def _results(rows: Sequence[ResultRow], trained: Sequence[str]) -> list[str]:

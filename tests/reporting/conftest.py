@@ -52,7 +52,7 @@ def browser():
         running.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browse(browser):
     """A context manager: `browse(path, width=…, dark=…)` gives the page in a window of that size, and what it asked for."""
 

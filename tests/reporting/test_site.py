@@ -28,16 +28,28 @@ def test_the_site_builds_without_a_warning_and_asks_no_other_site(site):
     assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"https?://", pages)
 
 
+@pytest.fixture(scope="module")
+def phone(site, browse):
+    """One window, as wide as a phone, for all pages."""
+    with browse(site / "index.html", width=390) as (shown, seen):
+        yield shown, seen
+
+
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_no_page_scrolls_sideways_on_a_phone(site, browse, page):
-    with browse(site / page, width=390) as (shown, seen):
-        assert seen.complaints == []
-        assert [u for u in seen.requests if not u.startswith((site.as_uri(), "about:", "data:"))] == []
-        assert shown.evaluate("document.documentElement.scrollWidth") <= 390
-        wide = """[...document.querySelectorAll("article img, article pre, article table, article p")]
-            .filter(e => e.getBoundingClientRect().right > 391 && !e.closest(".md-typeset__scrollwrap, pre"))
-            .map(e => e.outerHTML.slice(0, 80))"""
-        assert shown.evaluate(wide) == []
+def test_no_page_scrolls_sideways_on_a_phone(site, phone, page):
+    shown, seen = phone
+    seen.complaints.clear()
+    seen.requests.clear()
+    shown.goto((site / page).as_uri())
+    shown.wait_for_load_state("load")
+    assert (site / page).as_uri() in seen.requests
+    assert seen.complaints == []
+    assert [u for u in seen.requests if not u.startswith((site.as_uri(), "about:", "data:"))] == []
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 390
+    wide = """[...document.querySelectorAll("article img, article pre, article table, article p")]
+        .filter(e => e.getBoundingClientRect().right > 391 && !e.closest(".md-typeset__scrollwrap, pre"))
+        .map(e => e.outerHTML.slice(0, 80))"""
+    assert shown.evaluate(wide) == []
 
 
 def test_the_search_works_without_a_server(site, browse):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
-import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -348,13 +347,17 @@ def test_metrics_of_rows_are_refused(nine, metric):
 # --- The command -----------------------------------------------------------------------------------------
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "diversity", "propose", *arguments], capture_output=True, text=True)
+@pytest.fixture
+def proposed(run):
+    """The command in this process."""
+    return lambda *arguments: SimpleNamespace(
+        **dict(zip(("returncode", "stdout", "stderr"), run("propose", *arguments), strict=True))
+    )
 
 
-def test_the_command_prints_the_contract_and_writes_a_plan(tmp_path):
+def test_the_command_prints_the_contract_and_writes_a_plan(tmp_path, proposed):
     plan = tmp_path / "two.toml"
-    done = run("--tasks", "ccg,mnli,qqp,squad_v1", "--maximise", "vendi(q=2)", "--cap", "0.4", "--format", "json",
+    done = proposed("--tasks", "ccg,mnli,qqp,squad_v1", "--maximise", "vendi(q=2)", "--cap", "0.4", "--format", "json",
                "--plan", str(plan))  # fmt: skip
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
@@ -365,20 +368,22 @@ def test_the_command_prints_the_contract_and_writes_a_plan(tmp_path):
     roles = {m.role: m.mixture for m in read.mixtures}
     assert dict(zip(roles["diverse"].tasks, roles["diverse"].weights, strict=True)) == pytest.approx(record["weights"])
     assert set(roles) == {"diverse", "homogeneous"}
-    assert run("--tasks", "ccg,mnli", "--maximise", "cosine", "--estimator", "V", "--plan", str(plan)).returncode == 0
+    assert (
+        proposed("--tasks", "ccg,mnli", "--maximise", "cosine", "--estimator", "V", "--plan", str(plan)).returncode == 0
+    )
     least = propose(["ccg", "mnli"], "cosine", aim="minimise", estimator="V", ties=False)
     assert f"cosine {least.value:.4f}" in plan.read_text()
 
 
-def test_three_tasks_are_drawn_with_the_optimum(tmp_path):
-    drawn = run("--tasks", "ccg,mnli,qqp", "--plot", str(tmp_path / "three.png"))
+def test_three_tasks_are_drawn_with_the_optimum(tmp_path, proposed):
+    drawn = proposed("--tasks", "ccg,mnli,qqp", "--plot", str(tmp_path / "three.png"))
     assert drawn.returncode == 0, drawn.stderr
     assert (tmp_path / "three.png").stat().st_size > 10_000
     table = surface(embedded.load_moments(["ccg", "mnli", "qqp"]), "vendi_beta(q=2)")
     best = propose(["ccg", "mnli", "qqp"], "vendi_beta(q=2)", ties=False)
     assert table["value"].max() <= best.value * (1 + 1e-12)
     assert table["value"].max() == pytest.approx(best.value, rel=1e-3)
-    refused = run("--tasks", "ccg,mnli", "--plot", str(tmp_path / "two.png"))
+    refused = proposed("--tasks", "ccg,mnli", "--plot", str(tmp_path / "two.png"))
     assert refused.returncode == 2
     assert "three tasks" in refused.stderr
 
@@ -397,8 +402,8 @@ def test_three_tasks_are_drawn_with_the_optimum(tmp_path):
         ("--cap", "nan"),
     ],
 )
-def test_the_command_refuses_in_one_line(arguments):
-    done = run(*arguments)
+def test_the_command_refuses_in_one_line(arguments, proposed):
+    done = proposed(*arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("diversity: ")
     assert done.stderr.count("\n") == 1

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from diversity.display import numbers
@@ -113,6 +113,7 @@ def test_sentences_of_comparisons(comparison):
 
 @settings(max_examples=500 if LONG else 200, deadline=None)
 @given(values, values)
+@example(1.00001, 1.00002)
 def test_ends_of_intervals_are_told_apart(a, b):
     low, high = sorted((a, b))
     text = numbers.interval(low, high)

@@ -17,7 +17,7 @@ def mixtures(designs):
 
 @pytest.fixture
 def results(designs, mixtures):
-    return designs.results(mixtures, 50.0 + np.arange(14), seeds=(1, 2))
+    return designs.results(mixtures, 50.0 + np.arange(14), seeds=(1, 2), targets=("xnli", "xquad"))
 
 
 @pytest.fixture

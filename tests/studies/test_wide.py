@@ -139,7 +139,7 @@ def test_losses_that_fall_with_diversity_are_an_effect_for_the_better(rng, tmp_p
         table[f"valid_{i}_loss"] = 5 - 20 * diverse + rng.normal(0, 0.01, 30)
     from diversity.scoring.scorer import scorers
 
-    analysis = Analysis(permutations=199, scorers=scorers(scores, embeddings=vectors))
+    analysis = Analysis(permutations=199, bootstrap=100, scorers=scorers(scores, embeddings=vectors))
     fitted = fit(read(table), scores, metric="cosine", analysis=analysis, details=False)
     assert fitted.slope_per_sd < 0
     assert fitted.verdict == "positive"

@@ -73,6 +73,13 @@ def test_a_local_model_is_no_base_model():
     assert data.tags == ["zero-shot-cross-lingual-transfer"]
 
 
+def test_a_mixture_of_tasks_that_are_not_included_here_has_a_card():
+    assert read([row("sw")], mixture=Mixture.of(["qqp", "a_task_of_theirs"])).data.datasets == [
+        "nyu-mll/glue",
+        "nyu-mll/multi_nli",
+    ]
+
+
 def test_other_rows_than_the_hub_has_are_not_called_by_its_configuration():
     result = read([row("de", 1.0, 10, "udpos", metric="f1")]).data.eval_results[0]
     assert (result.dataset_type, result.dataset_config) == ("udpos", None)
