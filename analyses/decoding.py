@@ -205,9 +205,9 @@ tokens with windows 128 apart for answers, {tag} tokens for tags. The Unigram an
 
 ## Answers
 
-In each cell: per cent of questions whose first gold answer comes back character by character / exact match / F1 by the
-task's official rules / the first number where answers may have at most 30 tokens (the usual limit, and the default: it costs
-more than all other causes where a script falls to pieces).
+Each cell has four numbers. The first is the per cent of questions whose first gold answer comes back character by character.
+Then follow exact match and F1 by the task's official rules. The last is the first again, where answers may have at most 30
+tokens: that is the usual limit, and the default. It costs more than all other causes where a script falls to pieces.
 """
 
 

@@ -23,10 +23,6 @@ ORDINARY = {  # where the word is ordinary English
     "bring": ("texts bring what",),
     "of its own": ("in a process of its own", "is one of its own", "in an environment of its own"),
 }
-# Pages that every reader meets first; references may have longer sentences.
-FIRST = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("index.md", "tutorial.md", "faq.md"))]
-FIRST += [ROOT / "docs" / "explanation" / name for name in ("metrics.md", "statistics.md")]
-FIRST += [ROOT / "docs" / "howto" / name for name in ("design.md", "null.md", "xlmr.md")]
 
 
 def prose(text: str) -> list[str]:
@@ -72,8 +68,8 @@ def test_no_help_has_a_retired_word():
     assert {name: words for name, text in helps().items() if (words := retired(text))} == {}
 
 
-@pytest.mark.parametrize("page", FIRST, ids=lambda p: p.stem)
-def test_sentences_that_readers_meet_first_are_short(page):
+@pytest.mark.parametrize("page", blocks.pages(), ids=lambda p: p.stem)
+def test_sentences_are_short(page):
     assert [s for s in prose(page.read_text("utf8")) if len(s.split()) > MOST] == []
 
 

@@ -85,7 +85,7 @@ def metric(name: str) -> str:
         described, options = catalog.parse_metric(name)
     except InputError:
         return f"The primary metric is {name}, which is not one of the toolkit: its scores were given."
-    said = f"{name}: {described.formula.rstrip('.')}; range {described.range}. {described.reference.rstrip('.')}."
+    said = f"{name}: {described.formula.rstrip('.')}; range {described.range.replace('inf', '∞')}. {described.reference.rstrip('.')}."
     if not described.size_dependent:
         return said
     rest = "; the U estimate does not" if described.unbiased(**options) else ""
@@ -155,8 +155,8 @@ def _trained(fit: Fit, materials: Materials) -> str:
     span = [t for t in catalog.targets() if catalog.task(t).kind == "span" and t in set(runs["target"])]
     answers = " Question answering counts as the mean of exact match and F1." if span else ""
     return (
-        f"{model} was trained on each mixture of {tasks}{chosen}, then on each target in English, and evaluated without "
-        f"further training in the other languages ({', '.join(counts)}). The outcome is {fit.outcome}, "
+        f"{model} was trained on each mixture of {tasks}{chosen}, then on each target in English. It was evaluated in the "
+        f"other languages without further training ({', '.join(counts)}). The outcome is {fit.outcome}, "
         f"{outcome(fit.outcome)}; each target is the mean over its languages{english}, and over seeds.{answers}"
     )
 
