@@ -85,7 +85,8 @@ def metric(name: str) -> str:
         described, options = catalog.parse_metric(name)
     except InputError:
         return f"The primary metric is {name}, which is not one of the toolkit: its scores were given."
-    said = f"{name}: {described.formula.rstrip('.')}; range {described.range.replace('inf', '∞')}. {described.reference.rstrip('.')}."
+    values = described.range.replace("inf", "∞")
+    said = f"{name}: {described.formula.rstrip('.')}; range {values}. {described.reference.rstrip('.')}."
     if not described.size_dependent:
         return said
     rest = "; the U estimate does not" if described.unbiased(**options) else ""
