@@ -7,6 +7,8 @@ An option is declared with the spelling that is shown first and its old ones aft
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -72,9 +74,26 @@ class ShellCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """The help of any command, then its examples as one types them."""
-        super().format_help(ctx, formatter)
+        with _one_name(self.options):
+            super().format_help(ctx, formatter)
         if self.examples:
             typer.echo("\n".join([" Examples:", *(f"   {line}" for line in self.examples), ""]))
+
+
+@contextmanager
+def _one_name(options: Iterable[TyperOption]) -> Iterator[None]:
+    """Flags that can be turned off are shown as `--[no-]name`: both names side by side are wider than a terminal."""
+    known = [(option, option.opts, option.secondary_opts, option.show_default) for option in options]
+    for option, opts, off, _ in known:
+        if off == [f"--no-{opts[0][2:]}"]:
+            option.opts, option.secondary_opts = [f"--[no-]{opts[0][2:]}"], []
+            if isinstance(option.default, bool):
+                option.show_default = "yes" if option.default else "no"
+    try:
+        yield
+    finally:
+        for option, opts, off, default in known:
+            option.opts, option.secondary_opts, option.show_default = opts, off, default
 
 
 def _place(parameter: object) -> int:

@@ -50,8 +50,10 @@ def compare(
             "metric (default: the column role, where the results declare groups; else metric).",
         ),
     ] = None,
-    share: Annotated[float, typer.Option(help="Share of each stratum that is diverse, and that is homogeneous.")] = 1
-    / 3,
+    share: Annotated[
+        float,
+        typer.Option(help="Share of each stratum that is diverse, and that is homogeneous.", show_default="a third"),
+    ] = 1 / 3,
     match: Annotated[
         str,
         typer.Option(

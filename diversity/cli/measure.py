@@ -19,7 +19,7 @@ Sources = Annotated[
     typer.Argument(
         metavar="[NAME=]PLACE[:FIELD+FIELD]...",
         help="Texts or vectors in shards: a file, a folder, a glob, an address that fsspec knows (s3://, gs://, https://), "
-        "or owner/name[@revision/config:split]:FIELD of the hub.",
+        "or owner/name[@revision]:FIELD of the hub.",
         show_default=False,
     ),
 ]

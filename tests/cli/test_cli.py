@@ -605,6 +605,17 @@ def test_defaults_of_a_preset_are_the_presets(run):
 
 
 @pytest.mark.parametrize("name", commands())
+def test_help_fits_a_terminal_of_80_columns(name, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = run(*name.split(), "--help")[1].partition(" Examples:")[0]
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    known = {o for option in commands()[name].options if not option.hidden for o in option.opts}
+    flat = shown.replace("--[no-]", "--")
+    assert {option for option in known if option not in flat} == set()
+
+
+@pytest.mark.parametrize("name", commands())
 def test_every_command_has_examples_that_parse(name, run):
     command = commands()[name]
     shown = run(*name.split(), "--help")[1]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from diversity.display.numbers import amount
+from diversity.display.numbers import amount, p_value
 from diversity.reporting.plots.canvas import ABOVE, SHOWN, axes, colour, rows_of, side_by_side
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def null(
     figure, ax = axes(6.2, 3.4)
     width = float(shares["slope"].diff().median()) if len(shares) > 1 else 1.0
     ax.bar(shares["slope"], 100 * shares["share"], width=width, color=colour(7), alpha=0.6, label="relabelled tasks")
-    shown = "" if math.isnan(p) else f", p = {p:.2g}"
+    shown = "" if math.isnan(p) else f", {p_value(p)}"
     ax.axvline(observed, color=colour(3), linewidth=2.2, label=f"observed ({amount(observed)}{shown})")
     ax.axvline(0, color=colour(7), linewidth=1, zorder=0)
     ax.set(xlabel=xlabel, ylabel="relabellings, %")
