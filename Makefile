@@ -19,7 +19,7 @@ lint: $(STAMP)
 docs: $(STAMP)
 	@$(BIN)/python docs/reference.py --check && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-# A wheel and an sdist, and the wheel tried alone in an environment of its own.
+# A wheel and an sdist, and every way to install that README names, each tried in an empty environment.
 package: $(STAMP)
 	@PYTHON=$(BIN)/python sh tests/package.sh
 

@@ -7,8 +7,9 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Annotated, NoReturn
 
 # Ctrl-C while modules are imported ends the process without a traceback; from `main` on it is answered.
@@ -71,6 +72,12 @@ QUIET = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARALL
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it; typer gives it for Ctrl-C
 
 
+@cache
+def _command() -> Callable[..., object]:
+    """The commands with their options, which take a while to be made of the functions: once, where `main` is called often."""
+    return typer.main.get_command(app)
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line: one line on stderr and status 2 for bad use or input, 130 after Ctrl-C, no traceback."""
     for variable, value in QUIET.items():
@@ -79,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(args=given or ["--help"], prog_name="diversity", standalone_mode=False)
+        code = _command()(args=given or ["--help"], prog_name="diversity", standalone_mode=False)
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)

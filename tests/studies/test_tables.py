@@ -221,7 +221,7 @@ def test_bad_scores_are_one_line(message, results, scores):
 
 
 def test_files_that_are_none(tmp_path, scores):
-    with pytest.raises(OSError, match=r"none\.csv"):
+    with pytest.raises(InputError, match=r"none\.csv"):
         read_outcomes(tmp_path / "none.csv")
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "not.parquet").write_text("x")
