@@ -360,8 +360,10 @@ def _forest(by_target: pd.DataFrame, single: pd.DataFrame, fit: Fit) -> list[Blo
         return [missing("Slopes by target", "there is no test of them")]
     rows = by_target.rename(columns={"target": "label", "slope": "estimate"})[["label", "estimate", "low", "high"]]
     pooled = [label for label in rows["label"] if label not in set(single["target"])]
+    digits = 1 if fit.in_points and single["slope"].abs().max() >= 1 else 2
     ends = ", ".join(
-        f"{a} {amount(b, points=fit.in_points)}" for a, b in single[["target", "slope"]].itertuples(index=False)
+        f"{target} {slope + 0.0:.{digits}f}" if fit.in_points else f"{target} {amount(slope, points=False)}"
+        for target, slope in single[["target", "slope"]].itertuples(index=False)
     )
     unit = "points per SD of diversity" if fit.in_points else "per SD of diversity"
     side = "left" if fit.lower_is_better else "right"
