@@ -1,0 +1,156 @@
+"""The analysis of the study, from its tables: `python -m analyses.study.analyse [GRID DATA]`.
+
+With a finished grid and its data, `collect` first writes `results.parquet`, `scores.csv`, `covariates.csv` and
+`hypothesis.json` beside this file. From these come `report/` and the tables of `tables/`:
+
+- `outcomes.csv`: the slope for the declared outcome, the other means and each target; with English and without; and given
+  what the constituents do as single tasks (`members`) or what may be confounded with diversity;
+- `comparison.csv`: diverse pairs of tasks against homogeneous ones; `tasks.csv`: the declared slope without each task;
+- `specifications.csv`: every metric of both encoders, for each outcome and set of covariates;
+- `pairs.csv`: the pairs in the order of their diversity, how each did, and the most diverse one that `propose` finds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import diversity
+from diversity import store
+from diversity.planning.confounders import covariates
+from diversity.planning.plans import read_plan
+from diversity.scoring.propose import Constraints
+from diversity.stats.fit import Fit
+
+HERE = Path(__file__).parent
+PLAN = HERE / "plan.toml"
+METRIC = "vendi_beta(q=2)"
+RETRIEVAL = ("bucc2018", "tatoeba")
+KEPT = [
+    "mixture", "tasks", "weights", "budget", "target", "language", "metric", "value", "n", "seed", "split", "role",
+    "status", "error",
+]  # fmt: skip
+CONFOUNDERS = {"words": "words of a text", "similarity, mean": "likeness to the targets"}
+
+
+# --- From a grid to tables ---
+
+
+def collect(grid: Path, data: Path, output: Path = HERE) -> None:
+    """Write the study's tables from those of its grid: results, scores by both encoders, and possible confounders."""
+    plan = read_plan(PLAN)
+    mixtures = [planned.mixture for planned in plan.mixtures if planned.mixture.tasks]
+    rows = diversity.Rows(data, limit=plan.diversity["sample"])
+    first = pd.read_csv(grid / "scores.csv")
+    second = diversity.score(
+        list(plan.tasks), mixtures=mixtures, metrics=plan.diversity["metrics"], data=rows, encoder="mini"
+    )
+    names = {"tasks": "+".join, "weights": lambda shares: "+".join(map(str, shares))}
+    second = second.assign(**{c: [join(v) for v in second[c]] for c, join in names.items() if c in second})
+    store.write(output / "hypothesis.json", (grid / "hypothesis.json").read_text("utf8"))
+    store.write_table(pd.read_parquet(grid / "results.parquet")[KEPT], output / "results.parquet")
+    store.write_table(pd.concat([first, second], ignore_index=True)[first.columns], output / "scores.csv")
+    space = diversity.measure(list(plan.tasks), data=rows)
+    tests = diversity.Rows(data, split="test,dev", limit=plan.diversity["sample"])
+    targets = diversity.measure(list(plan.targets), data=tests).tasks
+    shares = np.array([[float(t in m.tasks) / len(m.tasks) for t in space.stacked.names] for m in mixtures])
+    table = covariates(shares, space, targets)[list(CONFOUNDERS)].rename(columns=CONFOUNDERS)
+    store.write_table(table.assign(mixture=[m.name for m in mixtures]), output / "covariates.csv")
+
+
+def tables(folder: Path = HERE) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Results, with what may be confounded as columns of each mixture, and scores."""
+    results = pd.read_parquet(folder / "results.parquet")
+    return results.merge(pd.read_csv(folder / "covariates.csv"), on="mixture", how="left"), pd.read_csv(
+        folder / "scores.csv"
+    )
+
+
+# --- The analysis ---
+
+
+def asked(outcome: str = "", reason: str = "one of several questions", **options: Any) -> diversity.Analysis:
+    """The declared analysis; where an outcome or option is given, one that departs from it and is marked so."""
+    plan, _ = diversity.read_commitment(results=HERE, reason=reason)
+    return diversity.Analysis(outcome, plan=plan, **options)
+
+
+def slope(question: str, fit: Fit) -> dict[str, Any]:
+    """A row of `outcomes.csv`: the slope, and that given what the constituents do as single tasks."""
+    members = fit.tables["members"].iloc[-1]
+    return {
+        "question": question,
+        "mixtures": fit.n_mixtures,
+        "slope": fit.slope_per_sd,
+        "low": fit.low,
+        "high": fit.high,
+        "p": fit.p,
+        "detectable": fit.minimum_detectable_slope,
+        "verdict": fit.verdict,
+        **{f"{name} given members": members[name] for name in ("slope", "low", "high", "p")},
+    }
+
+
+def outcomes(results: pd.DataFrame, scores: pd.DataFrame) -> tuple[Fit, pd.DataFrame]:
+    """The declared fit, and the slope of every question that is asked of the same mixtures."""
+    trained = results[~results["target"].isin(RETRIEVAL)]
+    questions = {
+        "declared: mean of the targets": (results, asked()),
+        "without English": (results, asked(english=False)),
+        "without retrieval": (trained, asked()),
+        "retrieval": (results, asked("retrieval")),
+        **{str(target): (results, asked(str(target))) for target in sorted(results["target"].unique())},
+        **{f"given {name}": (results, asked(covariates=(name,))) for name in CONFOUNDERS.values()},
+    }
+    fits = {
+        question: diversity.fit(rows, scores, metric=METRIC, analysis=analysis)
+        for question, (rows, analysis) in questions.items()
+    }
+    declared = next(iter(fits.values()))
+    return declared, pd.DataFrame([slope(question, fit) for question, fit in fits.items()])
+
+
+def pairs(fit: Fit) -> pd.DataFrame:
+    """The pairs of tasks, most diverse first, each with the rank of its outcome, and which one `propose` finds."""
+    table = fit.tables["mixtures"].query("k == 2").sort_values("diversity", ascending=False, ignore_index=True)
+    tasks = sorted({task for name in table["mixture"] for task in name.split("+")})
+    found = diversity.propose(tasks, METRIC, constraints=Constraints(tasks=2)).mixture.name
+    return table.assign(rank=table["outcome"].rank(ascending=False).astype(int), proposed=table["mixture"] == found)
+
+
+def analyse(folder: Path = HERE) -> None:
+    """Write the tables and the report."""
+    results, scores = tables(folder)
+    fit, of_outcomes = outcomes(results, scores)
+    comparison = diversity.compare(results, scores, metric=METRIC, analysis=asked())
+    written = {
+        "outcomes": of_outcomes,
+        "comparison": comparison.to_frame(),
+        "tasks": fit.tables["influence"].query("kind == 'task'"),
+        "specifications": fit.tables["specifications"],
+        "targets_by_metric": fit.tables["targets_by_metric"],
+        "pairs": pairs(fit),
+    }
+    for name, table in written.items():
+        store.write_table(table, folder / "tables" / f"{name}.csv")
+    print(fit.sentence, comparison.sentence, sep="\n")
+    diversity.report(results, scores, metric=METRIC, output=folder / "report" / "report.html", analysis=asked())
+
+
+def main() -> None:
+    """Collect the tables, where a grid is given, and analyse them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("grid", type=Path, nargs="?", help="folder of the finished grid")
+    parser.add_argument("data", type=Path, nargs="?", help="folder of the sampled data")
+    given = parser.parse_args()
+    if given.grid and given.data:
+        collect(given.grid, given.data)
+    analyse()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Does merging single-task checkpoints stand in for training a mixture? `python -m analyses.study.merge DATA OUTPUT`.
+
+Trains the nine single tasks of a seed as the study does (what is in OUTPUT/singles already is not trained again), takes the
+mean of the weights of each pair, in the mixture's shares, and scores it as the study scores a trained mixture: retrieval
+directly, XNLI after fine-tuning. `merged.csv` has a row for each pair and target; with the study's results beside it,
+`agreement.csv` has the rank correlation of merged with trained pairs, and its interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+import diversity
+from diversity import store
+from diversity.planning.plans import parse_plan, read_plan
+from diversity.studies.outcomes import read_outcomes
+from diversity.types import Mixture
+
+HERE = Path(__file__).parent
+PLAN = HERE / "plan.toml"
+TARGETS = ("bucc2018", "tatoeba", "xnli")
+DRAWS = 10_000
+
+
+def single(task: str, seed: int, data: Path, output: Path) -> Path:
+    """The checkpoint of a single task, trained as the study trains it."""
+    plan = read_plan(PLAN)
+    chosen = {n: v for n, v in plan.train.items() if n not in ("preset", "sampling", "limit")}
+    settings = diversity.Settings.of(**chosen, seed=seed)
+    rows = diversity.Rows(data, split="train,dev", limit=plan.train["limit"])
+    folder = output / "singles" / f"{task}-{seed}"
+    if not (folder / "training.json").is_file():
+        diversity.train_mix([task], model=plan.model, data=rows, output=folder, settings=settings)
+    return folder
+
+
+def merge(folders: Mapping[Path, float], output: Path) -> Path:
+    """A checkpoint whose weights are the mean of those of others, in given shares; integers are those of the first."""
+    from safetensors.torch import load_file, save_file
+
+    if (output / "model.safetensors").is_file():
+        return output
+    mean = {}
+    for folder, share in folders.items():
+        for name, tensor in load_file(folder / "model.safetensors").items():
+            if not tensor.is_floating_point():
+                mean.setdefault(name, tensor)
+            else:
+                mean[name] = tensor * share if name not in mean else mean[name].add_(tensor, alpha=share)
+    with store.new_folder(output) as new:
+        for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+            shutil.copyfile(next(iter(folders)) / name, new / name)
+        save_file(mean, new / "model.safetensors", metadata={"format": "pt"})
+    return output
+
+
+def scored(model: Path, seed: int, data: Path, output: Path) -> pd.DataFrame:
+    """Results of a checkpoint on the targets, by the study's plan with this checkpoint as its model."""
+    content = tomllib.loads(PLAN.read_text("utf8"))
+    for table in ("target", "predict"):
+        known = {n: v for n, v in content[table].items() if not isinstance(v, dict) or n in TARGETS}
+        content[table] = known
+    content |= {"model": str(model.resolve()), "targets": list(TARGETS), "seeds": [seed], "mixtures": [{"tasks": []}]}
+    del content["hypothesis"]
+    status = diversity.run_grid(parse_plan(content, PLAN), output, data=data, notify=print)
+    if status.failures:
+        raise SystemExit(f"{model}: {status.failures[0]['message']}")
+    return pd.read_csv(output / "results.csv", keep_default_na=False)
+
+
+def agreement(merged: pd.DataFrame, trained: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Spearman's correlation of merged with trained pairs for each target, with a bootstrap interval over pairs."""
+    both = merged.merge(trained, on=["mixture", "target", "seed"], suffixes=(" merged", " trained"))
+    rng, rows = np.random.default_rng(seed), []
+    for target, table in both.groupby("target"):
+        a, b = (table[f"value {side}"].to_numpy() for side in ("merged", "trained"))
+        drawn = (rng.integers(len(table), size=len(table)) for _ in range(DRAWS))
+        draws = [stats.spearmanr(a[i], b[i]).statistic for i in drawn]
+        low, high = np.nanquantile(draws, [0.025, 0.975])
+        rows.append(
+            {
+                "target": target,
+                "pairs": len(table),
+                "spearman": stats.spearmanr(a, b).statistic,
+                "low": low,
+                "high": high,
+                "kendall": stats.kendalltau(a, b).statistic,
+                "mean merged": a.mean(),
+                "mean trained": b.mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    """Merge, score and compare what is not yet done."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder of the sampled data")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    pairs = [p.mixture for p in read_plan(PLAN).mixtures if len(p.mixture.tasks) == 2]
+    runs = []
+    for pair in pairs:
+        place = given.output / f"{pair.name}-{given.seed}"
+        results = place / "grid" / "results.csv"
+        if not results.is_file():
+            runs.append(_pair(pair, given.seed, given.data, given.output, place))
+        else:
+            runs.append(pd.read_csv(results, keep_default_na=False))
+        runs[-1] = runs[-1].assign(mixture=pair.name, tasks="+".join(pair.tasks))
+    merged = read_outcomes(pd.concat(runs, ignore_index=True)).runs
+    merged = merged.groupby(["mixture", "target", "seed"], as_index=False)["value"].mean()
+    store.write_table(merged, HERE / "tables" / "merged.csv")
+    trained = read_outcomes(pd.read_parquet(HERE / "results.parquet")).runs
+    trained = trained.groupby(["mixture", "target", "seed"], as_index=False)["value"].mean()
+    table = agreement(merged, trained)
+    store.write_table(table, HERE / "tables" / "agreement.csv")
+    print(table.round(2).to_string(index=False))
+
+
+def _pair(pair: Mixture, seed: int, data: Path, output: Path, place: Path) -> pd.DataFrame:
+    """The results of a pair's merged checkpoint, which is deleted once they are there."""
+    folders = {single(task, seed, data, output): share for task, share in pair.shares().items()}
+    model = merge(folders, place / "model")
+    results = scored(model, seed, data, place / "grid")
+    shutil.rmtree(model)
+    return results
+
+
+if __name__ == "__main__":
+    main()
