@@ -3,11 +3,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: demo test lint docs package benchmarks browser clean
+.PHONY: demo study test lint docs package benchmarks browser clean
 
 # Both commands below make the environment themselves, once; later runs find the stamp.
 demo: $(STAMP)
 	@$(BIN)/python analyses/demo.py demo
+
+# The study, from its data to its report: hours, and it goes on where it was stopped.
+study: $(STAMP)
+	@test -d "$(DATA)" || { echo "make study DATA=FOLDER [OUTPUT=study]: FOLDER has the data of the eighteen tasks"; exit 2; }
+	@$(BIN)/python -m analyses.study "$(DATA)" "$(or $(OUTPUT),study)"
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

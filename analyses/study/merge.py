@@ -100,31 +100,26 @@ def agreement(merged: pd.DataFrame, trained: pd.DataFrame, seed: int = 0) -> pd.
     return pd.DataFrame(rows)
 
 
-def main() -> None:
-    """Merge, score and compare what is not yet done."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder of the sampled data")
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    pairs = [p.mixture for p in read_plan(PLAN).mixtures if len(p.mixture.tasks) == 2]
+def run(data: Path, output: Path, seed: int) -> None:
+    """Merge and score the pairs that are not yet done, and compare them with those that were trained."""
     runs = []
-    for pair in pairs:
-        place = given.output / f"{pair.name}-{given.seed}"
+    for pair in (p.mixture for p in read_plan(PLAN).mixtures if len(p.mixture.tasks) == 2):
+        place = output / f"{pair.name}-{seed}"
         results = place / "grid" / "results.csv"
-        if not results.is_file():
-            runs.append(_pair(pair, given.seed, given.data, given.output, place))
-        else:
-            runs.append(pd.read_csv(results, keep_default_na=False))
-        runs[-1] = runs[-1].assign(mixture=pair.name, tasks="+".join(pair.tasks))
-    merged = read_outcomes(pd.concat(runs, ignore_index=True)).runs
-    merged = merged.groupby(["mixture", "target", "seed"], as_index=False)["value"].mean()
+        known = results.is_file() and pd.read_csv(results, keep_default_na=False)
+        table = known if isinstance(known, pd.DataFrame) else _pair(pair, seed, data, output, place)
+        runs.append(table.assign(mixture=pair.name, tasks="+".join(pair.tasks)))
+    merged = by_target(pd.concat(runs, ignore_index=True))
+    table = agreement(merged, by_target(pd.read_parquet(HERE / "results.parquet")))
     store.write_table(merged, HERE / "tables" / "merged.csv")
-    trained = read_outcomes(pd.read_parquet(HERE / "results.parquet")).runs
-    trained = trained.groupby(["mixture", "target", "seed"], as_index=False)["value"].mean()
-    table = agreement(merged, trained)
     store.write_table(table, HERE / "tables" / "agreement.csv")
     print(table.round(2).to_string(index=False))
+
+
+def by_target(results: pd.DataFrame) -> pd.DataFrame:
+    """The official score of each run: the mean of its languages."""
+    runs = read_outcomes(results).runs
+    return runs.groupby(["mixture", "target", "seed"], as_index=False)["value"].mean()
 
 
 def _pair(pair: Mixture, seed: int, data: Path, output: Path, place: Path) -> pd.DataFrame:
@@ -134,6 +129,15 @@ def _pair(pair: Mixture, seed: int, data: Path, output: Path, place: Path) -> pd
     results = scored(model, seed, data, place / "grid")
     shutil.rmtree(model)
     return results
+
+
+def main() -> None:
+    """Do what is not yet done, and print the agreement."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder of the sampled data")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    run(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

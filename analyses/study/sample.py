@@ -3,9 +3,9 @@
 Files that are trained on are linked as they are. Of those that models are evaluated on, rows are taken at equal steps, the
 same in every language where rows are parallel, so that nothing is chosen by its content:
 
-- XNLI: every premise of so many with its three hypotheses; PAWS-X: every pair of so many;
+- XNLI: one premise of so many with its three hypotheses;
 - UD and WikiANN: at most so many sentences of a language;
-- XQuAD: every article of so many, from the second on (the first is three times as long as the others);
+- XQuAD: one article of so many, from the second on (the first is three times as long as the others);
 - MLQA: at most so many passages of a language, each with its questions;
 - TyDi QA: the answers of its dev set are withheld, so questions of its training sets are scored: at most so many passages of
   Korean and of Swahili, on which nothing is trained, and of English, which are taken out of the training set;
@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,36 +92,57 @@ def paragraphs(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [paragraph for article in content["data"] for paragraph in article["paragraphs"]]
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """How much is evaluated on: one of so many rows, or at most so many of a language."""
+
+    premises: int = 12
+    sentences: int = 100
+    articles: int = 12
+    passages: int = 60
+    questions: int = 120
+    sides: int = 10
+
+
+def sample(data: Path, output: Path, sizes: Sizes = Sizes()) -> int:
+    """Write the study's data to a new folder; the number of files that were sampled."""
+    tagged, read = partial(sentences, most=sizes.sentences), partial(passages, most=sizes.passages)
+    sampled = {
+        "xnli/dev-*.tsv": partial(rows, every=sizes.premises, together=3),
+        "udpos/test-*.tsv": tagged,
+        "panx/test-*.tsv": tagged,
+        "panx/dev-[!e]*.tsv": tagged,  # the split of languages without a test file; dev-en.tsv is that of training
+        "panx/dev-e[!n]*.tsv": tagged,
+        "xquad/xquad.*.json": partial(articles, every=sizes.articles),
+        "mlqa/MLQA_V1/dev/*.json": read,
+    }
+    written = thin(data, output, sampled)
+    for path in (output / "bucc2018").iterdir():
+        path.unlink()
+    answered(data / "tydiqa", output / "tydiqa", sizes.questions)
+    halves(data / "bucc2018", output / "bucc2018", "zh", sizes.sides)
+    return written
+
+
 def main() -> None:
     """Write the folder and say how many files differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--premises", type=int, default=12, help="XNLI: one premise of so many (default: %(default)s)")
-    parser.add_argument("--pairs", type=int, default=10, help="PAWS-X: one pair of so many (default: %(default)s)")
-    parser.add_argument("--sentences", type=int, default=100, help="UD, WikiANN: of a language (default: %(default)s)")
-    parser.add_argument("--articles", type=int, default=12, help="XQuAD: one article of so many (default: %(default)s)")
-    parser.add_argument("--passages", type=int, default=60, help="MLQA: of a language (default: %(default)s)")
-    parser.add_argument("--questions", type=int, default=120, help="TyDi QA: of a language (default: %(default)s)")
-    parser.add_argument("--bucc", type=int, default=10, help="BUCC: one sentence of so many (default: %(default)s)")
-    given = parser.parse_args()
-    tagged, read = partial(sentences, most=given.sentences), partial(passages, most=given.passages)
-    sampled = {
-        "xnli/dev-*.tsv": partial(rows, every=given.premises, together=3),
-        "pawsx/test-*.tsv": partial(rows, every=given.pairs),
-        "udpos/test-*.tsv": tagged,
-        "panx/test-*.tsv": tagged,
-        "panx/dev-[!e]*.tsv": tagged,  # the split of languages without a test file; dev-en.tsv is that of training
-        "panx/dev-e[!n]*.tsv": tagged,
-        "xquad/xquad.*.json": partial(articles, every=given.articles),
-        "mlqa/MLQA_V1/dev/*.json": read,
+    meanings = {
+        "premises": "XNLI: one premise of so many",
+        "sentences": "UD, WikiANN: sentences of a language",
+        "articles": "XQuAD: one article of so many",
+        "passages": "MLQA: passages of a language",
+        "questions": "TyDi QA: questions of a language",
+        "sides": "BUCC: one sentence of so many",
     }
-    written = thin(given.data, given.output, sampled)
-    for path in (given.output / "bucc2018").iterdir():
-        path.unlink()
-    answered(given.data / "tydiqa", given.output / "tydiqa", given.questions)
-    halves(given.data / "bucc2018", given.output / "bucc2018", "zh", given.bucc)
-    print(written, "files sampled")
+    for name, meaning in meanings.items():
+        parser.add_argument(
+            f"--{name}", type=int, default=getattr(Sizes, name), help=f"{meaning} (default: %(default)s)"
+        )
+    given = vars(parser.parse_args())
+    print(sample(given.pop("data"), given.pop("output"), Sizes(**given)), "files sampled")
 
 
 if __name__ == "__main__":
