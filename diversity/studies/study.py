@@ -310,7 +310,7 @@ def _columns(
     """Numbers of each mixture that may be covariates: numeric columns of the results, and other metrics."""
     import pandas as pd
 
-    used = results[results["target"].isin(targets)]
+    used = results[results["target"].isin(targets) & results["mixture"].isin(names)]  # the baseline has none of them
     columns: dict[str, Array] = {}
     for column in used.columns.difference(
         [*outcomes.COLUMNS, "tasks", "weights", "status", "error", "lower_is_better"]

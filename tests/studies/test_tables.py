@@ -150,6 +150,15 @@ def test_covariates(designs, pairs, results, scores):
         study.some(study.k > 1).covariate("single_mean")
 
 
+def test_a_covariate_that_the_baseline_lacks_is_one(results, scores):
+    words = {name: float(len(name)) for name in scores["mixture"]}
+    table = results.assign(words=results["mixture"].map(words))
+    baseline = table[table["mixture"] == "ccg"].assign(mixture="baseline", words=np.nan)
+    study = read_study(pd.concat([table, baseline], ignore_index=True), scores, metric="cosine")
+    assert "baseline" not in study.mixtures
+    assert study.covariate("words").tolist() == [words[name] for name in study.mixtures]
+
+
 def change(table, **columns):
     return table.assign(**columns)
 
