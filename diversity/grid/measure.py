@@ -196,7 +196,7 @@ def _write(root: Path, given: ShardedSet, files: Path, encoder: str) -> int:
 def reduce_shard(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> ResultRows:
     """Moments and a sample of the rows of one shard; on from what an earlier try of it kept."""
     given = ShardedSet(settings["set"], (), tuple(settings["fields"]), settings["embedded"])
-    groups = settings["groups"]
+    groups = None if settings["groups"] is None else list(settings["groups"])  # which the seed is drawn from
     shard = Shard(settings["place"], None if groups is None else tuple(groups), settings["start"], settings["stop"])
     partial = folder / PARTIAL
     done = reduced.load(partial) if partial.exists() else Reduced()

@@ -6,6 +6,7 @@ Every machine sees the grid's folder, and the data, at the same path.
 from __future__ import annotations
 
 import importlib
+import json
 import socket
 from dataclasses import asdict
 from typing import Any
@@ -66,7 +67,8 @@ class Ray:
         gpus = self.gpus_each if job.gpu and self.ray.cluster_resources().get("GPU") else 0
         options = {"num_cpus": self.processors, "num_gpus": gpus, "max_retries": RETRIES, "name": job.key[:12]}
         options |= {"runtime_env": {"env_vars": self.environment}} if self.environment else {}
-        self.running[self.remote.options(**options).remote(asdict(job))] = job
+        plain = json.loads(json.dumps(asdict(job)))  # as a worker of one machine has it: its lists are no tuples
+        self.running[self.remote.options(**options).remote(plain)] = job
 
     def wait(self, timeout: float) -> list[Outcome]:
         """Jobs that ended, as soon as there is one."""

@@ -261,6 +261,17 @@ def test_killed_at_any_moment_the_bytes_are_the_same(shards, tmp_path) -> None:
         assert content(store) == expected
 
 
+def test_the_sample_is_the_same_however_a_job_travels(shards, tmp_path) -> None:
+    """Ray hands tuples on as they are, a worker of one machine has lists: the seed was drawn from either."""
+    place = str(shards / "news" / "part-0.parquet")
+    part = {"set": "news", "file": "part-0.parquet", "fields": ["vector"], "start": 0, "stop": None}
+    settings = {**part, "vectors": {}, "place": place, "embedded": True}
+    for name, groups in (("list", [0, 1]), ("tuple", (0, 1))):
+        (tmp_path / name).mkdir()
+        measure.reduce_shard({}, {**settings, "groups": groups}, tmp_path / name)
+    assert (tmp_path / "list" / "moments.npz").read_bytes() == (tmp_path / "tuple" / "moments.npz").read_bytes()
+
+
 def test_ray_gives_the_same_bytes(shards, tmp_path) -> None:
     pytest.importorskip("ray")
     sources = [str(shards / "news"), str(shards / "wiki.npy")]
