@@ -3,6 +3,8 @@
 import copy
 import json
 import pickle
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -175,3 +177,20 @@ def test_a_file_that_does_not_exist_is_named_with_files_beside_it(made_tables, t
             call(tmp_path / "result.csv")
         with pytest.raises(InputError, match=r"found no folder .*nowhere"):
             call(tmp_path / "nowhere" / "result.csv")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX on this machine")
+def test_tables_compile_in_latex(results, tmp_path):
+    tables = [result.to_latex() for result in results.values()]
+    tables.append(diversity.score(["mnli", "qqp"], all_subsets=True).to_latex())
+    lines = [
+        r"\documentclass{article}",
+        r"\usepackage{booktabs,siunitx}",
+        r"\begin{document}",
+        *tables,
+        r"\end{document}",
+    ]
+    (tmp_path / "tables.tex").write_text("\n".join(lines), "utf8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
