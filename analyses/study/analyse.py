@@ -135,6 +135,7 @@ def analyse(folder: Path = HERE) -> None:
         "targets_by_metric": fit.tables["targets_by_metric"],
         "pairs": pairs(fit),
     }
+    (folder / "tables").mkdir(exist_ok=True)
     for name, table in written.items():
         store.write_table(table, folder / "tables" / f"{name}.csv")
     print(fit.sentence, comparison.sentence, sep="\n")

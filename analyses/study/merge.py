@@ -111,6 +111,7 @@ def run(data: Path, output: Path, seed: int) -> None:
         runs.append(table.assign(mixture=pair.name, tasks="+".join(pair.tasks)))
     merged = by_target(pd.concat(runs, ignore_index=True))
     table = agreement(merged, by_target(pd.read_parquet(HERE / "results.parquet")))
+    (HERE / "tables").mkdir(exist_ok=True)
     store.write_table(merged, HERE / "tables" / "merged.csv")
     store.write_table(table, HERE / "tables" / "agreement.csv")
     print(table.round(2).to_string(index=False))
