@@ -3,6 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
+# Tests start hundreds of processes: without compiled files each of them would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo study test lint docs package benchmarks browser clean
 
 # Both commands below make the environment themselves, once; later runs find the stamp.
