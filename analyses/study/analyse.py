@@ -49,8 +49,8 @@ def collect(grid: Path, data: Path, output: Path = HERE) -> None:
     second = diversity.score(
         list(plan.tasks), mixtures=mixtures, metrics=plan.diversity["metrics"], data=rows, encoder="mini"
     )
-    names = {"tasks": "+".join, "weights": lambda shares: "+".join(map(str, shares))}
-    second = second.assign(**{c: [join(v) for v in second[c]] for c, join in names.items() if c in second})
+    as_text = first[["mixture", "tasks", "weights"]].drop_duplicates()  # as the grid writes them
+    second = second.drop(columns=["tasks", "weights"]).merge(as_text, on="mixture")
     store.write(output / "hypothesis.json", (grid / "hypothesis.json").read_text("utf8"))
     store.write_table(pd.read_parquet(grid / "results.parquet")[KEPT], output / "results.parquet")
     store.write_table(pd.concat([first, second], ignore_index=True)[first.columns], output / "scores.csv")

@@ -62,8 +62,8 @@ def merge(folders: Mapping[Path, float], output: Path) -> Path:
     return output
 
 
-def scored(model: Path, seed: int, data: Path, output: Path) -> pd.DataFrame:
-    """Results of a checkpoint on the targets, by the study's plan with this checkpoint as its model."""
+def score(model: Path, seed: int, data: Path, output: Path) -> None:
+    """Score a checkpoint on the targets, by the study's plan with this checkpoint as its model."""
     content = tomllib.loads(PLAN.read_text("utf8"))
     for table in ("target", "predict"):
         known = {n: v for n, v in content[table].items() if not isinstance(v, dict) or n in TARGETS}
@@ -73,7 +73,6 @@ def scored(model: Path, seed: int, data: Path, output: Path) -> pd.DataFrame:
     status = diversity.run_grid(parse_plan(content, PLAN), output, data=data, notify=print)
     if status.failures:
         raise SystemExit(f"{model}: {status.failures[0]['message']}")
-    return pd.read_csv(output / "results.csv", keep_default_na=False)
 
 
 def agreement(merged: pd.DataFrame, trained: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -106,8 +105,9 @@ def run(data: Path, output: Path, seed: int) -> None:
     for pair in (p.mixture for p in read_plan(PLAN).mixtures if len(p.mixture.tasks) == 2):
         place = output / f"{pair.name}-{seed}"
         results = place / "grid" / "results.csv"
-        known = results.is_file() and pd.read_csv(results, keep_default_na=False)
-        table = known if isinstance(known, pd.DataFrame) else _pair(pair, seed, data, output, place)
+        if not results.is_file():
+            score_merged(pair, seed, data, output, place)
+        table = pd.read_csv(results, keep_default_na=False)
         runs.append(table.assign(mixture=pair.name, tasks="+".join(pair.tasks)))
     merged = by_target(pd.concat(runs, ignore_index=True))
     table = agreement(merged, by_target(pd.read_parquet(HERE / "results.parquet")))
@@ -123,13 +123,12 @@ def by_target(results: pd.DataFrame) -> pd.DataFrame:
     return runs.groupby(["mixture", "target", "seed"], as_index=False)["value"].mean()
 
 
-def _pair(pair: Mixture, seed: int, data: Path, output: Path, place: Path) -> pd.DataFrame:
-    """The results of a pair's merged checkpoint, which is deleted once they are there."""
+def score_merged(pair: Mixture, seed: int, data: Path, output: Path, place: Path) -> None:
+    """Score a pair's merged checkpoint, which is deleted once its results are there."""
     folders = {single(task, seed, data, output): share for task, share in pair.shares().items()}
     model = merge(folders, place / "model")
-    results = scored(model, seed, data, place / "grid")
+    score(model, seed, data, place / "grid")
     shutil.rmtree(model)
-    return results
 
 
 def main() -> None:

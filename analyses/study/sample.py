@@ -75,14 +75,15 @@ def answered(folder: Path, output: Path, most: int) -> None:
     train, dev = (f"tydiqa-goldp-v1.1-{split}/tydiqa.goldp.{{}}.{split}.json" for split in ("train", "dev"))
     for path in [*(output / dev).parent.iterdir(), *(output / train).parent.iterdir()]:
         path.unlink()
+    held: set[str] = set()
     for language in ("en", "ko", "sw"):
         content = json.loads(passages(folder / train.format(language), most))
         asked = (question for paragraph in paragraphs(content) for question in paragraph["qas"])
         for number, question in enumerate(asked):  # ids of the training sets are not unique
             question["id"] = f"{language}-{number}"
+        held |= {p["context"] for p in paragraphs(content)}
         store.write(output / dev.format(language), json.dumps(content, ensure_ascii=False))
     english = json.loads((folder / train.format("en")).read_text("utf8"))
-    held = {p["context"] for p in paragraphs(json.loads((output / dev.format("en")).read_text("utf8")))}
     data = [article for article in english["data"] if not held & {p["context"] for p in article["paragraphs"]}]
     store.write(output / train.format("en"), json.dumps({**english, "data": data}, ensure_ascii=False))
 

@@ -30,7 +30,7 @@ from diversity.planning.costs import Costs, costs_of, measured_rate
 from diversity.scoring import score
 from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks
 from diversity.scoring.given import Given, Tasks
-from diversity.scoring.mixtures import overlaps, weights_of
+from diversity.scoring.mixtures import weights_of
 from diversity.types import Array, InputError, Mixture, Rows
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 SPLITS = "train,dev,test"
 LEAST = "minimum detectable slope"  # of the table of power
-UNLIKE = 0.25  # standardised difference of a covariate above which there is a note (Stuart 2010)
 
 
 @dataclass(frozen=True, repr=False)
@@ -240,7 +239,10 @@ def design(
     power, curve = _power(table, candidates.names, choice.metric, spread, assumed.draws, seed)
     notes.append(_test(table, candidates.names))
     costs = _costs(table, space.stacked.names, choice, notes)
-    notes += [*_overlaps(table), *_one_sided(table), *_unlike(balance), *_unknown(space.stacked.names)]
+    notes += [
+        *words.shared_rows(table), *words.one_sided(table), *words.unlike(balance),
+        *words.not_described(space.stacked.names),
+    ]  # fmt: skip
     if costs.hours is None:
         notes.append("hours are known with a rate: --rate, or --measure-rate")
     return Design(table, balance, power, choice, costs, tuple(notes), curve)
@@ -449,7 +451,6 @@ def _power(
         draws=draws,
         rng=rng,
     )
-    least = math.nan if tried is None else power.least_of(tried)
     unit = f"points of outcome per sd of diversity within sizes ({sd_within(scores, weights):.4g}), 80 % power"
     rows = [
         ("tasks", len(names), "the units that chance is over"),
@@ -457,7 +458,7 @@ def _power(
         ("effective sample size", effective, "independent mixtures that the ordinary slope is worth: they share tasks"),
         ("critical |r|", power.critical_r(n), "of as many independent points, for p < .05"),
         ("detectable |r|", power.detectable_r(n), "of as many independent points, with 80 % power"),
-        (LEAST, least, unit),
+        (LEAST, power.least_of(tried), unit),
     ]
     if pairs := _pairs(trained):
         difference = power.detectable_difference(
@@ -484,40 +485,3 @@ def _costs(table: pd.DataFrame, names: Sequence[str], choice: Choice, notes: lis
         rate = measured_rate(names, choice)
         notes.append(f"measured here: {rate:,.1f} examples a second")
     return costs_of(table, choice, rate)
-
-
-def _overlaps(table: pd.DataFrame) -> list[str]:
-    """Mixtures whose tasks share rows."""
-    mixtures = zip(table["mixture"], table["tasks"], strict=True)
-    return [f"{name}: {pair}" for name, tasks in mixtures for pair in overlaps(Mixture.of(tasks))]
-
-
-def _unknown(names: Sequence[str]) -> list[str]:
-    """What a plan needs before it can be trained, where texts alone are given of some of its tasks."""
-    known = catalog.names("tasks")
-    unknown = [name for name in names if name not in known]
-    what = "is a set of texts" if len(unknown) == 1 else "are sets of texts"
-    return [f"{', '.join(unknown)} {what}, and no task: the plan runs when tasks of that name are described"] * bool(
-        unknown
-    )
-
-
-def _unlike(balance: pd.DataFrame) -> list[str]:
-    """What diverse and homogeneous mixtures differ in besides diversity."""
-    rows = balance[(balance["covariate"] != "diversity") & (balance["smd"].abs() > UNLIKE)]
-    return [
-        f"diverse and homogeneous mixtures are not alike in {name}: they differ by {smd:+.2g} standard deviations"
-        for name, smd in zip(rows["covariate"], rows["smd"], strict=True)
-    ]
-
-
-def _one_sided(table: pd.DataFrame) -> list[str]:
-    """Tasks whose own effect could be taken for that of diversity: on one side of most of the matched pairs."""
-    sides = [table.loc[table["role"] == role, "tasks"] for role in ("diverse", "homogeneous")]
-    names = sorted({task for side in sides for tasks in side for task in tasks})
-    notes = []
-    for name in names:
-        one, other = (sum(name in tasks for tasks in side) for side in sides)
-        if 2 * abs(one - other) > len(sides[0]):
-            notes.append(f"{name} is in {one} diverse and {other} homogeneous mixtures: its own effect is confounded")
-    return notes

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from diversity import catalog
 from diversity.display.numbers import amount, count
 from diversity.display.summary import Summary
+from diversity.scoring.mixtures import overlaps
+from diversity.types import Mixture
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from diversity.planning.design import Design
 
 IN_SD = "power in standard deviations between tasks"  # the note of a study of which no spread is known
+UNLIKE = 0.25  # standardised difference of a covariate above which there is a note (Stuart 2010)
 WARNED = ("no verdict", "confounded", "not alike")  # in the notes that a reader must see first
 
 
@@ -44,3 +51,43 @@ def _least(design: Design) -> str:
     pairs = design.power[design.power["quantity"] == "minimum detectable difference"]["value"]
     between = [f", {amount(v)} between pairs" for v in pairs if math.isfinite(v)]
     return f"{amount(least)} per standard deviation of diversity{''.join(between)}, in {unit}, with 80 % power"
+
+
+# --- Notes -------------------------------------------------------------------------------------------
+
+
+def shared_rows(table: pd.DataFrame) -> list[str]:
+    """Mixtures whose tasks share rows."""
+    mixtures = zip(table["mixture"], table["tasks"], strict=True)
+    return [f"{name}: {pair}" for name, tasks in mixtures for pair in overlaps(Mixture.of(tasks))]
+
+
+def not_described(names: Sequence[str]) -> list[str]:
+    """What a plan needs before it can be trained, where texts alone are given of some of its tasks."""
+    known = catalog.names("tasks")
+    unknown = [name for name in names if name not in known]
+    what = "is a set of texts" if len(unknown) == 1 else "are sets of texts"
+    return [f"{', '.join(unknown)} {what}, and no task: the plan runs when tasks of that name are described"] * bool(
+        unknown
+    )
+
+
+def unlike(balance: pd.DataFrame) -> list[str]:
+    """What diverse and homogeneous mixtures differ in besides diversity."""
+    rows = balance[(balance["covariate"] != "diversity") & (balance["smd"].abs() > UNLIKE)]
+    return [
+        f"diverse and homogeneous mixtures are not alike in {name}: they differ by {smd:+.2g} standard deviations"
+        for name, smd in zip(rows["covariate"], rows["smd"], strict=True)
+    ]
+
+
+def one_sided(table: pd.DataFrame) -> list[str]:
+    """Tasks whose own effect could be taken for that of diversity: on one side of most of the matched pairs."""
+    sides = [table.loc[table["role"] == role, "tasks"] for role in ("diverse", "homogeneous")]
+    names = sorted({task for side in sides for tasks in side for task in tasks})
+    notes = []
+    for name in names:
+        one, other = (sum(name in tasks for tasks in side) for side in sides)
+        if 2 * abs(one - other) > len(sides[0]):
+            notes.append(f"{name} is in {one} diverse and {other} homogeneous mixtures: its own effect is confounded")
+    return notes

@@ -127,13 +127,13 @@ def detectable(
     return least_of(curve(setting, power=power, alpha=alpha, draws=draws, rng=rng), power)
 
 
-def least_of(tried: Sequence[tuple[float, float]], power: float = 0.8) -> float:
-    """The smallest slope of a curve that is shown with that power; infinite where none is.
+def least_of(tried: Sequence[tuple[float, float]] | None, power: float = 0.8) -> float:
+    """The smallest slope of a curve that is shown with that power; infinite where none is, nan where there is no curve.
 
     >>> least_of([(1.0, 0.5), (2.0, 0.9), (1.5, 0.8)])
     1.5
     """
-    return min((slope for slope, share in tried if share >= power), default=math.inf)
+    return math.nan if tried is None else min((slope for slope, share in tried if share >= power), default=math.inf)
 
 
 def curve(
@@ -181,37 +181,6 @@ def promised(weights: Array, *, chosen_by_diversity: bool) -> TestChoice:
     return primary_test(weights, relabelled=closed(weights), chosen_by_diversity=chosen_by_diversity)
 
 
-def minimum_detectable(
-    weights: Array,
-    score: Array,
-    *,
-    sd_task: float,
-    sd_noise: float,
-    alpha: float = 0.05,
-    chosen_by_diversity: bool = False,
-    draws: int = 400,
-    rng: np.random.Generator | None = None,
-) -> float:
-    """The slope, per standard deviation of the score (M,) within sizes, that the verdict on a design shows with 80 % power.
-
-    `sd_task` is the standard deviation of the tasks' effects on the outcome, `sd_noise` that of one mixture's rest, both
-    in outcome units. The test is the one that `fit` will use (`model.primary_test`): task labels where the design is
-    closed, unless it was `chosen_by_diversity`; the verdict also asks that the slope holds
-    given what each task is worth, where every task is in the design alone. Infinite where no slope is
-    shown, nan where the design gets no test. Raises InputError for a score that does not differ between mixtures of one
-    size.
-
-    >>> z = np.eye(12)
-    >>> round(minimum_detectable(z, np.arange(12.0), sd_task=0.0, sd_noise=1.0, draws=200), 2)
-    0.95
-    """
-    tried = detection_curve(
-        weights, score, sd_task=sd_task, sd_noise=sd_noise, alpha=alpha, chosen_by_diversity=chosen_by_diversity,
-        draws=draws, rng=rng,
-    )  # fmt: skip
-    return math.nan if tried is None else least_of(tried)
-
-
 def detection_curve(
     weights: Array,
     score: Array,
@@ -223,9 +192,17 @@ def detection_curve(
     draws: int = 400,
     rng: np.random.Generator | None = None,
 ) -> list[tuple[float, float]] | None:
-    """Slopes per standard deviation of the score, and how often the verdict on a design shows each; see `minimum_detectable`.
+    """Slopes per standard deviation of the score (M,) within sizes, and how often the verdict on a design shows each.
 
-    None where the design gets no test.
+    `sd_task` is the standard deviation of the tasks' effects on the outcome, `sd_noise` that of one mixture's rest, both
+    in outcome units. The test is the one that `fit` will use (`model.primary_test`): task labels where the design is
+    closed, unless it was `chosen_by_diversity`; the verdict also asks that the slope holds
+    given what each task is worth, where every task is in the design alone. None where the design gets no test. Raises
+    InputError for a score that does not differ between mixtures of one size.
+
+    >>> z = np.eye(12)
+    >>> round(least_of(detection_curve(z, np.arange(12.0), sd_task=0.0, sd_noise=1.0, draws=200)), 2)
+    0.95
     """
     rng = rng or np.random.default_rng(0)
     fixed, sd = size_means(weights), sd_within(score, weights)

@@ -13,6 +13,11 @@ from diversity.studies.study import sd_within
 from diversity.types import InputError
 
 
+def minimum_detectable(*design, **assumed):
+    """The slope that a design shows with 80 % power."""
+    return power.least_of(power.detection_curve(*design, **assumed))
+
+
 @pytest.mark.parametrize(("n", "critical", "detectable"), [(9, 0.666, 0.82), (36, 0.33, 0.45)])
 def test_figures_for_small_samples(n, critical, detectable):
     r = power.critical_r(n)
@@ -34,7 +39,7 @@ def test_interval_of_scipy():
 def test_slope_of_independent_points_is_the_noncentral_t():
     n = 20
     x = np.arange(float(n))
-    found = power.minimum_detectable(np.eye(n), x, sd_task=0, sd_noise=2, draws=2000, rng=np.random.default_rng(0))
+    found = minimum_detectable(np.eye(n), x, sd_task=0, sd_noise=2, draws=2000, rng=np.random.default_rng(0))
     spread = 2 / math.sqrt(n - 1)
     shown = stats.nct.sf(stats.t.ppf(0.975, n - 2), n - 2, found / spread)
     assert shown == pytest.approx(0.8, abs=0.03)
@@ -47,7 +52,7 @@ def test_the_slope_found_is_shown_that_often(lost, designs):
     weights = designs.subsets(7, [2])[lost:]
     x = designs.rao(weights, rng)
     z = (x - x.mean()) / x.std(ddof=1)
-    least = power.minimum_detectable(weights, x, sd_task=1, sd_noise=0.25, draws=200, rng=rng)
+    least = minimum_detectable(weights, x, sd_task=1, sd_noise=0.25, draws=200, rng=rng)
     y = power.outcomes(weights, sd_task=1, sd_noise=0.25, draws=300, rng=rng) + least * z[:, None]
     fitted = calibrated(weights, z, y, np.ones((len(x), 1)), rng=rng)
     shown = np.mean((fitted.p() < 0.05) & (fitted.fitted.slope > 0))
@@ -87,9 +92,9 @@ def test_effective_sample_size_by_simulation(designs):
 
 def test_what_cannot_be_shown(designs):
     weights = designs.subsets(3, [1])
-    assert power.minimum_detectable(weights, np.arange(3.0), sd_task=1, sd_noise=1, draws=50) == math.inf
+    assert minimum_detectable(weights, np.arange(3.0), sd_task=1, sd_noise=1, draws=50) == math.inf
     two = designs.subsets(4, [1, 2])
     with pytest.raises(InputError, match="differs between mixtures of one size"):
-        power.minimum_detectable(two, (two > 0).sum(axis=1) * 1.0, sd_task=1, sd_noise=1)
-    few = power.minimum_detectable(two[1:5], np.arange(4.0), sd_task=1, sd_noise=1, draws=50)
+        minimum_detectable(two, (two > 0).sum(axis=1) * 1.0, sd_task=1, sd_noise=1)
+    few = minimum_detectable(two[1:5], np.arange(4.0), sd_task=1, sd_noise=1, draws=50)
     assert math.isnan(few)  # such a design gets no test
