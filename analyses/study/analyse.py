@@ -7,7 +7,8 @@ With a finished grid and its data, `collect` first writes `results.parquet`, `sc
   what the constituents do as single tasks (`members`) or what may be confounded with diversity;
 - `comparison.csv`: diverse pairs of tasks against homogeneous ones; `tasks.csv`: the declared slope without each task;
 - `specifications.csv`: every metric of both encoders, for each outcome and set of covariates;
-- `pairs.csv`: the pairs in the order of their diversity, how each did, and the most diverse one that `propose` finds.
+- `pairs.csv`: the pairs in the order of their diversity, how each did, and the most diverse one that `propose` finds;
+- `targets.csv`: each mixture's mean of each target; `facts.csv`: what else a reader may ask, a number each.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from diversity.planning.confounders import covariates
 from diversity.planning.plans import read_plan
 from diversity.scoring.propose import Constraints
 from diversity.stats.fit import Fit
+from diversity.studies.outcomes import read_outcomes
 
 HERE = Path(__file__).parent
 PLAN = HERE / "plan.toml"
 METRIC = "vendi_beta(q=2)"
 RETRIEVAL = ("bucc2018", "tatoeba")
+STANDINS = ("bucc2018", "tydiqa")  # in place of data that are not at hand
+ONE_SEED = ("xquad", "mlqa", "tydiqa")
 KEPT = [
     "mixture", "tasks", "weights", "budget", "target", "language", "metric", "value", "n", "seed", "split", "role",
     "status", "error",
@@ -56,7 +60,8 @@ def collect(grid: Path, data: Path, output: Path = HERE) -> None:
     store.write_table(pd.concat([first, second], ignore_index=True)[first.columns], output / "scores.csv")
     space = diversity.measure(list(plan.tasks), data=rows)
     tests = diversity.Rows(data, split="test,dev", limit=plan.diversity["sample"])
-    targets = diversity.measure(list(plan.targets), data=tests).tasks
+    in_english = [target for target in plan.targets if target not in RETRIEVAL]
+    targets = diversity.measure(in_english, data=tests).tasks
     shares = np.array([[float(t in m.tasks) / len(m.tasks) for t in space.stacked.names] for m in mixtures])
     table = covariates(shares, space, targets)[list(CONFOUNDERS)].rename(columns=CONFOUNDERS)
     store.write_table(table.assign(mixture=[m.name for m in mixtures]), output / "covariates.csv")
@@ -97,11 +102,15 @@ def slope(question: str, fit: Fit) -> dict[str, Any]:
 
 def outcomes(results: pd.DataFrame, scores: pd.DataFrame) -> tuple[Fit, pd.DataFrame]:
     """The declared fit, and the slope of every question that is asked of the same mixtures."""
-    trained = results[~results["target"].isin(RETRIEVAL)]
+    without = {
+        "retrieval": RETRIEVAL,
+        "data that stand in for others": STANDINS,
+        "targets of one seed": ONE_SEED,
+    }
     questions = {
         "declared: mean of the targets": (results, asked()),
         "without English": (results, asked(english=False)),
-        "without retrieval": (trained, asked()),
+        **{f"without {name}": (results[~results["target"].isin(these)], asked()) for name, these in without.items()},
         "retrieval": (results, asked("retrieval")),
         **{str(target): (results, asked(str(target))) for target in sorted(results["target"].unique())},
         **{f"given {name}": (results, asked(covariates=(name,))) for name in CONFOUNDERS.values()},
@@ -122,6 +131,41 @@ def pairs(fit: Fit) -> pd.DataFrame:
     return table.assign(rank=table["outcome"].rank(ascending=False).astype(int), proposed=table["mixture"] == found)
 
 
+def by_target(results: pd.DataFrame) -> pd.DataFrame:
+    """The official score of each mixture, target and seed (seeds are text): the mean of its languages."""
+    runs = read_outcomes(results).runs
+    return runs.groupby(["mixture", "target", "seed"], as_index=False)["value"].mean()
+
+
+def facts(results: pd.DataFrame, scores: pd.DataFrame, fit: Fit) -> pd.Series[float]:
+    """What a reader may ask besides the slopes; differences and standard deviations in points."""
+    runs = by_target(results).pivot(index=["mixture", "seed"], columns="target", values="value")
+    means = runs.groupby("mixture").mean()
+    gains = (means.mean(axis=1) - means.loc["baseline"].mean()).drop("baseline")
+    xnli = read_outcomes(results).runs.query("target == 'xnli'")
+    one_answer = xnli.groupby(["mixture", "seed"])["value"].agg(lambda v: bool(np.allclose(v, 100 / 3, atol=0.01)))
+    seeds = runs.drop(columns=list(ONE_SEED)).mean(axis=1)
+    diversities = scores[scores["metric"] == METRIC].pivot(index="mixture", columns="encoder", values="value")
+    tested = fit.tables["specifications"]
+    without = fit.tables["influence"].query("kind == 'task'")
+    values = {
+        "runs": runs.notna().sum().sum(),
+        "runs on XNLI with one answer": one_answer.sum(),
+        "mixtures above the baseline": (gains > 0).sum(),
+        "lowest gain over the baseline": gains.min(),
+        "highest gain over the baseline": gains.max(),
+        "sd between mixtures": gains.std(),
+        "sd between seeds": float(np.sqrt(seeds.groupby("mixture").var().mean())),
+        "Kendall's tau of the diversities by both encoders": diversities.corr("kendall").iloc[0, 1],
+        "specifications": len(tested),
+        "specifications with p < .05": (tested["p"] < 0.05).sum(),
+        "specifications with a positive slope": (tested["slope"] > 0).sum(),
+        "lowest slope without a task": without["slope"].min(),
+        "highest slope without a task": without["slope"].max(),
+    }
+    return pd.Series(values, dtype=float, name="value").rename_axis("fact")
+
+
 def analyse(folder: Path = HERE) -> None:
     """Write the tables and the report."""
     results, scores = tables(folder)
@@ -134,6 +178,8 @@ def analyse(folder: Path = HERE) -> None:
         "specifications": fit.tables["specifications"],
         "targets_by_metric": fit.tables["targets_by_metric"],
         "pairs": pairs(fit),
+        "targets": by_target(results).pivot_table("value", "mixture", "target").reset_index(),
+        "facts": facts(results, scores, fit).reset_index(),
     }
     (folder / "tables").mkdir(exist_ok=True)
     for name, table in written.items():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +19,11 @@ import pandas as pd
 from scipy import stats
 
 import diversity
+from analyses.study.analyse import HERE, PLAN, by_target
 from diversity import store
 from diversity.planning.plans import parse_plan, read_plan
-from diversity.studies.outcomes import read_outcomes
 from diversity.types import Mixture
 
-HERE = Path(__file__).parent
-PLAN = HERE / "plan.toml"
 TARGETS = ("bucc2018", "tatoeba", "xnli")
 DRAWS = 10_000
 
@@ -62,13 +60,12 @@ def merge(folders: Mapping[Path, float], output: Path) -> Path:
     return output
 
 
-def score(model: Path, seed: int, data: Path, output: Path) -> None:
-    """Score a checkpoint on the targets, by the study's plan with this checkpoint as its model."""
+def score(model: Path, targets: Sequence[str], seed: int, data: Path, output: Path) -> None:
+    """Score a checkpoint on targets, by the study's plan with this checkpoint as its model."""
     content = tomllib.loads(PLAN.read_text("utf8"))
     for table in ("target", "predict"):
-        known = {n: v for n, v in content[table].items() if not isinstance(v, dict) or n in TARGETS}
-        content[table] = known
-    content |= {"model": str(model.resolve()), "targets": list(TARGETS), "seeds": [seed], "mixtures": [{"tasks": []}]}
+        content[table] = {n: v for n, v in content[table].items() if not isinstance(v, dict) or n in targets}
+    content |= {"model": str(model.resolve()), "targets": list(targets), "seeds": [seed], "mixtures": [{"tasks": []}]}
     del content["hypothesis"]
     status = diversity.run_grid(parse_plan(content, PLAN), output, data=data, notify=print)
     if status.failures:
@@ -117,17 +114,11 @@ def run(data: Path, output: Path, seed: int) -> None:
     print(table.round(2).to_string(index=False))
 
 
-def by_target(results: pd.DataFrame) -> pd.DataFrame:
-    """The official score of each run: the mean of its languages."""
-    runs = read_outcomes(results).runs
-    return runs.groupby(["mixture", "target", "seed"], as_index=False)["value"].mean()
-
-
 def score_merged(pair: Mixture, seed: int, data: Path, output: Path, place: Path) -> None:
     """Score a pair's merged checkpoint, which is deleted once its results are there."""
     folders = {single(task, seed, data, output): share for task, share in pair.shares().items()}
     model = merge(folders, place / "model")
-    score(model, seed, data, place / "grid")
+    score(model, TARGETS, seed, data, place / "grid")
     shutil.rmtree(model)
 
 
