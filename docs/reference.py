@@ -76,6 +76,9 @@ def facts(m: Metric) -> dict[str, str]:
         "Range": f"{m.range}",
         "Written": f"`{m.printed()}`",
         "Computed from": m.takes,
+        "Of a set of any size": "with `--all-rows`, by rows drawn that are each compared with all"
+        if m.from_drawn
+        else "",
         "Invariant to": ", ".join(sorted(m.invariant_to)),
         "Cost": m.cost,
         "Formula": f"`{m.formula}`",

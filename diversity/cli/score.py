@@ -66,6 +66,12 @@ def score(
         str, typer.Option(help="Score N rows of each mixture, the mean of 20 draws: N or N,N,N (default: all rows).")
     ] = "",
     rows: RowsOption = 1000,
+    all_rows: Annotated[
+        bool,
+        typer.Option(
+            "--all-rows", help="Compare each of the --rows drawn with all rows, where a metric can: its value for all."
+        ),
+    ] = False,
     reference: ReferenceOption = None,
     encoder: Annotated[
         list[str] | None,
@@ -123,7 +129,7 @@ def score(
     each_once(wanted, estimator)
     sizes = [at_least_two("--rarefy", n) for n in names_in(rarefy)]
     at_least_two("--rows", rows)
-    draws = Draws(rows, source.seed, reference, bootstrap)
+    draws = Draws(rows, source.seed, reference, bootstrap, all_rows)
     if bootstrap and (rarefy or not intervals):
         raise InputError(f"expected --bootstrap without {'--rarefy' if rarefy else '--no-intervals'}, found both")
     scoring.sizes_of(sizes, draws)
@@ -153,6 +159,8 @@ def score(
         for s in spaces
     ]  # fmt: skip
     _score_notes(spaces[0], mixtures, bad, scoring.uneven(tables[0]))
+    if few := scoring.of_few(tables[0], spaces[0]):
+        note(f"note: {few}: it changes with that number; --rarefy 250,500,1000 shows how")
     if plot is not None:
         from diversity.reporting import plots, style
         from diversity.scoring.plane import plane

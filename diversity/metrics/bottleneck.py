@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
+from diversity.metrics._drawn import Bounded, nearest_of
 from diversity.metrics._pairwise import nearest, unit
-from diversity.types import Metric
+from diversity.types import DrawnRows, Metric
 
 
 def bottleneck(x: ArrayLike) -> float:
@@ -21,9 +22,16 @@ def bottleneck(x: ArrayLike) -> float:
     return float(nearest(rows, rows, 1, itself=True)[1].min())
 
 
+def from_drawn(drawn: DrawnRows) -> Bounded:
+    """The smallest distance of a drawn row to any row: the value is at most that, and at least 0."""
+    least = float(nearest_of(drawn).min())
+    return least, least if len(drawn.rows) == drawn.population else 0.0, least
+
+
 METRIC = Metric(
     name="bottleneck",
     function=bottleneck,
+    from_drawn=from_drawn,
     formula="min_{i != j} d_ij, d = 1 - cos",
     range="[0, n/(n - 1)]",
     cost="O(n^2 d) time, O(block n) memory",

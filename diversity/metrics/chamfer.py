@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
+from diversity.metrics._drawn import Bounded, mean, nearest_of
 from diversity.metrics._pairwise import nearest, unit
-from diversity.types import Metric
+from diversity.types import DrawnRows, Metric
 
 
 def chamfer(x: ArrayLike) -> float:
@@ -21,9 +22,15 @@ def chamfer(x: ArrayLike) -> float:
     return float(nearest(rows, rows, 1, itself=True)[1].mean())
 
 
+def from_drawn(drawn: DrawnRows) -> Bounded:
+    """Mean over drawn rows, each with its nearest of all rows."""
+    return mean(drawn, nearest_of(drawn)[:, 0])
+
+
 METRIC = Metric(
     name="chamfer",
     function=chamfer,
+    from_drawn=from_drawn,
     formula="mean_i min_{j != i} d_ij, d = 1 - cos",
     range="[0, 2]",
     cost="O(n^2 d) time, O(block n) memory",

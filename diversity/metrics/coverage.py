@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
+from diversity.metrics._drawn import Bounded, mean, nearest_of
 from diversity.metrics._pairwise import nearest, pair
-from diversity.types import Metric
+from diversity.types import DrawnRows, Metric
 
 
 def coverage(x: ArrayLike, reference: ArrayLike) -> float:
@@ -21,9 +22,15 @@ def coverage(x: ArrayLike, reference: ArrayLike) -> float:
     return float(1 - nearest(target, rows, 1)[1].mean())
 
 
+def from_drawn(drawn: DrawnRows) -> Bounded:
+    """Mean over rows drawn from the reference, each with its nearest of all rows."""
+    return mean(drawn, 1 - nearest_of(drawn)[:, 0])
+
+
 METRIC = Metric(
     name="coverage",
     function=coverage,
+    from_drawn=from_drawn,
     formula="mean_r max_i cos(x_i, r), r the rows of the reference",
     range="[-1, 1]",
     cost="O(n m d) time, O(block n) memory",

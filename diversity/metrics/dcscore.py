@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from diversity.metrics._drawn import Bounded, mean, products_of
 from diversity.metrics._pairwise import both_sums, unit, upper
-from diversity.types import Metric, Option
+from diversity.types import DrawnRows, Metric, Option
 
 OPTIONS = {
     "tau": Option(float, 1.0, above=True, title="a temperature tau"),
@@ -33,9 +34,20 @@ def dcscore(x: ArrayLike, *, tau: float = 1.0) -> float:
     return float((1 / sums).sum())
 
 
+def from_drawn(drawn: DrawnRows, *, tau: float) -> Bounded:
+    """The number of rows times the mean share of a drawn row itself in the softmax over all rows."""
+    sums = np.zeros(len(drawn.rows))
+    for _, block, _ in products_of(drawn, np.float32 if tau >= 0.1 else np.float64):
+        block -= 1
+        block /= tau
+        sums += np.exp(block, out=block) @ np.ones(block.shape[1], dtype=block.dtype)
+    return mean(drawn, drawn.n / sums)
+
+
 METRIC = Metric(
     name="dcscore",
     function=dcscore,
+    from_drawn=from_drawn,
     options=OPTIONS,
     formula="sum_i exp(1/tau) / sum_j exp(cos_ij/tau)",
     range="[1, n]; tau = 1: [1, e)",

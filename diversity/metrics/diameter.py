@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 from numpy.typing import ArrayLike
 
+from diversity.metrics._drawn import Bounded, farthest_of
 from diversity.metrics._pairwise import farthest, unit
-from diversity.types import Metric
+from diversity.types import DrawnRows, Metric
 
 
 def diameter(x: ArrayLike) -> float:
@@ -20,9 +24,26 @@ def diameter(x: ArrayLike) -> float:
     return float(farthest(unit(x, least=2)).max())
 
 
+def from_drawn(drawn: DrawnRows) -> Bounded:
+    """The largest distance of any row to one of those that are farthest from the drawn ones: the value is at least that.
+
+    It is at most that of twice the angle in which some row has all the others: the triangle inequality of angles.
+    """
+    first, rows = farthest_of(drawn)
+    largest = float(first.max())
+    if len(drawn.rows) == drawn.population:
+        return largest, largest, largest
+    again = np.unique(rows, axis=0)
+    second, _ = farthest_of(replace(drawn, rows=again, places=np.full(len(again), -1)))
+    largest, least = max(largest, float(second.max())), float(min(first.min(), second.min()))
+    angle = 2 * np.arccos(np.clip(1 - least, -1, 1))
+    return largest, largest, max(largest, float(1 - np.cos(min(angle, np.pi))))
+
+
 METRIC = Metric(
     name="diameter",
     function=diameter,
+    from_drawn=from_drawn,
     formula="max_{i, j} d_ij, d = 1 - cos",
     range="[0, 2]",
     cost="O(n^2 d) time, O(block n) memory",

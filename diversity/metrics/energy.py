@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from diversity.metrics._drawn import Bounded, distances_of, mean
 from diversity.metrics._pairwise import to_distances, unit, upper
-from diversity.types import Metric, Option
+from diversity.types import DrawnRows, Metric, Option
 
 OPTIONS = {
     "power": Option(float, 1.0, above=True),
@@ -36,9 +37,20 @@ def energy(x: ArrayLike, *, power: float = 1, floor: float = 1e-6) -> float:
     return -total / (n * (n - 1) / 2)
 
 
+def from_drawn(drawn: DrawnRows, *, power: float, floor: float) -> Bounded:
+    """Mean over drawn rows of what each has with all others. Where few rows have duplicates the interval is too short."""
+    total = np.zeros(len(drawn.rows))
+    for block in distances_of(drawn, np.inf):
+        np.maximum(block, floor, out=block)
+        np.reciprocal(block, out=block) if power == 1 else np.power(block, -power, out=block)
+        total += block.sum(axis=1)
+    return mean(drawn, -total / (drawn.n - 1))
+
+
 METRIC = Metric(
     name="energy",
     function=energy,
+    from_drawn=from_drawn,
     options=OPTIONS,
     formula="-mean_{i != j} max(d_ij, floor)^-power, d = 1 - cos",
     range="[-floor^-power, -(n - 1)/n]",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from diversity.metrics._drawn import Bounded, distances_of, mean
 from diversity.metrics._pairwise import both_sums, to_distances, unit, upper
-from diversity.types import Metric
+from diversity.types import DrawnRows, Metric
 
 
 def graph_entropy(x: ArrayLike) -> float:
@@ -29,9 +30,21 @@ def graph_entropy(x: ArrayLike) -> float:
     return max(float((np.log(sums[some]) - products[some] / sums[some]).sum()), 0.0)
 
 
+def from_drawn(drawn: DrawnRows) -> Bounded:
+    """The number of rows times the mean over drawn rows of the entropy of their distances to all others."""
+    sums, products = np.zeros(len(drawn.rows)), np.zeros(len(drawn.rows))
+    for block in distances_of(drawn, 0.0):
+        sums += block.sum(axis=1)
+        block *= np.log(np.maximum(block, np.finfo(float).tiny))  # 0 log 0 = 0
+        products += block.sum(axis=1)
+    positive = np.where(sums > 0, sums, 1.0)  # a row all of whose distances are 0 has entropy 0
+    return mean(drawn, drawn.n * (np.log(positive) - products / positive))
+
+
 METRIC = Metric(
     name="graph_entropy",
     function=graph_entropy,
+    from_drawn=from_drawn,
     formula="sum_i H(d_ij / sum_k d_ik), d = 1 - cos",
     range="[0, n log(n - 1)]",
     cost="O(n^2 d) time, O(block n) memory",

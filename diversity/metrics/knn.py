@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
+from diversity.metrics._drawn import Bounded, mean, nearest_of
 from diversity.metrics._pairwise import nearest, unit
-from diversity.types import Metric, Option
+from diversity.types import DrawnRows, Metric, Option
 
 OPTIONS = {
     "k": Option(int, 5, low=1),
@@ -26,9 +27,15 @@ def knn(x: ArrayLike, *, k: int = 5) -> float:
     return float(nearest(rows, rows, k, itself=True)[1].mean())
 
 
+def from_drawn(drawn: DrawnRows, *, k: int) -> Bounded:
+    """Mean over drawn rows, each with its k nearest of all rows."""
+    return mean(drawn, nearest_of(drawn, k).mean(axis=1))
+
+
 METRIC = Metric(
     name="knn",
     function=knn,
+    from_drawn=from_drawn,
     options=OPTIONS,
     formula="mean_i mean_{j in N_k(i)} d_ij, d = 1 - cos",
     range="[0, 2]",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from diversity.metrics._drawn import Bounded, mean
 from diversity.metrics._pairwise import exact, unit
-from diversity.types import Metric
+from diversity.types import DrawnRows, Metric
 
 
 def medoid_span(x: ArrayLike) -> float:
@@ -22,9 +24,18 @@ def medoid_span(x: ArrayLike) -> float:
     return float(exact(rows, medoid).mean())
 
 
+def from_drawn(drawn: DrawnRows) -> Bounded:
+    """Mean distance of drawn rows to the medoid of all rows, for which these are read twice."""
+    total = sum(block.sum(axis=0) for block in drawn.blocks())
+    central = [block[(block @ total).argmax()].copy() for block in drawn.blocks()]
+    medoid = central[int(np.argmax(central @ total))]
+    return mean(drawn, exact(drawn.rows, medoid))
+
+
 METRIC = Metric(
     name="medoid_span",
     function=medoid_span,
+    from_drawn=from_drawn,
     formula="min_i mean_j d_ij = 1 - max_i x_i . m, d = 1 - cos",
     range="[0, 1]",
     cost="O(n d)",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
+from diversity.metrics._drawn import Bounded, mean, nearest_of
 from diversity.metrics._pairwise import nearest, unit
-from diversity.types import Metric
+from diversity.types import DrawnRows, Metric
 
 
 def sum_bottleneck(x: ArrayLike) -> float:
@@ -21,9 +22,15 @@ def sum_bottleneck(x: ArrayLike) -> float:
     return float(nearest(rows, rows, 1, itself=True)[1].sum())
 
 
+def from_drawn(drawn: DrawnRows) -> Bounded:
+    """The number of rows times the mean over drawn rows, each with its nearest of all rows."""
+    return mean(drawn, drawn.n * nearest_of(drawn)[:, 0])
+
+
 METRIC = Metric(
     name="sum_bottleneck",
     function=sum_bottleneck,
+    from_drawn=from_drawn,
     formula="sum_i min_{j != i} d_ij, d = 1 - cos",
     range="[0, 2n]",
     cost="O(n^2 d) time, O(block n) memory",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
+from diversity.metrics._drawn import Bounded, farthest_of, mean
 from diversity.metrics._pairwise import farthest, unit
-from diversity.types import Metric
+from diversity.types import DrawnRows, Metric
 
 
 def sum_diameter(x: ArrayLike) -> float:
@@ -20,9 +21,15 @@ def sum_diameter(x: ArrayLike) -> float:
     return float(farthest(unit(x, least=2)).sum())
 
 
+def from_drawn(drawn: DrawnRows) -> Bounded:
+    """The number of rows times the mean over drawn rows, each with the row that is farthest from it."""
+    return mean(drawn, drawn.n * farthest_of(drawn)[0])
+
+
 METRIC = Metric(
     name="sum_diameter",
     function=sum_diameter,
+    from_drawn=from_drawn,
     formula="sum_i max_j d_ij, d = 1 - cos",
     range="[0, 2n]",
     cost="O(n^2 d) time, O(block n) memory",

@@ -86,6 +86,8 @@ def each_once(metrics: Sequence[str], estimator: Estimator = "auto") -> list[Ask
 class Draws:
     """How rows are drawn: `rows` of each mixture for metrics of rows, from `seed`; `resamples` of a bootstrap, or 0.
 
+    With `all_rows` each row that is drawn is compared with all rows, which are read from the disk or from memory, in
+    place of those drawn beside it: for the metrics that can do that (`Metric.from_drawn`).
     `reference` is the task that metrics of a reference compare with, all of them where it is None. Raises InputError for
     fewer than 1 row, fewer than 100 resamples, and a seed that is negative or above 2^63 - 1.
     """
@@ -94,6 +96,7 @@ class Draws:
     seed: int = 0
     reference: str | None = None
     resamples: int = 0
+    all_rows: bool = False
 
     def __post_init__(self) -> None:
         if self.rows < 1:
@@ -104,3 +107,7 @@ class Draws:
             raise InputError(f"expected at least {LEAST} resamples of a bootstrap, found {self.resamples}")
         if self.resamples > MOST:
             raise InputError(f"expected at most {MOST:,} resamples of a bootstrap, found {self.resamples:,}")
+        if self.resamples and self.all_rows:
+            raise InputError(
+                "expected a bootstrap or all_rows, found both: what is drawn has an interval in closed form"
+            )

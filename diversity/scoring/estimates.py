@@ -1,4 +1,7 @@
-"""Three ways to value a metric for mixtures: exactly from moments, on rows drawn by weight, and rarefied to a common n."""
+"""Ways to value a metric for mixtures.
+
+Exactly from moments; on rows drawn by weight; of all rows, by those drawn from them; and rarefied to a common n.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from tqdm import tqdm
 
 from diversity.moments import in_threads, largest_remainders, single_threaded
 from diversity.scoring import bootstrap
+from diversity.scoring.all_rows import AllRows
 from diversity.scoring.asked import Asked, Draws
 from diversity.scoring.embedded import EmbeddedTasks
 from diversity.types import Z95, Array, Influence, InputError, Metric
@@ -50,6 +54,8 @@ def of_mixtures(
     errors = standard_errors(space, weights, closed)
 
     def estimate(a: Asked) -> Estimate:
+        if draws.all_rows and a.metric.mixtures is None and a.metric.from_drawn is not None:
+            return of_all_rows(space, weights, a, draws, intervals=intervals)
         if a.metric.mixtures is None:
             return on_rows(space, weights, a, draws, intervals=intervals)
         values = of_moments(space, weights, a, errors.get(a.name))
@@ -221,6 +227,32 @@ def on_rows(space: EmbeddedTasks, weights: Array, asked: Asked, draws: Draws, *,
             half = T95 * _jackknife(value_of, drawn, metric) if intervals else np.nan
             results.append((value, value - half, value + half, n))
     return _estimate(results, "rows")
+
+
+def of_all_rows(
+    space: EmbeddedTasks, weights: Array, asked: Asked, draws: Draws, *, intervals: bool = True
+) -> Estimate:
+    """Values of a metric for all rows of a mixture, by rows drawn from them that are each compared with all.
+
+    A mixture has as many rows as its tasks have at these weights. The interval is for the drawing: it holds the value of
+    all rows 95 times in 100, at their number. That of an `extreme` is of bounds, which hold always. Raises InputError
+    for a mixture of fewer than 2 rows, and for tasks some of whose rows are not at hand.
+    """
+    metric, sizes = asked.metric, space.stacked.n.astype(int)
+    assert metric.from_drawn is not None
+    results = []
+    for w in tqdm(weights, desc=f"{metric.name} of all rows", unit="mixture", delay=2, disable=None, leave=False):
+        generator = np.random.default_rng(draws.seed)
+        whole = AllRows.of(space, composition(w, sizes, int(sizes.sum())), generator)
+        if len(whole) < 2:
+            raise InputError(f"expected at least 2 rows for {asked.name} of all rows, found {len(whole)}")
+        reference = None
+        if metric.takes == "reference":
+            chosen = [draws.reference in (None, name) for name in space.stacked.names]
+            reference = AllRows.of(space, np.where(chosen, sizes[chosen].min(), 0), generator)
+        value, low, high = metric.from_drawn(whole.drawn(draws.rows, generator, reference), **asked.options)
+        results.append((value, *((low, high) if intervals else (np.nan, np.nan)), len(whole)))
+    return _estimate(results, "sampled")
 
 
 def _jackknife(value_of: Callable[[Indices], float], drawn: Indices, metric: Metric) -> float:

@@ -58,12 +58,15 @@ def score(
     a list, a Series or any iterable; or tasks that are embedded already. The mixture is
     all of them with equal weights, or those in `mixtures`, or all subsets. A metric of moments is exact over all rows:
     `estimator` U leaves the pairs of a row with itself out and does not depend on the number of rows; `auto` is U where a
-    metric has it, else V. Another metric is computed on `draws.rows` rows drawn by weight (estimator `rows`). With
-    `rarefy`, every metric is computed on so many rows, the mean of several draws, once for each number given.
+    metric has it, else V. Another metric is computed on `draws.rows` rows drawn by weight (estimator `rows`): many change
+    with the number of rows. With `draws.all_rows` it is that of all rows, whatever their number, by comparing each of those
+    drawn with all (estimator `sampled`), where a metric has that form (`Metric.from_drawn`). With `rarefy`, every metric is
+    computed on so many rows, the mean of several draws, once for each number given.
 
     `low` and `high` are a 95 % interval for the sampling of rows, taken as independent (delta method; jackknife for
     `rows`; the range of the draws for `rarefied`), or from `draws.resamples` resamples (see `diversity.scoring.bootstrap`:
-    all rows drawn with replacement for metrics of moments, halves without for the others); `n` is the number of rows.
+    all rows drawn with replacement for metrics of moments, halves without for the others). For `sampled` it is for the
+    drawing alone, about the value of all rows; of diameter and bottleneck it is bounds. `n` is the number of rows.
 
     Parameters
     ----------
@@ -134,6 +137,8 @@ def sizes_of(rarefy: Sequence[int], draws: Draws) -> list[int]:
         raise InputError(f"expected each number of rows to rarefy to once, found {repeated[0]} twice")
     if sizes and draws.resamples:
         raise InputError("expected rarefy or bootstrap, found both: what is rarefied has the range of its draws")
+    if sizes and draws.all_rows:
+        raise InputError("expected rarefy or all_rows, found both: what is rarefied is of so many rows")
     return sizes
 
 
@@ -278,6 +283,8 @@ def contributions(
 
     if draws.resamples:
         raise InputError("expected no resamples, found some: Shapley values have their intervals in closed form")
+    if draws.all_rows:
+        raise InputError("expected contributions without all_rows: subsets are valued on equally many rows")
     asked = each_once(metrics, estimator)
     given = [parse_mixture(mixture) if isinstance(mixture, str) else mixture] if mixture else []
     space = embedded_tasks(tasks, given, data, encoder)
@@ -328,6 +335,21 @@ def _attributed(
             "estimator": estimate.estimator,
         }
     )
+
+
+def of_few(scores: pd.DataFrame, space: EmbeddedTasks) -> str:
+    """Metrics that change with the number of rows, and are of fewer than a mixture has; empty where there are none."""
+    few = scores[scores["estimator"] == "rows"]
+    sizes = {name: task.moments.n for name, task in space.tasks.items()}
+    total = {
+        m: int(min(sizes[t] / w for t, w in zip(tasks, weights, strict=True) if w))
+        for m, tasks, weights in few[["mixture", "tasks", "weights"]].itertuples(index=False)
+    }
+    few = few[[n < total[m] for m, n in zip(few["mixture"], few["n"], strict=True)]]
+    names = [n for n in few["metric"].unique() if catalog.parse_metric(str(n))[0].size_dependent]
+    few = few[few["metric"].isin(names)]
+    most = max((total[m] for m in few["mixture"]), default=0)
+    return f"{', '.join(names)} is of {few['n'].max():,} of {most:,} rows" if names else ""
 
 
 def uneven(scores: pd.DataFrame) -> list[str]:

@@ -2,6 +2,7 @@
 
 from diversity.types.array import Z95 as Z95
 from diversity.types.array import Array as Array
+from diversity.types.drawn import DrawnRows as DrawnRows
 from diversity.types.embedding import Encoder as Encoder
 from diversity.types.embedding import Memo as Memo
 from diversity.types.embedding import Moments as Moments

@@ -113,6 +113,10 @@ class Metric:
     the moments of all rows, and by way of the mean over those that are kept. `options` are the numbers that may stand in the
     printed name; `unbiased(**options)` says whether it has a U estimator.
 
+    `from_drawn(drawn, **options)` gives the value of a set that outgrows memory and the ends of its 95 % interval, from rows
+    drawn from it (`DrawnRows`; from the reference, where the metric takes one), each compared with all rows of the set;
+    with all rows drawn it is the function's value. A metric that has it is a mean over rows, or says bounds.
+
     `aggregate` says how a set's value comes from its rows, which resampling has to know: a `sum` grows in proportion to their
     number, an `extreme` depends on very few of them; all else counts as a `mean`.
 
@@ -136,6 +140,7 @@ class Metric:
     spectral: Callable[..., Spectral | None] | None = None
     influence: Callable[..., Influence] | None = None
     sampled: bool = False
+    from_drawn: Callable[..., tuple[float, float, float]] | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     takes: Takes = "rows"
     invariant_to: frozenset[str] = frozenset()
