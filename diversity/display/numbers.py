@@ -45,6 +45,8 @@ def interval(low: float, high: float, *, points: bool = True) -> str:
 
     >>> interval(-1.0, 2.5), interval(1.00001, 1.00002), interval(-math.inf, math.inf), interval(-math.inf, 2.0)
     ('-1.0 to 2.5', '1.00001 to 1.00002', 'without bounds', 'up to 2.0')
+    >>> interval(-0.12, -0.032), interval(0.012, 2.5), interval(0.00001, 2.5)
+    ('-0.12 to -0.03', '0.01 to 2.50', '1e-05 to 2.5')
     """
     if math.isnan(low) or math.isnan(high):
         return "unknown"
@@ -53,6 +55,10 @@ def interval(low: float, high: float, *, points: bool = True) -> str:
     if math.isinf(low) or math.isinf(high):
         return f"up to {amount(high, points=points)}" if math.isinf(low) else f"{amount(low, points=points)} or more"
     ends = amount(low, points=points), amount(high, points=points)
+    smallest = min(abs(low) or math.inf, abs(high) or math.inf)
+    decimals = next((d for d in (2, 3) if smallest >= 0.5 * 10**-d), 0)
+    if points and smallest < 0.05 and decimals and max(abs(low), abs(high)) < 1e5:  # both to the same decimals
+        ends = (f"{low:.{decimals}f}" if low else "0", f"{high:.{decimals}f}" if high else "0")
     digits = 3
     while ends[0] == ends[1] and low != high and digits < 16:
         ends, digits = (number(low, digits), number(high, digits)), digits + 1
