@@ -131,7 +131,8 @@ def answer(fit: Fit, comparison: Comparison | str) -> Figure:
         plots.effect, table, rope=rope, detectable=fit.minimum_detectable_slope,
         xlabel=f"difference in {fit.outcome}, {unit} ({side} is better)",
     )  # fmt: skip
-    bars = f"Bars are {numbers.level(fit.alpha)} intervals; arrows go on beyond the axis." if len(rows) else ""
+    unbounded = any(math.isinf(end) for row in rows for end in row[2:])
+    bars = f"Bars are {numbers.level(fit.alpha)} intervals{'; arrows go on beyond the axis' if unbounded else ''}."
     return Figure(draw, f"{fit.sentence} {bars}", f"The effect, and 0. {bars}", "effect")
 
 
