@@ -127,8 +127,9 @@ def pairs(fit: Fit) -> pd.DataFrame:
     """The pairs of tasks, most diverse first, each with the rank of its outcome, and which one `propose` finds."""
     table = fit.tables["mixtures"].query("k == 2").sort_values("diversity", ascending=False, ignore_index=True)
     tasks = sorted({task for name in table["mixture"] for task in name.split("+")})
-    found = diversity.propose(tasks, METRIC, constraints=Constraints(tasks=2)).mixture.name
-    return table.assign(rank=table["outcome"].rank(ascending=False).astype(int), proposed=table["mixture"] == found)
+    found = diversity.propose(tasks, METRIC, constraints=Constraints(tasks=2)).mixture.tasks
+    proposed = [{*name.split("+")} == {*found} for name in table["mixture"]]
+    return table.assign(rank=table["outcome"].rank(ascending=False).astype(int), proposed=proposed)
 
 
 def by_target(results: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import json
 import sys
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from analyses.study import merge, sample
+from analyses.study import analyse, merge, sample
 from diversity import catalog
 from diversity.planning.plans import read_plan
 
@@ -118,3 +119,53 @@ def test_agreement_is_the_rank_correlation_of_the_same_pairs_and_seeds():
     assert row["pairs"] == 36
     assert row["spearman"] == pytest.approx(expected)
     assert row["low"] < expected < row["high"]
+
+
+def test_the_pair_that_propose_finds_is_marked_whatever_the_order_of_its_tasks():
+    table = pd.DataFrame(
+        {"mixture": ["squad_v2+hellaswag", "qqp+mnli", "qqp"], "k": [2, 2, 1], "diversity": [1.2, 1.4, 1.0]}
+    )
+    pairs = analyse.pairs(SimpleNamespace(tables={"mixtures": table.assign(outcome=[50.0, 51.0, 52.0])}))
+    assert pairs["mixture"].tolist() == ["qqp+mnli", "squad_v2+hellaswag"]
+    assert pairs["rank"].tolist() == [1, 2]
+    assert pairs["proposed"].tolist() == [False, True], (
+        "propose goes by the shipped moments: stories are farthest from passages"
+    )
+
+
+def test_facts_count_gains_runs_with_one_answer_and_specifications():
+    rng = np.random.default_rng(0)
+    rows = [
+        {"mixture": name, "target": target, "language": language, "metric": "accuracy", "value": value, "seed": seed}
+        for name in ("baseline", "mnli", "qqp")
+        for target in ("xnli", "tatoeba", "xquad", "mlqa", "tydiqa")
+        for language in ("de", "zh")
+        for seed in (1, 2)
+        for value in [100 / 3 if (name, target, seed) == ("qqp", "xnli", 2) else 50 + rng.normal()]
+    ]
+    scores = pd.DataFrame(
+        {
+            "mixture": ["mnli", "qqp"] * 2,
+            "metric": analyse.METRIC,
+            "encoder": ["a", "a", "b", "b"],
+            "value": [1, 2, 1, 3],
+        }
+    )
+    tables = {
+        "specifications": pd.DataFrame({"slope": [-1.0, 2, 3], "p": [0.01, 0.5, 0.04]}),
+        "influence": pd.DataFrame({"kind": ["task", "task", "target"], "slope": [-2.0, 1, 9]}),
+    }
+    results = pd.DataFrame([r | ({"metric": "f1"} if r["target"] in analyse.ONE_SEED else {}) for r in rows])
+    exact = results[results["metric"] == "f1"].assign(metric="exact_match")
+    facts = analyse.facts(pd.concat([results, exact]), scores, SimpleNamespace(tables=tables))
+    assert facts["runs"] == 3 * 5 * 2
+    assert facts["runs on XNLI with one answer"] == 1
+    mean = results.groupby(["mixture", "target"])["value"].mean().groupby("mixture").mean()
+    gains = (mean - mean["baseline"]).drop("baseline")
+    assert facts["lowest gain over the baseline"] == pytest.approx(gains.min())
+    assert facts["mixtures above the baseline"] == (gains > 0).sum()
+    assert facts["Kendall's tau of the diversities by both encoders"] == 1
+    assert facts[
+        ["specifications", "specifications with p < .05", "specifications with a positive slope"]
+    ].tolist() == [3, 2, 2]
+    assert facts[["lowest slope without a task", "highest slope without a task"]].tolist() == [-2, 1]
