@@ -141,6 +141,29 @@ def test_the_spread_of_seeds(results):
         diversity.plot(results[results["seed"] == 1], "seeds")
 
 
+def test_figures_of_results_draw_the_official_score_and_no_mean_of_all_metrics():
+    values = {
+        ("udpos", "f1"): 60.0,
+        ("udpos", "token_accuracy"): 90.0,
+        ("xquad", "exact_match"): 10.0,
+        ("xquad", "f1"): 20.0,
+    }
+    rows = [
+        {"mixture": name, "target": target, "language": "de", "seed": seed, "metric": metric, "value": value + gain}
+        for (target, metric), value in values.items()
+        for name, gain in ((None, 0.0), ("mnli", 4.0 if metric == "f1" else 0.0))
+        for seed in (1, 2)
+    ]
+    results = pd.DataFrame([*rows, {**rows[0], "mixture": "qqp", "value": np.nan}])
+    drawn = whole(diversity.plot(results)).axes[0]
+    assert sorted(float(t.get_text()) for t in drawn.texts) == [16, 62]
+    ax = whole(diversity.plot(results, "gains")).axes[0]
+    assert [x for line in ax.lines if line.get_marker() == "o" for x in line.get_xdata()] == [4, 2]
+    ax = whole(diversity.plot(results, "seeds")).axes[0]
+    assert [list(line.get_xdata()) for line in ax.lines] == [[37.5, 40.5], [37.5, 40.5]]
+    assert diversity.plot(results.drop(columns=["metric", "seed"]).dropna()).axes  # a table of one unnamed metric
+
+
 def test_every_mixture_by_its_number_of_tasks(scores):
     ax = whole(diversity.plot(scores[scores["encoder"] == "one"], "sizes")).axes[0]
     assert len(ax.collections[0].get_offsets()) == 15
