@@ -1,7 +1,8 @@
 """The whole study from its data: `python -m analyses.study DATA OUTPUT [--workers 2]`.
 
-Samples the data, runs the grid of plan.toml, collects its tables, analyses them, and tries merging of checkpoints. It takes
-about twenty hours of one processor; interrupted in any way, the same command goes on from there. Then: how far the grid is.
+Samples the data, runs the grid of plan.toml, collects its tables, analyses them, then scores random weights and merged
+checkpoints. It takes about twenty hours of one processor; interrupted in any way, the same command goes on from there, and
+says how far the grid is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 
 import diversity
-from analyses.study import analyse, merge
+from analyses.study import analyse, floors, merge
 from analyses.study.sample import sample
 from diversity import store
 
@@ -34,6 +35,7 @@ def main() -> None:
         sys.exit("\n".join(f"failed: {f['title']}: {f['message']} ({f['error']})" for f in status.failures))
     analyse.collect(grid, sampled)
     analyse.analyse()
+    floors.run(sampled, given.output / "floors")
     merge.run(sampled, given.output / "merged", seed=1)
 
 

@@ -278,8 +278,17 @@ def _of_metric(table: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, str]:
     return table[table["metric"] == (metric or known[0])], metric or known[0]
 
 
-def _sizes(table: pd.DataFrame, *, metric: str = "") -> Figure:
+def _of_encoder(table: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, str]:
+    """The same, where they are of one encoder: values of two are no sample of anything."""
     rows, name = _of_metric(table, metric)
+    encoders = sorted(rows["encoder"].dropna().unique()) if "encoder" in rows else []
+    if len(encoders) > 1:
+        raise InputError(f"expected scores of one encoder, found {', '.join(encoders)}: keep the rows of one")
+    return rows, name
+
+
+def _sizes(table: pd.DataFrame, *, metric: str = "") -> Figure:
+    rows, name = _of_encoder(table, metric)
     tasks = rows["tasks"] if "tasks" in rows else rows["mixture"]
     counts = [len(str(t).split("+")) if isinstance(t, str) else len(t) for t in tasks]
     return plots.sizes(rows.assign(k=counts), metric=name)
@@ -293,7 +302,7 @@ def _encoders(table: pd.DataFrame, *, metric: str = "") -> Figure:
 
 
 def _rarefaction(table: pd.DataFrame, *, metric: str = "") -> Figure:
-    rows, name = _of_metric(table, metric)
+    rows, name = _of_encoder(table, metric)
     if "n" not in rows or rows["n"].nunique() < 2:
         raise InputError(
             "expected scores of several numbers of texts, as score(..., rarefy=(100, 300, 1000)) gives them"

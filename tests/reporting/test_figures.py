@@ -169,6 +169,12 @@ def test_every_mixture_by_its_number_of_tasks(scores):
     assert len(ax.collections[0].get_offsets()) == 15
     assert list(ax.lines[0].get_xdata()) == [1, 2, 3, 4]
     assert ax.get_ylabel() == "cosine"
+    with pytest.raises(InputError, match="scores of one encoder, found one, two"):
+        diversity.plot(scores, "sizes")
+    two = pd.concat([scores.assign(n=n, estimator="rarefied", low=0.0, high=9.0) for n in (10, 20)])
+    with pytest.raises(InputError, match="scores of one encoder, found one, two"):
+        diversity.plot(two, "rarefaction")
+    assert diversity.plot(two[two["encoder"] == "one"]).axes
 
 
 def test_one_encoder_against_another(scores):
