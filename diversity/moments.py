@@ -18,6 +18,7 @@ from diversity.types import Array, InputError, Moments, TaskMoments
 
 CHUNK = 2048  # rows: at d = 384 a chunk in float64 is 6 MB, about a processor's cache
 PASS = 256  # rows where a chunk is read once or twice and no more
+FEW = 16  # rows that lie anywhere in a file
 
 
 def checked(x: ArrayLike) -> np.ndarray[Any, Any]:
@@ -97,6 +98,20 @@ def _factors(part: Array, start: int, normalize: bool) -> Array:
     if not squares.all():
         raise InputError(f"expected rows with a direction, found only zeros in row {start + int(np.argmin(squares))}")
     return np.asarray(1 / largest / np.sqrt(squares))
+
+
+def rows_at(x: ArrayLike, places: NDArray[np.intp]) -> np.ndarray[Any, Any]:
+    """Rows (m, d) of x at some places, as they are, a few at a time: a row of a memory-mapped file can map a MB around it.
+
+    >>> rows_at(np.eye(3), np.array([2, 0])).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    rows = checked(x)
+    chosen = np.empty((len(places), rows.shape[1]), dtype=rows.dtype)
+    for start in range(0, len(places), FEW):
+        chosen[start : start + FEW] = rows[places[start : start + FEW]]
+        _give_back(rows, 0, len(rows))
+    return chosen
 
 
 def _give_back(rows: np.ndarray[Any, Any], start: int, stop: int) -> None:

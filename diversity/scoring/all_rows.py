@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diversity.moments import CHUNK, checked, unit_chunks
+from diversity.moments import CHUNK, rows_at, unit_chunks
 from diversity.scoring.embedded import EmbeddedTask, EmbeddedTasks
 from diversity.types import Array, DrawnRows, InputError
 
@@ -41,7 +41,7 @@ class TaskPart:
 
     def at(self, places: NDArray[np.intp]) -> Array:
         """The unit rows (m, d) at some places of this part."""
-        chosen = checked(self.vectors)[places if self.kept is None else self.kept[places]]
+        chosen = rows_at(self.vectors, places if self.kept is None else self.kept[places])
         return np.concatenate([np.zeros((0, chosen.shape[1])), *unit_chunks(chosen, centre=self.centre)])
 
 

@@ -24,7 +24,7 @@ from diversity.display.numbers import count
 from diversity.display.summary import Shown, Summary
 from diversity.encoders import cache as vector_cache
 from diversity.encoders import language, registry, sentence
-from diversity.moments import checked, moments, packed, stack, unit_chunks, unpacked
+from diversity.moments import checked, moments, packed, rows_at, stack, unit_chunks, unpacked
 from diversity.results import display_name
 from diversity.types import Array, Encoder, InputError, Moments, Rows, Task, TaskMoments, check_list
 from diversity.version import __version__
@@ -153,7 +153,7 @@ def measured(
     whole = moments(rows, centre=centre)  # first: it names a bad row by its place
     chosen = np.random.default_rng(0).permutation(len(rows))[:keep]
     kept = tuple(texts[i] for i in chosen) if texts is not None else None
-    some = np.concatenate(list(unit_chunks(rows[chosen], centre=centre)))
+    some = np.concatenate(list(unit_chunks(rows_at(rows, chosen), centre=centre)))
     return EmbeddedTask(whole, some, dict(provenance or {}), kept, vectors, centre)
 
 

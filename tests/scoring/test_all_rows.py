@@ -1,5 +1,7 @@
 """Metrics of rows for all rows of a set, by some that are drawn and compared with all: values, intervals, memory."""
 
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -189,3 +191,28 @@ def test_what_is_of_few_rows_is_said():
     found = score.score(space, mixtures=["a", "a,b"], metrics=["mst", "cosine", "energy"], draws=Draws(rows=50))
     assert score.of_few(found, space) == "mst is of 50 of 800 rows"
     assert score.of_few(score.score(space, metrics=["mst"], draws=Draws(rows=800)), space) == ""
+
+
+RESIDENT = """
+import resource, sys
+import numpy as np
+from diversity.moments import rows_at
+
+x = np.load(sys.argv[1], mmap_mode="r")
+places = np.random.default_rng(0).permutation(len(x))[:4096]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+chosen = rows_at(x, places)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+assert np.array_equal(chosen, x[places])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are given back on Linux")
+def test_rows_drawn_from_a_file_do_not_make_it_resident(tmp_path):
+    """A row that is read can map a MB of the file around it: 4,096 of them mapped nearly all of it."""
+    file = np.lib.format.open_memmap(tmp_path / "x.npy", mode="w+", dtype=np.float32, shape=(400_000, 64))
+    file[:] = np.arange(64)
+    file.flush()
+    command = [sys.executable, "-c", RESIDENT, str(tmp_path / "x.npy")]
+    mib = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert mib < 50, "the file has 98 MiB"
