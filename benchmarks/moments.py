@@ -2,25 +2,31 @@
 
 First, float32 rows to moments beside the products of their chunks alone, in double and in single precision; the ways take
 turns, and medians of the rounds' ratios of processor time are printed. Then $N (10^6) rows of $D (256) dimensions, drawn by
-a seeded generator in place of a disk, through what `diversity measure` does with a shard: time without that of drawing,
-peak memory, and the error of the second moment in single precision.
+a seeded generator in place of a disk, in $SHARDS (4), through what `diversity measure` does with a shard, with products of
+$PRODUCTS (fp64): the rate of each shard without the time of drawing, peak memory, and what merging them in the other order
+changes.
 """
 
 from __future__ import annotations
 
+import functools
+import operator
 import os
 import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diversity import moments as ours
 from diversity.scoring import reduced
+from diversity.scoring.reduced import Products, Reduced
 
 N, D = int(float(os.environ.get("N", "1e6"))), int(os.environ.get("D", "256"))
+SHARDS, PRODUCTS = int(os.environ.get("SHARDS", "4")), cast(Products, os.environ.get("PRODUCTS", "fp64"))
 ROUNDS, BLOCK = int(os.environ.get("ROUNDS", "7")), 8192
 
 
@@ -63,27 +69,41 @@ def ratios() -> None:
         )
 
 
-def blocks(spent: list[float]) -> Iterator[tuple[NDArray[np.float32], int, int]]:
-    """Rows as a generator draws them; the time that it takes goes to `spent`."""
-    for number in range(-(-N // BLOCK)):
+def blocks(shard: int, spent: list[float]) -> Iterator[tuple[NDArray[np.float32], int, int]]:
+    """Rows of a shard as a generator draws them; the time that it takes goes to `spent`."""
+    rows = N * (shard + 1) // SHARDS - N * shard // SHARDS
+    for number in range(-(-rows // BLOCK)):
         start = time.process_time()
-        rows = np.random.default_rng([7, number]).standard_normal((min(BLOCK, N - number * BLOCK), D), np.float32)
+        block = np.random.default_rng([7, shard, number]).standard_normal(
+            (min(BLOCK, rows - number * BLOCK), D), np.float32
+        )
         spent.append(time.process_time() - start)
-        yield rows, 0, 0
+        yield block, 0, 0
 
 
 def main() -> None:
     """Print both."""
     ratios()
-    spent, before = list[float](), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.process_time()
-    done = reduced.reduced(blocks(spent), seed=0)
-    seconds = time.process_time() - start - sum(spent)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    shards, rates = list[Reduced](), list[float]()
+    for shard in range(SHARDS):
+        spent, start = list[float](), time.process_time()
+        shards.append(reduced.reduced(blocks(shard, spent), seed=shard, products=PRODUCTS))
+        rates.append(N / SHARDS / (time.process_time() - start - sum(spent)))
+        print(
+            f"shard {shard + 1} of {SHARDS}: {rates[-1]:,.0f} rows/s of processor time, without drawing them",
+            flush=True,
+        )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert done.moments is not None
+    one, other = (functools.reduce(operator.add, order) for order in (shards, shards[::-1]))
+    assert one.moments is not None
+    assert other.moments is not None
+    apart = np.abs(one.moments.second - other.moments.second).max()
+    assert np.array_equal(one.rows, other.rows)
     print(
-        f"{done.moments.n:,} rows of {D} dimensions reduced in {seconds:.0f} s of processor time ({N / seconds:,.0f} rows/s; "
-        f"drawing them {sum(spent):.0f} s); peak memory {peak / 2**20:.2f} GiB, before {before / 2**20:.2f}"
+        f"{one.moments.n:,} rows of {D} dimensions in {PRODUCTS}: {SHARDS / sum(1 / r for r in rates):,.0f} rows/s; peak "
+        f"memory {peak / 2**20:.2f} GiB, before {before / 2**20:.2f}; merged in the other order: entries within {apart:.0e}, "
+        "the same sample"
     )
 
 
