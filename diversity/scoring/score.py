@@ -340,12 +340,14 @@ def _attributed(
 def of_few(scores: pd.DataFrame, space: EmbeddedTasks) -> str:
     """Metrics that change with the number of rows, and are of fewer than a mixture has; empty where there are none."""
     few = scores[scores["estimator"] == "rows"]
+    if few.empty:
+        return ""
     sizes = {name: task.moments.n for name, task in space.tasks.items()}
     total = {
         m: int(min(sizes[t] / w for t, w in zip(tasks, weights, strict=True) if w))
         for m, tasks, weights in few[["mixture", "tasks", "weights"]].itertuples(index=False)
     }
-    few = few[[n < total[m] for m, n in zip(few["mixture"], few["n"], strict=True)]]
+    few = few[few["n"] < few["mixture"].map(total)]
     names = [n for n in few["metric"].unique() if catalog.parse_metric(str(n))[0].size_dependent]
     few = few[few["metric"].isin(names)]
     most = max((total[m] for m in few["mixture"]), default=0)

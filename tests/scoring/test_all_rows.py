@@ -191,6 +191,7 @@ def test_what_is_of_few_rows_is_said():
     found = score.score(space, mixtures=["a", "a,b"], metrics=["mst", "cosine", "energy"], draws=Draws(rows=50))
     assert score.of_few(found, space) == "mst is of 50 of 800 rows"
     assert score.of_few(score.score(space, metrics=["mst"], draws=Draws(rows=800)), space) == ""
+    assert score.of_few(score.score(space, metrics=["cosine"]), space) == "", "no metric of rows at all"
 
 
 RESIDENT = """
