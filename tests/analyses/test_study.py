@@ -34,6 +34,19 @@ def test_the_design_is_closed_and_question_answering_has_one_seed():
     assert not {*pilot.seeds} & {*plan.seeds}, "the seed of the pilot is not used again"
 
 
+def test_the_results_that_are_committed_are_cells_of_the_plan_each_once():
+    plan, results = read_plan(merge.PLAN), pd.read_parquet(analyse.HERE / "results.parquet")
+    names = {p.mixture.name if p.mixture.tasks else "baseline" for p in plan.mixtures}
+    assert set(results["mixture"]) <= names
+    assert not results.duplicated(["mixture", "target", "language", "metric", "seed"]).any()
+    assert set(results["status"]) == {"finished"}
+    assert results["value"].between(0, 100).all()
+    for target, rows in results.groupby("target"):
+        assert set(rows["seed"]) <= set(plan.seeds_of(target))
+        if languages := plan.settings("predict", target).get("languages"):
+            assert set(rows["language"]) == set(languages)
+
+
 def passage(number: int) -> dict:
     answer = {"text": f"word{number}", "answer_start": 0}
     question = {"id": "0", "question": f"Which is {number}?", "answers": [answer]}
