@@ -26,7 +26,7 @@ from diversity.planning.confounders import covariates
 from diversity.planning.plans import read_plan
 from diversity.scoring.propose import Constraints
 from diversity.stats.fit import Fit
-from diversity.studies.outcomes import read_outcomes
+from diversity.studies.outcomes import Outcomes, read_outcomes
 
 HERE = Path(__file__).parent
 PLAN = HERE / "plan.toml"
@@ -60,6 +60,7 @@ def collect(grid: Path, data: Path, output: Path = HERE) -> None:
     store.write_table(pd.concat([first, second], ignore_index=True)[first.columns], output / "scores.csv")
     space = diversity.measure(list(plan.tasks), data=rows)
     tests = diversity.Rows(data, split="test,dev", limit=plan.diversity["sample"])
+    # the likeness is to targets that have English text: the encoder reads no other
     in_english = [target for target in plan.targets if target not in RETRIEVAL]
     targets = diversity.measure(in_english, data=tests).tasks
     shares = np.array([[float(t in m.tasks) / len(m.tasks) for t in space.stacked.names] for m in mixtures])
@@ -132,7 +133,7 @@ def pairs(fit: Fit) -> pd.DataFrame:
     return table.assign(rank=table["outcome"].rank(ascending=False).astype(int), proposed=proposed)
 
 
-def by_target(results: pd.DataFrame) -> pd.DataFrame:
+def by_target(results: pd.DataFrame | Outcomes) -> pd.DataFrame:
     """The official score of each mixture, target and seed (seeds are text): the mean of its languages."""
     runs = read_outcomes(results).runs
     return runs.groupby(["mixture", "target", "seed"], as_index=False)["value"].mean()
@@ -140,10 +141,11 @@ def by_target(results: pd.DataFrame) -> pd.DataFrame:
 
 def facts(results: pd.DataFrame, scores: pd.DataFrame, fit: Fit) -> pd.Series[float]:
     """What a reader may ask besides the slopes; differences and standard deviations in points."""
-    runs = by_target(results).pivot(index=["mixture", "seed"], columns="target", values="value")
+    read = read_outcomes(results)
+    runs = by_target(read).pivot(index=["mixture", "seed"], columns="target", values="value")
     means = runs.groupby("mixture").mean()
     gains = (means.mean(axis=1) - means.loc["baseline"].mean()).drop("baseline")
-    xnli = read_outcomes(results).runs.query("target == 'xnli'")
+    xnli = read.runs.query("target == 'xnli'")
     one_answer = xnli.groupby(["mixture", "seed"])["value"].agg(lambda v: bool(np.allclose(v, 100 / 3, atol=0.01)))
     seeds = runs.drop(columns=list(ONE_SEED)).mean(axis=1)
     diversities = scores[scores["metric"] == METRIC].pivot(index="mixture", columns="encoder", values="value")
@@ -167,6 +169,12 @@ def facts(results: pd.DataFrame, scores: pd.DataFrame, fit: Fit) -> pd.Series[fl
     return pd.Series(values, dtype=float, name="value").rename_axis("fact")
 
 
+def save(table: pd.DataFrame, name: str, folder: Path = HERE) -> None:
+    """Write `tables/NAME.csv`."""
+    (folder / "tables").mkdir(exist_ok=True)
+    store.write_table(table, folder / "tables" / f"{name}.csv")
+
+
 def analyse(folder: Path = HERE) -> None:
     """Write the tables and the report."""
     results, scores = tables(folder)
@@ -182,9 +190,8 @@ def analyse(folder: Path = HERE) -> None:
         "targets": by_target(results).pivot_table("value", "mixture", "target").reset_index(),
         "facts": facts(results, scores, fit).reset_index(),
     }
-    (folder / "tables").mkdir(exist_ok=True)
     for name, table in written.items():
-        store.write_table(table, folder / "tables" / f"{name}.csv")
+        save(table, name, folder)
     print(fit.sentence, comparison.sentence, sep="\n")
     diversity.report(results, scores, metric=METRIC, output=folder / "report" / "report.html", analysis=asked())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analyses.study.analyse import HERE, PLAN, by_target
+from analyses.study.analyse import HERE, PLAN, by_target, save
 from analyses.study.merge import score
 from diversity import store
 from diversity.encoders.pretrained import load_model
@@ -43,8 +43,7 @@ def run(data: Path, output: Path) -> None:
     trained = runs[(runs["mixture"] == "baseline") & (runs["seed"] == str(SEED))]
     table = random[["target", "value"]].merge(trained[["target", "value"]], on="target", suffixes=(", random", ""))
     table.columns = ["target", "random weights", "baseline"]
-    (HERE / "tables").mkdir(exist_ok=True)
-    store.write_table(table, HERE / "tables" / "floors.csv")
+    save(table, "floors")
     print(table.round(1).to_string(index=False))
 
 

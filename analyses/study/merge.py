@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import stats
 
 import diversity
-from analyses.study.analyse import HERE, PLAN, by_target
+from analyses.study.analyse import HERE, PLAN, by_target, save
 from diversity import store
 from diversity.planning.plans import parse_plan, read_plan
 from diversity.types import Mixture
@@ -108,9 +108,8 @@ def run(data: Path, output: Path, seed: int) -> None:
         runs.append(table.assign(mixture=pair.name, tasks="+".join(pair.tasks)))
     merged = by_target(pd.concat(runs, ignore_index=True))
     table = agreement(merged, by_target(pd.read_parquet(HERE / "results.parquet")))
-    (HERE / "tables").mkdir(exist_ok=True)
-    store.write_table(merged, HERE / "tables" / "merged.csv")
-    store.write_table(table, HERE / "tables" / "agreement.csv")
+    save(merged, "merged")
+    save(table, "agreement")
     print(table.round(2).to_string(index=False))
 
 

@@ -158,9 +158,7 @@ def score(
         )
         for s in spaces
     ]  # fmt: skip
-    _score_notes(spaces[0], mixtures, bad, scoring.uneven(tables[0]))
-    if few := scoring.of_few(tables[0], spaces[0]):
-        note(f"note: {few}: it changes with that number; --rarefy 250,500,1000 shows how")
+    _score_notes(spaces[0], mixtures, bad, tables[0])
     if plot is not None:
         from diversity.reporting import plots, style
         from diversity.scoring.plane import plane
@@ -212,14 +210,17 @@ def _task_names(tasks: list[str], mixtures: list[Any], own: list[str], all_subse
     return names
 
 
-def _score_notes(space: EmbeddedTasks, mixtures: Sequence[Any], bad: list[BadRow] | None, uneven: list[str]) -> None:
+def _score_notes(space: EmbeddedTasks, mixtures: Sequence[Any], bad: list[BadRow] | None, scores: pd.DataFrame) -> None:
+    from diversity.scoring import score as scoring
     from diversity.scoring.mixtures import overlaps
     from diversity.types import Mixture
 
     if shared := sorted({o for m in mixtures or [Mixture.of(sorted(space.tasks))] for o in overlaps(m)}):
         note(f"note: some rows count twice: {', '.join(shared)}")
     task_notes(space)
-    if uneven:
+    if uneven := scoring.uneven(scores):
         note(f"note: {'; '.join(uneven)}: compare equal numbers with --rarefy")
     if bad:
         note(f"note: {len(bad)} bad rows were passed over, the first: {bad[0]}")
+    if few := scoring.of_few(scores, space):
+        note(f"note: {few}: it changes with that number; --rarefy 250,500,1000 shows how")

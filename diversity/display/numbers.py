@@ -56,8 +56,8 @@ def interval(low: float, high: float, *, points: bool = True) -> str:
         return f"up to {amount(high, points=points)}" if math.isinf(low) else f"{amount(low, points=points)} or more"
     ends = amount(low, points=points), amount(high, points=points)
     smallest = min(abs(low) or math.inf, abs(high) or math.inf)
-    decimals = next((d for d in (2, 3) if smallest >= 0.5 * 10**-d), 0)
-    if points and smallest < 0.05 and decimals and max(abs(low), abs(high)) < 1e5:  # both to the same decimals
+    if points and 0.0005 <= smallest < 0.05 and max(abs(low), abs(high)) < 1e5:  # both to the same decimals
+        decimals = 2 if smallest >= 0.005 else 3
         ends = (f"{low:.{decimals}f}" if low else "0", f"{high:.{decimals}f}" if high else "0")
     digits = 3
     while ends[0] == ends[1] and low != high and digits < 16:

@@ -25,7 +25,7 @@ def dcscore(x: ArrayLike, *, tau: float = 1.0) -> float:
     (1.462117, 2.0)
     """
     tau = OPTIONS["tau"].checked("tau", tau)
-    rows = unit(x, dtype=np.float32 if tau >= 0.1 else np.float64)  # 1/tau magnifies rounding
+    rows = unit(x, dtype=_precision(tau))
     rows *= 1 / np.sqrt(tau)
     sums = np.zeros(len(rows))
     for part, block in upper(rows):
@@ -37,11 +37,16 @@ def dcscore(x: ArrayLike, *, tau: float = 1.0) -> float:
 def from_drawn(drawn: DrawnRows, *, tau: float) -> Bounded:
     """The number of rows times the mean share of a drawn row itself in the softmax over all rows."""
     sums = np.zeros(len(drawn.rows))
-    for _, block, _ in products_of(drawn, np.float32 if tau >= 0.1 else np.float64):
+    for _, block, _ in products_of(drawn, _precision(tau)):
         block -= 1
         block /= tau
         sums += np.exp(block, out=block) @ np.ones(block.shape[1], dtype=block.dtype)
     return mean(drawn, drawn.n / sums)
+
+
+def _precision(tau: float) -> type[np.float32 | np.float64]:
+    """Single where it is enough: 1/tau magnifies rounding."""
+    return np.float32 if tau >= 0.1 else np.float64
 
 
 METRIC = Metric(

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from diversity.metrics._drawn import Bounded, distances_of, mean
 from diversity.metrics._pairwise import to_distances, unit, upper
-from diversity.types import DrawnRows, Metric, Option
+from diversity.types import Array, DrawnRows, Metric, Option
 
 OPTIONS = {
     "power": Option(float, 1.0, above=True),
@@ -30,8 +30,7 @@ def energy(x: ArrayLike, *, power: float = 1, floor: float = 1e-6) -> float:
     rows = unit(x, least=2)
     n, total = len(rows), 0.0
     for part, block in upper(rows):
-        np.maximum(to_distances(block), floor, out=block)
-        np.reciprocal(block, out=block) if power == 1 else np.power(block, -power, out=block)
+        _inverse(to_distances(block), power, floor)
         block[np.tril_indices(part.stop - part.start)] = 0  # each pair once: the later row of it
         total += float(block.sum())
     return -total / (n * (n - 1) / 2)
@@ -41,10 +40,14 @@ def from_drawn(drawn: DrawnRows, *, power: float, floor: float) -> Bounded:
     """Mean over drawn rows of what each has with all others. Where few rows have duplicates the interval is too short."""
     total = np.zeros(len(drawn.rows))
     for block in distances_of(drawn, np.inf):
-        np.maximum(block, floor, out=block)
-        np.reciprocal(block, out=block) if power == 1 else np.power(block, -power, out=block)
-        total += block.sum(axis=1)
+        total += _inverse(block, power, floor).sum(axis=1)
     return mean(drawn, -total / (drawn.n - 1))
+
+
+def _inverse(block: Array, power: float, floor: float) -> Array:
+    """max(distances, floor)^-power, in place."""
+    np.maximum(block, floor, out=block)
+    return np.reciprocal(block, out=block) if power == 1 else np.power(block, -power, out=block)
 
 
 METRIC = Metric(

@@ -54,10 +54,9 @@ def of_mixtures(
     errors = standard_errors(space, weights, closed)
 
     def estimate(a: Asked) -> Estimate:
-        if draws.all_rows and a.metric.mixtures is None and a.metric.from_drawn is not None:
-            return of_all_rows(space, weights, a, draws, intervals=intervals)
         if a.metric.mixtures is None:
-            return on_rows(space, weights, a, draws, intervals=intervals)
+            of_rows = of_all_rows if draws.all_rows and a.metric.from_drawn is not None else on_rows
+            return of_rows(space, weights, a, draws, intervals=intervals)
         values = of_moments(space, weights, a, errors.get(a.name))
         return values.bootstrapped(replicates[a.name]) if a.name in replicates else values
 

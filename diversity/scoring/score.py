@@ -343,15 +343,19 @@ def of_few(scores: pd.DataFrame, space: EmbeddedTasks) -> str:
     if few.empty:
         return ""
     sizes = {name: task.moments.n for name, task in space.tasks.items()}
-    total = {
-        m: int(min(sizes[t] / w for t, w in zip(tasks, weights, strict=True) if w))
-        for m, tasks, weights in few[["mixture", "tasks", "weights"]].itertuples(index=False)
-    }
+    total = {}
+    for mixture, tasks, weights in few[["mixture", "tasks", "weights"]].itertuples(index=False):
+        available = np.array([sizes[task] for task in tasks])
+        total[mixture] = int(estimates.composition(np.array(weights), available, int(available.sum())).sum())
     few = few[few["n"] < few["mixture"].map(total)]
     names = [n for n in few["metric"].unique() if catalog.parse_metric(str(n))[0].size_dependent]
     few = few[few["metric"].isin(names)]
     most = max((total[m] for m in few["mixture"]), default=0)
-    return f"{', '.join(names)} is of {few['n'].max():,} of {most:,} rows" if names else ""
+    return (
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} of {few['n'].max():,} of {most:,} rows"
+        if names
+        else ""
+    )
 
 
 def uneven(scores: pd.DataFrame) -> list[str]:

@@ -190,6 +190,8 @@ def test_what_is_of_few_rows_is_said():
     space = diversity.from_arrays({"a": rows(600), "b": rows(400)})
     found = score.score(space, mixtures=["a", "a,b"], metrics=["mst", "cosine", "energy"], draws=Draws(rows=50))
     assert score.of_few(found, space) == "mst is of 50 of 800 rows"
+    two = score.score(space, mixtures=["b"], metrics=["mst", "sum_bottleneck"], draws=Draws(rows=50))
+    assert score.of_few(two, space) == "mst, sum_bottleneck are of 50 of 400 rows"
     assert score.of_few(score.score(space, metrics=["mst"], draws=Draws(rows=800)), space) == ""
     assert score.of_few(score.score(space, metrics=["cosine"]), space) == "", "no metric of rows at all"
 
