@@ -1,8 +1,8 @@
 """The whole study from its data: `python -m analyses.study DATA OUTPUT [--workers 2]`.
 
-Samples the data, runs the grid of plan.toml, collects its tables, analyses them, then scores random weights and merged
-checkpoints. It takes about twenty hours of one processor; interrupted in any way, the same command goes on from there, and
-says how far the grid is.
+Samples the data, runs the grid of plan.toml, collects its tables, scores random weights, analyses all of it, then scores
+merged checkpoints. It takes about twenty hours of one processor. Interrupted in any way, the same command goes on from
+there, and says how far the grid is.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def main() -> None:
     if not status.done:
         sys.exit("\n".join(f"failed: {f['title']}: {f['message']} ({f['error']})" for f in status.failures))
     analyse.collect(grid, sampled)
-    analyse.analyse()
     floors.run(sampled, given.output / "floors")
+    analyse.analyse()
     merge.run(sampled, given.output / "merged", seed=1)
 
 

@@ -9,6 +9,8 @@ With a finished grid and its data, `collect` first writes `results.parquet`, `sc
 - `specifications.csv`: every metric of both encoders, for each outcome and set of covariates;
 - `pairs.csv`: the pairs in the order of their diversity, how each did, and the most diverse one that `propose` finds;
 - `targets.csv`: each mixture's mean of each target; `facts.csv`: what else a reader may ask, a number each.
+
+The answer and what it rests on are written into README.md.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 import diversity
+from analyses.study import witness, write_up
 from diversity import store
 from diversity.planning.confounders import covariates
 from diversity.planning.plans import read_plan
@@ -146,6 +149,7 @@ def facts(results: pd.DataFrame, scores: pd.DataFrame, fit: Fit) -> pd.Series[fl
     means = runs.groupby("mixture").mean()
     gains = (means.mean(axis=1) - means.loc["baseline"].mean()).drop("baseline")
     xnli = read.runs.query("target == 'xnli'")
+    foreign = xnli[(xnli["mixture"] == "baseline") & (xnli["language"] != "en")]
     one_answer = xnli.groupby(["mixture", "seed"])["value"].agg(lambda v: bool(np.allclose(v, 100 / 3, atol=0.01)))
     seeds = runs.drop(columns=list(ONE_SEED)).mean(axis=1)
     diversities = scores[scores["metric"] == METRIC].pivot(index="mixture", columns="encoder", values="value")
@@ -155,6 +159,8 @@ def facts(results: pd.DataFrame, scores: pd.DataFrame, fit: Fit) -> pd.Series[fl
         "runs": runs.notna().sum().sum(),
         "runs on XNLI with one answer": one_answer.sum(),
         "mixtures above the baseline": (gains > 0).sum(),
+        "baseline on XNLI outside English": foreign["value"].mean(),
+        "baseline on Tatoeba": means.loc["baseline", "tatoeba"],
         "lowest gain over the baseline": gains.min(),
         "highest gain over the baseline": gains.max(),
         "sd between mixtures": gains.std(),
@@ -166,7 +172,17 @@ def facts(results: pd.DataFrame, scores: pd.DataFrame, fit: Fit) -> pd.Series[fl
         "lowest slope without a task": without["slope"].min(),
         "highest slope without a task": without["slope"].max(),
     }
-    return pd.Series(values, dtype=float, name="value").rename_axis("fact")
+    return pd.Series(values, dtype=float)
+
+
+def by_other_means(results: pd.DataFrame, scores: pd.DataFrame, encoder: str) -> pd.Series[float]:
+    """The declared test's p, and that given what the constituents do as single tasks, without the toolkit's statistics."""
+    means = by_target(results).groupby(["mixture", "target"])["value"].mean().groupby("mixture").mean()
+    rows = scores[(scores["metric"] == METRIC) & (scores["encoder"] == encoder)]
+    members = rows["tasks"].str.get_dummies("+").to_numpy().astype(bool)
+    x, y = rows["value"].to_numpy(), means[rows["mixture"]].to_numpy()
+    named = {"p by other means": False, "p by other means, given members": True}
+    return pd.Series({name: witness.p_value(members, x, y, fixed=fixed) for name, fixed in named.items()})
 
 
 def save(table: pd.DataFrame, name: str, folder: Path = HERE) -> None:
@@ -180,6 +196,7 @@ def analyse(folder: Path = HERE) -> None:
     results, scores = tables(folder)
     fit, of_outcomes = outcomes(results, scores)
     comparison = diversity.compare(results, scores, metric=METRIC, analysis=asked())
+    known = pd.concat([facts(results, scores, fit), by_other_means(results, scores, fit.encoder)])
     written = {
         "outcomes": of_outcomes,
         "comparison": comparison.to_frame(),
@@ -188,11 +205,17 @@ def analyse(folder: Path = HERE) -> None:
         "targets_by_metric": fit.tables["targets_by_metric"],
         "pairs": pairs(fit),
         "targets": by_target(results).pivot_table("value", "mixture", "target").reset_index(),
-        "facts": facts(results, scores, fit).reset_index(),
+        "facts": known.rename("value").rename_axis("fact").reset_index(),
     }
     for name, table in written.items():
         save(table, name, folder)
-    print(fit.sentence, comparison.sentence, sep="\n")
+    sentences = [fit.sentence, comparison.sentence]
+    print(*sentences, sep="\n")
+    floors = {"floors": pd.read_csv(folder / "tables" / "floors.csv")}
+    seeds = sorted(results.loc[results["target"] == "xnli", "seed"].unique())
+    block = write_up.results(written | floors, sentences, seeds)
+    readme = folder / "README.md"
+    store.write(readme, write_up.written(readme.read_text("utf8"), block))
     diversity.report(results, scores, metric=METRIC, output=folder / "report" / "report.html", analysis=asked())
 
 

@@ -15,7 +15,8 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from analyses.study import analyse, merge, sample
+import diversity
+from analyses.study import analyse, merge, sample, witness, write_up
 from diversity import catalog
 from diversity.planning.plans import read_plan
 
@@ -182,3 +183,87 @@ def test_facts_count_gains_runs_with_one_answer_and_specifications():
         ["specifications", "specifications with p < .05", "specifications with a positive slope"]
     ].tolist() == [3, 2, 2]
     assert facts[["lowest slope without a task", "highest slope without a task"]].tolist() == [-2, 1]
+
+
+def test_the_second_program_gives_the_declared_tests_p():
+    rng = np.random.default_rng(3)
+    tasks = ["ccg", "cosmosqa", "mnli", "qqp", "squad_v1"]
+    sets = [*((t,) for t in tasks), *combinations(tasks, 2), tuple(tasks)]
+    worth = dict(zip(tasks, rng.normal(0, 2, len(tasks)), strict=True))
+    rows = [
+        {
+            "mixture": "+".join(s),
+            "target": "xnli",
+            "language": "de",
+            "metric": "accuracy",
+            "seed": 1,
+            "value": 50 + np.mean([worth[t] for t in s]) + rng.normal(),
+        }
+        for s in sets
+    ]
+    scores = pd.DataFrame(
+        {
+            "mixture": ["+".join(s) for s in sets],
+            "tasks": ["+".join(s) for s in sets],
+            "metric": analyse.METRIC,
+            "encoder": "a",
+            "value": [1.0 if len(s) == 1 else rng.uniform(1, len(s)) for s in sets],
+        }
+    )
+    results = pd.DataFrame(rows)
+    fit = diversity.fit(results, scores, metric=analyse.METRIC, analysis=diversity.Analysis("xnli"))
+    known = analyse.by_other_means(results, scores, "a")
+    assert known["p by other means"] == fit.p
+    assert known["p by other means, given members"] == fit.tables["members"].iloc[-1]["p"]
+    members = scores["tasks"].str.get_dummies("+").to_numpy().astype(bool)[1:]
+    with pytest.raises(ValueError, match="expected a closed design"):
+        witness.p_value(members, np.arange(len(members)) + 1.0, rng.normal(size=len(members)))
+
+
+def test_the_write_up_takes_its_numbers_from_the_tables_and_leaves_the_rest_of_the_page():
+    asked = ["declared: mean of the targets", "without data that stand in for others", "without targets of one seed"]
+    row = {"slope": -0.41, "low": -0.92, "high": 0.11, "p": 0.12, "detectable": 0.77, "slope given members": -0.3}
+    tables = {
+        "outcomes": pd.DataFrame([{"question": q, **row, "p given members": 0.25} for q in [*asked, "xnli"]]),
+        "pairs": pd.DataFrame(
+            {
+                "mixture": ["ccg+qqp", "mnli+qqp"],
+                "diversity": [1.9, 1.2],
+                "outcome": [40.0, 44.0],
+                "rank": [2, 1],
+                "proposed": [True, False],
+            }
+        ),
+        "floors": pd.DataFrame({"target": ["xnli", "tatoeba"], "random weights": [33.33, 2.05]}),
+        "facts": pd.DataFrame(
+            {
+                "fact": [
+                    "runs", "runs on XNLI with one answer", "mixtures above the baseline", "baseline on XNLI outside English",
+                    "baseline on Tatoeba", "lowest gain over the baseline", "highest gain over the baseline",
+                    "sd between mixtures", "sd between seeds", "Kendall's tau of the diversities by both encoders",
+                    "specifications", "specifications with p < .05", "specifications with a positive slope",
+                    "lowest slope without a task", "highest slope without a task", "p by other means",
+                    "p by other means, given members",
+                ],
+                "value": [846, 3, 12, 51.2, 58.9, -7.5, 1.6, 2.1, 0.4, 0.81, 144, 9, 60, -0.6, 0.2, 0.12, 0.25],
+            }
+        ),
+    }  # fmt: skip
+    block = write_up.results(tables, ["No clear effect."], [1, 2])
+    for said in (
+        "> No clear effect.",
+        "seeds 1 and 2",
+        "| XNLI | -0.41 | -0.92 to 0.11 | .12 | -0.30 | .25 | 0.77 |",
+        "`propose` finds ccg and qqp",
+        "number 1 of 2 by diversity, and number 2 by its outcome: 40.0",
+        "-7.5 to 1.6 points",
+        "gave one answer",
+        "An effect of 0.77 points",
+    ):
+        assert said in " ".join(block.split())
+    page = f"above\n{write_up.BEGIN}\nold\n{write_up.END}\nbelow\n"
+    once = write_up.written(page, block)
+    assert once.startswith("above\n")
+    assert once.endswith("\nbelow\n")
+    assert "old" not in once
+    assert write_up.written(once, block) == once

@@ -1,0 +1,166 @@
+"""What the study's README says of its results: every number from the tables, none by hand.
+
+`analyse` writes it between the two marks of README.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from diversity.display.numbers import p_value, probability
+
+BEGIN, END = "<!-- results: written by analyse.py -->", "<!-- end of results -->"
+TAU = "Kendall's tau of the diversities by both encoders"
+NAMES = {
+    "bucc2018": "BUCC", "mlqa": "MLQA", "panx": "PAN-X", "retrieval": "BUCC and Tatoeba", "tatoeba": "Tatoeba",
+    "tydiqa": "TyDi QA", "udpos": "UD-POS", "xnli": "XNLI", "xquad": "XQuAD",
+}  # fmt: skip
+
+
+def results(tables: Mapping[str, pd.DataFrame], sentences: Sequence[str], seeds: Sequence[int]) -> str:
+    """The answer, its table and the ten questions, as Markdown. `sentences` are those of the fit and of the comparison."""
+    read = Read(tables)
+    taken = " and ".join(str(seed) for seed in seeds)
+    lines = [
+        "## The answer",
+        "",
+        f"From {'seeds' if len(seeds) > 1 else 'seed'} {taken} of the plan (question answering has seed 1 alone).",
+        "",
+        *(f"> {sentence}\n" for sentence in sentences),
+        "Points for one standard deviation of diversity. Only the first row was declared; the others are uncorrected.",
+        "*Given its tasks*: once it is known what each task does alone.",
+        "",
+        *of_outcomes(tables["outcomes"]),
+        "",
+        *proposed(tables["pairs"]),
+        "",
+        "## Ten questions of a hostile reviewer",
+        "",
+        *(f"{number}. **{asked}** {said}" for number, (asked, said) in enumerate(questions(read), 1)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+class Read:
+    """The tables by name: a fact, a floor, the slope of a question."""
+
+    def __init__(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        self.facts: Mapping[str, float] = tables["facts"].set_index("fact")["value"].to_dict()
+        self.floors: Mapping[str, float] = tables["floors"].set_index("target")["random weights"].to_dict()
+        self.outcomes = tables["outcomes"].set_index("question")
+
+    def fact(self, name: str) -> str:
+        """In points, or as a ratio."""
+        return f"{self.facts[name]:.1f}"
+
+    def count(self, name: str) -> str:
+        """A whole number."""
+        return f"{self.facts[name]:.0f}"
+
+    def slope(self, question: str) -> str:
+        """The slope of a question, its interval and p."""
+        row = self.outcomes.loc[question]
+        return f"{row['slope']:.2f} ({row['low']:.2f} to {row['high']:.2f}, {p_value(row['p'])})"
+
+
+def of_outcomes(outcomes: pd.DataFrame) -> list[str]:
+    """The slope of every question, a row each."""
+    lines = [
+        "| outcome | slope | 95 % interval | p | given its tasks | p | detectable |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in outcomes.to_dict("records"):
+        cells = [
+            NAMES.get(row["question"], row["question"]),
+            f"{row['slope']:.2f}",
+            f"{row['low']:.2f} to {row['high']:.2f}",
+            probability(row["p"]),
+            f"{row['slope given members']:.2f}",
+            probability(row["p given members"]),
+            f"{row['detectable']:.2f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def proposed(pairs: pd.DataFrame) -> list[str]:
+    """How the pair did that `propose` finds."""
+    (row,) = pairs[pairs["proposed"]].to_dict("records")
+    place = int((pairs["diversity"] > row["diversity"]).sum()) + 1
+    names, outcomes = row["mixture"].replace("+", " and "), pairs["outcome"]
+    return [
+        f"`propose` finds {names} as the most diverse pair of the nine tasks. On the data of the study it is number {place}",
+        f"of {len(pairs)} by diversity, and number {row['rank']} by its outcome: {row['outcome']:.1f} points. The pairs have",
+        f"{outcomes.min():.1f} to {outcomes.max():.1f}, and a median of {outcomes.median():.1f}.",
+    ]
+
+
+def questions(read: Read) -> list[tuple[str, str]]:
+    """The ten questions, each with its answer."""
+    fact, count, slope = read.fact, read.count, read.slope
+    declared = read.outcomes.loc["declared: mean of the targets"]
+    return [
+        (
+            "The encoder was distilled from an English one. Is this cross-lingual transfer at all?",
+            f"The baseline has {fact('baseline on XNLI outside English')} % on XNLI outside English and "
+            f"{fact('baseline on Tatoeba')} % on Tatoeba; random weights have {read.floors['xnli']:.1f} and "
+            f"{read.floors['tatoeba']:.1f}. For XLM-R: cannot be said here.",
+        ),
+        (
+            "With such budgets nothing is learned.",
+            f"Mixtures are {fact('lowest gain over the baseline')} to {fact('highest gain over the baseline')} points from "
+            f"the baseline, {count('mixtures above the baseline')} of 46 above it. With full budgets: cannot be said here.",
+        ),
+        (
+            "The test sets stand in for others.",
+            "BUCC and TyDi QA do. Without them the slope is "
+            f"{slope('without data that stand in for others')}. PAWS-X: cannot be said here.",
+        ),
+        (
+            "Question answering has one seed.",
+            f"Without it the slope is {slope('without targets of one seed')}. On the other targets' mean, seeds of a mixture "
+            f"have a standard deviation of {read.facts['sd between seeds']:.2f}, mixtures one of "
+            f"{read.facts['sd between mixtures']:.2f} on all.",
+        ),
+        (
+            "One task makes the answer.",
+            f"Without each task in turn the slope is {read.facts['lowest slope without a task']:.2f} to "
+            f"{read.facts['highest slope without a task']:.2f}.",
+        ),
+        (
+            "You chose the metric.",
+            f"Before anything was trained. Of {count('specifications')} combinations of metric, encoder, outcome and "
+            f"covariates {count('specifications with p < .05')} have p < .05, uncorrected, and "
+            f"{count('specifications with a positive slope')} a positive slope.",
+        ),
+        (
+            "Another encoder would order the mixtures otherwise.",
+            "Kendall's tau of the diversities by MiniLM and by mini is "
+            f"{read.facts[TAU]:.2f}. Encoders of another family: cannot be said here.",
+        ),
+        (
+            "Runs that failed are not shown.",
+            f"All {count('runs')} are in the table. On XNLI, {count('runs on XNLI with one answer')} gave one answer to "
+            "everything; they count as they are.",
+        ),
+        (
+            "The p-value is wrong.",
+            "All 362,880 relabellings are tried. A second program of one page of numpy (`witness.py`) gives "
+            f"{p_value(read.facts['p by other means'])}, the toolkit {p_value(declared['p'])}; once each task's worth is "
+            f"known {p_value(read.facts['p by other means, given members'])} and {p_value(declared['p given members'])}. In "
+            "simulations without an effect on this design .043 to .055 of the p-values are below .05.",
+        ),
+        (
+            "It is too small to find anything.",
+            f"An effect of {declared['detectable']:.2f} points would be found four times in five. What counts as "
+            "practically none is 1 point.",
+        ),
+    ]
+
+
+def written(text: str, block: str) -> str:
+    """A page with what stands between the marks replaced."""
+    head, rest = text.split(BEGIN)
+    return f"{head}{BEGIN}\n\n{block}\n{END}{rest.split(END)[1]}"
