@@ -236,7 +236,8 @@ PAGES = {
     "tasks.md": tasks,
     "commands.md": commands,
     "simulations.md": lambda: analysis("simulation", "Simulations: do the tests keep their level?"),
-    "grid.md": lambda: analysis("grid", "Results of a small real grid"),
+    "grid.md": lambda: analysis("grid", "A small grid, for examples"),
+    "study.md": lambda: analysis("study", "The study: plan, tables, questions"),
 }
 
 

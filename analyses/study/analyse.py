@@ -119,12 +119,12 @@ def outcomes(results: pd.DataFrame, scores: pd.DataFrame) -> tuple[Fit, pd.DataF
         **{str(target): (results, asked(str(target))) for target in sorted(results["target"].unique())},
         **{f"given {name}": (results, asked(covariates=(name,))) for name in CONFOUNDERS.values()},
     }
+    declared, *_ = questions
     fits = {
-        question: diversity.fit(rows, scores, metric=METRIC, analysis=analysis)
+        question: diversity.fit(rows, scores, metric=METRIC, analysis=analysis, details=question == declared)
         for question, (rows, analysis) in questions.items()
     }
-    declared = next(iter(fits.values()))
-    return declared, pd.DataFrame([slope(question, fit) for question, fit in fits.items()])
+    return fits[declared], pd.DataFrame([slope(question, fit) for question, fit in fits.items()])
 
 
 def pairs(fit: Fit) -> pd.DataFrame:
@@ -193,10 +193,12 @@ def save(table: pd.DataFrame, name: str, folder: Path = HERE) -> None:
 
 def analyse(folder: Path = HERE) -> None:
     """Write the tables and the report."""
+    plan, _ = diversity.read_commitment(results=folder)
+    assert plan is not None, "the plan was frozen before there were results"
     results, scores = tables(folder)
     fit, of_outcomes = outcomes(results, scores)
     comparison = diversity.compare(results, scores, metric=METRIC, analysis=asked())
-    known = pd.concat([facts(results, scores, fit), by_other_means(results, scores, fit.encoder)])
+    known = pd.concat([facts(results, scores, fit), by_other_means(results, scores, plan.declared.encoder)])
     written = {
         "outcomes": of_outcomes,
         "comparison": comparison.to_frame(),

@@ -12,6 +12,7 @@ import pandas as pd
 from diversity.display.numbers import p_value, probability
 
 BEGIN, END = "<!-- results: written by analyse.py -->", "<!-- end of results -->"
+NONE = 1.0  # points a standard deviation, as the plan declares
 TAU = "Kendall's tau of the diversities by both encoders"
 NAMES = {
     "bucc2018": "BUCC", "mlqa": "MLQA", "panx": "PAN-X", "retrieval": "BUCC and Tatoeba", "tatoeba": "Tatoeba",
@@ -22,7 +23,8 @@ NAMES = {
 def results(tables: Mapping[str, pd.DataFrame], sentences: Sequence[str], seeds: Sequence[int]) -> str:
     """The answer, its table and the ten questions, as Markdown. `sentences` are those of the fit and of the comparison."""
     read = Read(tables)
-    taken = " and ".join(str(seed) for seed in seeds)
+    *first, last = (str(seed) for seed in seeds)
+    taken = f"{', '.join(first)} and {last}" if first else last
     lines = [
         "## The answer",
         "",
@@ -101,6 +103,10 @@ def questions(read: Read) -> list[tuple[str, str]]:
     """The ten questions, each with its answer."""
     fact, count, slope = read.fact, read.count, read.slope
     declared = read.outcomes.loc["declared: mean of the targets"]
+    inside = max(-declared["low"], declared["high"]) < NONE
+    within = (
+        "lies within it: a larger effect is ruled out" if inside else "goes beyond it: such an effect is not ruled out"
+    )
     return [
         (
             "The encoder was distilled from an English one. Is this cross-lingual transfer at all?",
@@ -142,20 +148,20 @@ def questions(read: Read) -> list[tuple[str, str]]:
         ),
         (
             "Runs that failed are not shown.",
-            f"All {count('runs')} are in the table. On XNLI, {count('runs on XNLI with one answer')} gave one answer to "
-            "everything; they count as they are.",
+            f"All {count('runs')} are in the table. The number of those on XNLI that give one answer to everything is "
+            f"{count('runs on XNLI with one answer')}; they count as they are.",
         ),
         (
             "The p-value is wrong.",
-            "All 362,880 relabellings are tried. A second program of one page of numpy (`witness.py`) gives "
-            f"{p_value(read.facts['p by other means'])}, the toolkit {p_value(declared['p'])}; once each task's worth is "
-            f"known {p_value(read.facts['p by other means, given members'])} and {p_value(declared['p given members'])}. In "
-            "simulations without an effect on this design .043 to .055 of the p-values are below .05.",
+            f"All 362,880 relabellings are tried; p is {declared['p']:.5f}. A second program of one page of numpy "
+            f"(`witness.py`) gives {read.facts['p by other means']:.5f}. Once each task's worth is known they have "
+            f"{declared['p given members']:.5f} and {read.facts['p by other means, given members']:.5f}. In simulations "
+            "without an effect on this design .043 to .055 of the p-values are below .05.",
         ),
         (
             "It is too small to find anything.",
-            f"An effect of {declared['detectable']:.2f} points would be found four times in five. What counts as "
-            "practically none is 1 point.",
+            f"An effect of {declared['detectable']:.2f} points would be found four times in five. Up to {NONE:g} point counts "
+            f"as practically none; the interval, {declared['low']:.2f} to {declared['high']:.2f}, {within}.",
         ),
     ]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diversity.cli._analysis import AnalysisOptions, grid_files, with_analysis
-from diversity.cli._common import metrics_in, note
+from diversity.cli._common import check_figure, metrics_in, note
 from diversity.cli._options import BootstrapOption, CovariatesOption, ResultsOption
 from diversity.cli._output import TablesWriter, check_folder, json_text, with_tables_writer, write_tables
 from diversity.cli._wide import AnyMetric, AnyScores, WideOptions, scores_for, with_wide
@@ -32,6 +32,10 @@ def fit(
     metric: AnyMetric = "",
     covariates: CovariatesOption = "",
     bootstrap: BootstrapOption = 1000,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="File of a figure to write, each mixture's diversity and outcome: .png, .svg or .pdf."),
+    ] = None,
     tables: Annotated[Path | None, typer.Option(hidden=True, help="Old: the tables as CSV.")] = None,
 ) -> None:
     """Test whether more diverse mixtures score higher.
@@ -40,7 +44,7 @@ def fit(
 
     diversity fit --results results.csv --scores scores.csv --metric "vendi(q=2)" --output fit.json
 
-    diversity fit --results results.csv --scores scores.csv --metric "vendi(q=2)" --outcome mean --output tables
+    diversity fit --results results.csv --scores scores.csv --metric "vendi(q=2)" --output tables --plot fit.png
 
     diversity fit --results runs.csv --weights "train_*" --outcomes "valid_*" --lower-is-better
     """
@@ -49,6 +53,8 @@ def fit(
 
     if tables is not None:
         check_folder(tables)
+    if plot is not None:
+        check_figure("--plot", plot)
     plan = options.commitment(results)
     results, scores = grid_files(results, scores)
     runs = wide.read(results, options)
@@ -59,6 +65,11 @@ def fit(
     writer.save("fit", lambda: exports.blocks(fitted), document)
     if tables is not None:
         write_tables(fitted.tables, tables)
+    if plot is not None:
+        from diversity.reporting.plot import plot as draw
+        from diversity.reporting.plots import save
+
+        note(f"wrote {save(draw(fitted, 'mixtures'), plot)}")
     methods = [{str(k): v for k, v in r.items()} for r in fitted.to_frame().to_dict("records")]
     writer.show(methods, _text(fitted), document=document)
     for line in fitted.notes:

@@ -257,7 +257,9 @@ def test_the_write_up_takes_its_numbers_from_the_tables_and_leaves_the_rest_of_t
         "`propose` finds ccg and qqp",
         "number 1 of 2 by diversity, and number 2 by its outcome: 40.0",
         "-7.5 to 1.6 points",
-        "gave one answer",
+        "give one answer to everything is 3;",
+        "p is 0.12000",
+        "-0.92 to 0.11, lies within it: a larger effect is ruled out",
         "An effect of 0.77 points",
     ):
         assert said in " ".join(block.split())

@@ -54,6 +54,18 @@ def test_fit_writes_the_contract_and_every_table(files, run):
     assert figures >= {f"{name}.{form}" for name in drawn for form in ("pdf", "png", "svg")}
 
 
+def test_fit_draws_one_figure_and_refuses_other_forms_before_it_computes(files, run):
+    common = ("fit", "--results", files / "r.csv", "--scores", files / "s.csv", "--metric", "cosine", "--bootstrap", 100)
+    code, _, err = run(*common, "--plot", files / "fit.svg")
+    assert code == 0, err
+    assert f"wrote {files / 'fit.svg'}" in err
+    assert "cosine" in (files / "fit.svg").read_text()
+    code, out, err = run(*common, "--plot", files / "fit.txt", "--output", files / "fit.json")
+    assert (code, out) == (2, "")
+    assert "expected --plot with a name that ends in .png, .svg or .pdf" in err
+    assert not (files / "fit.json").exists()
+
+
 def test_compare_by_score_and_by_groups(files, run):
     common = ("compare", "--results", files / "r.csv", "--output", files / "c.json")
     code, out, err = run(*common, "--scores", files / "s.csv", "--metric", "cosine")
