@@ -160,7 +160,7 @@ def questions(read: Read) -> list[tuple[str, str]]:
         ),
         (
             "It is too small to find anything.",
-            f"An effect of {declared['detectable']:.2f} points would be found four times in five. Up to {NONE:g} point counts "
+            f"{declared['detectable']:.2f} points would be found four times in five. Up to {NONE:g} point counts "
             f"as practically none; the interval, {declared['low']:.2f} to {declared['high']:.2f}, {within}.",
         ),
     ]

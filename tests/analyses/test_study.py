@@ -260,7 +260,7 @@ def test_the_write_up_takes_its_numbers_from_the_tables_and_leaves_the_rest_of_t
         "give one answer to everything is 3;",
         "p is 0.12000",
         "-0.92 to 0.11, lies within it: a larger effect is ruled out",
-        "An effect of 0.77 points",
+        "0.77 points would be found four times in five",
     ):
         assert said in " ".join(block.split())
     page = f"above\n{write_up.BEGIN}\nold\n{write_up.END}\nbelow\n"
