@@ -36,7 +36,7 @@ def main() -> None:
     analyse.collect(grid, sampled)
     floors.run(sampled, given.output / "floors")
     analyse.analyse()
-    merge.run(sampled, given.output / "merged", seed=1)
+    merge.run(sampled, given.output / "merged", seed=2)
 
 
 if __name__ == "__main__":

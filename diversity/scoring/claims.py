@@ -17,7 +17,7 @@ import numpy as np
 from diversity import catalog
 from diversity.moments import moments, stack
 from diversity.scoring.estimates import sampling_variance
-from diversity.types import Array, InputError, Metric
+from diversity.types import Array, DrawnRows, InputError, Metric
 
 Rows = Callable[[np.random.Generator, int], Array]
 AXIOMS = frozenset({"monotonicity", "uniqueness", "continuity"})
@@ -75,6 +75,8 @@ def _checks(metric: Metric) -> Iterator[tuple[str, Callable[[Metric], str | None
         yield "a task of weight 0 is left out", zero_weight
     if metric.influence is not None:
         yield "the standard error is the jackknife's", lambda m: jackknife(m, np.random.default_rng(0))
+    if metric.from_drawn is not None:
+        yield "rows drawn give the value of all rows, within their interval", drawn_rows
 
 
 # --- Drawn sets ---------------------------------------------------------------------------------------
@@ -294,3 +296,31 @@ def jackknife(metric: Metric, rng: np.random.Generator, **options: float) -> str
     if abs(math.sqrt(found) - expected) <= max(0.06 * expected, 1e-9):
         return ""
     return f"expected a standard error of {expected:.4g}, found {math.sqrt(found):.4g}"
+
+
+def drawn_rows(metric: Metric) -> str:
+    """All rows drawn give the function's value without an error; the intervals of some hold it nine times in ten."""
+    assert metric.from_drawn is not None
+    rng = np.random.default_rng(0)
+    x, other = unit(gaussian(rng, 400)), unit(REFERENCE)
+    whole = other if metric.takes == "reference" else x
+    expected = metric(x, other) if metric.takes == "reference" else metric(x)
+
+    def of(places: np.ndarray[Any, Any]) -> tuple[float, float, float]:
+        assert metric.from_drawn is not None
+        own = np.full(len(places), -1) if whole is other else places
+        blocks = partial(np.array_split, x, 3)
+        return metric.from_drawn(
+            DrawnRows(whole[places], own, len(whole), len(x), lambda: iter(blocks())), **metric.defaults
+        )
+
+    value, low, high = of(np.arange(len(whole)))
+    if not np.allclose([value, low, high], expected, rtol=1e-5, atol=1e-9):
+        return f"expected {expected} of all rows and no error, found {value} ({low} to {high})"
+    held = 0
+    for _ in range(DRAWS):
+        _, low, high = of(np.sort(rng.choice(len(whole), len(whole) // 4, replace=False)))
+        held += not (low > expected + 1e-9 or high < expected - 1e-9)
+    return (
+        "" if held >= 0.9 * DRAWS else f"the intervals of a quarter of the rows hold the value {held} times in {DRAWS}"
+    )

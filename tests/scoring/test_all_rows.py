@@ -1,8 +1,10 @@
 """Metrics of rows for all rows of a set, by some that are drawn and compared with all: values, intervals, memory."""
 
+import re
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +16,12 @@ from diversity import catalog
 from diversity.scoring import score
 from diversity.scoring.all_rows import AllRows
 from diversity.scoring.asked import Draws
+from diversity.scoring.claims import check_claims, drawn_rows
 from diversity.types import InputError
 
 MEANS = "chamfer coverage dcscore energy graph_entropy knn(k=3) medoid_span sum_bottleneck sum_diameter".split()
 BOUNDED = ["bottleneck", "diameter"]
+FORM = catalog.get("metrics", "chamfer").from_drawn
 ALL = [name for name in catalog.names("metrics") if catalog.get("metrics", name).from_drawn]
 
 
@@ -109,6 +113,25 @@ def test_bounds_always_hold_the_value(printed):
     if printed == "diameter":
         assert (value == low).all()
         assert (value > 0.98 * exact).all(), "rows that are farthest from some are looked at"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_form_is_checked_with_the_claims_of_a_metric(name):
+    claim = next(c for c in check_claims(name) if c.claim.startswith("rows drawn"))
+    assert claim.holds, claim.detail
+
+
+@pytest.mark.parametrize(
+    ("form", "problem"),
+    [
+        (lambda drawn: (1.0, 1.0, 1.0), "expected 0.\\d+ of all rows and no error, found 1.0"),
+        (lambda drawn: tuple(v * (1 + 1e-3 * (drawn.population > len(drawn.rows))) for v in FORM(drawn)), ""),
+        (lambda drawn: (FORM(drawn)[0],) * 3, r"hold the value \d+ times in 100"),
+    ],
+)
+def test_a_form_that_is_another_metric_or_has_no_interval_is_found(form, problem):
+    found = drawn_rows(replace(catalog.metric("chamfer"), from_drawn=form))
+    assert re.search(problem, found) if problem else not found
 
 
 def test_a_drawn_row_is_compared_with_all_rows_not_with_those_drawn():

@@ -55,7 +55,17 @@ def test_fit_writes_the_contract_and_every_table(files, run):
 
 
 def test_fit_draws_one_figure_and_refuses_other_forms_before_it_computes(files, run):
-    common = ("fit", "--results", files / "r.csv", "--scores", files / "s.csv", "--metric", "cosine", "--bootstrap", 100)
+    common = (
+        "fit",
+        "--results",
+        files / "r.csv",
+        "--scores",
+        files / "s.csv",
+        "--metric",
+        "cosine",
+        "--bootstrap",
+        100,
+    )
     code, _, err = run(*common, "--plot", files / "fit.svg")
     assert code == 0, err
     assert f"wrote {files / 'fit.svg'}" in err
