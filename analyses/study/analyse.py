@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
 
 import diversity
 from analyses.study import witness, write_up
@@ -38,7 +40,7 @@ RETRIEVAL = ("bucc2018", "tatoeba")
 STANDINS = ("bucc2018", "tydiqa")  # in place of data that are not at hand
 ONE_SEED = ("xquad", "mlqa", "tydiqa")
 KEPT = [
-    "mixture", "tasks", "weights", "budget", "target", "language", "metric", "value", "n", "seed", "split", "role",
+    "model", "mixture", "tasks", "weights", "budget", "target", "language", "metric", "value", "n", "seed", "split", "role",
     "status", "error",
 ]  # fmt: skip
 CONFOUNDERS = {"words": "words of a text", "similarity, mean": "likeness to the targets"}
@@ -151,7 +153,7 @@ def facts(results: pd.DataFrame, scores: pd.DataFrame, fit: Fit) -> pd.Series[fl
     xnli = read.runs.query("target == 'xnli'")
     foreign = xnli[(xnli["mixture"] == "baseline") & (xnli["language"] != "en")]
     one_answer = xnli.groupby(["mixture", "seed"])["value"].agg(lambda v: bool(np.allclose(v, 100 / 3, atol=0.01)))
-    seeds = runs.drop(columns=list(ONE_SEED)).mean(axis=1)
+    seeds = runs.drop(columns=list(ONE_SEED)).mean(axis=1)  # of the targets that have all of them
     diversities = scores[scores["metric"] == METRIC].pivot(index="mixture", columns="encoder", values="value")
     tested = fit.tables["specifications"]
     without = fit.tables["influence"].query("kind == 'task'")
@@ -163,7 +165,7 @@ def facts(results: pd.DataFrame, scores: pd.DataFrame, fit: Fit) -> pd.Series[fl
         "baseline on Tatoeba": means.loc["baseline", "tatoeba"],
         "lowest gain over the baseline": gains.min(),
         "highest gain over the baseline": gains.max(),
-        "sd between mixtures": gains.std(),
+        "sd between mixtures": seeds.groupby("mixture").mean().drop("baseline").std(),
         "sd between seeds": float(np.sqrt(seeds.groupby("mixture").var().mean())),
         "Kendall's tau of the diversities by both encoders": diversities.corr("kendall").iloc[0, 1],
         "specifications": len(tested),
@@ -179,10 +181,31 @@ def by_other_means(results: pd.DataFrame, scores: pd.DataFrame, encoder: str) ->
     """The declared test's p, and that given what the constituents do as single tasks, without the toolkit's statistics."""
     means = by_target(results).groupby(["mixture", "target"])["value"].mean().groupby("mixture").mean()
     rows = scores[(scores["metric"] == METRIC) & (scores["encoder"] == encoder)]
-    members = rows["tasks"].str.get_dummies("+").to_numpy().astype(bool)
     x, y = rows["value"].to_numpy(), means[rows["mixture"]].to_numpy()
     named = {"p by other means": False, "p by other means, given members": True}
-    return pd.Series({name: witness.p_value(members, x, y, fixed=fixed) for name, fixed in named.items()})
+    return pd.Series({name: witness.p_value(membership(rows), x, y, fixed=fixed) for name, fixed in named.items()})
+
+
+def clustered(results: pd.DataFrame, scores: pd.DataFrame, encoder: str) -> pd.Series[float]:
+    """What a regression of all cells finds, its errors clustered, and what it finds where the tasks are exchanged."""
+    rows = scores[(scores["metric"] == METRIC) & (scores["encoder"] == encoder)]
+    runs = read_outcomes(results).runs.groupby(["mixture", "target", "language"])["value"].mean()
+    cells = runs.unstack(["target", "language"]).loc[rows["mixture"]]
+    targets = cells.columns.get_level_values("target")
+    weights = 1 / targets.map(targets.value_counts()).to_numpy()
+    found = {}
+    for level in ("target", "language"):
+        groups, names = pd.factorize(cells.columns.get_level_values(level))
+        t = witness.clustered(membership(rows), rows["value"].to_numpy(), cells.to_numpy(), weights, groups)
+        p = 2 * stats.t.sf(t, len(names) - 1)
+        found[f"p by errors clustered by {level}"] = p[0]
+        found[f"the same below .05 where tasks are exchanged, clustered by {level}"] = (p < 0.05).mean()
+    return pd.Series(found)
+
+
+def membership(scores: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which tasks (mixtures, tasks) the mixtures have."""
+    return scores["tasks"].str.get_dummies("+").to_numpy().astype(bool)
 
 
 def save(table: pd.DataFrame, name: str, folder: Path = HERE) -> None:
@@ -198,7 +221,8 @@ def analyse(folder: Path = HERE) -> None:
     results, scores = tables(folder)
     fit, of_outcomes = outcomes(results, scores)
     comparison = diversity.compare(results, scores, metric=METRIC, analysis=asked())
-    known = pd.concat([facts(results, scores, fit), by_other_means(results, scores, plan.declared.encoder)])
+    declared = results, scores, plan.declared.encoder
+    known = pd.concat([facts(results, scores, fit), by_other_means(*declared), clustered(*declared)])
     written = {
         "outcomes": of_outcomes,
         "comparison": comparison.to_frame(),

@@ -1,4 +1,4 @@
-"""The study's p-values by other means: numpy and scipy alone, no code of the toolkit.
+"""The study's p-values by other means, and what other tests would say: numpy and scipy alone, no code of the toolkit.
 
 The tasks are exchanged in every way. Each time the outcome's slope on the diversity so exchanged is taken over its standard
 error, in a model where each size of mixture has a mean, and each task adds its worth in its share. p is the share of
@@ -10,6 +10,7 @@ about it is left out.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import permutations
 
 import numpy as np
@@ -31,19 +32,49 @@ def p_value(members: NDArray[np.bool_], diversity: Array, outcome: Array, *, fix
     shares = members / sizes[:, None]
     means = (sizes[:, None] == np.unique(sizes)).astype(float)
     project = without(np.column_stack([means, shares])) if fixed else given(means, shares, reml(means, shares, outcome))
-    bits = 1 << np.arange(members.shape[1])
-    of_set = np.full(1 << members.shape[1], np.nan)
-    of_set[members @ bits] = diversity
-    orders = np.array(list(permutations(range(members.shape[1]))))
     tested = []
-    for start in range(0, len(orders), BLOCK):
-        exchanged = of_set[members.astype(int) @ bits[orders[start : start + BLOCK]].T]
-        if np.isnan(exchanged).any():
-            raise ValueError("expected a closed design, found a mixture whose tasks, exchanged, are no mixture of it")
+    for exchanged in relabelled(members, diversity):
         left = project @ exchanged
         tested.append((outcome @ left) ** 2 / (exchanged * left).sum(axis=0))
     statistics = np.concatenate(tested)  # the first is of the tasks as they are
     return float(np.mean(statistics >= statistics[0] * (1 - 1e-9)))
+
+
+def relabelled(members: NDArray[np.bool_], diversity: Array) -> Iterator[Array]:
+    """The diversity (mixtures, some) after each exchange of the tasks; the first of all leaves them as they are."""
+    bits = 1 << np.arange(members.shape[1])
+    of_set = np.full(1 << members.shape[1], np.nan)
+    of_set[members @ bits] = diversity
+    orders = np.array(list(permutations(range(members.shape[1]))))
+    for start in range(0, len(orders), BLOCK):
+        exchanged = of_set[members.astype(int) @ bits[orders[start : start + BLOCK]].T]
+        if np.isnan(exchanged).any():
+            raise ValueError("expected a closed design, found a mixture whose tasks, exchanged, are no mixture of it")
+        yield exchanged
+
+
+def clustered(
+    members: NDArray[np.bool_], diversity: Array, cells: Array, weights: Array, groups: NDArray[np.int_]
+) -> Array:
+    """|t| of a regression of all cells with errors clustered by `groups`, for every exchange of the tasks.
+
+    `cells` (mixtures, cells) are scores of a target in a language, each cell with a weight and a group. Each size of mixture
+    and each cell has a mean; nothing is said of the tasks that mixtures share. Small samples: G / (G - 1) (N - 1) / (N - K).
+    """
+    sizes = members.sum(axis=1)
+    means = (sizes[:, None] == np.unique(sizes)).astype(float)
+    free = without(means)
+    one = np.eye(groups.max() + 1)[groups] * weights[:, None]
+    within, mass, number = free @ (cells - cells.mean(axis=0)) @ one, one.sum(axis=0), cells.size
+    few = len(mass) / (len(mass) - 1) * (number - 1) / (number - means.shape[1] - 1)
+    found = []
+    for exchanged in relabelled(members, diversity):
+        x = free @ exchanged
+        squares, products = (x**2).sum(axis=0), within.T @ x
+        slope = products.sum(axis=0) / (squares * mass.sum())
+        scores = products - slope * squares * mass[:, None]
+        found.append(np.abs(slope) * squares * mass.sum() / np.sqrt(few * (scores**2).sum(axis=0)))
+    return np.concatenate(found)
 
 
 def without(columns: Array) -> Array:

@@ -36,6 +36,8 @@ def results(tables: Mapping[str, pd.DataFrame], sentences: Sequence[str], seeds:
         "",
         *of_outcomes(tables["outcomes"]),
         "",
+        *forgetful(read.facts),
+        "",
         *proposed(tables["pairs"]),
         "",
         "## Ten questions of a hostile reviewer",
@@ -87,6 +89,20 @@ def of_outcomes(outcomes: pd.DataFrame) -> list[str]:
     return lines
 
 
+def forgetful(facts: Mapping[str, float]) -> list[str]:
+    """What errors clustered by language or target are worth."""
+    p, exchanged = (
+        [facts[f"{what} clustered by {level}"] for level in ("language", "target")]
+        for what in ("p by errors", "the same below .05 where tasks are exchanged,")
+    )
+    language, target = (f"{100 * share:.0f} %" for share in exchanged)
+    return [
+        f"A regression of all cells has {p_value(p[0])} with errors clustered by language, and {p_value(p[1])} by target.",
+        f"Neither means anything: where the tasks are exchanged at random, {language} and {target} of these regressions have",
+        "p < .05. They forget that mixtures share tasks.",
+    ]
+
+
 def proposed(pairs: pd.DataFrame) -> list[str]:
     """How the pair did that `propose` finds."""
     (row,) = pairs[pairs["proposed"]].to_dict("records")
@@ -126,9 +142,9 @@ def questions(read: Read) -> list[tuple[str, str]]:
         ),
         (
             "Question answering has one seed.",
-            f"Without it the slope is {slope('without targets of one seed')}. On the other targets' mean, seeds of a mixture "
-            f"have a standard deviation of {read.facts['sd between seeds']:.2f}, mixtures one of "
-            f"{read.facts['sd between mixtures']:.2f} on all.",
+            f"Without it the slope is {slope('without targets of one seed')}. On the mean of the other targets, seeds of a "
+            f"mixture have a standard deviation of {fact('sd between seeds')} points, and mixtures one of "
+            f"{fact('sd between mixtures')}.",
         ),
         (
             "One task makes the answer.",

@@ -142,19 +142,17 @@ def _trained(fit: Fit, materials: Materials) -> str:
     models = sorted({str(name) for name in rows["model"] if str(name)}) if "model" in rows else []
     model = models[0] if len(models) == 1 else f"[{count(len(models), 'model')}]" if models else "[model]"
     sizes = sorted(set(fit.tables["mixtures"]["k"]))
-    tasks = (
-        "1 task"
-        if sizes == [1]
-        else f"{' or '.join(map(str, sizes)) if len(sizes) < 4 else f'{sizes[0]} to {sizes[-1]}'} tasks"
-    )
+    *fewer, most = map(str, sizes)
+    span = f"{fewer[0]} to {most}" if len(fewer) > 2 else " or ".join([*([", ".join(fewer)] if fewer else []), most])
+    tasks = "1 task" if sizes == [1] else f"{span} tasks"
     roles = (
         [r for r in dict.fromkeys(rows["role"].astype(str)) if r not in ("", "nan", "None")] if "role" in rows else []
     )
     chosen = f" (roles in the design: {', '.join(roles)})" if roles else ""
     counts = [count(runs[name].nunique(), name) for name in ("target", "language", "seed")]
     english = "" if "en" not in set(runs["language"]) or set(runs["language"]) == {"en"} else ", English included"
-    span = [t for t in catalog.targets() if catalog.task(t).kind == "span" and t in set(runs["target"])]
-    answers = " Question answering counts as the mean of exact match and F1." if span else ""
+    spans = [t for t in catalog.targets() if catalog.task(t).kind == "span" and t in set(runs["target"])]
+    answers = " Question answering counts as the mean of exact match and F1." if spans else ""
     return (
         f"{model} was trained on each mixture of {tasks}{chosen}, then on each target in English. It was evaluated in the "
         f"other languages without further training ({', '.join(counts)}). The outcome is {fit.outcome}, "

@@ -232,6 +232,6 @@ def of_heterogeneity(differ: pd.Series, *, points: bool = True) -> str:
     )
     mean, tau = (amount(float(differ[name]), points=points) for name in ("mean", "tau"))
     return (
-        f"Do the targets differ? Their mean slope is {mean}, the standard deviation between them {tau} "
-        f"(Q = {number(differ['q'], 2)}, {p}; I² = {number(differ['i2'], 2)})."
+        f"Do the targets differ? Their mean slope, weighted by its precision, is {mean}, the standard deviation "
+        f"between them {tau} (Q = {number(differ['q'], 2)}, {p}; I² = {number(differ['i2'], 2)})."
     )

@@ -243,9 +243,15 @@ def test_the_write_up_takes_its_numbers_from_the_tables_and_leaves_the_rest_of_t
                     "sd between mixtures", "sd between seeds", "Kendall's tau of the diversities by both encoders",
                     "specifications", "specifications with p < .05", "specifications with a positive slope",
                     "lowest slope without a task", "highest slope without a task", "p by other means",
-                    "p by other means, given members",
+                    "p by other means, given members", "p by errors clustered by language",
+                    "p by errors clustered by target",
+                    "the same below .05 where tasks are exchanged, clustered by language",
+                    "the same below .05 where tasks are exchanged, clustered by target",
                 ],
-                "value": [846, 3, 12, 51.2, 58.9, -7.5, 1.6, 2.1, 0.4, 0.81, 144, 9, 60, -0.6, 0.2, 0.12, 0.25],
+                "value": [
+                    846, 3, 12, 51.2, 58.9, -7.5, 1.6, 2.1, 0.4, 0.81, 144, 9, 60, -0.6, 0.2, 0.12, 0.25, 0.0004, 0.02,
+                    0.832, 0.364,
+                ],
             }
         ),
     }  # fmt: skip
@@ -258,6 +264,8 @@ def test_the_write_up_takes_its_numbers_from_the_tables_and_leaves_the_rest_of_t
         "number 1 of 2 by diversity, and number 2 by its outcome: 40.0",
         "-7.5 to 1.6 points",
         "give one answer to everything is 3;",
+        "has p < .001 with errors clustered by language, and p = .02 by target.",
+        "83 % and 36 % of these regressions",
         "p is 0.12000",
         "-0.92 to 0.11, lies within it: a larger effect is ruled out",
         "0.77 points would be found four times in five",
@@ -269,3 +277,41 @@ def test_the_write_up_takes_its_numbers_from_the_tables_and_leaves_the_rest_of_t
     assert once.endswith("\nbelow\n")
     assert "old" not in once
     assert write_up.written(once, block) == once
+
+
+@pytest.fixture(scope="module")
+def study():
+    """The tables that are committed, the declared fit and the comparison of pairs."""
+    results, scores = analyse.tables()
+    asked = {"metric": analyse.METRIC, "analysis": analyse.asked()}
+    return results, scores, diversity.fit(results, scores, **asked), diversity.compare(results, scores, **asked)
+
+
+def test_the_studys_p_values_are_those_of_the_second_program(study):
+    results, scores, fit, _ = study
+    encoder = read_plan(analyse.PLAN).declared.encoder
+    known = analyse.by_other_means(results, scores, encoder)
+    assert known["p by other means"] == fit.p
+    assert known["p by other means, given members"] == fit.tables["members"].iloc[-1]["p"]
+    found, methods = analyse.clustered(results, scores, encoder), fit.to_frame().set_index("method")
+    for level in ("target", "language"):
+        row = methods.loc[f"OLS of cells, errors clustered by {level}"]
+        assert found[f"p by errors clustered by {level}"] == pytest.approx(row["p"], rel=1e-6)
+
+
+def test_what_is_said_of_the_study_is_what_its_tables_have(study):
+    results, _, fit, comparison = study
+    tables = {path.stem: pd.read_csv(path) for path in (analyse.HERE / "tables").glob("*.csv")}
+    outcomes = tables["outcomes"].set_index("question")
+    assert outcomes["slope"].iloc[0] == pytest.approx(fit.slope_per_sd)
+    assert outcomes["p"].iloc[0] == fit.p
+    seeds = sorted(results.loc[results["target"] == "xnli", "seed"].unique())
+    block = write_up.results(tables, [fit.sentence, comparison.sentence], seeds)
+    page = (analyse.HERE / "README.md").read_text("utf8")
+    assert write_up.written(page, block) == page
+    root = analyse.HERE.parents[1]
+    facts = tables["facts"].set_index("fact")["value"]
+    share = facts["the same below .05 where tasks are exchanged, clustered by language"]
+    assert f"{100 * share:.0f} % of such regressions" in (root / "docs" / "explanation" / "study.md").read_text("utf8")
+    for readme in (root / "README.md", root / "docs" / "explanation" / "study.md"):
+        assert fit.sentence in readme.read_text("utf8")

@@ -55,3 +55,13 @@ def test_each_mixture_is_a_point_near_its_number_of_tasks(distances):
     assert np.abs(points[:, 0] - [1, 1, 2]).max() < 0.3
     assert points[:, 1].tolist() == [1, 2, 3]
     assert figure.axes[1].get_lines()[0].get_xydata().tolist() == [[1, 1.5], [2, 3]]
+
+
+def test_a_long_name_of_a_mixture_leaves_room_for_the_axis():
+    name = "+".join(f"task{n}" for n in range(20))
+    values = pd.DataFrame({"label": [name, "mnli+qqp"], "value": [2.0, 1.0], "low": [1.9, 0.9], "high": [2.1, 1.1]})
+    figure = plots.intervals(values, xlabel="vendi_beta(q=2) (more diverse to the right)")
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["task0+task1+task2+task3+task4+… (20 tasks)", "mnli+qqp"]
+    assert axes.xaxis.label.get_window_extent().x1 <= figure.bbox.x1

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MARKS = "osD^vPX*"
 SHOWN = 24  # mixtures of a plot of intervals
+LONGEST = 44  # letters of the name of a row
 FORMS = ("png", "svg", "pdf")
 COLUMNS = {"single": 3.5, "double": 7.2}  # inches: one column of a journal, and two
 LETTERS = 10.0  # points, of a figure on a page
@@ -110,9 +111,22 @@ def side_by_side(entries: int) -> int:
     return min(entries, 4 if width is None or width > 5 else 1)
 
 
+def short(name: str) -> str:
+    """The name of a mixture for an axis: of a long one the first tasks, and how many there are.
+
+    >>> short("mnli+qqp"), short("anli_plus+ccg+commonsenseqa+cosmosqa+hellaswag+mnli")
+    ('mnli+qqp', 'anli_plus+ccg+commonsenseqa+… (6 tasks)')
+    """
+    tasks = name.split("+")
+    if len(name) <= LONGEST or len(tasks) < 3:
+        return name
+    fit = max(1, sum(len("+".join(tasks[:n])) <= LONGEST - 12 for n in range(1, len(tasks))))
+    return f"{'+'.join(tasks[:fit])}+… ({len(tasks)} tasks)"
+
+
 def rows_of(ax: Axes, labels: Sequence[str], *, below: float = 0.5) -> None:
     """Name the rows of a figure from the top."""
-    ax.set(yticks=range(len(labels)), yticklabels=labels, ylim=(len(labels) - below, -0.5))
+    ax.set(yticks=range(len(labels)), yticklabels=[short(label) for label in labels], ylim=(len(labels) - below, -0.5))
     ax.tick_params(axis="y", length=0)
 
 
