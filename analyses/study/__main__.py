@@ -1,8 +1,8 @@
 """The whole study from its data: `python -m analyses.study DATA OUTPUT [--workers 2]`.
 
 Samples the data, runs the grid of plan.toml, collects its tables, scores random weights, analyses all of it, then scores
-merged checkpoints. It takes about twenty hours of one processor. Interrupted in any way, the same command goes on from
-there, and says how far the grid is.
+merged checkpoints: pairs, and every set of tasks. It takes about a day of one processor. Interrupted in any way, the same
+command goes on from there, and says how far the grid is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import diversity
-from analyses.study import analyse, floors, merge
+from analyses.study import analyse, floors, lattice, merge
 from analyses.study.sample import sample
 from diversity import store
 
@@ -37,6 +37,7 @@ def main() -> None:
     floors.run(sampled, given.output / "floors")
     analyse.analyse()
     merge.run(sampled, given.output / "merged", seed=2)
+    lattice.run(sampled, given.output / "lattice", workers=given.workers)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,8 @@ from scipy import stats
 
 import diversity
 from analyses.study.analyse import HERE, PLAN, by_target, save
-from diversity import store
 from diversity.planning.plans import parse_plan, read_plan
+from diversity.training.merging import merge
 from diversity.types import Mixture
 
 TARGETS = ("bucc2018", "tatoeba", "udpos")  # of those that are fine-tuned, the one with the least noise
@@ -38,26 +38,6 @@ def single(task: str, seed: int, data: Path, output: Path) -> Path:
     if not (folder / "training.json").is_file():
         diversity.train_mix([task], model=plan.model, data=rows, output=folder, settings=settings)
     return folder
-
-
-def merge(folders: Mapping[Path, float], output: Path) -> Path:
-    """A checkpoint whose weights are the mean of those of others, in given shares; integers are those of the first."""
-    from safetensors.torch import load_file, save_file
-
-    if (output / "model.safetensors").is_file():
-        return output
-    mean = {}
-    for folder, share in folders.items():
-        for name, tensor in load_file(folder / "model.safetensors").items():
-            if not tensor.is_floating_point():
-                mean.setdefault(name, tensor)
-            else:
-                mean[name] = tensor * share if name not in mean else mean[name].add_(tensor, alpha=share)
-    with store.new_folder(output) as new:
-        for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
-            shutil.copyfile(next(iter(folders)) / name, new / name)
-        save_file(mean, new / "model.safetensors", metadata={"format": "pt"})
-    return output
 
 
 def score(model: Path, targets: Sequence[str], seed: int, data: Path, output: Path) -> None:
@@ -115,8 +95,9 @@ def run(data: Path, output: Path, seed: int) -> None:
 
 def score_merged(pair: Mixture, seed: int, data: Path, output: Path, place: Path) -> None:
     """Score a pair's merged checkpoint, which is deleted once its results are there."""
-    folders = {single(task, seed, data, output): share for task, share in pair.shares().items()}
-    model = merge(folders, place / "model")
+    model, singles = place / "model", {task: single(task, seed, data, output) for task in pair.tasks}
+    if not model.is_dir():
+        merge(singles, pair.shares(), model)
     score(model, TARGETS, seed, data, place / "grid")
     shutil.rmtree(model)
 

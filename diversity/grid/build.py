@@ -21,7 +21,7 @@ from diversity.results import Lineage, display_name
 from diversity.retrieval.retrieve import Mining, mined
 from diversity.training import settings as presets
 from diversity.training.rows import tested_on
-from diversity.types import InputError, Rows
+from diversity.types import InputError, Mixture, Rows, Sampling
 
 SPLITS = "train,dev"  # trained on: the first that is there
 TESTS = "test,dev"  # predicted
@@ -130,13 +130,28 @@ class Builder:
         stage = self._training(planned, seed)
         files = {task: self._files(task, stage.settings["split"]) for task in mixture.tasks}
         trained = results.training(stage.settings["training"], stage.settings["limit"], files)
+        if self.plan.train.get("merge") and len(mixture.tasks) > 1:
+            return self.add(self._merging(planned, seed)), replace(lineage, training={**trained, "merged": True})
         return self.add(stage), replace(lineage, training=trained)
+
+    def _merging(self, planned: PlannedMixture, seed: int) -> Stage:
+        """The stage that takes the mean of the weights of a mixture's tasks, each trained alone."""
+        mixture = planned.mixture
+        rule = mixture.sampling if mixture.sampling.rule != "weights" else Sampling("uniform")
+        alone = {task: replace(planned, mixture=Mixture.of([task], sampling=rule)) for task in mixture.tasks}
+        inputs = {task: self.add(self._training(one, seed)) for task, one in alone.items()}
+        settings: dict[str, Any] = {}
+        if shares := self.shares(planned):
+            inputs[SHARES] = shares
+        else:
+            settings["weights"] = mixture.shares()
+        return Stage(KINDS["merge"], settings, inputs, title=f"{mixture.name}, seed {seed}")
 
     def _training(self, planned: PlannedMixture, seed: int) -> Stage:
         """The stage that trains on a mixture."""
         mixture, chosen = planned.mixture, dict(self.plan.train)
         preset, split, limit = chosen.pop("preset", "phang2020"), chosen.pop("split", SPLITS), chosen.pop("limit", None)
-        chosen = {n: v for n, v in chosen.items() if n not in ("sampling", "cap", "temperature", "mixed")}
+        chosen = {n: v for n, v in chosen.items() if n not in ("sampling", "cap", "temperature", "mixed", "merge")}
         training = presets.changed(presets.preset(preset), **chosen, seed=seed)
         settings = {
             "tasks": list(mixture.tasks),

@@ -35,6 +35,7 @@ KINDS = {
         StageKind("shares", f"{MODULE}:shares", priority=1),
         StageKind("diversity", f"{MODULE}:diversity", priority=2),
         StageKind("train", f"{MODULE}:train", priority=1, transient=True, resumes=True, gpu=True, multi_gpu=True),
+        StageKind("merge", f"{MODULE}:merge", priority=1, transient=True),
         StageKind("finetune", f"{MODULE}:finetune", priority=2, transient=True, resumes=True, gpu=True, multi_gpu=True),
         StageKind("predict", f"{MODULE}:predict", priority=3, gpu=True),
         StageKind("score", f"{MODULE}:score", priority=4),
@@ -172,6 +173,16 @@ def train(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Re
         settings=_settings(settings),
     )
     return [_dev(score) for score in trained.dev]
+
+
+def merge(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> ResultRows:
+    """The mean of the weights of a mixture's tasks, each trained alone, in the mixture's shares."""
+    from diversity.training import merging
+
+    counted = inputs.pop(SHARES, None)
+    shares = json.loads((counted / SHARES).read_text("utf8")) if counted else settings["weights"]
+    merging.fill(folder, {task: inputs[task] for task in shares}, shares)
+    return [{"task": task, "share": share} for task, share in shares.items()]
 
 
 def finetune(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> ResultRows:

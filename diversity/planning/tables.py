@@ -67,7 +67,9 @@ def types_of(table: TableName) -> Mapping[str, Any]:
             "failures": Failures,
         },
         "mixture": {"name": Text, "tasks": Tasks, "role": Text, "pair": Whole},
-        "train": {"sampling": Text, "cap": Count, "temperature": Number, "mixed": Truth, **data, **training},
+        "train": {
+            "sampling": Text, "cap": Count, "temperature": Number, "mixed": Truth, "merge": Truth, **data, **training,
+        },
         "target": {"seeds": Seeds, **data, **training},
         "predict": {"split": Split, "languages": _texts("languages"), "layer": Layer, "pooling": Pooling},
         "diversity": {

@@ -16,7 +16,7 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import diversity
-from analyses.study import analyse, merge, sample, witness, write_up
+from analyses.study import analyse, lattice, merge, sample, witness, write_up
 from diversity import catalog
 from diversity.planning.plans import read_plan
 
@@ -33,6 +33,15 @@ def test_the_design_is_closed_and_question_answering_has_one_seed():
     assert plan.runs == 47 * (5 * 3 + 3)
     pilot = read_plan(Path(merge.PLAN).with_name("pilot.toml"))
     assert not {*pilot.seeds} & {*plan.seeds}, "the seed of the pilot is not used again"
+
+
+def test_the_lattice_is_every_set_of_tasks_merged_and_trained_as_the_study_trains():
+    plan, study = lattice.lattice(catalog.intermediate()), read_plan(analyse.PLAN)
+    assert len(plan.mixtures) == 512
+    assert len({frozenset(p.mixture.tasks) for p in plan.mixtures}) == 512
+    assert plan.train == {**study.train, "merge": True}
+    assert plan.settings("predict", "tatoeba") == study.settings("predict", "tatoeba")
+    assert (plan.targets, plan.seeds, plan.declared.metric) == (("tatoeba",), (2,), "")
 
 
 def test_the_results_that_are_committed_are_cells_of_the_plan_each_once():
@@ -100,26 +109,6 @@ def test_bucc_is_dealt_out_in_halves_with_both_sentences_of_a_pair_in_one(tmp_pa
         assert not ids["zh"] & {a for a in pairs if a not in {a for a, _ in gold}}
         seen += [a for a, _ in gold]
     assert sorted(seen) == sorted(pairs)
-
-
-def test_merged_weights_are_means_in_the_shares_that_are_given(tmp_path):
-    torch = pytest.importorskip("torch")
-    from safetensors.torch import load_file, save_file
-
-    folders = {}
-    for number, share in enumerate((0.25, 0.75)):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        tensors = {"weight": torch.full((2, 3), float(number + 1)), "position_ids": torch.arange(4)}
-        save_file(tensors, folder / "model.safetensors")
-        for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
-            (folder / name).write_text(json.dumps({"from": number}))
-        folders[folder] = share
-    merged = merge.merge(folders, tmp_path / "merged")
-    tensors = load_file(merged / "model.safetensors")
-    np.testing.assert_allclose(tensors["weight"].numpy(), 0.25 * 1 + 0.75 * 2)
-    assert tensors["position_ids"].tolist() == [0, 1, 2, 3]
-    assert json.loads((merged / "config.json").read_text()) == {"from": 0}
 
 
 def test_agreement_is_the_rank_correlation_of_the_same_pairs_and_seeds():

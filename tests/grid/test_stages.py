@@ -205,3 +205,25 @@ def test_shards_of_several_encoders_are_not_merged(tmp_path):
     with pytest.raises(InputError, match=message):
         stages.moments(inputs, {"task": "qqp"}, tmp_path / "merged")
     assert not any((tmp_path / "merged").iterdir())
+
+
+def test_a_mixture_may_be_merged_from_its_tasks_in_place_of_training(samples, tmp_path):
+    mixtures = [{"tasks": []}, {"tasks": ["qqp"]}, {"tasks": ["squad_v1"]}, {"tasks": ["qqp", "squad_v1"]}]
+    changes = {"data": str(samples), "targets": ["tatoeba"], "target": {}, "mixtures": mixtures}
+    plans = [
+        parse_plan({**PLAN, **changes, "train": {**PLAN["train"], "merge": merge}}, Path("plan.toml"))
+        for merge in (False, True)
+    ]
+    trained, merged = (stages_of(plan) for plan in plans)
+    kinds = [[s.kind.name for s in made.graph.stages.values()] for made in (trained, merged)]
+    assert [(k.count("train"), k.count("merge")) for k in kinds] == [(3, 0), (2, 1)]
+    runs = [{c.run.mixture.name: c.run.key for c in made.cells} for made in (trained, merged)]
+    assert {name for name in runs[0] if runs[0][name] != runs[1][name]} == {"qqp+squad_v1"}
+    status = run_grid(plans[1], tmp_path / "grid")
+    assert status.done, status.failures
+    results = pd.read_csv(tmp_path / "grid" / "results.csv")
+    assert set(results["mixture"]) == {"baseline", "qqp", "squad_v1", "qqp+squad_v1"}
+    (record,) = [
+        r for r in (tmp_path / "grid" / "stages").glob("*/record.json") if json.loads(r.read_text())["kind"] == "merge"
+    ]
+    assert json.loads(record.read_text())["settings"]["weights"] == {"qqp": 0.5, "squad_v1": 0.5}
