@@ -304,3 +304,17 @@ def test_what_is_said_of_the_study_is_what_its_tables_have(study):
     assert f"{100 * share:.0f} % of such regressions" in (root / "docs" / "explanation" / "study.md").read_text("utf8")
     for readme in (root / "README.md", root / "docs" / "explanation" / "study.md"):
         assert fit.sentence in readme.read_text("utf8")
+
+
+def test_the_agreement_of_merged_pairs_that_is_said_is_that_of_the_tables(study):
+    merged = pd.read_csv(analyse.HERE / "tables" / "merged.csv", dtype={"seed": str})
+    table = pd.read_csv(analyse.HERE / "tables" / "agreement.csv").set_index(["of", "target"])
+    page = (analyse.HERE / "README.md").read_text("utf8")
+    trained = analyse.by_target(study[0])
+    for target, rows in merged.groupby("target"):
+        both = rows.merge(trained, on=["mixture", "target", "seed"])
+        expected = stats.spearmanr(both["value_x"], both["value_y"]).statistic
+        assert table.loc[("all pairs", target), "spearman"] == pytest.approx(expected)
+        for of in ("all pairs", "without ccg"):
+            row = table.loc[(of, target)]
+            assert f"| {row['spearman']:.2f} ({row['low']:.2f} to {row['high']:.2f}) |" in page
