@@ -26,7 +26,9 @@ def test_the_plan_has_ten_mixtures_two_targets_two_seeds_and_the_samples_for_all
     assert (plan.targets, plan.seeds, len(made.cells)) == (("udpos", "tatoeba"), (1, 2), 44)
     assert made.notes == ()
     kinds = Counter(stage.kind.name for stage in made.graph.stages.values())
-    assert set(kinds) | {"shares"} == set(KINDS), "equal shares need no counting"
+    assert set(kinds) | {"shares", "merge"} == set(KINDS), (
+        "equal shares need no counting, and what is trained no merging"
+    )
     assert (kinds["train"], kinds["finetune"]) == (20, 22)
 
 
