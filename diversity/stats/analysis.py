@@ -22,8 +22,9 @@ class Analysis:
     chooses rows of the results by their columns. `covariates` are k, entropy, log_budget, single_mean, tasks (the shares
     of all of them), numeric columns, or other metrics of the scores. `alpha` is the level of the tests, `permutations`
     the task labels that are drawn (all of them up to nine tasks), `bootstrap` the draws of intervals (1000 of
-    correlations and 10,000 of pairs where it is None), `seed` that of everything drawn. `rope` is the difference that
-    counts as practically none in a comparison (None: half a point where the outcomes are in points of 100).
+    correlations and 10,000 of pairs where it is None), `seed` that of everything drawn. `rope` counts as
+    practically none: of a comparison's difference (None: half a point where the outcomes are in points of 100), and of a
+    slope (None: not judged).
     `lower_is_better` says so of the outcomes (None: as a column of that name or the metric's name says);
     `chosen_by_diversity` that the mixtures were chosen by their diversity, as matched pairs are (None: as a column `role`
     of the results says). `scorers` compute the scores of relabelled mixtures that a table lacks: a Scorer of the metric,

@@ -55,7 +55,8 @@ class Fit(Result):
     that of regression within sizes. Correlations are over the mixtures; `r2_leave_one_task_out` is predictive, and
     `baselines` the same of what diversity must beat (None where the tables do not have it).
     `minimum_detectable_slope` is that which the verdict shows with 80 % power. `verdict` is positive where more diverse
-    mixtures did better: a negative slope where lower outcomes are better. The `tables` are DataFrames by name, `notes`
+    mixtures did better: a negative slope where lower outcomes are better. Up to `rope`, where it was declared, a slope
+    counts as practically none. The `tables` are DataFrames by name, `notes`
     what a reader must know.
     """
 
@@ -86,6 +87,7 @@ class Fit(Result):
     lower_is_better: bool
     in_points: bool
     why: str
+    rope: float = math.nan
 
     def to_frame(self) -> pd.DataFrame:
         """The slope by every method, the primary one marked."""
@@ -237,6 +239,7 @@ def fit(
         lower_is_better=study.lower_is_better,
         in_points=study.in_points,
         why=estimate.choice.why,
+        rope=math.nan if asked.rope is None else asked.rope,
         tables=tables,
         notes=(*study.notes, *design.notes, *_notes(study, tester, estimate, members, why)),
     )

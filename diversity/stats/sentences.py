@@ -34,7 +34,15 @@ def of_fit(fit: Fit) -> str:
         return " ".join((*said, *_plain(fit)))
     if fit.p <= fit.alpha:
         said.append("The effect does not hold once each task's own worth is allowed for.")
-    return " ".join((*said, *detectable(fit), *_plain(fit)))
+    return " ".join((*said, *ruled_out(fit), *detectable(fit), *_plain(fit)))
+
+
+def ruled_out(fit: Fit) -> list[str]:
+    """Where the whole interval lies within what was declared to count as none, a sentence says so."""
+    if not (math.isfinite(fit.rope) and -fit.rope < fit.low and fit.high < fit.rope):
+        return []
+    units = " points" if fit.in_points else ""
+    return [f"An effect of more than {amount(fit.rope, points=fit.in_points)}{units} is ruled out."]
 
 
 def headline(fit: Fit) -> str:

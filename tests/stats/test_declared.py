@@ -1,7 +1,10 @@
 """The plan binds: what is frozen, what takes the place of a default, and how what departs from it is marked."""
 
 import json
+import math
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -198,3 +201,18 @@ def test_the_report_shows_that_it_is_exploratory(grid, run):
     page = (grid / "r.html").read_text("utf8")
     assert "Exploratory, not as the plan declares" in page
     assert "metric: declared cosine, used other (reason: we looked)" in page
+
+
+def test_an_effect_that_was_declared_to_matter_is_ruled_out_where_the_interval_lies_within(study):
+    results, scores = study
+    rng = np.random.default_rng(2)
+    noise = results.assign(value=60 + rng.normal(size=len(results)))
+    narrow = fitted((noise, scores), metric="cosine")
+    assert narrow.verdict == "not established"
+    largest = max(-narrow.low, narrow.high)
+    for equivalence, said in ((largest * 1.01, True), (largest * 0.99, False)):
+        plan = Commitment(replace(DECLARED, equivalence=equivalence), "2026-01-01")
+        fit = diversity.fit(noise, scores, metric="cosine", analysis=Analysis(plan=plan), details=False)
+        assert fit.rope == equivalence
+        assert ("is ruled out" in fit.sentence) == said
+    assert math.isnan(diversity.fit(noise, scores, metric="cosine", details=False).rope)
