@@ -144,7 +144,7 @@ def by_target(results: pd.DataFrame | Outcomes) -> pd.DataFrame:
     return runs.groupby(["mixture", "target", "seed"], as_index=False)["value"].mean()
 
 
-def facts(results: pd.DataFrame, scores: pd.DataFrame, fit: Fit) -> pd.Series[float]:
+def facts(results: pd.DataFrame | Outcomes, scores: pd.DataFrame, fit: Fit) -> pd.Series[float]:
     """What a reader may ask besides the slopes; differences and standard deviations in points."""
     read = read_outcomes(results)
     runs = by_target(read).pivot(index=["mixture", "seed"], columns="target", values="value")
@@ -177,35 +177,36 @@ def facts(results: pd.DataFrame, scores: pd.DataFrame, fit: Fit) -> pd.Series[fl
     return pd.Series(values, dtype=float)
 
 
-def by_other_means(results: pd.DataFrame, scores: pd.DataFrame, encoder: str) -> pd.Series[float]:
+def by_other_means(results: pd.DataFrame | Outcomes, scores: pd.DataFrame, encoder: str) -> pd.Series[float]:
     """The declared test's p, and that given what the constituents do as single tasks, without the toolkit's statistics."""
     means = by_target(results).groupby(["mixture", "target"])["value"].mean().groupby("mixture").mean()
-    rows = scores[(scores["metric"] == METRIC) & (scores["encoder"] == encoder)]
-    x, y = rows["value"].to_numpy(), means[rows["mixture"]].to_numpy()
+    names, members, x = design(scores, encoder)
     named = {"p by other means": False, "p by other means, given members": True}
-    return pd.Series({name: witness.p_value(membership(rows), x, y, fixed=fixed) for name, fixed in named.items()})
+    y = means[names].to_numpy()
+    return pd.Series({name: witness.p_value(members, x, y, fixed=fixed) for name, fixed in named.items()})
 
 
-def clustered(results: pd.DataFrame, scores: pd.DataFrame, encoder: str) -> pd.Series[float]:
+def clustered(results: pd.DataFrame | Outcomes, scores: pd.DataFrame, encoder: str) -> pd.Series[float]:
     """What a regression of all cells finds, its errors clustered, and what it finds where the tasks are exchanged."""
-    rows = scores[(scores["metric"] == METRIC) & (scores["encoder"] == encoder)]
+    mixtures, members, x = design(scores, encoder)
     runs = read_outcomes(results).runs.groupby(["mixture", "target", "language"])["value"].mean()
-    cells = runs.unstack(["target", "language"]).loc[rows["mixture"]]
+    cells = runs.unstack(["target", "language"]).loc[mixtures]
     targets = cells.columns.get_level_values("target")
     weights = 1 / targets.map(targets.value_counts()).to_numpy()
     found = {}
     for level in ("target", "language"):
         groups, names = pd.factorize(cells.columns.get_level_values(level))
-        t = witness.clustered(membership(rows), rows["value"].to_numpy(), cells.to_numpy(), weights, groups)
+        t = witness.clustered(members, x, cells.to_numpy(), weights, groups)
         p = 2 * stats.t.sf(t, len(names) - 1)
         found[f"p by errors clustered by {level}"] = p[0]
         found[f"the same below .05 where tasks are exchanged, clustered by {level}"] = (p < 0.05).mean()
     return pd.Series(found)
 
 
-def membership(scores: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which tasks (mixtures, tasks) the mixtures have."""
-    return scores["tasks"].str.get_dummies("+").to_numpy().astype(bool)
+def design(scores: pd.DataFrame, encoder: str) -> tuple[pd.Series[str], NDArray[np.bool_], NDArray[np.float64]]:
+    """The mixtures, which tasks (mixtures, tasks) they have, and their diversity by the declared metric."""
+    rows = scores[(scores["metric"] == METRIC) & (scores["encoder"] == encoder)]
+    return rows["mixture"], rows["tasks"].str.get_dummies("+").to_numpy().astype(bool), rows["value"].to_numpy()
 
 
 def save(table: pd.DataFrame, name: str, folder: Path = HERE) -> None:
@@ -221,8 +222,9 @@ def analyse(folder: Path = HERE) -> None:
     results, scores = tables(folder)
     fit, of_outcomes = outcomes(results, scores)
     comparison = diversity.compare(results, scores, metric=METRIC, analysis=asked())
-    declared = results, scores, plan.declared.encoder
-    known = pd.concat([facts(results, scores, fit), by_other_means(*declared), clustered(*declared)])
+    read = read_outcomes(results)
+    declared = read, scores, plan.declared.encoder
+    known = pd.concat([facts(read, scores, fit), by_other_means(*declared), clustered(*declared)])
     written = {
         "outcomes": of_outcomes,
         "comparison": comparison.to_frame(),
@@ -230,7 +232,7 @@ def analyse(folder: Path = HERE) -> None:
         "specifications": fit.tables["specifications"],
         "targets_by_metric": fit.tables["targets_by_metric"],
         "pairs": pairs(fit),
-        "targets": by_target(results).pivot_table("value", "mixture", "target").reset_index(),
+        "targets": by_target(read).pivot_table("value", "mixture", "target").reset_index(),
         "facts": known.rename("value").rename_axis("fact").reset_index(),
     }
     for name, table in written.items():

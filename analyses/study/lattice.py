@@ -10,7 +10,6 @@ whose relabellings are tried. It takes some four hours of one processor, and goe
 from __future__ import annotations
 
 import argparse
-import tomllib
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -18,28 +17,18 @@ from pathlib import Path
 import pandas as pd
 
 import diversity
-from analyses.study.analyse import METRIC, PLAN, save, slope
+from analyses.study.analyse import METRIC, save, slope
+from analyses.study.merge import variant
 from diversity import catalog
-from diversity.planning.plans import Plan, parse_plan
+from diversity.planning.plans import Plan
 
 TARGET, SEED = "tatoeba", 2
 
 
 def lattice(tasks: Sequence[str]) -> Plan:
     """The study's plan for every set of tasks, merged, on one target."""
-    content = tomllib.loads(PLAN.read_text("utf8"))
-    sets = [list(chosen) for size in range(len(tasks) + 1) for chosen in combinations(tasks, size)]
-    content |= {
-        "name": "lattice",
-        "targets": [TARGET],
-        "seeds": [SEED],
-        "mixtures": [{"tasks": chosen} for chosen in sets],
-    }
-    content["train"] |= {"merge": True}
-    content["predict"] = {TARGET: content["predict"][TARGET]}
-    content["diversity"] |= {"metrics": [METRIC]}
-    del content["hypothesis"], content["target"]
-    return parse_plan(content, PLAN)
+    sets = (chosen for size in range(len(tasks) + 1) for chosen in combinations(tasks, size))
+    return variant([TARGET], SEED, sets, name="lattice", train={"merge": True}, diversity={"metrics": [METRIC]})
 
 
 def run(data: Path, output: Path, workers: int = 2) -> None:

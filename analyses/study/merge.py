@@ -11,8 +11,9 @@ from __future__ import annotations
 import argparse
 import shutil
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from scipy import stats
 
 import diversity
 from analyses.study.analyse import HERE, PLAN, by_target, save
-from diversity.planning.plans import parse_plan, read_plan
+from diversity.planning.plans import Plan, parse_plan, read_plan
 from diversity.training.merging import merge
 from diversity.types import Mixture
 
@@ -42,14 +43,22 @@ def single(task: str, seed: int, data: Path, output: Path) -> Path:
 
 def score(model: Path, targets: Sequence[str], seed: int, data: Path, output: Path) -> None:
     """Score a checkpoint on targets, by the study's plan with this checkpoint as its model."""
+    plan = variant(targets, seed, [()], model=str(model.resolve()))
+    status = diversity.run_grid(plan, output, data=data, notify=print)
+    if status.failures:
+        raise SystemExit(f"{model}: {status.failures[0]['message']}")
+
+
+def variant(targets: Sequence[str], seed: int, mixtures: Iterable[Sequence[str]], **changes: Any) -> Plan:
+    """The study's plan with other targets and mixtures and one seed; it declares nothing."""
     content = tomllib.loads(PLAN.read_text("utf8"))
     for table in ("target", "predict"):
         content[table] = {n: v for n, v in content[table].items() if not isinstance(v, dict) or n in targets}
-    content |= {"model": str(model.resolve()), "targets": list(targets), "seeds": [seed], "mixtures": [{"tasks": []}]}
+    content |= {"targets": list(targets), "seeds": [seed], "mixtures": [{"tasks": list(m)} for m in mixtures]}
     del content["hypothesis"]
-    status = diversity.run_grid(parse_plan(content, PLAN), output, data=data, notify=print)
-    if status.failures:
-        raise SystemExit(f"{model}: {status.failures[0]['message']}")
+    for name, change in changes.items():
+        content[name] = {**content[name], **change} if isinstance(change, dict) else change
+    return parse_plan(content, PLAN)
 
 
 def agreement(merged: pd.DataFrame, trained: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

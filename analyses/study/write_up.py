@@ -1,6 +1,7 @@
-"""What the study's README says of its results: every number from the tables, none by hand.
+"""What the study's README says of its results, from the tables.
 
-`analyse` writes it between the two marks of README.md.
+By hand are the sizes of the design, what the plan counts as none, and the level that simulations gave. `analyse` writes it
+between the two marks of README.md.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from diversity.display.numbers import p_value, probability
+from diversity.display.numbers import listed, p_value, probability
 
 BEGIN, END = "<!-- results: written by analyse.py -->", "<!-- end of results -->"
 NONE = 1.0  # points a standard deviation, as the plan declares
@@ -23,8 +24,7 @@ NAMES = {
 def results(tables: Mapping[str, pd.DataFrame], sentences: Sequence[str], seeds: Sequence[int]) -> str:
     """The answer, its table and the ten questions, as Markdown. `sentences` are those of the fit and of the comparison."""
     read = Read(tables)
-    *first, last = (str(seed) for seed in seeds)
-    taken = f"{', '.join(first)} and {last}" if first else last
+    taken = listed([str(seed) for seed in seeds])
     lines = [
         "## The answer",
         "",
@@ -169,7 +169,7 @@ def questions(read: Read) -> list[tuple[str, str]]:
         ),
         (
             "The p-value is wrong.",
-            f"All 362,880 relabellings are tried; p is {declared['p']:.5f}. A second program of one page of numpy "
+            f"All 362,880 relabellings are tried; p is {declared['p']:.5f}. A second, short program in numpy "
             f"(`witness.py`) gives {read.facts['p by other means']:.5f}. Once each task's worth is known they have "
             f"{declared['p given members']:.5f} and {read.facts['p by other means, given members']:.5f}. In simulations "
             "without an effect on this design .043 to .055 of the p-values are below .05.",

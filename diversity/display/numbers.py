@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 LEVELS = (0.01, 0.05, 0.1)  # a p-value beside one of them is shown with more digits
 
@@ -72,6 +73,16 @@ def count(n: int, noun: str) -> str:
     ('1 mixture', '1,200 tasks')
     """
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Words in a row, the last one after `and` or `or`.
+
+    >>> listed(["1", "2", "9"], "or"), listed(["1", "2"]), listed(["1"])
+    ('1, 2 or 9', '1 and 2', '1')
+    """
+    *first, end = words
+    return f"{', '.join(first)} {last} {end}" if first else end
 
 
 def level(alpha: float) -> str:

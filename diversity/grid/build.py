@@ -78,12 +78,16 @@ class Builder:
         }
         own = {name: catalog.parse_metric(name)[0].digest for name in settings["metrics"]}
         data = {f"metric {name}": digest for name, digest in own.items() if digest}
-        inputs = {task: self.moments(task) for task in mixture.tasks}
+        counted, known = self._proportions(planned)
+        inputs = {**{task: self.moments(task) for task in mixture.tasks}, **counted}
+        return self.add(Stage(KINDS["diversity"], {**settings, **known}, inputs, data, title=mixture.name))
+
+    def _proportions(self, planned: PlannedMixture) -> tuple[dict[str, str], dict[str, Any]]:
+        """The shares of a mixture's tasks, as an input of a stage where they are counted, else as a setting."""
         if shares := self.shares(planned):
-            inputs[SHARES] = shares
-        else:
-            settings["weights"] = dict.fromkeys(mixture.tasks, 1.0) if len(mixture.tasks) < 2 else mixture.shares()
-        return self.add(Stage(KINDS["diversity"], settings, inputs, data, title=mixture.name))
+            return {SHARES: shares}, {}
+        mixture = planned.mixture
+        return {}, {"weights": dict.fromkeys(mixture.tasks, 1.0) if len(mixture.tasks) < 2 else mixture.shares()}
 
     def shares(self, planned: PlannedMixture) -> str | None:
         """The stage that counts in what shares tasks are trained on; None where these do not depend on sizes.
@@ -140,18 +144,14 @@ class Builder:
         rule = mixture.sampling if mixture.sampling.rule != "weights" else Sampling("uniform")
         alone = {task: replace(planned, mixture=Mixture.of([task], sampling=rule)) for task in mixture.tasks}
         inputs = {task: self.add(self._training(one, seed)) for task, one in alone.items()}
-        settings: dict[str, Any] = {}
-        if shares := self.shares(planned):
-            inputs[SHARES] = shares
-        else:
-            settings["weights"] = mixture.shares()
-        return Stage(KINDS["merge"], settings, inputs, title=f"{mixture.name}, seed {seed}")
+        counted, known = self._proportions(planned)
+        return Stage(KINDS["merge"], known, {**inputs, **counted}, title=f"{mixture.name}, seed {seed}")
 
     def _training(self, planned: PlannedMixture, seed: int) -> Stage:
         """The stage that trains on a mixture."""
         mixture, chosen = planned.mixture, dict(self.plan.train)
         preset, split, limit = chosen.pop("preset", "phang2020"), chosen.pop("split", SPLITS), chosen.pop("limit", None)
-        chosen = {n: v for n, v in chosen.items() if n not in ("sampling", "cap", "temperature", "mixed", "merge")}
+        chosen = {name: value for name, value in chosen.items() if name in presets.setting_types()}
         training = presets.changed(presets.preset(preset), **chosen, seed=seed)
         settings = {
             "tasks": list(mixture.tasks),

@@ -100,13 +100,19 @@ def diversity(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -
     from diversity.scoring.asked import Draws
     from diversity.types import Mixture
 
-    counted = inputs.pop(SHARES, None)
-    weights = json.loads((counted / SHARES).read_text("utf8")) if counted else settings["weights"]
+    weights = _shares(inputs, settings)
     tasks = {task: embedded.load_moments([task], path, "moments").tasks[task] for task, path in inputs.items()}
     space = embedded.EmbeddedTasks(settings["encoder"], tasks)
     mixture = Mixture.of(weights, settings["mixture"])
     table = scoring.score(space, mixtures=[mixture], metrics=settings["metrics"], draws=Draws(seed=settings["seed"]))
     return [{str(k): _cell(v) for k, v in row.items()} for row in table.to_dict("records")]
+
+
+def _shares(inputs: dict[str, Path], settings: dict[str, Any]) -> dict[str, float]:
+    """The share of each task of a mixture: counted by a stage, which is taken from the inputs, or in the settings."""
+    counted = inputs.pop(SHARES, None)
+    shares: dict[str, float] = json.loads((counted / SHARES).read_text("utf8")) if counted else settings["weights"]
+    return shares
 
 
 def _cell(value: Any) -> Any:
@@ -179,9 +185,8 @@ def merge(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> Re
     """The mean of the weights of a mixture's tasks, each trained alone, in the mixture's shares."""
     from diversity.training import merging
 
-    counted = inputs.pop(SHARES, None)
-    shares = json.loads((counted / SHARES).read_text("utf8")) if counted else settings["weights"]
-    merging.fill(folder, {task: inputs[task] for task in shares}, shares)
+    shares = _shares(inputs, settings)
+    merging.fill(folder, inputs, shares)
     return [{"task": task, "share": share} for task, share in shares.items()]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from diversity import catalog
 from diversity.display import numbers
-from diversity.display.numbers import amount, count
+from diversity.display.numbers import amount, count, listed
 from diversity.reporting.page import Paragraph, Section
 from diversity.stats.declared import GROUPS
 from diversity.types import InputError
@@ -142,8 +142,7 @@ def _trained(fit: Fit, materials: Materials) -> str:
     models = sorted({str(name) for name in rows["model"] if str(name)}) if "model" in rows else []
     model = models[0] if len(models) == 1 else f"[{count(len(models), 'model')}]" if models else "[model]"
     sizes = sorted(set(fit.tables["mixtures"]["k"]))
-    *fewer, most = map(str, sizes)
-    span = f"{fewer[0]} to {most}" if len(fewer) > 2 else " or ".join([*([", ".join(fewer)] if fewer else []), most])
+    span = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 3 else listed([str(size) for size in sizes], "or")
     tasks = "1 task" if sizes == [1] else f"{span} tasks"
     roles = (
         [r for r in dict.fromkeys(rows["role"].astype(str)) if r not in ("", "nan", "None")] if "role" in rows else []

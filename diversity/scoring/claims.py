@@ -300,19 +300,17 @@ def jackknife(metric: Metric, rng: np.random.Generator, **options: float) -> str
 
 def drawn_rows(metric: Metric) -> str:
     """All rows drawn give the function's value without an error; the intervals of some hold it nine times in ten."""
-    assert metric.from_drawn is not None
+    form = metric.from_drawn
+    assert form is not None
     rng = np.random.default_rng(0)
     x, other = unit(gaussian(rng, 400)), unit(REFERENCE)
     whole = other if metric.takes == "reference" else x
     expected = metric(x, other) if metric.takes == "reference" else metric(x)
 
     def of(places: np.ndarray[Any, Any]) -> tuple[float, float, float]:
-        assert metric.from_drawn is not None
         own = np.full(len(places), -1) if whole is other else places
-        blocks = partial(np.array_split, x, 3)
-        return metric.from_drawn(
-            DrawnRows(whole[places], own, len(whole), len(x), lambda: iter(blocks())), **metric.defaults
-        )
+        drawn = DrawnRows(whole[places], own, len(whole), len(x), lambda: iter(np.array_split(x, 3)))
+        return form(drawn, **metric.defaults)
 
     value, low, high = of(np.arange(len(whole)))
     if not np.allclose([value, low, high], expected, rtol=1e-5, atol=1e-9):

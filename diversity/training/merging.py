@@ -10,19 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diversity import store
+from diversity.encoders.registry import TOKENIZERS
 from diversity.types import InputError, missing_file
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS, CONFIG, RECORD = "model.safetensors", "config.json", "merging.json"
-TOKENIZER = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "sentencepiece.bpe.model",
-    "vocab.txt",
-)
+BESIDE = (CONFIG, *TOKENIZERS, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")
 
 
 def merge(checkpoints: Mapping[str, Path | str], shares: Mapping[str, float], output: Path | str) -> Path:
@@ -79,9 +74,8 @@ def fill(folder: Path, checkpoints: Mapping[str, Path | str], shares: Mapping[st
             else:
                 mean[key] = tensor * scaled[name]
     first = next(iter(paths.values()))
-    for file in (CONFIG, *TOKENIZER):
-        if (first / file).is_file():
-            shutil.copyfile(first / file, folder / file)
+    for file in (file for pattern in BESIDE for file in first.glob(pattern)):
+        shutil.copyfile(file, folder / file.name)
     save_file(mean, folder / WEIGHTS, metadata={"format": "pt"})
     store.write(folder / RECORD, json.dumps({"shares": scaled}, indent=1))
 
