@@ -14,6 +14,8 @@ import typer.main
 import diversity
 from diversity import catalog
 from diversity.cli import app
+from diversity.planning.tables import keys_of
+from diversity.training.settings import LENGTHS, OLD_NAMES, in_presets, setting_types
 from diversity.types import QUESTIONS, Metric
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -115,6 +117,70 @@ def tasks() -> str:
         lines += ["", t.note] if t.note else []
         lines += [""]
     return "\n".join(lines)
+
+
+PLAN = """# The plan of a grid
+
+`diversity grid run PLAN` takes a TOML file. `diversity design` and `diversity propose` write one; this page has what may
+stand in it. Only `model`, `targets`, `seeds` and mixtures are needed:
+
+```toml
+model = "mini"
+targets = ["xnli", "tatoeba"]
+seeds = [1, 2]
+
+[hypothesis]  # declared before anything is trained
+primary_metric = "vendi_beta(q=2)"
+outcome = "mean"
+
+[train]  # the same for every mixture
+examples = 2000
+
+[target]  # of all targets
+learning_rate = 1e-4
+
+[target.xnli]  # of one
+examples = 4000
+
+[[mixtures]]
+tasks = []
+
+[[mixtures]]
+tasks = ["mnli", "qqp"]
+
+[[mixtures]]
+tasks = {mnli = 3, ccg = 1}
+```
+
+A name or value that cannot be is an error before anything is run, with the nearest names. A change makes those stages new
+that it bears on; what is finished otherwise stays. Paths are relative to the plan. Below, what stands in brackets holds
+where nothing is given."""
+TITLES = {
+    "plan": "The study", "mixture": "`[[mixtures]]`", "hypothesis": "`[hypothesis]`", "train": "`[train]`",
+    "target": "`[target]`, `[target.NAME]`", "predict": "`[predict]`, `[predict.NAME]`", "diversity": "`[diversity]`",
+}  # fmt: skip
+
+
+def plans() -> str:
+    """What may stand in a plan, table by table; the settings of training, which two tables share, last."""
+    shared = ("preset", *(name for name in setting_types() if name != "seed"))
+    lines = [PLAN]
+    for table, title in TITLES.items():
+        trains = table in ("train", "target")
+        own = {name: key for name, key in keys_of(table).items() if not (trains and name in shared)}
+        lines += ["", f"## {title}", "", "| name | what it is | value |", "|---|---|---|"]
+        lines += [f"| `{name}` | {cell(key.meaning)} | {key.expected} |" for name, key in own.items()]
+        if trains:
+            lines += ["", "And [settings of training](#settings-of-training)."]
+    lines += ["", "## Settings of training", "", "| name | what it is | preset |", "|---|---|---|"]
+    keys, older = keys_of("train"), {new: old for old, new in OLD_NAMES.items()}
+    for name in (n for n in shared if n not in OLD_NAMES):
+        spelled = f"`{name}`" + (f" (or `{older[name]}`)" if name in older else "")
+        had = "phang2020" if name == "preset" else in_presets(name)
+        lines.append(f"| {spelled} | {cell(keys[name].meaning)} | {had} |")
+    lengths = ", ".join(f"`{name}`" for name in LENGTHS)
+    lines += ["", f"A run has one length: {lengths}. Without one, it is the epochs of the preset."]
+    return "\n".join(lines) + "\n"
 
 
 def commands() -> str:
@@ -235,6 +301,7 @@ PAGES = {
     "metrics.md": metrics,
     "tasks.md": tasks,
     "commands.md": commands,
+    "plan.md": plans,
     "simulations.md": lambda: analysis("simulation", "Simulations: do the tests keep their level?"),
     "grid.md": lambda: analysis("grid", "A small grid, for examples"),
     "study.md": lambda: analysis("study", "The study: plan, tables, questions"),

@@ -276,7 +276,7 @@ def _cells(builder: Builder, planned: PlannedMixture, seed: int) -> Sequence[Cel
         if catalog.task(target).kind == "retrieval":
             given = plan.settings("predict", target)
             vectors = SentenceVectors.at(given.get("layer", hidden_states.DEPTH))
-            vectors = replace(vectors, pooling=given.get("pooling", "mean"))
+            vectors = replace(vectors, **{name: given[name] for name in ("pooling", "precision") if name in given})
             settings: dict[str, Any] = {"vectors": vectors.identity, "mining": asdict(Mining())}
             stage = builder.score(checkpoint, target, title, settings)
             settings = settings if mined(target) else {"vectors": settings["vectors"]}

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta
 
 from diversity import catalog
 from diversity.encoders.hidden_states import Pooling
-from diversity.training.settings import setting_types
+from diversity.encoders.sentence import Precision
+from diversity.planning.choice import ROLES, RULES
+from diversity.training.settings import MEANING, OLD_NAMES, setting_types
 from diversity.types import InputError
+from diversity.types.mixture import CAP
 
 LARGEST = 2**63 - 1  # of seeds: what tables and generators hold
 TableName = Literal["plan", "hypothesis", "mixture", "train", "target", "predict", "diversity"]
@@ -47,33 +50,96 @@ def _texts(noun: str) -> Any:
     return Annotated[list[str], Meta(min_length=1, description=f"a list of {noun}")]
 
 
-@cache
-def types_of(table: TableName) -> Mapping[str, Any]:
-    """The type of each value that a table may have.
+class Key(NamedTuple):
+    """What a value of a plan has to be, and what it is for."""
 
-    >>> types_of("mixture")["pair"] is Whole
-    True
+    type: Any
+    meaning: str
+
+    @property
+    def expected(self) -> str:
+        """The type in words.
+
+        >>> keys_of("mixture")["pair"].expected
+        'a whole number'
+        """
+        described = getattr(self.type, "__metadata__", ())
+        return str(described[0].description) if described else "one of " + ", ".join(get_args(self.type))
+
+
+@cache
+def keys_of(table: TableName) -> Mapping[str, Key]:
+    """What a table of a plan may have, by name.
+
+    >>> keys_of("plan")["targets"].meaning
+    'Targets of XTREME, or your own.'
     """
-    training = {"preset": Text, **{name: OF_TYPE[kind] for name, kind in setting_types().items() if name != "seed"}}
-    data = {"split": Split, "limit": Count}
-    tables: dict[TableName, dict[str, Any]] = {
+    training = {
+        "preset": Key(Text, "Published settings, of which those below change single ones: phang2020, xtreme or quick."),
+        **{
+            name: Key(OF_TYPE[kind], MEANING[OLD_NAMES.get(name, name)])
+            for name, kind in setting_types().items()
+            if name != "seed"
+        },
+    }
+    data = {
+        "split": Key(Split, "Split to train on; of several the first that is there (train,dev)."),
+        "limit": Key(Count, "Rows of each task at most, drawn at random (all)."),
+    }
+    tables: dict[TableName, dict[str, Key]] = {
         "plan": {
-            "name": Text, "model": Text, "data": Folder, "include": _texts("folders"),
-            "threads": Count, "targets": _texts("targets"), "seeds": Seeds,
-            "hypothesis": Table, "train": Table, "target": Table, "predict": Table, "diversity": Table, "mixtures": Mixtures,
+            "name": Key(Text, "Name of the study (that of the file)."),
+            "model": Key(Text, "Encoder that is trained: mini, a folder, or owner/name of the hub."),
+            "targets": Key(_texts("targets"), "Targets of XTREME, or your own."),
+            "seeds": Key(Seeds, "Seeds of training. Each is a run of every mixture on every target."),
+            "data": Key(Folder, "Folder of the data, beside the plan or anywhere; --data says another."),
+            "include": Key(_texts("folders"), "Folders of tasks, targets and metrics of your own."),
+            "threads": Key(Count, "Threads of each process; the same tables on any machine (as many as it has)."),
+            "hypothesis": Key(Table, "What is declared before anything is trained."),
+            "train": Key(Table, "Training of mixtures."),
+            "target": Key(Table, "Fine-tuning on targets."),
+            "predict": Key(Table, "What is predicted."),
+            "diversity": Key(Table, "Scores of the mixtures."),
+            "mixtures": Key(Mixtures, "A table for each mixture."),
         },
         "hypothesis": {
-            "primary_metric": Text, "encoder": Text, "outcome": Text, "test": Tests, "alpha": Level, "equivalence": Positive,
-            "failures": Failures,
+            "primary_metric": Key(Text, "The metric of diversity that the answer rests on, with its options."),
+            "encoder": Key(Text, "Encoder of the vectors that it is computed from."),
+            "outcome": Key(Text, "mean, mean9, mean7, retrieval, or a target."),
+            "test": Key(Tests, "Exact test by task labels, or REML with a parametric bootstrap."),
+            "alpha": Key(Level, "Level of the test (0.05)."),
+            "equivalence": Key(Positive, "Points a standard deviation that are as good as none."),
+            "failures": Key(Failures, "Mixtures with a failed run are left out, or the analysis departs from the plan."),
         },
-        "mixture": {"name": Text, "tasks": Tasks, "role": Text, "pair": Whole},
         "train": {
-            "sampling": Text, "cap": Count, "temperature": Number, "mixed": Truth, "merge": Truth, **data, **training,
+            "sampling": Key(Text, f"In what proportions tasks are drawn: {', '.join(RULES)} (uniform)."),
+            "cap": Key(Count, f"Rows of a task that count at most (examples-proportional: {CAP:,}; temperature: all)."),
+            "temperature": Key(Number, "Temperature of the sampling of that name (2)."),
+            "mixed": Key(Truth, "Whether a batch may hold several tasks (false)."),
+            "merge": Key(Truth, "Mean of the weights of single tasks, in place of training on mixtures (false)."),
+            **data, **training,
         },
-        "target": {"seeds": Seeds, **data, **training},
-        "predict": {"split": Split, "languages": _texts("languages"), "layer": Layer, "pooling": Pooling},
+        "target": {"seeds": Key(Seeds, "Seeds of one target, in its own table (all)."), **data, **training},
+        "predict": {
+            "split": Key(Split, "Split to predict; of several the first that is there (test,dev)."),
+            "languages": Key(_texts("languages"), "Languages (all that the data have)."),
+            "layer": Key(Layer, "Retrieval: layer of the sentence vectors, an index or a share of the depth (0.58)."),
+            "pooling": Key(Pooling, "Retrieval: mean over the tokens, or the first token (mean)."),
+            "precision": Key(Precision, "Retrieval: precision of the products (fp32)."),
+        },
         "diversity": {
-            "metrics": _texts("metrics"), "encoder": Text, "sample": Sample, "seed": Seed, "split": Split, "shards": Count,
+            "metrics": Key(_texts("metrics"), "Metrics, with their options."),
+            "encoder": Key(Text, "Encoder of the texts (all-MiniLM-L6-v2)."),
+            "sample": Key(Sample, f"Texts of each task, drawn at random ({catalog.SAMPLE})."),
+            "seed": Key(Seed, "Seed of that sample (0)."),
+            "split": Key(Split, "Split of the texts; of several the first that is there (train,dev)."),
+            "shards": Key(Count, "Stages that a task's texts are embedded in (1)."),
+        },
+        "mixture": {
+            "tasks": Key(Tasks, "Its tasks, or their weights; none for the baseline."),
+            "name": Key(Text, "Its name (those of the tasks)."),
+            "role": Key(Text, f"Its part in the design: {', '.join(ROLES)}."),
+            "pair": Key(Whole, "Number of the matched pair that it belongs to."),
         },
     }  # fmt: skip
     return tables[table]
@@ -81,18 +147,16 @@ def types_of(table: TableName) -> Mapping[str, Any]:
 
 def checked(values: Mapping[str, Any], table: TableName, where: str = "") -> dict[str, Any]:
     """The values of a table of the plan; raises InputError for an unknown name, with near matches, or another type."""
-    where, types = where or f"[{table}]", types_of(table)
+    where, keys = where or f"[{table}]", keys_of(table)
     for name, value in values.items():
-        if name not in types:
-            raise catalog.near(name, list(types), f"setting of {where}")
+        if name not in keys:
+            raise catalog.near(name, list(keys), f"setting of {where}")
         parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
         numbers = [part for part in parts if isinstance(part, float)]
         if table != "plan" and not all(map(math.isfinite, numbers)):  # a plan's tables are checked each on its own
             raise InputError(f"expected {name} in {where} to be finite, found {', '.join(map(repr, numbers))}")
         try:
-            msgspec.convert(value, types[name])
+            msgspec.convert(value, keys[name].type)
         except msgspec.ValidationError:
-            described = getattr(types[name], "__metadata__", ())
-            kind = str(described[0].description) if described else "one of " + ", ".join(get_args(types[name]))
-            raise InputError(f"expected {name} in {where} to be {kind}, found {value!r}") from None
+            raise InputError(f"expected {name} in {where} to be {keys[name].expected}, found {value!r}") from None
     return dict(values)

@@ -210,6 +210,35 @@ class Settings:
         return "eager" if slow and device == "cpu" else "sdpa"
 
 
+# What each setting is, for `--help` and the reference of plans.
+MEANING = {
+    "learning_rate": "Peak learning rate.",
+    "weight_decay": "Weight decay of AdamW.",
+    "warmup": "Warm-up: steps, or below 1 a share of them.",
+    "max_grad_norm": "Norm that gradients are clipped to; 0: no clipping.",
+    "batch_size": "Examples a step, over all processes.",
+    "steps": "Steps to train for.",
+    "examples": "Examples to train on; a window of a long passage is one.",
+    "epochs": "Epochs to train for.",
+    "sequences": "Sequences to train on; four choices are four.",
+    "training_tokens": "Tokens to train on.",
+    "dropout": "Dropout of encoder and heads; 0: none.",
+    "frozen_layers": "Share of the layers that is not trained, from the lowest up.",
+    "max_length": "Tokens of a sequence at most.",
+    "doc_stride": "Tokens from one window of a passage to the next.",
+    "precision": "Precision of the products.",
+    "dev_examples": "Dev rows of each task.",
+    "dev_every": "Steps between dev scores, of which the best decides; 0: score the last weights only.",
+    "patience": "Dev scores without a new best one before training ends.",
+    "packing": "Several sequences in a row of tokens.",
+    "attention": "Attention in training.",
+    "vocabulary": "Token embeddings that are trained: those used, or all; the weights are the same.",
+    "max_tokens_per_batch": "Tokens in one pass through the model at most; lower it to save memory.",
+    "save_every": "Steps between checkpoints.",
+    "deterministic": "Kernels on a GPU that give the same weights again; a processor's always do.",
+}
+
+
 LEAST = {
     "learning_rate": 0.0,
     "weight_decay": 0.0,
@@ -351,3 +380,28 @@ def preset(name: str, target: str = "") -> Settings:
     if name not in known.targets and kind not in known.kinds:
         raise InputError(f"{target}: expected a target that is fine-tuned on ({', '.join(known.kinds)}), found {kind}")
     return known.targets.get(name) or known.kinds[kind]
+
+
+def in_presets(name: str) -> str:
+    """What each preset has of a setting for mixtures, and for kinds of targets where those differ; '' where none has any.
+
+    >>> in_presets("learning_rate")
+    'phang2020 1e-05; xtreme 2e-05, 3e-05 for span and xnli; quick 1e-05'
+    """
+    parts = {}
+    for preset, published in PRESETS.items():
+        own, apart = published.intermediate.values[name], dict[str, list[str]]()
+        for kind, settings in {**published.kinds, **published.targets}.items():
+            if (value := settings.values[name]) != own:
+                apart.setdefault(_shown(name, value), []).append(kind.replace("_", " "))
+        others = [f"{value} for {' and '.join(kinds)}" for value, kinds in apart.items()]
+        parts[preset] = ", ".join([_shown(name, own), *others])
+    if len(set(parts.values())) == 1:
+        return next(iter(parts.values()))
+    return "; ".join(f"{preset} {values}" for preset, values in parts.items())
+
+
+def _shown(name: str, value: Value) -> str:
+    if value is None:
+        return {"epochs": "1", "dropout": "the model's own"}.get(name, "")
+    return f"{value:g}" if isinstance(value, float) else str(value)

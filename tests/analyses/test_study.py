@@ -40,7 +40,7 @@ def test_the_lattice_is_every_set_of_tasks_merged_and_trained_as_the_study_train
     assert len(plan.mixtures) == 512
     assert len({frozenset(p.mixture.tasks) for p in plan.mixtures}) == 512
     assert plan.train == {**study.train, "merge": True}
-    assert plan.settings("predict", "tatoeba") == study.settings("predict", "tatoeba")
+    assert plan.settings("predict", "tatoeba") == {**study.settings("predict", "tatoeba"), "precision": "bf16"}
     assert (plan.targets, plan.seeds, plan.declared.metric) == (("tatoeba",), (2,), "")
 
 

@@ -94,6 +94,8 @@ def test_retrieval_uses_the_checkpoint_as_it_is(plan_of):
     ("changes", "redone"),
     [
         ({"predict": {"layer": 5}}, {"predict": 5, "score": 5}),  # of tatoeba alone
+        ({"predict": {"precision": "bf16"}}, {"predict": 5, "score": 5}),
+        ({"predict": {"precision": "fp32", "pooling": "mean"}}, {}),  # which is what it is without
         ({"predict": {"languages": ["en", "de"]}}, {"predict": 23, "score": 23}),
         ({"predict": {"udpos": {"languages": ["en", "ar"]}}}, {"predict": 6, "score": 6}),
         ({"target": {"udpos": {"epochs": 1}}}, {"finetune": 6, "predict": 6, "score": 6}),

@@ -1,13 +1,16 @@
 """Plans are read strictly: whatever cannot be is told in one line that names the file."""
 
+import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import diversity
 from diversity import InputError
 from diversity.planning.plans import Plan, parse_plan, read_plan
+from diversity.planning.tables import TableName, keys_of
 
 WHOLE = {
     "model": "all-MiniLM-L6-v2",
@@ -106,6 +109,7 @@ def test_the_budget_follows_from_steps():
         ({"target": {"xnli": {"limit": -3}}}, "expected limit in [target.xnli] to be a whole number of at least 1"),
         ({"predict": {"layer": float("inf")}}, "expected layer in [predict] to be finite, found inf"),
         ({"predict": {"pooling": "max"}}, "expected pooling in [predict] to be one of mean, cls, found 'max'"),
+        ({"predict": {"precision": "fp16"}}, "expected precision in [predict] to be one of fp32, bf16, found 'fp16'"),
         ({"diversity": {"metrics": ["self_bleu"]}}, "expected metrics of vectors in [diversity], found self_bleu"),
         (
             {"hypothesis": {"primary_metric": "self_bleu"}},
@@ -181,3 +185,18 @@ def test_a_layer_that_the_model_has_not_is_found_when_the_plan_is_read(predict):
         parsed(model="mini", targets=["xnli", "tatoeba"], predict=predict)
     assert parsed(model="owner/name@commit", targets=["tatoeba"], predict=predict).targets == ("tatoeba",)
     assert parsed(model="mini", targets=["xnli"], predict={"layer": 7}).targets == ("xnli",)  # which asks for none
+
+
+def test_the_example_of_the_reference_is_a_plan():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "plan.md").read_text("utf8")
+    (example,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    plan = parse_plan(tomllib.loads(example), Path("plan.toml"))
+    assert [p.mixture.name for p in plan.mixtures][:2] == ["baseline", "mnli+qqp"]
+    assert plan.settings("target", "xnli") == {"learning_rate": 1e-4, "examples": 4000}
+
+
+@pytest.mark.parametrize("table", get_args(TableName))
+def test_every_value_of_a_plan_is_explained(table):
+    for key in keys_of(table).values():
+        assert key.meaning.endswith(".")
+        assert key.expected
