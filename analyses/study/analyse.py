@@ -154,7 +154,10 @@ def facts(results: pd.DataFrame | Outcomes, scores: pd.DataFrame, fit: Fit) -> p
     foreign = xnli[(xnli["mixture"] == "baseline") & (xnli["language"] != "en")]
     one_answer = xnli.groupby(["mixture", "seed"])["value"].agg(lambda v: bool(np.allclose(v, 100 / 3, atol=0.01)))
     seeds = runs.drop(columns=list(ONE_SEED)).mean(axis=1)  # of the targets that have all of them
-    diversities = scores[scores["metric"] == METRIC].pivot(index="mixture", columns="encoder", values="value")
+    several = scores[
+        (scores["metric"] == METRIC) & scores["tasks"].str.contains("+", regex=False)
+    ]  # single tasks have 1 each
+    diversities = several.pivot(index="mixture", columns="encoder", values="value")
     tested = fit.tables["specifications"]
     without = fit.tables["influence"].query("kind == 'task'")
     values = {
@@ -241,7 +244,9 @@ def analyse(folder: Path = HERE) -> None:
     print(*sentences, sep="\n")
     floors = {"floors": pd.read_csv(folder / "tables" / "floors.csv")}
     seeds = sorted(results.loc[results["target"] == "xnli", "seed"].unique())
-    block = write_up.results(written | floors, sentences, seeds)
+    none = plan.declared.equivalence
+    assert none is not None, "the plan declares what counts as none"
+    block = write_up.results(written | floors, sentences, seeds, none)
     readme = folder / "README.md"
     store.write(readme, write_up.written(readme.read_text("utf8"), block))
     diversity.report(results, scores, metric=METRIC, output=folder / "report" / "report.html", analysis=asked())

@@ -1,6 +1,6 @@
 """What the study's README says of its results, from the tables.
 
-By hand are the sizes of the design, what the plan counts as none, and the level that simulations gave. `analyse` writes it
+By hand are the sizes of the design, and the level that simulations gave. `analyse` writes it
 between the two marks of README.md.
 """
 
@@ -13,7 +13,6 @@ import pandas as pd
 from diversity.display.numbers import listed, p_value, probability
 
 BEGIN, END = "<!-- results: written by analyse.py -->", "<!-- end of results -->"
-NONE = 1.0  # points a standard deviation, as the plan declares
 TAU = "Kendall's tau of the diversities by both encoders"
 NAMES = {
     "bucc2018": "BUCC", "mlqa": "MLQA", "panx": "PAN-X", "retrieval": "BUCC and Tatoeba", "tatoeba": "Tatoeba",
@@ -21,8 +20,11 @@ NAMES = {
 }  # fmt: skip
 
 
-def results(tables: Mapping[str, pd.DataFrame], sentences: Sequence[str], seeds: Sequence[int]) -> str:
-    """The answer, its table and the ten questions, as Markdown. `sentences` are those of the fit and of the comparison."""
+def results(tables: Mapping[str, pd.DataFrame], sentences: Sequence[str], seeds: Sequence[int], none: float) -> str:
+    """The answer, its table and the ten questions, as Markdown.
+
+    `sentences` are those of the fit and of the comparison; `none` is how many points a standard deviation count as none.
+    """
     read = Read(tables)
     taken = listed([str(seed) for seed in seeds])
     lines = [
@@ -42,7 +44,7 @@ def results(tables: Mapping[str, pd.DataFrame], sentences: Sequence[str], seeds:
         "",
         "## Ten questions of a hostile reviewer",
         "",
-        *(f"{number}. **{asked}** {said}" for number, (asked, said) in enumerate(questions(read), 1)),
+        *(f"{number}. **{asked}** {said}" for number, (asked, said) in enumerate(questions(read, none), 1)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -115,11 +117,11 @@ def proposed(pairs: pd.DataFrame) -> list[str]:
     ]
 
 
-def questions(read: Read) -> list[tuple[str, str]]:
+def questions(read: Read, none: float) -> list[tuple[str, str]]:
     """The ten questions, each with its answer."""
     fact, count, slope = read.fact, read.count, read.slope
     declared = read.outcomes.loc["declared: mean of the targets"]
-    inside = max(-declared["low"], declared["high"]) < NONE
+    inside = max(-declared["low"], declared["high"]) < none
     within = (
         "lies within it: a larger effect is ruled out" if inside else "goes beyond it: such an effect is not ruled out"
     )
@@ -160,7 +162,7 @@ def questions(read: Read) -> list[tuple[str, str]]:
         (
             "Another encoder would order the mixtures otherwise.",
             "Kendall's tau of the diversities by MiniLM and by mini is "
-            f"{read.facts[TAU]:.2f}. Encoders of another family: cannot be said here.",
+            f"{read.facts[TAU]:.2f} over the mixtures of several tasks. Encoders of another family: cannot be said here.",
         ),
         (
             "Runs that failed are not shown.",
@@ -176,8 +178,8 @@ def questions(read: Read) -> list[tuple[str, str]]:
         ),
         (
             "It is too small to find anything.",
-            f"{declared['detectable']:.2f} points would be found four times in five. Up to {NONE:g} point counts "
-            f"as practically none; the interval, {declared['low']:.2f} to {declared['high']:.2f}, {within}.",
+            f"{declared['detectable']:.2f} points would be found four times in five. Up to {none:g} counts as "
+            f"practically none; the interval, {declared['low']:.2f} to {declared['high']:.2f}, {within}.",
         ),
     ]
 

@@ -106,7 +106,7 @@ def size(runs: pd.DataFrame) -> str:
     >>> size(pd.DataFrame({"mixture": ["a"], "target": ["xnli"], "language": ["de"], "seed": [1]}))
     '1 mixture × 1 target × 1 seed, 1 language'
     """
-    parts = [count(runs[name].nunique(), name) for name in ("mixture", "target", "seed")]
+    parts = [*(count(runs[name].nunique(), name) for name in ("mixture", "target")), words.seeds(runs)]
     return f"{' × '.join(parts)}, {count(runs['language'].nunique(), 'language')}"
 
 

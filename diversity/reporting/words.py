@@ -148,7 +148,7 @@ def _trained(fit: Fit, materials: Materials) -> str:
         [r for r in dict.fromkeys(rows["role"].astype(str)) if r not in ("", "nan", "None")] if "role" in rows else []
     )
     chosen = f" (roles in the design: {', '.join(roles)})" if roles else ""
-    counts = [count(runs[name].nunique(), name) for name in ("target", "language", "seed")]
+    counts = [*(count(runs[name].nunique(), name) for name in ("target", "language")), seeds(runs)]
     english = "" if "en" not in set(runs["language"]) or set(runs["language"]) == {"en"} else ", English included"
     spans = [t for t in catalog.targets() if catalog.task(t).kind == "span" and t in set(runs["target"])]
     answers = " Question answering counts as the mean of exact match and F1." if spans else ""
@@ -157,6 +157,18 @@ def _trained(fit: Fit, materials: Materials) -> str:
         f"other languages without further training ({', '.join(counts)}). The outcome is {fit.outcome}, "
         f"{outcome(fit.outcome)}; each target is the mean over its languages{english}, and over seeds.{answers}"
     )
+
+
+def seeds(runs: pd.DataFrame) -> str:
+    """The number of seeds, and where the targets have not as many, the fewest and the most.
+
+    >>> import pandas as pd
+    >>> seeds(pd.DataFrame({"target": ["xnli", "xnli", "xquad"], "seed": [1, 2, 1]}))
+    '1 to 2 seeds'
+    """
+    of_targets = runs.groupby("target")["seed"].nunique()
+    fewest, most = int(of_targets.min()), int(of_targets.max())
+    return count(most, "seed") if fewest == most else f"{fewest} to {count(most, 'seed')}"
 
 
 def _tested(fit: Fit, settings: Mapping[str, object]) -> str:

@@ -374,7 +374,8 @@ def agreement(scores: pd.DataFrame) -> pd.DataFrame:
     Columns `metric, first, second, kendall, mixtures`; empty with fewer than two encoders or three mixtures.
     """
     import pandas as pd
-    from scipy.stats import kendalltau
+
+    from diversity.stats.correlation import kendall
 
     rows = []
     encoders = scores["encoder"].drop_duplicates().tolist()
@@ -383,6 +384,6 @@ def agreement(scores: pd.DataFrame) -> pd.DataFrame:
         for first, second in itertools.combinations(encoders, 2):
             pair = wide[[first, second]].dropna()
             if len(pair) > 2 and (pair.nunique() > 1).all():
-                tau = kendalltau(pair[first], pair[second]).statistic
-                rows.append((metric, first, second, float(tau), len(pair)))
+                tau = kendall(pair[first].to_numpy(float), pair[second].to_numpy(float))
+                rows.append((metric, first, second, tau, len(pair)))
     return pd.DataFrame(rows, columns=["metric", "first", "second", "kendall", "mixtures"])

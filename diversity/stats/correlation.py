@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diversity.stats.multimembership import basis, slopes
+from diversity.studies.ties import tied
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
@@ -25,17 +26,17 @@ def pearson(x: Array, y: Array) -> float:
 
 
 def spearman(x: Array, y: Array) -> float:
-    """Spearman's rho (M,): Pearson's r of the ranks."""
+    """Spearman's rho (M,): Pearson's r of the ranks; what differs by rounding alone is tied."""
     from scipy.stats import rankdata
 
-    return pearson(rankdata(x), rankdata(y))
+    return pearson(rankdata(tied(x)), rankdata(tied(y)))
 
 
 def kendall(x: Array, y: Array) -> float:
-    """Kendall's tau-b (M,); nan where one is constant."""
+    """Kendall's tau-b (M,); nan where one is constant; what differs by rounding alone is tied."""
     from scipy.stats import kendalltau
 
-    return float(kendalltau(x, y).statistic)
+    return float(kendalltau(tied(x), tied(y)).statistic)
 
 
 def partial(x: Array, y: Array, covariates: Array) -> tuple[float, float, int]:
@@ -100,10 +101,10 @@ def correlations(
     ranks = rankdata(again, axis=0)
     values = {
         "pearson": (pearson(x, y), _columnwise(x, again)),
-        "spearman": (spearman(x, y), _columnwise(rankdata(x), ranks)),
+        "spearman": (spearman(x, y), _columnwise(rankdata(tied(x)), ranks)),
         "kendall": (
             kendall(x, y),
-            _kendalls(x, again[:, :KENDALLS]),
+            _kendalls(tied(x), again[:, :KENDALLS]),
         ),
     }
     rows = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from diversity.studies.tables import canonical
+from diversity.studies.ties import tied
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def split(x: Array, strata: Sequence[object], share: float = 1 / 3) -> list[str]
     """
     if not 0 < share <= 0.5:
         raise InputError(f"expected a share above 0 and at most 0.5, found {share:g}")
-    x = np.round(x / (float(np.abs(x).max(initial=0)) or 1.0), 9)  # what differs by rounding does not differ
+    x = tied(x)
     found = [""] * len(x)
     for stratum in dict.fromkeys(strata):
         index = np.array([i for i, s in enumerate(strata) if s == stratum])

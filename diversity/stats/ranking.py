@@ -9,6 +9,7 @@ import numpy as np
 
 from diversity.stats.predictive import baselines
 from diversity.studies.study import Study
+from diversity.studies.ties import tied
 from diversity.types import Array, InputError
 
 if TYPE_CHECKING:
@@ -76,5 +77,6 @@ def table(study: Study) -> pd.DataFrame:
         "chance": np.zeros(len(study.x)),
     }
     y = study.gain[rows]
-    found = [(name, ndcg(s[rows], y), *(regret(s[rows], y, k) for k in AT)) for name, s in rankings.items()]
+    scores = {name: tied(score[rows]) for name, score in rankings.items()}
+    found = [(name, ndcg(score, y), *(regret(score, y, k) for k in AT)) for name, score in scores.items()]
     return pd.DataFrame(found, columns=["ranked_by", "ndcg", *(f"regret_at_{k}" for k in AT)])

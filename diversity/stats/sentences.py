@@ -144,9 +144,14 @@ def of_baselines(fit: Fit) -> list[str]:
         ("diversity", fit.r2_leave_one_task_out),
         *((BASELINES.get(n, n), v) for n, v in fit.baselines.items()),
     ]
-    r2 = ", ".join(f"{name} {value:.2f}" for name, value in predicted if value is not None and math.isfinite(value))
+    r2 = ", ".join(f"{name} {_r2(value)}" for name, value in predicted if value is not None and math.isfinite(value))
     said = [f"Correlation over mixtures of all sizes: {r}."] if r else []
     return [*said, *([f"Predictive R² for mixtures with a task not seen: {r2}."] if r2 else [])]
+
+
+def _r2(value: float) -> str:
+    """How far below 0 it is says nothing: such a prediction is worse than the mean."""
+    return f"{max(value, 0):.2f}" if value > -0.005 else "below 0"
 
 
 def of_correlations(fit: Fit) -> str:

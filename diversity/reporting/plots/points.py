@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from diversity.reporting.plots.canvas import ABOVE, MARKS, SHOWN, axes, colour, rows_of, side_by_side, slanted
+from diversity.stats.correlation import spearman
 from diversity.types import InputError
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def encoders(scores: pd.DataFrame, *, metric: str) -> Figure:
     figure, ax = axes(5.2, 4.6)
     ax.plot(wide[names[0]], wide[names[1]], "o", color=colour(0), alpha=0.7, markersize=5)
     if len(wide) > 2:
-        rank = wide.corr(method="spearman").to_numpy()[0, 1]
+        rank = spearman(*wide.to_numpy(float).T)
         ax.set_title(f"{len(wide)} mixtures, rank correlation {rank:.2f}", fontsize="medium")
     ax.set(xlabel=f"{metric}, {names[0]}", ylabel=f"{metric}, {names[1]}")
     if len(wide) <= 16:
