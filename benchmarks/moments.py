@@ -4,24 +4,28 @@ First, float32 rows to moments beside the products of their chunks alone, in dou
 turns, and medians of the rounds' ratios of processor time are printed. Then $N (10^6) rows of $D (256) dimensions, drawn by
 a seeded generator in place of a disk, in $SHARDS (4), through what `diversity measure` does with a shard, with products of
 $PRODUCTS (fp64): the rate of each shard without the time of drawing, peak memory, and what merging them in the other order
-changes.
+changes. With a folder $KEEP, finished shards are kept there, and a run that was stopped goes on; $ROUNDS (7) of 0 leaves out
+the first part.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import operator
 import os
 import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diversity import moments as ours
+from diversity import store
 from diversity.scoring import reduced
 from diversity.scoring.reduced import Products, Reduced
 
@@ -81,19 +85,33 @@ def blocks(shard: int, spent: list[float]) -> Iterator[tuple[NDArray[np.float32]
         yield block, 0, 0
 
 
+def kept(shard: int) -> tuple[Reduced, float]:
+    """A shard reduced, and its rate; from $KEEP where it is there."""
+    folder = Path(os.environ.get("KEEP", ""))
+    file, known = folder / f"{N}-{D}-{PRODUCTS}-{shard}-of-{SHARDS}.npz", folder / f"{N}-{D}-{PRODUCTS}-{SHARDS}.json"
+    rates = json.loads(known.read_text("utf8")) if folder.name and known.exists() else {}
+    if str(shard) in rates:
+        return reduced.load(file), rates[str(shard)]
+    spent, start = list[float](), time.process_time()
+    found = reduced.reduced(blocks(shard, spent), seed=shard, products=PRODUCTS)
+    rate = N / SHARDS / (time.process_time() - start - sum(spent))
+    if folder.name:
+        found.save(file)
+        store.write(known, json.dumps({**rates, str(shard): rate}))
+    return found, rate
+
+
 def main() -> None:
     """Print both."""
-    ratios()
+    if ROUNDS:
+        ratios()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     shards, rates = list[Reduced](), list[float]()
     for shard in range(SHARDS):
-        spent, start = list[float](), time.process_time()
-        shards.append(reduced.reduced(blocks(shard, spent), seed=shard, products=PRODUCTS))
-        rates.append(N / SHARDS / (time.process_time() - start - sum(spent)))
-        print(
-            f"shard {shard + 1} of {SHARDS}: {rates[-1]:,.0f} rows/s of processor time, without drawing them",
-            flush=True,
-        )
+        found, rate = kept(shard)
+        shards.append(found)
+        rates.append(rate)
+        print(f"shard {shard + 1} of {SHARDS}: {rate:,.0f} rows/s of processor time, without drawing them", flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     one, other = (functools.reduce(operator.add, order) for order in (shards, shards[::-1]))
     assert one.moments is not None

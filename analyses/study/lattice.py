@@ -23,6 +23,7 @@ from analyses.study.analyse import HERE, METRIC, by_target, save, slope
 from analyses.study.merge import variant
 from diversity import catalog
 from diversity.planning.plans import Plan
+from diversity.stats.fit import Fit
 
 TARGET, SEED = "tatoeba", 2
 
@@ -42,18 +43,23 @@ def rounding(results: pd.DataFrame, merged: pd.DataFrame) -> pd.Series:
     return (here - there).dropna()
 
 
-def run(data: Path, output: Path, workers: int = 2) -> None:
-    """Merge and score what is not yet done, and fit the diversity of all sets to their scores."""
-    status = diversity.run_grid(lattice(catalog.intermediate()), output, data=data, workers=workers, notify=print)
-    if status.failures:
-        raise SystemExit(status.failures[0]["message"])
-    results, scores = pd.read_parquet(output / "results.parquet"), pd.read_csv(output / "scores.csv")
+def analyse(results: pd.DataFrame, scores: pd.DataFrame) -> Fit:
+    """Write the tables of the lattice; the fit of the diversity of all sets to their scores."""
     fit = diversity.fit(results, scores, metric=METRIC, outcome=TARGET)
     save(pd.DataFrame([slope("all sets of tasks, merged", fit)]), "lattice")
     save(fit.tables["mixtures"], "lattice_mixtures")
     differences = rounding(by_target(results), pd.read_csv(HERE / "tables" / "merged.csv"))
     print(fit.sentence)
     print(f"bf16 changes {len(differences)} pairs by {differences.abs().max():.2f} points at most")
+    return fit
+
+
+def run(data: Path, output: Path, workers: int = 2) -> None:
+    """Merge and score what is not yet done, and analyse it."""
+    status = diversity.run_grid(lattice(catalog.intermediate()), output, data=data, workers=workers, notify=print)
+    if status.failures:
+        raise SystemExit(status.failures[0]["message"])
+    analyse(pd.read_parquet(output / "results.parquet"), pd.read_csv(output / "scores.csv"))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import diversity
 from analyses.study import analyse, lattice, merge, sample, witness, write_up
 from diversity import catalog
+from diversity.display.numbers import p_value
 from diversity.planning.plans import read_plan
 
 
@@ -55,6 +56,30 @@ def test_the_results_that_are_committed_are_cells_of_the_plan_each_once():
         assert set(rows["seed"]) <= set(plan.seeds_of(target))
         if languages := plan.settings("predict", target).get("languages"):
             assert set(rows["language"]) == set(languages)
+
+
+def test_what_is_said_of_the_lattice_is_what_its_tables_have():
+    sets = pd.read_csv(analyse.HERE / "tables" / "lattice_mixtures.csv")
+    assert len({frozenset(name.split("+")) for name in sets["mixture"]}) == 511
+    shared = {"model": "mini", "tasks": sets["mixture"], "language": "xx", "metric": "accuracy", "seed": 2}
+    results = sets.assign(**shared, target=lattice.TARGET, value=sets["outcome"])
+    scores = sets.assign(
+        metric=analyse.METRIC, encoder="all-MiniLM-L6-v2", value=sets["diversity"], tasks=sets["mixture"]
+    )
+    fit = diversity.fit(
+        results.drop(columns=["outcome", "diversity", "k", "single_mean"]),
+        scores[["mixture", "tasks", "metric", "encoder", "value"]],
+        metric=analyse.METRIC,
+        outcome=lattice.TARGET,
+    )
+    (row,) = pd.read_csv(analyse.HERE / "tables" / "lattice.csv").to_dict("records")
+    assert (row["slope"], row["p"]) == (pytest.approx(fit.slope_per_sd), fit.p)
+    page = (analyse.HERE / "README.md").read_text("utf8")
+    assert f"> {fit.sentence}" in page
+    assert (
+        f"Given what each task does alone it is {row['slope given members']:.2f} ({p_value(row['p given members'])})"
+        in page
+    )
 
 
 def passage(number: int) -> dict:
