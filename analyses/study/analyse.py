@@ -30,6 +30,7 @@ from diversity import store
 from diversity.planning.confounders import covariates
 from diversity.planning.plans import read_plan
 from diversity.scoring.propose import Constraints
+from diversity.scoring.score import agreement
 from diversity.stats.fit import Fit
 from diversity.studies.outcomes import Outcomes, read_outcomes
 
@@ -154,10 +155,8 @@ def facts(results: pd.DataFrame | Outcomes, scores: pd.DataFrame, fit: Fit) -> p
     foreign = xnli[(xnli["mixture"] == "baseline") & (xnli["language"] != "en")]
     one_answer = xnli.groupby(["mixture", "seed"])["value"].agg(lambda v: bool(np.allclose(v, 100 / 3, atol=0.01)))
     seeds = runs.drop(columns=list(ONE_SEED)).mean(axis=1)  # of the targets that have all of them
-    several = scores[
-        (scores["metric"] == METRIC) & scores["tasks"].str.contains("+", regex=False)
-    ]  # single tasks have 1 each
-    diversities = several.pivot(index="mixture", columns="encoder", values="value")
+    # of mixtures of several tasks: single ones have a diversity of 1 each
+    several = scores[(scores["metric"] == METRIC) & scores["tasks"].str.contains("+", regex=False)]
     tested = fit.tables["specifications"]
     without = fit.tables["influence"].query("kind == 'task'")
     values = {
@@ -170,7 +169,7 @@ def facts(results: pd.DataFrame | Outcomes, scores: pd.DataFrame, fit: Fit) -> p
         "highest gain over the baseline": gains.max(),
         "sd between mixtures": seeds.groupby("mixture").mean().drop("baseline").std(),
         "sd between seeds": float(np.sqrt(seeds.groupby("mixture").var().mean())),
-        "Kendall's tau of the diversities by both encoders": diversities.corr("kendall").iloc[0, 1],
+        write_up.TAU: agreement(several)["kendall"].item(),
         "specifications": len(tested),
         "specifications with p < .05": (tested["p"] < 0.05).sum(),
         "specifications with a positive slope": (tested["slope"] > 0).sum(),

@@ -23,7 +23,6 @@ from analyses.study.analyse import HERE, METRIC, by_target, save, slope
 from analyses.study.merge import variant
 from diversity import catalog
 from diversity.planning.plans import Plan
-from diversity.stats.fit import Fit
 
 TARGET, SEED = "tatoeba", 2
 
@@ -43,15 +42,14 @@ def rounding(results: pd.DataFrame, merged: pd.DataFrame) -> pd.Series:
     return (here - there).dropna()
 
 
-def analyse(results: pd.DataFrame, scores: pd.DataFrame) -> Fit:
-    """Write the tables of the lattice; the fit of the diversity of all sets to their scores."""
+def analyse(results: pd.DataFrame, scores: pd.DataFrame) -> None:
+    """Fit the diversity of all sets to their scores, and write the tables."""
     fit = diversity.fit(results, scores, metric=METRIC, outcome=TARGET)
     save(pd.DataFrame([slope("all sets of tasks, merged", fit)]), "lattice")
     save(fit.tables["mixtures"], "lattice_mixtures")
     differences = rounding(by_target(results), pd.read_csv(HERE / "tables" / "merged.csv"))
     print(fit.sentence)
     print(f"bf16 changes {len(differences)} pairs by {differences.abs().max():.2f} points at most")
-    return fit
 
 
 def run(data: Path, output: Path, workers: int = 2) -> None:

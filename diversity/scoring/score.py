@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -383,7 +384,7 @@ def agreement(scores: pd.DataFrame) -> pd.DataFrame:
         wide = part.drop_duplicates(["mixture", "encoder"]).pivot(index="mixture", columns="encoder", values="value")
         for first, second in itertools.combinations(encoders, 2):
             pair = wide[[first, second]].dropna()
-            if len(pair) > 2 and (pair.nunique() > 1).all():
-                tau = kendall(pair[first].to_numpy(float), pair[second].to_numpy(float))
+            tau = kendall(*pair.to_numpy(float).T) if len(pair) > 2 else math.nan
+            if math.isfinite(tau):  # else one of them does not tell the mixtures apart
                 rows.append((metric, first, second, tau, len(pair)))
     return pd.DataFrame(rows, columns=["metric", "first", "second", "kendall", "mixtures"])

@@ -171,11 +171,11 @@ def test_facts_count_gains_runs_with_one_answer_and_specifications():
     ]
     scores = pd.DataFrame(
         {
-            "mixture": ["mnli", "qqp", "mnli+qqp", "ccg+qqp"] * 2,
-            "tasks": ["mnli", "qqp", "mnli+qqp", "ccg+qqp"] * 2,
+            "mixture": ["mnli", "qqp", "mnli+qqp", "ccg+qqp", "ccg+mnli"] * 2,
+            "tasks": ["mnli", "qqp", "mnli+qqp", "ccg+qqp", "ccg+mnli"] * 2,
             "metric": analyse.METRIC,
-            "encoder": ["a"] * 4 + ["b"] * 4,
-            "value": [1, 1 + 1e-15, 2, 3, 1 + 1e-15, 1, 2, 5],  # of single tasks it is rounding that differs
+            "encoder": ["a"] * 5 + ["b"] * 5,
+            "value": [1, 1 + 1e-15, 2, 3, 4, 1 + 1e-15, 1, 2, 5, 6],  # of single tasks it is rounding that differs
         }
     )
     tables = {
