@@ -15,7 +15,9 @@ OPTIONS = {
         "metric", "metrics", "outcome", "maximise", "minimise", "distance", "distances", "estimator", "covariates",
         "rope", "cap", "floor", "fix", "at_most", "like", "repeats", "sizes", "share", "match",
     ),
-    "Study": ("size", "scheme", "mixtures", "seeds", "draws", "sd_task", "sd_noise", "sd_seed", "rate", "measure_rate"),
+    "Study": (
+        "size", "scheme", "mixtures", "seeds", "draws", "sd_task", "sd_pair", "sd_noise", "sd_seed", "rate", "measure_rate",
+    ),
     "Training": (
         "model", "budget", "budget_unit", "steps", "epochs", "preset", "sampling", "temperature", "mixed",
         "learning_rate", "batch", "warmup", "heads",

@@ -84,9 +84,15 @@ def design(
         float | None,
         typer.Option(help="Spread of the outcome between tasks, in points (default: of --results, else 1)."),
     ] = None,
+    sd_pair: Annotated[
+        float | None,
+        typer.Option(help="Spread of what two tasks are worth together besides (default: a quarter of that of tasks)."),
+    ] = None,
     sd_noise: Annotated[
         float | None,
-        typer.Option(help="Spread of one mixture's outcome, tasks apart (default: of --results, else a quarter)."),
+        typer.Option(
+            help="Spread of one mixture's outcome, tasks and pairs apart (default: a tenth of that of tasks)."
+        ),
     ] = None,
     sd_seed: Annotated[
         float | None, typer.Option(help="Spread of the outcome between seeds (default: of --results, else 0).")
@@ -113,7 +119,7 @@ def design(
         [*names_in(tasks), *(files or [])], size=[int(s) for s in sizes], scheme=scheme, mixtures=mixtures,
         hypothesis=Hypothesis(metric, outcome, tuple(names_in(targets))),
         training=Training(pinned(model), budget, seeds, sampling, preset, rate, measure_rate),
-        assumptions=Assumptions(results, sd_task, sd_noise, draws, sd_seed),
+        assumptions=Assumptions(results, sd_task, sd_pair, sd_noise, draws, sd_seed),
         data=None if data is None else Rows(data, planning.SPLITS, limit=limit, seed=seed), encoder=encoder, seed=seed,
     )  # fmt: skip
     print(_text(study), end="")

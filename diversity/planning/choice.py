@@ -23,7 +23,8 @@ BASELINE = "baseline"  # name of the empty mixture
 RULES = tuple(r for r in ALL_RULES if r != "weights")  # weights are given with the mixture
 PRIMARY = "vendi_beta(q=2)"
 MOST_SEEDS, MOST_DRAWS = 1000, 100_000  # a slip of the keyboard must not fill the memory
-SD_TASK, SD_NOISE = 1.0, 0.25  # between tasks and of one mixture, where no results say
+SD_TASK = 1.0  # between tasks, where no results say
+SD_PAIR, SD_NOISE = 0.25, 0.1  # of pairs of tasks and of one mixture, in sd between tasks: as analyses/study has them
 
 Scheme = Literal["matched", "space-filling", "closed"]
 SCHEMES: tuple[Scheme, ...] = ("matched", "space-filling", "closed")
@@ -139,19 +140,22 @@ class Assumptions:
     """What is known or assumed of the outcome: what mixtures are matched in, and what power is simulated with.
 
     `results` has each task trained on alone: the strength of the tasks, and the spread between them. `sd_task` is the
-    standard deviation of the tasks' effects on the outcome, `sd_noise` that of one mixture besides, in points; by default
-    from the results, else 1 and a quarter of it. `sd_seed` is that between seeds of one mixture, which seeds average out; by
+    standard deviation of the tasks' effects on the outcome, by default from the results, else 1; `sd_pair` that of what two
+    tasks are worth together beyond these, `sd_noise` that of one mixture besides, in points; by default a quarter and a
+    tenth of `sd_task`. `sd_seed` is that between seeds of one mixture, which seeds average out; by
     default from the results where they have several, else 0. `draws` are those of the simulation.
     """
 
     results: pd.DataFrame | Path | str | None = None
     sd_task: float | None = None
+    sd_pair: float | None = None
     sd_noise: float | None = None
     draws: int = 400
     sd_seed: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("task", self.sd_task), ("noise", self.sd_noise), ("seeds", self.sd_seed)):
+        given = {"task": self.sd_task, "pair": self.sd_pair, "noise": self.sd_noise, "seeds": self.sd_seed}
+        for name, value in given.items():
             if value is not None and not 0 <= value < math.inf:
                 raise InputError(f"expected a standard deviation of {name} of at least 0, found {value:g}")
         if not 1 <= self.draws <= MOST_DRAWS:

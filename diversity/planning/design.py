@@ -18,6 +18,7 @@ from diversity.planning import confounders, selection, toml, words
 from diversity.planning.choice import (
     BASELINE,
     SD_NOISE,
+    SD_PAIR,
     SD_TASK,
     Assumptions,
     Choice,
@@ -36,6 +37,7 @@ from diversity.types import Array, InputError, Mixture, Rows
 if TYPE_CHECKING:
     import pandas as pd
 
+    from diversity.stats.trials import Spread
     from diversity.types import Encoder
 
 SPLITS = "train,dev,test"
@@ -136,13 +138,6 @@ class Candidates:
     def mixture(self, row: int) -> Mixture:
         """The mixture of a row."""
         return _mixture(self.weights[row], self.names)
-
-
-class Spread(NamedTuple):
-    """Standard deviations of the tasks' effects, and of one mixture besides, the mean over its seeds."""
-
-    sd_task: float
-    sd_noise: float
 
 
 class Chosen(NamedTuple):
@@ -375,19 +370,26 @@ def _balance(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _spread(assumed: Assumptions, strength: Mapping[str, float] | None, choice: Choice, notes: list[str]) -> Spread:
-    """Standard deviations for the simulation, and a note of what was assumed."""
-    sd_task, sd_noise = assumed.sd_task, assumed.sd_noise
+    """Standard deviations for the simulation, and a note of what was assumed; those of seeds are averaged over the seeds."""
+    from diversity.stats.trials import Spread
+
+    sd_task, sd_pair, sd_noise = assumed.sd_task, assumed.sd_pair, assumed.sd_noise
     if sd_task is None and strength is not None and len(strength) > 1:
         sd_task = float(np.std(list(strength.values()), ddof=1))
         notes.append(f"sd between tasks from the results: {sd_task:.3g}")
     elif sd_task is None:
         sd_task = SD_TASK
         notes.append("power in standard deviations between tasks, which is 1 (no results were given)")
+    if sd_pair is None:
+        sd_pair = SD_PAIR * sd_task
+        notes.append(
+            f"what two tasks are worth together assumed to be {SD_PAIR} of the sd between tasks: {sd_pair:.3g}"
+        )
     if sd_noise is None:
         sd_noise = SD_NOISE * sd_task
         notes.append(f"noise of one mixture assumed to be {SD_NOISE} of the sd between tasks: {sd_noise:.3g}")
     sd_seed, seeds = _sd_seed(assumed, choice.hypothesis.outcome, notes), choice.training.seeds
-    return Spread(sd_task, math.hypot(sd_noise, sd_seed / math.sqrt(seeds)))
+    return Spread(sd_task, sd_pair, math.hypot(sd_noise, sd_seed / math.sqrt(seeds)))
 
 
 def _sd_seed(assumed: Assumptions, outcome: str, notes: list[str]) -> float:
@@ -439,18 +441,10 @@ def _power(
 
     trained, weights = _trained(table, names)
     scores, several = trained[metric].to_numpy(float), (trained["k"] > 1).to_numpy()
-    n, (sd_task, sd_noise) = int(several.sum()), spread
-    effective = power.effective_sample_size(weights[several], scores[several], sd_task=sd_task, sd_noise=sd_noise)
-    rng = np.random.default_rng(seed)
-    tried = power.detection_curve(
-        weights,
-        scores,
-        sd_task=sd_task,
-        sd_noise=sd_noise,
-        chosen_by_diversity=_by_diversity(table),
-        draws=draws,
-        rng=rng,
-    )
+    n, rng = int(several.sum()), np.random.default_rng(seed)
+    effective = power.effective_sample_size(weights[several], scores[several], spread)
+    chosen = _by_diversity(table)
+    tried = power.detection_curve(weights, scores, spread, chosen_by_diversity=chosen, draws=draws, rng=rng)
     unit = f"points of outcome per sd of diversity within sizes ({sd_within(scores, weights):.4g}), 80 % power"
     rows = [
         ("tasks", len(names), "the units that chance is over"),
@@ -461,9 +455,7 @@ def _power(
         (LEAST, power.least_of(tried), unit),
     ]
     if pairs := _pairs(trained):
-        difference = power.detectable_difference(
-            weights, pairs, sd_task=sd_task, sd_noise=sd_noise, draws=draws, rng=rng
-        )
+        difference = power.detectable_difference(weights, pairs, spread, draws=draws, rng=rng)
         meaning = "points of outcome, diverse less homogeneous, that compare shows, 80 % power"
         rows.append(("minimum detectable difference", difference, meaning))
     curve = pd.DataFrame(sorted(tried or ()), columns=["slope", "power"]).drop_duplicates("slope")

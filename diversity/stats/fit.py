@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from diversity.stats import (
     sentences,
     specification,
     targets,
+    trials,
 )
 from diversity.stats.analysis import Analysis
 from diversity.stats.calibration import calibrated
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BOOTSTRAP = 1000  # draws for the intervals of correlations
+DRAWS = 300  # trials of each slope of the power curve
 
 
 @dataclass(frozen=True, repr=False)
@@ -190,8 +192,8 @@ def fit(
     members, why = model.against_members(study, tester, estimate)
     rng = np.random.default_rng(asked.seed)
     reml = _reml(study, design, rng)
-    spread = {"sd_task": reml["sd_task"], "sd_noise": reml["sd_noise"]}
-    curve = _power(study, tester, estimate, spread, members is not None)
+    spread = trials.Spread(task=reml["sd_task"], noise=reml["sd_noise"])
+    curve = _power(study, tester, estimate, members)
     least = _least(curve)
     predicted = predictive.table(study)
     r2 = dict(zip(predicted["predictor"], predicted["r2_leave_one_task_out"], strict=True))
@@ -200,7 +202,7 @@ def fit(
         "predictive": predicted,
         "members": _members(estimate, members),
         "mixtures": _mixtures(study),
-        "design": power.design_table(study.weights, study.x, **spread, least=least),
+        "design": power.design_table(study.weights, study.x, spread, least=least),
         "power": curve,
         "null": _null(estimate),
     }
@@ -267,24 +269,26 @@ def _plain_slope(study: Study, design: model.DesignMatrix) -> float:
 
 
 def _power(
-    study: Study, tester: model.Tester, estimate: model.Estimates, spread: Mapping[str, float], members: bool
+    study: Study, tester: model.Tester, estimate: model.Estimates, members: model.Estimates | None
 ) -> pd.DataFrame:
-    """How often the verdict would show slopes, with the spread of tasks and noise that REML estimates: `slope, power`."""
+    """How often the verdict would show slopes in outcomes such as these: `slope, power`; no rows where there is no test."""
     import pandas as pd
 
     tried: list[tuple[float, float]] = []
-    if estimate.choice.test != "none" and math.isfinite(spread["sd_noise"]):
-        relabelled = tester.relabelled(study, few=True) if estimate.choice.test == "labels" else None
-        setting = power.Setting(
-            study.weights,
-            study.z,
-            None if isinstance(relabelled, str) else relabelled,
-            sd_task=spread["sd_task"],
-            sd_noise=spread["sd_noise"],
-            members=members,
-        )
+    if estimate.choice.test != "none" and np.ptp(study.y) > 0:
+        asked = tester.question(study, tester.analysis.covariates, few=True)
+        fixed = [asked.design.fixed]
+        if members is not None:
+            fixed.append(np.column_stack([*fixed, study.weights]))
         rng = np.random.default_rng(tester.analysis.seed)
-        tried = power.curve(setting, alpha=tester.analysis.alpha, draws=100, rng=rng)
+        if asked.relabelled is not None:
+            left = study.y - float(estimate.slope[0]) * study.z
+            tests = trials.dealt(asked.relabelled, left, fixed, draws=DRAWS, rng=rng)
+        else:
+            tests = trials.drawn(study.weights, study.z, study.y, fixed, draws=DRAWS, rng=rng)
+        if members is not None and math.isnan(members.p[0]):  # a question that is to be asked, and cannot be
+            tests = replace(tests, tests=(trials.never,))
+        tried = power.curve(tests, alpha=tester.analysis.alpha)
     return pd.DataFrame(sorted(tried), columns=["slope", "power"])
 
 

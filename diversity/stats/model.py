@@ -189,6 +189,15 @@ class Estimates:
 
 
 @dataclass(frozen=True)
+class Question:
+    """How one slope is tested: its fixed effects, the test, and relabelled diversity where labels are permuted."""
+
+    design: DesignMatrix
+    choice: TestChoice
+    relabelled: Relabelled | Partialled | None = None
+
+
+@dataclass(frozen=True)
 class Tester:
     """How the questions of one analysis are tested: the relabelling of its metric, and of those that are covariates."""
 
@@ -204,12 +213,24 @@ class Tester:
         Raises InputError where a covariate cannot be had or leaves no freedom.
         """
         given = study.y if outcomes is None else outcomes
+        asked = self.question(study, covariates, few=few)
+        if asked.relabelled is not None:
+            return _by_labels(asked.relabelled, given, asked.design, asked.choice, self.analysis.alpha)
+        if asked.choice.test == "bootstrap":
+            rng = np.random.default_rng(self.analysis.seed)
+            return _by_bootstrap(study, given, asked.design, asked.choice, self.analysis.alpha, rng, few)
+        return _untested(given, asked.choice)
+
+    def question(self, study: Study, covariates: Sequence[str] = (), *, few: bool = False) -> Question:
+        """How the slope of a study given covariates is tested.
+
+        Raises InputError where a covariate cannot be had or leaves no freedom.
+        """
         design = design_matrix(study, covariates)
         if not design.varies:
-            return _untested(given, TestChoice("none", design.notes[-1]))
+            return Question(design, TestChoice("none", design.notes[-1]))
         if _of_weights_alone(study.metric):
-            return _untested(given, TestChoice("none", f"{study.metric} {WEIGHTS_ALONE}"))
-        rng = np.random.default_rng(self.analysis.seed)
+            return Question(design, TestChoice("none", f"{study.metric} {WEIGHTS_ALONE}"))
         relabelled = self.relabelled(study, few=few)
         moved: Relabelled | Partialled | str = relabelled
         if design.moved and isinstance(relabelled, Relabelled):
@@ -222,11 +243,10 @@ class Tester:
             moved=isinstance(moved, str),
         )
         if choice.test == "labels" and not isinstance(moved, str):
-            return _by_labels(moved, given, design, choice, self.analysis.alpha)
-        if choice.test == "bootstrap":
-            return _by_bootstrap(study, given, design, choice, self.analysis.alpha, rng, few)
-        why = f"{choice.why}; {moved}" if isinstance(moved, str) and not self.chosen(study) else choice.why
-        return _untested(given, TestChoice("none", why))
+            return Question(design, choice, moved)
+        if choice.test == "none" and isinstance(moved, str) and not self.chosen(study):
+            choice = TestChoice("none", f"{choice.why}; {moved}")
+        return Question(design, choice)
 
     def _given(self, study: Study, relabelled: Relabelled, names: Sequence[str]) -> Partialled | str:
         """Relabelled diversity given other scores, which move with the labels; or why theirs cannot be had."""

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diversity.stats.multimembership import Contrasts, basis, contrasts, variance_ratio
-from diversity.studies.weights import size_means
+from diversity.studies.weights import Index, size_means
 from diversity.types import Array
 
 ALL = 9  # tasks whose labels are permuted in all ways: 9! = 362,880
@@ -44,6 +44,11 @@ def drawn_labels(tasks: int, draws: int, rng: np.random.Generator) -> Labels:
     order = np.tile(np.arange(tasks, dtype=np.int8), (draws + 1, 1))
     order[1:] = rng.permuted(order[1:], axis=1)
     return order
+
+
+def _with_identity(count: int, draws: int, rng: np.random.Generator) -> Index:
+    """The numbers of the identity and of so many of the other relabellings, ascending."""
+    return np.append(0, 1 + np.sort(rng.choice(count - 1, draws, replace=False)))
 
 
 @dataclass(frozen=True)
@@ -83,13 +88,14 @@ class Relabelled:
 
     def fewer(self, draws: int, rng: np.random.Generator) -> Relabelled:
         """The identity and so many of the others, at random; all of them where there are no more."""
-        if len(self) <= draws + 1:
-            return self
-        chosen = np.append(0, 1 + np.sort(rng.choice(len(self) - 1, draws, replace=False)))
-        fewer = replace(self, permutations=self.permutations[chosen], exact=False)
+        return self if len(self) <= draws + 1 else self.at(_with_identity(len(self), draws, rng))
+
+    def at(self, chosen: Index) -> Relabelled:
+        """Some of the relabellings, by their numbers."""
+        some = replace(self, permutations=self.permutations[chosen], exact=False)
         if self.sets is None:
-            fewer.__dict__["computed"] = self.computed[chosen]  # what was computed is not computed again
-        return fewer
+            some.__dict__["computed"] = self.computed[chosen]  # what was computed is not computed again
+        return some
 
     def of(self, keep: NDArray[np.bool_]) -> Relabelled:
         """The same relabellings of some of the mixtures (M,) bool, whose tasks stay all of them."""
@@ -148,6 +154,13 @@ class Partialled:
     def exact(self) -> bool:
         """Are these all relabellings?"""
         return self.diversity.exact
+
+    def fewer(self, draws: int, rng: np.random.Generator) -> Partialled:
+        """The identity and so many of the others, at random; all of them where there are no more."""
+        if len(self.diversity) <= draws + 1:
+            return self
+        chosen = _with_identity(len(self.diversity), draws, rng)
+        return Partialled(self.diversity.at(chosen), tuple(other.at(chosen) for other in self.moving))
 
     def chunks(self) -> Iterator[Array]:
         """What is left of diversity (b, M), some relabellings at a time."""
@@ -222,13 +235,22 @@ class LabelTest:
         given = np.broadcast_to(slope, np.broadcast_shapes(slope.shape, self.yy.shape))
         rows = np.atleast_2d(given)
         squares = (self._statistic(row, theta) for row, theta in zip(rows, self.theta(rows), strict=True))
-        p = [(s >= s[:, :1] * (1 - 1e-9) - 1e-300).mean(axis=1) for s in squares]
+        p = [_share_reached(s, np.zeros(len(s), dtype=np.intp)) for s in squares]
         return np.array(p).reshape(given.shape)
 
     @property
     def sign(self) -> Array:
         """The sign of the slopes (D,), as the test of no slope has them."""
         return np.sign(self._estimate(np.zeros_like(self.yy))[0])
+
+    def of_labelling(self, labelling: Index) -> tuple[Array, Array]:
+        """p-values of no slope and signs of the slopes (D,), had the labels of each outcome been those of a relabelling (D,).
+
+        Labelling 0 is the one that is: then these are `p()` and `sign`.
+        """
+        none, each = np.zeros_like(self.yy), np.arange(len(self.yy))
+        p = _share_reached(self._statistic(none, self.theta(none)), labelling)
+        return p, np.sign(self.relabelled_slopes(none)[0][each, labelling])
 
     def p_error(self, p: Array) -> Array:
         """The Monte-Carlo standard error of p-values (D,): 0 where all relabellings are tried."""
@@ -290,7 +312,7 @@ class LabelTest:
 
     def _refined(self, alpha: float) -> Interval:
         """The ends by some of the relabellings, and from there by all."""
-        chosen = np.append(0, 1 + np.sort(np.random.default_rng(0).choice(self.count - 1, COARSE, replace=False)))
+        chosen = _with_identity(self.count, COARSE, np.random.default_rng(0))
         some = replace(
             self, x=self.x[:, chosen], x_rest=self.x_rest[chosen], x0_rest=self.x0_rest[chosen],
             y_rest=self.y_rest[:, chosen],
@@ -320,6 +342,12 @@ class LabelTest:
             inside = np.take_along_axis(points, last, axis=0)[0]
             outside = inside + step
         return inside
+
+
+def _share_reached(statistics: Array, own: Index) -> Array:
+    """Of each row of statistics (D, B) the share that is at least that of its own column (D,)."""
+    reached = statistics[np.arange(len(own)), own][:, None] * (1 - 1e-9) - 1e-300
+    return np.asarray((statistics >= reached).mean(axis=1))
 
 
 def label_test(relabelled: Relabelled | Partialled, outcomes: Array, fixed: Array | None = None) -> LabelTest:

@@ -77,6 +77,8 @@ def test_what_is_said_of_the_lattice_is_what_its_tables_have():
     page = " ".join((analyse.HERE / "README.md").read_text("utf8").split())
     interval = f"{row['low']:.2f} to {row['high']:.2f}"
     assert f"The slope is {row['slope']:.2f} points a standard deviation ({interval}, {p_value(row['p'])}" in page
+    assert f"A slope of {row['detectable']:.2f} points would have been found" in page
+    assert row["detectable"] == pytest.approx(2.8 / 1.96 * (row["high"] - row["low"]) / 2, rel=0.1)
     assert f"does alone it is {row['slope given members']:.2f} ({p_value(row['p given members'])})" in page
 
 

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -181,6 +181,7 @@ def test_exactness_over_all_relabellings(designs, rng):
 
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10**6), st.floats(-5, 5))
+@example(993, 0.0)  # a theta that differs in its eighth digit decides at the end itself
 def test_interval_is_the_slopes_not_rejected(seed, shift):
     rng = np.random.default_rng(seed)
     rows = [[(i in c) / 2 for i in range(6)] for c in itertools.combinations(range(6), 2)]
@@ -192,7 +193,7 @@ def test_interval_is_the_slopes_not_rejected(seed, shift):
     assert low < test.slope < high
     assert test.p(test.slope) > 0.99
     for end, outside in ((low, -1), (high, 1)):
-        assert test.p(end) > 0.05
+        assert test.p(end - outside * 1e-6 * (high - low)) > 0.05
         assert test.p(end + outside * 1e-4 * (high - low)) <= 0.05
     grid = np.linspace(low - (high - low), high + (high - low), 301)
     kept = test.p(grid[:, None])[:, 0] > 0.05

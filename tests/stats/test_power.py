@@ -9,7 +9,9 @@ from scipy import stats
 from diversity.stats import power
 from diversity.stats.calibration import calibrated
 from diversity.stats.permutation import Relabelled, SetScores, drawn_labels
+from diversity.stats.trials import Spread, Trials, by_labels
 from diversity.studies.study import sd_within
+from diversity.studies.weights import size_means
 from diversity.types import InputError
 
 
@@ -39,7 +41,7 @@ def test_interval_of_scipy():
 def test_slope_of_independent_points_is_the_noncentral_t():
     n = 20
     x = np.arange(float(n))
-    found = minimum_detectable(np.eye(n), x, sd_task=0, sd_noise=2, draws=2000, rng=np.random.default_rng(0))
+    found = minimum_detectable(np.eye(n), x, Spread(0, noise=2), draws=2000, rng=np.random.default_rng(0))
     spread = 2 / math.sqrt(n - 1)
     shown = stats.nct.sf(stats.t.ppf(0.975, n - 2), n - 2, found / spread)
     assert shown == pytest.approx(0.8, abs=0.03)
@@ -52,8 +54,8 @@ def test_the_slope_found_is_shown_that_often(lost, designs):
     weights = designs.subsets(7, [2])[lost:]
     x = designs.rao(weights, rng)
     z = (x - x.mean()) / x.std(ddof=1)
-    least = minimum_detectable(weights, x, sd_task=1, sd_noise=0.25, draws=200, rng=rng)
-    y = power.outcomes(weights, sd_task=1, sd_noise=0.25, draws=300, rng=rng) + least * z[:, None]
+    least = minimum_detectable(weights, x, Spread(1, noise=0.25), draws=200, rng=rng)
+    y = Spread(1, noise=0.25).outcomes(weights, 300, rng) + least * z[:, None]
     fitted = calibrated(weights, z, y, np.ones((len(x), 1)), rng=rng)
     shown = np.mean((fitted.p() < 0.05) & (fitted.fitted.slope > 0))
     error = 3 * math.sqrt(0.8 * 0.2 * 2 / 200)
@@ -67,10 +69,10 @@ def test_a_verdict_needs_more_than_its_first_test(designs):
     x = designs.rao(weights, rng) + (weights.max(axis=1) == 1) * rng.random(len(weights))
     z = (x - x.mean()) / sd_within(x, weights)
     table = Relabelled(weights, drawn_labels(6, 299, rng), False, SetScores.of(weights > 0, z))
-    first, verdict = (
-        power.detectable(power.Setting(weights, z, table, 1.0, 0.25, members=members), draws=400)
-        for members in (False, True)
-    )
+    sizes = size_means(weights)
+    tests = by_labels(table, sizes), by_labels(table, np.column_stack([sizes, weights]))
+    none = Spread(1, noise=0.25).outcomes(weights, 400, rng)
+    first, verdict = (power.least_of(power.curve(Trials(none, z[:, None], asked))) for asked in (tests[:1], tests))
     assert (
         first < verdict < 1.15 * first
     )  # the mean of the members' single outcomes as a covariate took half as much again
@@ -78,23 +80,23 @@ def test_a_verdict_needs_more_than_its_first_test(designs):
 
 def test_effective_sample_size_by_simulation(designs):
     rng = np.random.default_rng(2)
-    weights = designs.subsets(9, [3])
+    weights, spread = designs.subsets(9, [3]), Spread(1, pair=0.5, noise=0.25)
     x = designs.rao(weights, rng)
-    y = power.outcomes(weights, sd_task=1, sd_noise=0.25, draws=20_000, rng=rng)
+    y = spread.outcomes(weights, 20_000, rng)
     c = x - x.mean()
     slope = c @ y / (c @ c)
     believed = y.var(axis=0, ddof=1).mean() / (c @ c)
-    found = power.effective_sample_size(weights, x, sd_task=1, sd_noise=0.25)
+    found = power.effective_sample_size(weights, x, spread)
     assert found == pytest.approx(84 * believed / slope.var(), rel=0.05)
     assert found < 60
-    assert power.effective_sample_size(weights, x, sd_task=0, sd_noise=1) == pytest.approx(84)
+    assert power.effective_sample_size(weights, x, Spread(0, noise=1)) == pytest.approx(84)
 
 
 def test_what_cannot_be_shown(designs):
     weights = designs.subsets(3, [1])
-    assert minimum_detectable(weights, np.arange(3.0), sd_task=1, sd_noise=1, draws=50) == math.inf
+    assert minimum_detectable(weights, np.arange(3.0), Spread(1, noise=1), draws=50) == math.inf
     two = designs.subsets(4, [1, 2])
     with pytest.raises(InputError, match="differs between mixtures of one size"):
-        minimum_detectable(two, (two > 0).sum(axis=1) * 1.0, sd_task=1, sd_noise=1)
-    few = minimum_detectable(two[1:5], np.arange(4.0), sd_task=1, sd_noise=1, draws=50)
+        minimum_detectable(two, (two > 0).sum(axis=1) * 1.0, Spread(1, noise=1))
+    few = minimum_detectable(two[1:5], np.arange(4.0), Spread(1, noise=1), draws=50)
     assert math.isnan(few)  # such a design gets no test
