@@ -180,6 +180,8 @@ def fit(
     >>> diversity.fit(results, scores, metric="cosine", outcome="xnli", details=False).verdict
     'not established'
     """
+    import pandas as pd
+
     asked = (analysis or Analysis()).changed(outcome=outcome, covariates=covariates, seed=seed)
     metric, asked = as_declared(metric, asked)
     runs = read_outcomes(results, english=asked.english, where=asked.where, lower_is_better=asked.lower_is_better)
@@ -194,7 +196,7 @@ def fit(
     reml = _reml(study, design, rng)
     spread = trials.Spread(task=reml["sd_task"], noise=reml["sd_noise"])
     curve = _power(study, tester, estimate, members)
-    least = _least(curve)
+    least = power.least_of(curve)
     predicted = predictive.table(study)
     r2 = dict(zip(predicted["predictor"], predicted["r2_leave_one_task_out"], strict=True))
     tables = {
@@ -203,7 +205,7 @@ def fit(
         "members": _members(estimate, members),
         "mixtures": _mixtures(study),
         "design": power.design_table(study.weights, study.x, spread, least=least),
-        "power": curve,
+        "power": pd.DataFrame(sorted(curve or ()), columns=["slope", "power"]),
         "null": _null(estimate),
     }
     if details:
@@ -270,32 +272,23 @@ def _plain_slope(study: Study, design: model.DesignMatrix) -> float:
 
 def _power(
     study: Study, tester: model.Tester, estimate: model.Estimates, members: model.Estimates | None
-) -> pd.DataFrame:
-    """How often the verdict would show slopes in outcomes such as these: `slope, power`; no rows where there is no test."""
-    import pandas as pd
-
-    tried: list[tuple[float, float]] = []
-    if estimate.choice.test != "none" and np.ptp(study.y) > 0:
-        asked = tester.question(study, tester.analysis.covariates, few=True)
-        fixed = [asked.design.fixed]
-        if members is not None:
-            fixed.append(np.column_stack([*fixed, study.weights]))
-        rng = np.random.default_rng(tester.analysis.seed)
-        if asked.relabelled is not None:
-            left = study.y - float(estimate.slope[0]) * study.z
-            tests = trials.dealt(asked.relabelled, left, fixed, draws=DRAWS, rng=rng)
-        else:
-            tests = trials.drawn(study.weights, study.z, study.y, fixed, draws=DRAWS, rng=rng)
-        if members is not None and math.isnan(members.p[0]):  # a question that is to be asked, and cannot be
-            tests = replace(tests, tests=(trials.never,))
-        tried = power.curve(tests, alpha=tester.analysis.alpha)
-    return pd.DataFrame(sorted(tried), columns=["slope", "power"])
-
-
-def _least(curve: pd.DataFrame) -> float:
-    """The least slope that is shown with 80 % power: infinite where none is, nan where there is no test."""
-    shown = curve.loc[curve["power"] >= 0.8, "slope"]
-    return math.nan if curve.empty else float(shown.min()) if len(shown) else math.inf
+) -> list[tuple[float, float]] | None:
+    """Slopes, and how often the verdict would show each in outcomes such as these; None where there is no test."""
+    if estimate.choice.test == "none" or np.ptp(study.y) == 0:
+        return None
+    asked = tester.question(study, tester.analysis.covariates, few=True)
+    fixed = [asked.design.fixed]
+    if members is not None:
+        fixed.append(np.column_stack([*fixed, study.weights]))
+    rng = np.random.default_rng(tester.analysis.seed)
+    if asked.relabelled is not None:
+        left = study.y - float(estimate.slope[0]) * study.z
+        repeated = trials.dealt(asked.relabelled, left, fixed, draws=DRAWS, rng=rng)
+    else:
+        repeated = trials.drawn(study.weights, study.z, study.y, fixed, draws=DRAWS, rng=rng)
+    if members is not None and math.isnan(members.p[0]):  # a question that is to be asked, and cannot be
+        repeated = replace(repeated, tests=(trials.never,))
+    return power.curve(repeated, alpha=tester.analysis.alpha)
 
 
 def _null(estimate: model.Estimates, bins: int = 60) -> pd.DataFrame:
