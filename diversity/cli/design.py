@@ -86,7 +86,7 @@ def design(
     ] = None,
     sd_pair: Annotated[
         float | None,
-        typer.Option(help="Spread of what two tasks do together, effects of each apart (default: a quarter of that of tasks)."),
+        typer.Option(help="Spread of what two tasks do together, each apart (default: a quarter of that of tasks)."),
     ] = None,
     sd_noise: Annotated[
         float | None,
