@@ -45,16 +45,17 @@ class Spread:
 
     def outcomes(self, weights: Array, draws: int, rng: np.random.Generator) -> Array:
         """Simulated outcomes (M, draws) under no relation to diversity, all effects normal."""
-        parts = ((weights, self.task), (pair_shares(weights), self.pair), (np.eye(len(weights)), self.noise))
-        drawn = (part @ rng.normal(0, sd, (part.shape[1], draws)) for part, sd in parts)
-        return np.asarray(sum(drawn))
+        pairs = pair_shares(weights)
+        of_tasks = weights @ rng.normal(0, self.task, (weights.shape[1], draws))
+        of_pairs = pairs @ rng.normal(0, self.pair, (pairs.shape[1], draws))
+        return np.asarray(of_tasks + of_pairs + rng.normal(0, self.noise, (len(weights), draws)))
 
 
 @dataclass(frozen=True)
 class Trials:
     """D outcomes without a relation to diversity, what one unit of slope adds to each, and the tests that must find it.
 
-    `none` (M, D) or (M, 1) where they are the same, `effect` likewise.
+    `none` is (M, D), `effect` likewise, or (M, 1) where it is the same.
     """
 
     none: Array
@@ -64,12 +65,12 @@ class Trials:
     def shown(self, slope: float, alpha: float) -> float:
         """The share of the outcomes for which every test finds that slope, and its sign."""
         outcomes = self.none + slope * self.effect
-        found = np.arange(outcomes.shape[1])
+        left = np.arange(outcomes.shape[1])
         for test in self.tests:
-            if len(found):
-                p, sign = test(outcomes[:, found], found)
-                found = found[(p <= alpha) & (sign > 0)]
-        return float(len(found) / outcomes.shape[1])
+            if len(left):
+                p, sign = test(outcomes[:, left], left)
+                left = left[(p <= alpha) & (sign > 0)]
+        return float(len(left) / outcomes.shape[1])
 
 
 def never(outcomes: Array, _: Index) -> tuple[Array, Array]:
@@ -77,12 +78,10 @@ def never(outcomes: Array, _: Index) -> tuple[Array, Array]:
     return np.ones(outcomes.shape[1]), np.zeros(outcomes.shape[1])
 
 
-def by_labels(
-    relabelled: Relabelled | Partialled, fixed: Array, truths: Index | None = None, signs: Array | None = None
-) -> Judge:
+def by_labels(relabelled: Relabelled | Partialled, fixed: Array, truths: Index | None = None) -> Judge:
     """Permuting labels, given fixed effects (M, c).
 
-    The effects are of diversity as it is, or of that which the relabellings `truths` (D,) give, with `signs` (D,).
+    The effects are of diversity as it is, or of that which the relabellings `truths` (D,) give.
     """
     try:
         contrasts(relabelled.weights, fixed)
@@ -90,11 +89,8 @@ def by_labels(
         return never
 
     def test(outcomes: Array, of: Index) -> tuple[Array, Array]:
-        found = label_test(relabelled, outcomes, fixed)
-        if truths is None or signs is None:
-            return found.p(), found.sign
-        p, sign = found.of_labelling(truths[of])
-        return p, sign * signs[of]
+        tested = label_test(relabelled, outcomes, fixed)
+        return (tested.p(), tested.sign) if truths is None else tested.of_labelling(truths[of])
 
     return test
 
@@ -103,8 +99,8 @@ def by_bootstrap(components: Components, rng: np.random.Generator) -> Judge:
     """The parametric bootstrap of a design; what it simulates at one point serves all outcomes."""
 
     def test(outcomes: Array, _: Index) -> tuple[Array, Array]:
-        found = at_components(components, outcomes, draws=DRAWS, rng=rng)
-        return found.p(), np.sign(found.slope)
+        fitted = at_components(components, outcomes, draws=DRAWS, rng=rng)
+        return fitted.p(), np.sign(fitted.slope)
 
     return test
 
@@ -128,15 +124,16 @@ def dealt(
     draws: int,
     rng: np.random.Generator,
 ) -> Trials:
-    """The outcomes (M,) of a study less its slope, whose tasks exchange their texts: of each way an effect of either sign."""
+    """The outcomes (M,) of a study less its slope, whose tasks exchange their texts: of each way an effect of either sign.
+
+    An effect below 0 is one above 0 on the outcomes with their sign changed, which the tests take alike.
+    """
     few = relabelled.fewer(RELABELLINGS, rng)
     diversity = np.concatenate(list(few.chunks()))
     half = draws // 2
     chosen = np.arange(len(diversity)) if len(diversity) <= half else rng.choice(len(diversity), half, replace=False)
-    truths, signs = np.tile(chosen, 2), np.repeat([1.0, -1.0], len(chosen))
-    return Trials(
-        outcomes[:, None], diversity[truths].T * signs, tuple(by_labels(few, given, truths, signs) for given in fixed)
-    )
+    truths, none = np.tile(chosen, 2), np.outer(outcomes, np.repeat([1.0, -1.0], len(chosen)))
+    return Trials(none, diversity[truths].T, tuple(by_labels(few, given, truths) for given in fixed))
 
 
 def drawn(

@@ -203,11 +203,11 @@ def test_pairs_that_are_not_alike_are_said():
 
 def test_balanced_tasks_show_smaller_differences(monkeypatch):
     """At the weight of .05 tasks stood on one side, and their effects were the noise of the pairs."""
-    options = {"targets": ["xnli"], "draws": 60}
+    options = {"targets": ["xnli"], "draws": 60, "sd_noise": 0.25}
     now = designed(**options).power.set_index("quantity")["value"]["minimum detectable difference"]
     monkeypatch.setattr(selection, "SURPLUS", 0.05)
     before = designed(**options).power.set_index("quantity")["value"]["minimum detectable difference"]
-    assert now < 0.9 * before
+    assert now < 0.85 * before
 
 
 def test_a_closed_design_has_every_mixture_of_its_sizes():

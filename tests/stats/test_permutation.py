@@ -193,7 +193,7 @@ def test_interval_is_the_slopes_not_rejected(seed, shift):
     assert low < test.slope < high
     assert test.p(test.slope) > 0.99
     for end, outside in ((low, -1), (high, 1)):
-        assert test.p(end - outside * 1e-6 * (high - low)) > 0.05
+        assert test.p(end - outside * 1e-7 * (high - low)) > 0.05
         assert test.p(end + outside * 1e-4 * (high - low)) <= 0.05
     grid = np.linspace(low - (high - low), high + (high - low), 301)
     kept = test.p(grid[:, None])[:, 0] > 0.05
